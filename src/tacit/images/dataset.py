@@ -1,0 +1,83 @@
+"""A set of images: pixels, labels, and a hash of what they hold."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+UNLABELLED = -1
+"""The label of an image that has none, in a set where others have one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Images of one shape, with labels where there are any.
+
+    Attributes:
+        pixels: uint8, (N, C, H, W); may be a memory map.
+        labels: int64, (N,), class numbers, `UNLABELLED` where unknown; None without labels.
+        class_names: the name of each class, in the order of the numbers.
+        source: where they come from, for people to read.
+    """
+
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.int64] | None = None
+    class_names: tuple[str, ...] = ()
+    source: str = "arrays"
+
+    def __post_init__(self) -> None:
+        if self.pixels.dtype != np.uint8 or self.pixels.ndim != 4:
+            raise ValueError(
+                f"pixels are {self.pixels.dtype} of shape {self.pixels.shape}; "
+                "images are uint8 of shape (N, C, H, W)"
+            )
+        if self.labels is not None and self.labels.shape != (len(self.pixels),):
+            raise ValueError(
+                f"{len(self.pixels)} images have labels of shape {self.labels.shape}; "
+                "there is one label for each image"
+            )
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of one image."""
+        _, channels, height, width = self.pixels.shape
+        return channels, height, width
+
+    @property
+    def n_classes(self) -> int:
+        """The number of classes; 0 without labels."""
+        return len(self.class_names)
+
+    def take(self, index: NDArray[np.integer[Any]] | Sequence[int]) -> "Images":
+        """The images at `index`, in its order."""
+        index = np.asarray(index, dtype=np.int64)
+        labels = None if self.labels is None else self.labels[index]
+        return Images(self.pixels[index], labels, self.class_names, self.source)
+
+    def scaled(self, index: NDArray[np.integer[Any]] | slice = slice(None)) -> NDArray[np.float32]:
+        """Pixels of the images at `index` as float32 in [0, 1], (n, C, H, W)."""
+        return self.pixels[index].astype(np.float32) / np.float32(255)
+
+    @cached_property
+    def sha256(self) -> str:
+        """A hash of shape, pixels, labels and class names; of nothing else."""
+        digest = hashlib.sha256(repr((self.pixels.shape, self.class_names)).encode())
+        for start in range(0, len(self.pixels), 4096):
+            digest.update(np.ascontiguousarray(self.pixels[start : start + 4096]))
+        if self.labels is not None:
+            digest.update(np.ascontiguousarray(self.labels))
+        return digest.hexdigest()
+
+
+class Split(NamedTuple):
+    """Images to learn from and images to test on; no image is in both."""
+
+    train: Images
+    test: Images

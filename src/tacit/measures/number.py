@@ -1,0 +1,35 @@
+"""A measured number: its value, its interval, and what the interval is over."""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Number:
+    """A value with its interval.
+
+    Attributes:
+        value: the estimate; None where it is undefined.
+        low, high: the interval's ends; None where the interval is undefined.
+        n: how many independent units the interval is over; 0 where there is none.
+        unit: "nats", "%", "accuracy", …; "" for a pure number.
+        interval: what the interval is, such as "95 % t over 3 seeds", or why there is none.
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    unit: str = ""
+    interval: str = "no interval"
+
+    def __post_init__(self) -> None:
+        for name in ("value", "low", "high"):
+            number = getattr(self, name)
+            if number is not None and not math.isfinite(number):
+                raise ValueError(f"{name} is {number}; an undefined number is None with a reason")
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the interval is defined and lies on one side of zero."""
+        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)

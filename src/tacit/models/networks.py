@@ -1,0 +1,225 @@
+"""Networks: encoders from images to features, their mirrored decoders, and heads.
+
+An encoder has two steps: ``features`` (everything up to the last layer) and ``code`` (the last
+linear layer), so that a posterior can put a second linear layer beside ``code`` and a trained
+encoder can be handed on as one part, whatever it was trained for.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+Shape = tuple[int, int, int]
+"""Channels, height, width of one image."""
+
+SMALLEST_SIDE = 4
+WIDTHS = (32, 64, 128, 256, 256, 256)
+ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh, "gelu": nn.GELU}
+
+
+def halved(side: int) -> int:
+    """The side of the output of a 3×3 convolution of stride 2 and padding 1."""
+    return (side + 1) // 2
+
+
+def convolution_shapes(shape: Shape) -> list[Shape]:
+    """The shapes through which `ConvEncoder` takes an image, the image's own first.
+
+    The longer side is halved until it is at most 4, at least twice: 28×28 is taken through three
+    convolutions of 32, 64 and 128 channels to 4×4, as in the reports; 8×8 through two.
+
+    >>> convolution_shapes((1, 28, 28))
+    [(1, 28, 28), (32, 14, 14), (64, 7, 7), (128, 4, 4)]
+    >>> convolution_shapes((1, 8, 8))
+    [(1, 8, 8), (32, 4, 4), (64, 2, 2)]
+    """
+    shapes = [shape]
+    for width in WIDTHS:
+        _, height, breadth = shapes[-1]
+        if len(shapes) > 2 and max(height, breadth) <= SMALLEST_SIDE:
+            break
+        shapes.append((width, halved(height), halved(breadth)))
+    return shapes
+
+
+class Encoder(nn.Module):
+    """Images to codes: ``code(features(x))``.
+
+    Attributes:
+        n_features: the width of ``features(x)``, (B, n_features).
+        n_code: the width of the code, (B, n_code).
+    """
+
+    n_features: int
+    n_code: int
+    features: nn.Module
+    code: nn.Linear
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: images, (B, C, H, W), in [0, 1]. Returns codes, (B, n_code)."""
+        return self.code(self.features(x))
+
+
+class ConvEncoder(Encoder):
+    """3×3 convolutions of stride 2 and padding 1 with ReLU, then two linear layers.
+
+    `hidden` is the width of the middle linear layer; ``None`` leaves that layer out.
+    """
+
+    def __init__(self, shape: Shape, n_code: int, *, hidden: int | None = 256) -> None:
+        super().__init__()
+        shapes = convolution_shapes(shape)
+        layers: list[nn.Module] = []
+        for (c_in, _, _), (c_out, _, _) in zip(shapes, shapes[1:], strict=False):
+            layers += [nn.Conv2d(c_in, c_out, 3, stride=2, padding=1), nn.ReLU()]
+        layers.append(nn.Flatten())
+        self.n_features = math.prod(shapes[-1])
+        if hidden is not None:
+            layers += [nn.Linear(self.n_features, hidden), nn.ReLU()]
+            self.n_features = hidden
+        self.n_code = n_code
+        self.features = nn.Sequential(*layers)
+        self.code = nn.Linear(self.n_features, n_code)
+
+
+class PoolEncoder(Encoder):
+    """A plain classification network: two convolutions with max-pooling, one linear layer.
+
+    Convolutions of 24 (5×5) and 32 (3×3) channels and a linear layer of 256: 215k parameters
+    with its head at 28×28, and 99 % on MNIST after one epoch (docs/sources.md).
+    """
+
+    def __init__(self, shape: Shape, n_code: int = 256) -> None:
+        super().__init__()
+        channels, height, width = shape
+        padding = "valid" if min(height, width) >= 16 else "same"
+        trunk = nn.Sequential(
+            nn.Conv2d(channels, 24, 5, padding=padding),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(24, 32, 3, padding=padding),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+        )
+        with torch.no_grad():
+            flat = trunk(torch.zeros(1, *shape)).shape[1]
+        self.features = nn.Sequential(*trunk, nn.Linear(flat, 256), nn.ReLU())
+        self.n_features = 256
+        self.n_code = n_code
+        self.code = nn.Linear(256, n_code)
+
+
+class DenseEncoder(Encoder):
+    """Linear layers of the given widths, then one to the code; images are flattened first."""
+
+    def __init__(
+        self, shape: Shape, n_code: int, *, hidden: Sequence[int] = (512,), activation: str = "relu"
+    ) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [nn.Flatten()]
+        width = math.prod(shape)
+        for out in hidden:
+            layers += [nn.Linear(width, out), ACTIVATIONS[activation]()]
+            width = out
+        self.features = nn.Sequential(*layers)
+        self.n_features = width
+        self.n_code = n_code
+        self.code = nn.Linear(width, n_code)
+
+
+class Decoder(nn.Module):
+    """Codes to the parameters of p(x | z), one value per pixel, before the likelihood's link.
+
+    z: codes, (..., n_code). Returns (..., C, H, W).
+    """
+
+    shape: Shape
+    layers: nn.Sequential
+
+    def forward(self, z: Tensor) -> Tensor:
+        flat = self.layers(z.reshape(-1, z.shape[-1]))
+        return flat.reshape(*z.shape[:-1], *self.shape)
+
+    def set_output_bias(self, mean: Tensor) -> None:
+        """Start from the mean training image.
+
+        mean: (C, H, W) in [0, 1]. Its logit, with the mean clipped to [.001, .999], becomes the
+        output's bias (Burda 2016). A convolutional output has one bias per channel and takes the
+        channel's mean.
+        """
+        last = self.layers[-1]
+        assert isinstance(last, nn.Linear | nn.ConvTranspose2d)
+        if isinstance(last, nn.ConvTranspose2d):
+            mean = mean.mean(dim=(1, 2))
+        with torch.no_grad():
+            last.bias.copy_(mean.clamp(0.001, 0.999).logit().flatten())  # type: ignore[union-attr]
+
+
+class ConvDecoder(Decoder):
+    """The mirror image of `ConvEncoder`: linear layers, then transposed convolutions."""
+
+    def __init__(self, shape: Shape, n_code: int, *, hidden: int | None = 256) -> None:
+        super().__init__()
+        self.shape = shape
+        shapes = convolution_shapes(shape)[::-1]
+        width = n_code
+        layers: list[nn.Module] = []
+        if hidden is not None:
+            layers += [nn.Linear(width, hidden), nn.ReLU()]
+            width = hidden
+        layers += [
+            nn.Linear(width, math.prod(shapes[0])),
+            nn.ReLU(),
+            nn.Unflatten(1, shapes[0]),
+        ]
+        for (c_in, _, _), (c_out, height, breadth) in zip(shapes, shapes[1:], strict=False):
+            # An even side was halved exactly, so that the way back needs one more row.
+            missing = (1 - height % 2, 1 - breadth % 2)
+            layers += [
+                nn.ConvTranspose2d(c_in, c_out, 3, stride=2, padding=1, output_padding=missing),
+                nn.ReLU(),
+            ]
+        self.layers = nn.Sequential(*layers[:-1])
+
+
+class DenseDecoder(Decoder):
+    """The mirror image of `DenseEncoder`."""
+
+    def __init__(
+        self, shape: Shape, n_code: int, *, hidden: Sequence[int] = (512,), activation: str = "relu"
+    ) -> None:
+        super().__init__()
+        self.shape = shape
+        layers: list[nn.Module] = []
+        width = n_code
+        for out in reversed(hidden):
+            layers += [nn.Linear(width, out), ACTIVATIONS[activation]()]
+            width = out
+        self.layers = nn.Sequential(*layers, nn.Linear(width, math.prod(shape)))
+
+
+class Head(nn.Module):
+    """Codes to class scores: one linear layer. (B, n_code) to (B, n_classes) logits."""
+
+    def __init__(self, n_code: int, n_classes: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(n_code, n_classes)
+
+    def forward(self, code: Tensor) -> Tensor:
+        return self.linear(code)
+
+
+class ClassProbabilities(nn.Module):
+    """A classifier read as an encoder whose code is its class probabilities, (B, n_classes)."""
+
+    def __init__(self, encoder: Encoder, head: Head) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = head
+        self.n_code = head.linear.out_features
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.encoder(x)).softmax(dim=-1)

@@ -1,0 +1,92 @@
+"""q(z | x): `Amortized` reads the pixels, `PerImage` reads the index."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Independent, Normal
+from torch.nn import functional as F
+
+from tacit.models.networks import Encoder
+
+
+class DiagonalNormal(Independent):
+    """N(mean, diag(exp(log_var))) over codes, drawn from a generator that is passed in.
+
+    mean, log_var: (B, D). Batch shape (B,), event shape (D,).
+    """
+
+    def __init__(self, mean: Tensor, log_var: Tensor) -> None:
+        self.log_var = log_var
+        super().__init__(Normal(mean, torch.exp(0.5 * log_var), validate_args=False), 1)
+
+    def draw(self, n_samples: int, generator: torch.Generator) -> Tensor:
+        """Reparameterised samples, (n_samples, B, D), with gradients to mean and log_var."""
+        noise = torch.randn(
+            (n_samples, *self.mean.shape),
+            generator=generator,
+            dtype=self.mean.dtype,
+            device=self.mean.device,
+        )
+        return self.mean + torch.exp(0.5 * self.log_var) * noise
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """log q(z) in nats; value: (..., B, D), result: (..., B)."""
+        standard = (value - self.mean).square() * torch.exp(-self.log_var)
+        return -0.5 * (standard + self.log_var + math.log(2 * math.pi)).sum(dim=-1)
+
+    def kl_to_standard(self) -> Tensor:
+        """KL(q ‖ N(0, I)) in nats, per dimension: (B, D)."""
+        return 0.5 * (self.mean.square() + self.log_var.exp() - 1 - self.log_var)
+
+
+class Posterior(nn.Module):
+    """A module whose call gives q(z | x) for a batch."""
+
+    n_code: int
+
+    def forward(self, x: Tensor, index: Tensor) -> DiagonalNormal:
+        """x: images, (B, C, H, W), in [0, 1]; index: their rows in the training set, (B,)."""
+        raise NotImplementedError
+
+
+class Amortized(Posterior):
+    """q(z | x) = N(encoder(x), diag(exp(log_var(features(x))))): one encoder for all images."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.log_var = nn.Linear(encoder.n_features, encoder.n_code)
+        self.n_code = encoder.n_code
+
+    def forward(self, x: Tensor, index: Tensor | None = None) -> DiagonalNormal:
+        features = self.encoder.features(x)
+        return DiagonalNormal(self.encoder.code(features), self.log_var(features))
+
+
+class PerImage(Posterior):
+    """q(z | x_i) = N(mean_i, diag(exp(log_var_i))): free parameters for each training image.
+
+    Rows are looked up by the image's index in the training set. Their gradients are sparse, so
+    that a step touches the rows of its batch alone (`tacit.training.optimizers.RowAdam`).
+
+    Args:
+        n_images: number of rows.
+        n_code: latent dimensions.
+        mean_std: standard deviation of the means' Gaussian initialisation.
+        log_var: initial log-variance.
+    """
+
+    def __init__(
+        self, n_images: int, n_code: int, *, mean_std: float = 1.0, log_var: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.n_code = n_code
+        self.mean = nn.Parameter(mean_std * torch.randn(n_images, n_code))
+        self.log_var = nn.Parameter(torch.full((n_images, n_code), float(log_var)))
+
+    def forward(self, x: Tensor | None, index: Tensor) -> DiagonalNormal:
+        return DiagonalNormal(
+            F.embedding(index, self.mean, sparse=True),
+            F.embedding(index, self.log_var, sparse=True),
+        )
