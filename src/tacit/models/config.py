@@ -1,0 +1,186 @@
+"""A model as data: what `build` needs to put its parts together again."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from tacit.models.likelihoods import Bernoulli, Gaussian, Likelihood
+from tacit.models.models import VAE, Autoencoder, Classifier, Model
+from tacit.models.networks import (
+    ClassProbabilities,
+    ConvDecoder,
+    ConvEncoder,
+    Decoder,
+    DenseDecoder,
+    DenseEncoder,
+    Encoder,
+    Head,
+    PoolEncoder,
+)
+from tacit.models.posteriors import Amortized, PerImage, Posterior
+
+
+class Table(BaseModel):
+    """A table of a study or configuration file: unknown keys, NaN and infinity are faults."""
+
+    model_config = ConfigDict(
+        extra="forbid", allow_inf_nan=False, frozen=True, populate_by_name=True
+    )
+
+
+def named(value: Any) -> Any:
+    """Allow ``network: dense`` for ``network: {kind: dense}``."""
+    return {"kind": value} if isinstance(value, str) else value
+
+
+class ConvNetwork(Table):
+    """`ConvEncoder` and `ConvDecoder`; `hidden: null` leaves the middle linear layer out."""
+
+    kind: Literal["conv"] = "conv"
+    hidden: Annotated[int, Field(ge=1, le=65536)] | None = 256
+
+    def encoder(self, shape: tuple[int, int, int], n_code: int) -> Encoder:
+        return ConvEncoder(shape, n_code, hidden=self.hidden)
+
+    def decoder(self, shape: tuple[int, int, int], n_code: int) -> Decoder:
+        return ConvDecoder(shape, n_code, hidden=self.hidden)
+
+
+class DenseNetwork(Table):
+    """`DenseEncoder` and `DenseDecoder`."""
+
+    kind: Literal["dense"] = "dense"
+    hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = (512,)
+    activation: Literal["relu", "tanh", "gelu"] = "relu"
+
+    def encoder(self, shape: tuple[int, int, int], n_code: int) -> Encoder:
+        return DenseEncoder(shape, n_code, hidden=self.hidden, activation=self.activation)
+
+    def decoder(self, shape: tuple[int, int, int], n_code: int) -> Decoder:
+        return DenseDecoder(shape, n_code, hidden=self.hidden, activation=self.activation)
+
+
+class PoolNetwork(Table):
+    """`PoolEncoder`: a classification network without a mirrored decoder."""
+
+    kind: Literal["pool"] = "pool"
+
+    def encoder(self, shape: tuple[int, int, int], n_code: int) -> Encoder:
+        return PoolEncoder(shape, n_code)
+
+    def decoder(self, shape: tuple[int, int, int], n_code: int) -> Decoder:
+        raise ValueError("network 'pool' has no decoder; 'conv' and 'dense' have one")
+
+
+Network = Annotated[
+    Annotated[ConvNetwork | DenseNetwork | PoolNetwork, Field(discriminator="kind")],
+    BeforeValidator(named),
+]
+
+
+class GaussianTable(Table):
+    """`Gaussian`, σ on the scale of pixels in [0, 1]."""
+
+    kind: Literal["gaussian"] = "gaussian"
+    sigma: Annotated[float, Field(gt=0, le=10)] = 0.2
+    learned: bool = False
+    link: Literal["sigmoid", "identity"] = "sigmoid"
+
+    def build(self) -> Likelihood:
+        return Gaussian(self.sigma, learned=self.learned, link=self.link)
+
+
+class BernoulliTable(Table):
+    """`Bernoulli`, with what is done about grey pixels."""
+
+    kind: Literal["bernoulli"] = "bernoulli"
+    binarize: Literal["dynamic", "threshold", "none"] = "dynamic"
+
+    def build(self) -> Likelihood:
+        return Bernoulli(self.binarize)
+
+
+LikelihoodTable = Annotated[
+    Annotated[GaussianTable | BernoulliTable, Field(discriminator="kind")], BeforeValidator(named)
+]
+
+
+class AmortizedTable(Table):
+    """`Amortized`: one encoder for all images."""
+
+    kind: Literal["amortized"] = "amortized"
+
+
+class PerImageTable(Table):
+    """`PerImage`, and how its rows are trained.
+
+    `updates` counts a row's updates per visit: all but the last leave the decoder as it is.
+    """
+
+    kind: Literal["per-image"] = "per-image"
+    mean_std: Annotated[float, Field(ge=0, le=100)] = 1.0
+    log_var: Annotated[float, Field(ge=-20, le=20)] = 0.0
+    rate: Annotated[float, Field(gt=0, le=10)] = 0.05
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (
+        0.9,
+        0.99,
+    )
+    updates: Annotated[int, Field(ge=1, le=1000)] = 1
+
+
+PosteriorTable = Annotated[
+    Annotated[AmortizedTable | PerImageTable, Field(discriminator="kind")], BeforeValidator(named)
+]
+
+Learn = Literal["autoencoder", "vae", "classifier"]
+
+
+class ModelConfig(Table):
+    """Everything that says which model this is, apart from its weights.
+
+    `code_is` is "probabilities" where an autoencoder reads a classifier's class probabilities
+    instead of its code.
+    """
+
+    learn: Learn
+    shape: tuple[int, int, int]
+    n_code: Annotated[int, Field(ge=1, le=65536)]
+    n_classes: int = 0
+    n_images: int = 0
+    network: Network = ConvNetwork()
+    likelihood: LikelihoodTable = GaussianTable()
+    posterior: PosteriorTable = AmortizedTable()
+    code_is: Literal["code", "probabilities"] = "code"
+
+
+def build(config: ModelConfig) -> Model:
+    """A new model with weights from the global generator (`seeded_initialisation` seeds it).
+
+    The decoder is built first, so that two VAEs of one seed that differ in their posterior alone
+    start from the same decoder.
+
+    Raises:
+        ValueError: where the network has no decoder and the model needs one.
+    """
+    if config.learn == "classifier":
+        encoder = config.network.encoder(config.shape, config.n_code)
+        return Classifier(encoder, Head(config.n_code, config.n_classes))
+    reads_probabilities = config.code_is == "probabilities"
+    n_read = config.n_classes if reads_probabilities else config.n_code
+    decoder = config.network.decoder(config.shape, n_read)
+    if config.learn == "vae":
+        return VAE(_posterior(config), decoder, config.likelihood.build())
+    encoder = config.network.encoder(config.shape, config.n_code)
+    if reads_probabilities:
+        probabilities = ClassProbabilities(encoder, Head(config.n_code, config.n_classes))
+        return Autoencoder(probabilities, decoder, config.likelihood.build())
+    return Autoencoder(encoder, decoder, config.likelihood.build())
+
+
+def _posterior(config: ModelConfig) -> Posterior:
+    table = config.posterior
+    if isinstance(table, PerImageTable):
+        return PerImage(
+            config.n_images, config.n_code, mean_std=table.mean_std, log_var=table.log_var
+        )
+    return Amortized(config.network.encoder(config.shape, config.n_code))

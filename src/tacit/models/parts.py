@@ -1,0 +1,74 @@
+"""Parts: taken from a trained model, put into a new one, frozen."""
+
+from torch import nn
+
+from tacit.models.models import VAE, Autoencoder, Classifier, Model
+from tacit.models.networks import ClassProbabilities
+from tacit.models.posteriors import Amortized
+
+PART_NAMES = ("encoder", "decoder", "probabilities")
+
+
+class PartError(ValueError):
+    """A part that a model does not have, or that does not fit."""
+
+
+def part_of(model: Model, name: str) -> nn.Module:
+    """The part called `name` of a model.
+
+    Args:
+        model: any model.
+        name: "encoder" (images to codes), "decoder", or "probabilities" (a classifier read as an
+            encoder whose code is its class probabilities).
+
+    Raises:
+        PartError: if the model has no such part.
+    """
+    if name == "encoder":
+        if isinstance(model, Autoencoder | Classifier):
+            return model.encoder
+        if isinstance(model.posterior, Amortized):
+            return model.posterior.encoder
+        raise PartError("a VAE with per-image codes has no encoder to take")
+    if name == "decoder" and isinstance(model, Autoencoder | VAE):
+        return model.decoder
+    if name == "probabilities" and isinstance(model, Classifier):
+        return ClassProbabilities(model.encoder, model.head)
+    if name == "probabilities" and isinstance(model, Autoencoder):
+        return model.encoder
+    raise PartError(
+        f"a {type(model).__name__} has no part called '{name}'; parts are {', '.join(PART_NAMES)}"
+    )
+
+
+def copy_part(source: nn.Module, target: nn.Module, what: str) -> None:
+    """Copy the weights of `source` into `target`.
+
+    Raises:
+        PartError: listing every weight whose presence or shape differs.
+    """
+    given = {name: tuple(value.shape) for name, value in source.state_dict().items()}
+    wanted = {name: tuple(value.shape) for name, value in target.state_dict().items()}
+    differences = [
+        f"  {name}: taken {given.get(name, 'absent')}, needed {wanted.get(name, 'absent')}"
+        for name in sorted(given.keys() | wanted.keys())
+        if given.get(name) != wanted.get(name)
+    ]
+    if differences:
+        raise PartError(f"{what} does not fit:\n" + "\n".join(differences))
+    target.load_state_dict(source.state_dict())
+
+
+def freeze(module: nn.Module) -> None:
+    """No gradient, and evaluation mode for as long as `training_mode` is what switches modes."""
+    module.requires_grad_(False)
+    module.eval()
+    module.is_frozen = True  # type: ignore[assignment]
+
+
+def training_mode(model: nn.Module) -> None:
+    """Training mode for all of a model but its frozen parts."""
+    model.train()
+    for module in model.modules():
+        if getattr(module, "is_frozen", False):
+            module.eval()

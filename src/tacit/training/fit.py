@@ -1,0 +1,246 @@
+"""The only loop.
+
+Time is counted in updates. Every random choice of update u comes from streams named by u or by its
+epoch, so that a run that is interrupted and continued is the run that was never interrupted.
+"""
+
+import math
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from tacit.images.dataset import Images
+from tacit.models.parts import training_mode
+from tacit.models.posteriors import PerImage
+from tacit.streams import numpy_stream, stream_seed
+from tacit.training.history import Evaluation, History, summarise
+from tacit.training.objectives import Batch, Objective, Terms
+from tacit.training.optimizers import RowAdam
+from tacit.training.schedule import Schedule
+
+EVALUATED_IMAGES = 2_000
+"""At most so many images of each split are evaluated for the curves."""
+
+
+class Diverged(ArithmeticError):
+    """A loss that is not finite."""
+
+
+class State:
+    """Everything that changes while a model learns, as named tensors."""
+
+    def __init__(
+        self, model: nn.Module, optimizer: torch.optim.Optimizer | None, rows: RowAdam | None
+    ) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self.rows = rows
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Copies are not made: write them before the next update."""
+        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        if self.optimizer is not None:
+            for key, state in self.optimizer.state_dict()["state"].items():
+                tensors |= {f"optimizer.{key}.{name}": value for name, value in state.items()}
+        if self.rows is not None:
+            tensors |= {f"rows.{name}": value for name, value in self.rows.state_dict().items()}
+        return tensors
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Take up what `tensors` gave."""
+        groups: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}, "rows": {}}
+        for name, value in tensors.items():
+            group, rest = name.split(".", 1)
+            groups[group][rest] = value
+        self.model.load_state_dict(groups["model"])
+        if self.optimizer is not None:
+            whole = self.optimizer.state_dict()
+            whole["state"] = {}
+            for name, value in groups["optimizer"].items():
+                key, entry = name.split(".", 1)
+                whole["state"].setdefault(int(key), {})[entry] = value
+            self.optimizer.load_state_dict(whole)
+        if self.rows is not None:
+            self.rows.load_state_dict(groups["rows"])
+
+
+class Keeper(Protocol):
+    """Where a run is kept while it learns (`tacit.training.checkpoint` writes it to disk)."""
+
+    def resume(self, state: State) -> tuple[int, History]:
+        """Restore the last checkpoint into `state`: updates done and history; 0 where none."""
+        ...
+
+    def after_update(self, update: int, state: State, history: History) -> None:
+        """Called after every update: progress, checkpoints, requests to stop."""
+        ...
+
+    def snapshot(self, update: int, model: nn.Module) -> None:
+        """Keep the whole model, per-image latents included."""
+        ...
+
+
+def fit(
+    model: nn.Module,
+    objective: Objective,
+    train: Images,
+    schedule: Schedule,
+    *,
+    seed: int,
+    test: Images | None = None,
+    keeper: Keeper | None = None,
+) -> History:
+    """Train `model` in place by `schedule` and return what was seen.
+
+    Args:
+        model: parts that are frozen stay as they are, running statistics too.
+        objective: the per-image terms; the mean of its ``loss`` over a batch is minimised in the
+            shared weights, and each image's own loss in parameters that belong to that image.
+        train, test: images; `test` is only looked at, by the curves.
+        schedule: see `Schedule`.
+        seed: of order and noise. (That of the weights was used when the model was built.)
+        keeper: where checkpoints and snapshots go; None keeps nothing.
+
+    Raises:
+        Diverged: naming update, epoch and seed, where a loss is not finite.
+    """
+    rows = _row_optimizer(model, schedule)
+    shared = [
+        p
+        for p in model.parameters()
+        if p.requires_grad and not (rows and any(p is r for r in rows.parameters))
+    ]
+    optimizer = (
+        torch.optim.Adam(
+            shared, lr=schedule.rate, betas=schedule.betas, eps=schedule.eps, fused=True
+        )
+        if shared
+        else None
+    )
+    state = State(model, optimizer, rows)
+    done, history = keeper.resume(state) if keeper else (0, History())
+    evaluate_at, snapshot_at = set(schedule.evaluate_at), set(schedule.snapshot_at)
+    train_sample = sample_of(len(train), "train")
+    test_sample = sample_of(len(test), "test") if test is not None else None
+    device = next(iter(model.parameters())).device
+    generator = torch.Generator(device=device)
+    order, order_epoch = np.empty(0, np.int64), -1
+    training_mode(model)
+    for update in range(done + 1, schedule.updates + 1):
+        epoch, position = divmod(update - 1, schedule.batches_per_epoch)
+        if epoch != order_epoch:
+            order = numpy_stream(seed, "order", epoch).permutation(len(train))
+            order_epoch = epoch
+        first = position * schedule.batch_size
+        batch = batch_of(train, order[first : first + schedule.batch_size], device)
+        generator.manual_seed(stream_seed(seed, "noise", update))
+        if rows is not None:
+            for _ in range(schedule.row_updates - 1):
+                loss = objective(model, batch, generator)["loss"].mean()
+                rows.step(torch.autograd.grad(loss, rows.parameters), scale=len(batch.x))
+        loss = objective(model, batch, generator)["loss"].mean()
+        value = loss.item()
+        if not math.isfinite(value):
+            raise Diverged(
+                f"the loss is {value} at update {update} (epoch {epoch + 1}, batch "
+                f"{position + 1} of {schedule.batches_per_epoch}) with seed {seed}"
+            )
+        _step(loss, optimizer, rows, schedule.rate_at(update), len(batch.x))
+        history.loss.append(value)
+        if update in evaluate_at:
+            history.evaluations.append(
+                Evaluation(
+                    update,
+                    schedule.epoch_of(update),
+                    summarise(evaluate(model, objective, train, train_sample)),
+                    summarise(evaluate(model, objective, test, test_sample))
+                    if test is not None and rows is None
+                    else {},
+                )
+            )
+            training_mode(model)
+        if update in snapshot_at:
+            history.snapshots.append(update)
+            if keeper:
+                keeper.snapshot(update, model)
+        if keeper:
+            keeper.after_update(update, state, history)
+    model.eval()
+    return history
+
+
+def _row_optimizer(model: nn.Module, schedule: Schedule) -> RowAdam | None:
+    parameters = [
+        p
+        for module in model.modules()
+        if isinstance(module, PerImage)
+        for p in module.parameters()
+        if p.requires_grad
+    ]
+    if not parameters:
+        return None
+    return RowAdam(parameters, rate=schedule.row_rate, betas=schedule.row_betas)
+
+
+def _step(
+    loss: Tensor,
+    optimizer: torch.optim.Optimizer | None,
+    rows: RowAdam | None,
+    rate: float,
+    batch_size: int,
+) -> None:
+    if optimizer is not None:
+        optimizer.zero_grad(set_to_none=True)
+        optimizer.param_groups[0]["lr"] = rate
+    loss.backward()
+    if optimizer is not None:
+        optimizer.step()
+    if rows is not None:
+        gradients = [p.grad for p in rows.parameters]
+        rows.step([g for g in gradients if g is not None], scale=batch_size)
+        for parameter in rows.parameters:
+            parameter.grad = None
+
+
+def sample_of(n: int, *names: str, size: int = EVALUATED_IMAGES) -> NDArray[np.int64]:
+    """The images that the curves look at: all, or the same `size` of them for every run."""
+    if n <= size:
+        return np.arange(n)
+    return np.sort(numpy_stream(0, "evaluated", *names).permutation(n)[:size])
+
+
+def batch_of(images: Images, index: NDArray[np.int64], device: torch.device) -> Batch:
+    """The images at `index`, as floats on `device`."""
+    x = torch.from_numpy(images.scaled(index)).to(device)
+    y = None if images.labels is None else torch.from_numpy(images.labels[index]).to(device)
+    return Batch(x, y, torch.from_numpy(index).to(device))
+
+
+@torch.no_grad()
+def evaluate(
+    model: nn.Module,
+    objective: Objective,
+    images: Images,
+    index: NDArray[np.int64] | None = None,
+    *,
+    seed: int = 0,
+    batch_size: int = 500,
+) -> Terms:
+    """The objective's per-image terms, each (n,), in evaluation mode.
+
+    The noise is the same at every call: it comes from `seed` and the position among `index`.
+    """
+    model.eval()
+    device = next(iter(model.parameters())).device
+    if index is None:
+        index = np.arange(len(images))
+    parts: list[Terms] = []
+    for first in range(0, len(index), batch_size):
+        batch = batch_of(images, index[first : first + batch_size], device)
+        generator = torch.Generator(device=device)
+        generator.manual_seed(stream_seed(seed, "evaluation", first))
+        parts.append(objective(model, batch, generator))
+    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}

@@ -1,0 +1,62 @@
+"""How long a model trains, in updates, and when it is looked at."""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A number of updates and what happens at which of them.
+
+    Attributes:
+        n_images: how many images there are to learn from.
+        batch_size: images per update; a set smaller than a batch makes one batch.
+        updates: how many updates in all.
+        rate, betas, eps: Adam's.
+        one_cycle: let the rate rise to `rate` and fall to nothing (Smith 2018); else constant.
+        evaluate_at: after which updates train and test images are evaluated.
+        snapshot_at: after which updates the whole model is kept.
+        row_updates, row_rate, row_betas: of parameters that belong to images.
+    """
+
+    n_images: int
+    batch_size: int
+    updates: int
+    rate: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    one_cycle: bool = False
+    evaluate_at: tuple[int, ...] = ()
+    snapshot_at: tuple[int, ...] = ()
+    row_updates: int = 1
+    row_rate: float = 0.05
+    row_betas: tuple[float, float] = (0.9, 0.99)
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Updates in one pass over the images, the last short batch included."""
+        return math.ceil(self.n_images / self.batch_size)
+
+    def epoch_of(self, update: int) -> float:
+        """How many passes over the images `update` updates are."""
+        return update / self.batches_per_epoch
+
+    def rate_at(self, update: int) -> float:
+        """The learning rate of update 1, 2, …"""
+        if not self.one_cycle:
+            return self.rate
+        warm = max(1, round(0.3 * self.updates))
+        if update <= warm:
+            return self.rate * (0.04 + 0.96 * 0.5 * (1 - math.cos(math.pi * update / warm)))
+        done = (update - warm) / max(1, self.updates - warm)
+        return self.rate * max(1e-4, 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def evenly(updates: int, points: int) -> tuple[int, ...]:
+    """At most `points` updates from 1 to `updates`, evenly spread, the last one included.
+
+    >>> evenly(1000, 4)
+    (250, 500, 750, 1000)
+    """
+    points = min(points, updates)
+    return tuple(sorted({round(updates * k / points) for k in range(1, points + 1)} - {0}))
