@@ -4,6 +4,14 @@ import math
 from dataclasses import dataclass
 
 
+class Undefined(ValueError):
+    """A measure that its input does not define, such as a separation between one class.
+
+    A `ValueError`, so that it is an error where nobody expects it; a question that does expect it
+    reports ``undefined(str(error))`` instead of a number.
+    """
+
+
 @dataclass(frozen=True)
 class Number:
     """A value with its interval.
@@ -33,3 +41,8 @@ class Number:
     def excludes_zero(self) -> bool:
         """Whether the interval is defined and lies on one side of zero."""
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+
+
+def undefined(reason: str, *, value: float | None = None, n: int = 0, unit: str = "") -> Number:
+    """A number whose interval, and whose value unless given, is undefined for the stated reason."""
+    return Number(value=value, n=n, unit=unit, interval=f"undefined: {reason}")
