@@ -1,25 +1,9 @@
 """What a question found: the record that results.json, the report and the command line read."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from tacit.figures.sink import Figure
 from tacit.measures.number import Number
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure that lies in the study's folder.
-
-    Attributes:
-        name: the file's stem under ``figures/``; a chart is an SVG, a grid of images a PNG.
-        kind: "chart" or "grid".
-        caption: one or two sentences below the figure.
-        alt: what the figure shows, for those who do not see it, numbers included.
-    """
-
-    name: str
-    kind: str
-    caption: str
-    alt: str
 
 
 @dataclass(frozen=True)
@@ -44,6 +28,7 @@ class Finding:
         runs: the runs that were looked at.
         decided_by: the rule that turns numbers into the answer.
         figures, tables: what is shown, in reading order.
+        key: the one of `numbers` that the answer hangs on, shown beside it; by default the first.
         cautions: what a reader must know before believing the answer.
         sources: published work that the method or a reference value comes from.
     """
@@ -58,4 +43,11 @@ class Finding:
     figures: tuple[Figure, ...] = ()
     tables: tuple[Table, ...] = ()
     cautions: tuple[str, ...] = ()
-    sources: tuple[str, ...] = field(default=())
+    sources: tuple[str, ...] = ()
+    key: str = ""
+
+    def __post_init__(self) -> None:
+        if self.key and self.key not in self.numbers:
+            raise ValueError(
+                f"key is '{self.key}', which is none of the numbers: {', '.join(self.numbers)}"
+            )

@@ -1,0 +1,239 @@
+"""Curves: what changed along epochs, updates, labels or samples."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, NullLocator
+from numpy.typing import ArrayLike, NDArray
+
+from tacit.figures import style
+
+
+@dataclass(frozen=True)
+class Series:
+    """One named curve.
+
+    Attributes:
+        label: its name, written beside its last point.
+        x, y: (n,); NaN in `y` leaves a gap.
+        low, high: (n,), a band around `y`, where there is one.
+        colour: the number of its colour, counted from 0; by default its place in the panel.
+        dashed: whether the line is dashed (say, test beside train in the same colour).
+        points: whether each value is marked, for curves of few values.
+    """
+
+    label: str
+    x: ArrayLike
+    y: ArrayLike
+    low: ArrayLike | None = None
+    high: ArrayLike | None = None
+    colour: int | None = None
+    dashed: bool = False
+    points: bool = False
+
+    def arrays(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """x and y as float64, (n,) each, checked."""
+        x, y = (np.asarray(values, dtype=np.float64) for values in (self.x, self.y))
+        if x.ndim != 1 or x.shape != y.shape:
+            raise ValueError(
+                f"curve '{self.label}' has x of shape {x.shape} and y of shape {y.shape}; "
+                "both are (n,)"
+            )
+        if not np.isfinite(y).any():
+            raise ValueError(f"curve '{self.label}' has no finite value to draw")
+        return x, y
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Curves that share their axes.
+
+    Attributes:
+        series: the curves; the first is drawn on top.
+        x_label, y_label: what the axes measure, with units.
+        title: a few words above, where there are several panels.
+        log_x, log_y: whether an axis is logarithmic.
+        y_limits: the vertical range; by default what the curves and bands need.
+        levels: horizontal reference lines, (y, name) each.
+        marks: vertical reference lines, (x, name) each.
+    """
+
+    series: Sequence[Series]
+    x_label: str
+    y_label: str
+    title: str = ""
+    log_x: bool = False
+    log_y: bool = False
+    y_limits: tuple[float, float] | None = None
+    levels: Sequence[tuple[float, str]] = ()
+    marks: Sequence[tuple[float, str]] = ()
+
+    def __post_init__(self) -> None:
+        if not self.series:
+            raise ValueError(f"panel '{self.title or self.y_label}' has no curves")
+
+
+@style.chart
+def curves(*panels: Panel, columns: int | None = None, height: float = 290) -> Drawing:
+    """Each panel's curves, with their names beside their last points.
+
+    Args:
+        panels: one or more; up to three beside each other, then in rows.
+        columns: how many panels stand beside each other.
+        height: of one panel, CSS pixels.
+    """
+    if not panels:
+        raise ValueError("there is no panel to draw")
+    columns = columns or (len(panels) if len(panels) <= 3 else 2)
+    rows = -(-len(panels) // columns)
+    width = {1: 540.0, 2: 800.0}.get(columns, 320.0 * columns)
+    drawing = style.new_drawing(width, height * rows)
+    grid = drawing.subplots(rows, columns, squeeze=False)
+    for axes, panel in zip(grid.flat, panels, strict=False):
+        _draw(axes, panel)
+    for axes in grid.flat[len(panels) :]:
+        axes.remove()
+    # Names hold their place in the layout; where they stand is known only once that is done.
+    names = [_name_curves(axes, panel) for axes, panel in zip(grid.flat, panels, strict=False)]
+    drawing.draw_without_rendering()
+    drawing.set_layout_engine("none")
+    for place in names:
+        place()
+    return drawing
+
+
+def _draw(axes: Axes, panel: Panel) -> None:
+    if panel.log_x:
+        axes.set_xscale("log")
+    if panel.log_y:
+        axes.set_yscale("log")
+    for number, series in reversed(list(enumerate(panel.series))):
+        x, y = series.arrays()
+        colour = style.colour(number if series.colour is None else series.colour)
+        if series.low is not None and series.high is not None:
+            low, high = (np.asarray(ends, np.float64) for ends in (series.low, series.high))
+            axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+        axes.plot(
+            x,
+            y,
+            color=colour,
+            linestyle=(0, (3.5, 1.8)) if series.dashed else "-",
+            marker="o" if series.points or np.isfinite(y).sum() == 1 else "",
+            markersize=4,
+        )
+    if panel.y_limits is not None:
+        axes.set_ylim(*panel.y_limits)
+    for level, name in panel.levels:
+        axes.axhline(level, color=style.INK, alpha=0.55, linewidth=0.9, linestyle=(0, (1, 2)))
+        axes.annotate(
+            style.plain(name),
+            (0, level),
+            (3, 3),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            alpha=0.75,
+            fontsize=8.5,
+        )
+    for place, name in panel.marks:
+        axes.axvline(place, color=style.INK, alpha=0.55, linewidth=0.9, linestyle=(0, (1, 2)))
+        axes.annotate(
+            style.plain(name),
+            (place, 1),
+            (3, -2),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            alpha=0.75,
+            fontsize=8.5,
+            va="top",
+        )
+    axes.set_xlabel(style.plain(panel.x_label, 80))
+    style.light_grid(axes, "y")
+    style.headings(axes, panel.title, panel.y_label)
+    for axis, logarithmic in ((axes.xaxis, panel.log_x), (axes.yaxis, panel.log_y)):
+        if logarithmic:
+            axis.set_major_formatter(FuncFormatter(lambda value, _: power(value)))
+            axis.set_minor_locator(NullLocator())
+
+
+def power(value: float) -> str:
+    """A label on a logarithmic axis.
+
+    >>> power(10.0), power(20000.0), power(0.01), power(1e-7)
+    ('10', '20k', '0.01', '1e-07')
+    """
+    if 1e4 <= value < 1e6:
+        return f"{value / 1e3:g}k"
+    return f"{value:g}"
+
+
+def _name_curves(axes: Axes, panel: Panel) -> Callable[[], None]:
+    """Write the names to the right of the panel; the function returned moves them apart."""
+    texts, ends = [], []
+    for number, series in enumerate(panel.series):
+        if not series.label:
+            continue
+        x, y = series.arrays()
+        last = int(np.flatnonzero(np.isfinite(y))[-1])
+        ends.append((x[last], y[last], number if series.colour is None else series.colour))
+        texts.append(
+            axes.annotate(
+                style.plain(series.label, 32),
+                (1, y[last]),
+                (16, 0),
+                xycoords=("axes fraction", "data"),
+                textcoords="offset points",
+                va="center",
+                annotation_clip=False,
+            )
+        )
+
+    def place() -> None:
+        if not texts:
+            return
+        scale = 72 / axes.figure.dpi
+        right, bottom, top = axes.bbox.x1 * scale, axes.bbox.y0 * scale, axes.bbox.y1 * scale
+        at = np.array([axes.transData.transform((x, y)) * scale for x, y, _ in ends])
+        wanted = np.clip(at[:, 1], bottom, top)
+        spread = apart(wanted, 1.25 * style.FONT_SIZE, bottom, top)
+        for text, (_, y, number), start, height in zip(texts, ends, at, spread, strict=True):
+            text.xyann = (16, height - axes.transData.transform((1, y))[1] * scale)
+            points = np.array([[start[0], np.clip(start[1], bottom, top)], [right + 3, height]])
+            points = np.vstack([points, [right + 13, height]]) / scale
+            axes.figure.add_artist(
+                Line2D(
+                    *axes.figure.transFigure.inverted().transform(points).T,
+                    color=style.colour(number),
+                    linewidth=1,
+                    alpha=0.75,
+                )
+            )
+
+    return place
+
+
+def apart(wanted: NDArray[np.float64], gap: float, low: float, high: float) -> NDArray[np.float64]:
+    """Heights near `wanted`, in its order, at least `gap` from each other and inside [low, high].
+
+    Where there is no room for that, they reach below `low`.
+
+    >>> apart(np.array([5.0, 5.0, 40.0]), 10, 0, 50)
+    array([10.,  0., 40.])
+    """
+    order = np.argsort(-wanted, kind="stable")
+    heights = wanted[order].copy()
+    for _ in range(60):
+        for upper in range(len(heights) - 1):
+            short = gap - (heights[upper] - heights[upper + 1])
+            if short > 1e-9:
+                heights[upper] += short / 2
+                heights[upper + 1] -= short / 2
+        heights = np.clip(heights, low, high)
+    for upper in range(len(heights) - 1):
+        heights[upper + 1] = min(heights[upper + 1], heights[upper] - gap)
+    result = np.empty_like(heights)
+    result[order] = heights
+    return result

@@ -1,0 +1,125 @@
+"""Two methods on the same images, seeds or draws: their differences, one by one."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
+from numpy.typing import ArrayLike, NDArray
+
+from tacit.figures import style
+from tacit.measures.number import Number
+
+
+@style.chart
+def paired_differences(
+    differences: ArrayLike,
+    *,
+    x_label: str,
+    number: Number | None = None,
+    below: str = "",
+    above: str = "",
+    bins: int = 40,
+) -> Drawing:
+    """How many pairs lie on which side of zero, and how far.
+
+    Args:
+        differences: (n,), first minus second; what is not finite is left out and counted.
+        x_label: what the difference is, with its unit.
+        number: the mean difference with its interval, drawn above the bars.
+        below, above: what a difference under and over zero means ("A better", "B better").
+        bins: how many bars.
+    """
+    kept = finite(differences, "differences")
+    drawing = style.new_drawing(540, 290)
+    axes = drawing.add_subplot()
+    reach = np.quantile(np.abs(kept), 0.995) or 1.0  # a few far pairs would flatten all others
+    low, high = max(kept.min(), -reach), min(kept.max(), reach)
+    edges = np.linspace(min(low, 0), max(high, 0), bins + 1)
+    width = edges[1] - edges[0]
+    edges = (np.arange(np.floor(edges[0] / width), np.ceil(edges[-1] / width) + 1)) * width
+    counts, _ = np.histogram(np.clip(kept, edges[0], edges[-1]), edges)
+    colours = [style.colour(0) if left < -width / 2 else style.colour(1) for left in edges[:-1]]
+    axes.bar(edges[:-1], counts, width * 0.92, align="edge", color=colours, alpha=0.8)
+    axes.axvline(0, color=style.INK, linewidth=1)
+    axes.margins(x=0.02)
+    axes.set_ylim(0, counts.max() * 1.22)
+    for share, words, side in ((kept < 0, below, 0.0), (kept > 0, above, 1.0)):
+        text = f"{100 * share.mean():.0f} %" + (f" · {words}" if words else "")
+        axes.annotate(
+            style.plain(f"← {text}" if side == 0 else f"{text} →"),
+            (side, 1),
+            (0, 3),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            ha="left" if side == 0 else "right",
+        )
+    if number is not None and number.value is not None:
+        height = counts.max() * 1.12
+        if number.low is not None and number.high is not None:
+            axes.plot([number.low, number.high], [height] * 2, color=style.INK, linewidth=2)
+        axes.plot(number.value, height, "o", color=style.INK, markersize=5)
+    axes.set_xlabel(style.plain(x_label, 80))
+    axes.set_ylabel("pairs")
+    style.light_grid(axes, "y")
+    return drawing
+
+
+@style.chart
+def paired_scatter(
+    first: ArrayLike, second: ArrayLike, *, x_label: str, y_label: str, shared: bool = True
+) -> Drawing:
+    """Each pair as a dot, with the line on which both are equal.
+
+    Args:
+        first, second: (n,), the values of the same images, seeds or draws.
+        x_label, y_label: what `first` and `second` are, with their unit.
+        shared: whether both axes cover the same range.
+    """
+    x, y = (np.asarray(values, np.float64).ravel() for values in (first, second))
+    if x.shape != y.shape:
+        raise ValueError(f"pairs have {x.size} first and {y.size} second values; they match")
+    kept = np.isfinite(x) & np.isfinite(y)
+    x, y = finite(x[kept], "pairs"), y[kept]
+    drawing = style.new_drawing(420, 420)
+    axes = drawing.add_subplot()
+    low, high = min(x.min(), y.min()), max(x.max(), y.max())
+    room = 0.04 * (high - low) or 1.0
+    axes.axline((low, low), slope=1, color=style.INK, alpha=0.55, linewidth=0.9)
+    dots(axes, x, y, style.colour(0))
+    if shared:
+        axes.set_xlim(low - room, high + room)
+        axes.set_ylim(low - room, high + room)
+        axes.set_aspect("equal")
+    axes.set_xlabel(style.plain(x_label, 80))
+    style.headings(axes, "", y_label)
+    style.light_grid(axes, "both")
+    return drawing
+
+
+def dots(
+    axes: Axes,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    colour: str,
+    marker: str = "o",
+) -> None:
+    """Dots that stay apart where few and shade where many."""
+    few = len(x) <= 60
+    axes.plot(
+        x,
+        y,
+        color=colour,
+        marker=marker,
+        markersize=5 if few else 3.2,
+        alpha=0.85 if few else 0.45,
+        markeredgewidth=0,
+        linestyle="",
+    )
+
+
+def finite(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    """The finite ones of `values`, flat; an error where there are none."""
+    flat = np.asarray(values, np.float64).ravel()
+    kept = flat[np.isfinite(flat)]
+    if not len(kept):
+        raise ValueError(f"{name} hold {flat.size} values, none of them finite")
+    return kept

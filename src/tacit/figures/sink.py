@@ -1,0 +1,72 @@
+"""Figures are kept in a folder, each with the record that the report reads."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure that lies in the study's folder.
+
+    Attributes:
+        name: the file's stem under ``figures/``; a chart is an SVG, a grid of images a PNG.
+        kind: "chart" or "grid".
+        caption: one or two sentences below the figure.
+        alt: what the figure shows, for those who do not see it, numbers included.
+    """
+
+    name: str
+    kind: str
+    caption: str
+    alt: str
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z0-9]+([-_.][a-z0-9]+)*", self.name):
+            raise ValueError(
+                f"figure name {self.name!r} is no file stem of lower-case letters, digits "
+                "and single '-', '_' or '.' between them"
+            )
+        if self.kind not in ("chart", "grid"):
+            raise ValueError(
+                f"figure '{self.name}' is a {self.kind!r}; it is a 'chart' or a 'grid'"
+            )
+        if not self.alt.strip():
+            raise ValueError(f"figure '{self.name}' has no text alternative (`alt`)")
+
+    @property
+    def file(self) -> str:
+        """The file's name."""
+        return f"{self.name}.{'svg' if self.kind == 'chart' else 'png'}"
+
+
+class Figures:
+    """Writes figures into `folder` (made if missing), whole or not at all.
+
+    A name is used once: two figures of the same name would be one file.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._names: set[str] = set()
+
+    def chart(self, name: str, svg: bytes, caption: str, alt: str) -> Figure:
+        """Keep a chart (the bytes of an SVG) as ``name.svg``."""
+        from tacit.figures.style import identify  # matplotlib loads only where something is drawn
+
+        return self._keep(Figure(name, "chart", caption, alt), identify(svg, name, alt))
+
+    def grid(self, name: str, png: bytes, caption: str, alt: str) -> Figure:
+        """Keep a grid of images (the bytes of a PNG) as ``name.png``."""
+        return self._keep(Figure(name, "grid", caption, alt), png)
+
+    def _keep(self, figure: Figure, content: bytes) -> Figure:
+        if figure.name in self._names:
+            raise ValueError(f"there already is a figure '{figure.name}' in {self.folder}")
+        self._names.add(figure.name)
+        part = self.folder / f".{figure.file}.part"
+        part.write_bytes(content)
+        part.replace(self.folder / figure.file)
+        return figure

@@ -1,0 +1,198 @@
+"""How every chart looks, and how a drawing becomes an SVG that follows the page around it.
+
+Text and axes are drawn in one sentinel colour, which becomes ``currentColor`` in the SVG: set
+into a page, a chart takes the page's text colour and font, in light and in dark. Data are drawn
+in colours of middling luminance, at least 3:1 against both a white and a near-black page.
+"""
+
+import io
+import re
+import unicodedata
+import warnings
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec
+from xml.etree import ElementTree
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
+
+P = ParamSpec("P")
+
+INK = "#010203"
+"""The sentinel for text, axes and lines that are no data; `currentColor` in the SVG."""
+
+PALETTE = ("#2373b9", "#e0690a", "#12a07c", "#b84c94", "#858a91", "#7353c8")
+"""Colours of series: blue, orange, green, magenta, grey, violet; told apart with any eyes.
+
+At least 3:1 against a white and a near-black page; at least 10 in CIELAB from each other, also as
+the three kinds of colour-blind readers see them. Series differ in marker or label besides.
+"""
+
+MARKERS = ("o", "s", "D", "^", "v", "P")
+
+FONT_SIZE = 9.5
+"""Points; 12.7 px where a chart is shown at its own size."""
+
+SETTINGS: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "tacit",
+    "text.parse_math": False,  # a class may be called "$5"
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "hatch.color": INK,
+    "font.size": FONT_SIZE,
+    "axes.titlesize": FONT_SIZE,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": FONT_SIZE,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "legend.fontsize": FONT_SIZE,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.7,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "xtick.minor.width": 0.5,
+    "ytick.minor.width": 0.5,
+    "axes.axisbelow": True,
+    "axes.formatter.useoffset": False,
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "lines.solid_capstyle": "round",
+    "figure.constrained_layout.use": True,
+}
+
+SVG = "http://www.w3.org/2000/svg"
+HREF = "{http://www.w3.org/1999/xlink}href"
+FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
+ElementTree.register_namespace("", SVG)
+
+
+def colour(index: int) -> str:
+    """The colour of the series number `index`, counted from 0."""
+    return PALETTE[index % len(PALETTE)]
+
+
+def marker(index: int) -> str:
+    """The marker of the series number `index`, counted from 0."""
+    return MARKERS[index % len(MARKERS)]
+
+
+def plain(text: str, longest: int = 48) -> str:
+    """`text` as it can be drawn on one line: no control characters, cut at `longest`.
+
+    >>> plain("two\\nlines")
+    'two lines'
+    """
+    text = text.encode("utf-8", "replace").decode()
+    text = "".join(
+        " " if char.isspace() else "\N{REPLACEMENT CHARACTER}" if drawn_as_nothing(char) else char
+        for char in text
+    )
+    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
+
+
+def drawn_as_nothing(char: str) -> bool:
+    """Whether `char` is a control character, or one that XML has no way to hold."""
+    return unicodedata.category(char) in ("Cc", "Cs", "Cn") or char in "\ufffe\uffff"
+
+
+def new_drawing(width: float, height: float) -> Drawing:
+    """An empty drawing of `width` × `height` CSS pixels."""
+    return Drawing(figsize=(width / 96, height / 96))
+
+
+def light_grid(axes: Axes, axis: str) -> None:
+    """Faint lines along `axis` ("x", "y" or "both"), and the other axis without ticks."""
+    axes.grid(axis=axis, color=INK, alpha=0.13, linewidth=0.6)  # type: ignore[arg-type]
+    axes.tick_params(length=0)
+
+
+def headings(axes: Axes, title: str, y_label: str) -> None:
+    """The panel's title, and below it what the vertical axis measures, read without turning."""
+    if y_label:
+        axes.annotate(
+            plain(y_label, 80),
+            (0, 1),
+            (0, 7),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            alpha=0.8,
+            va="baseline",
+        )
+    if title:
+        axes.set_title(plain(title, 80), pad=22 if y_label else 8)
+
+
+def chart(draw: Callable[P, Drawing]) -> Callable[P, bytes]:
+    """Make of a function that draws one that returns the bytes of an SVG.
+
+    Settings hold for the time of drawing only, whatever the user's own matplotlib settings are;
+    the same arguments give the same bytes.
+    """
+
+    @wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> bytes:
+        with matplotlib.rc_context(), warnings.catch_warnings():
+            matplotlib.rcdefaults()
+            matplotlib.rcParams.update(SETTINGS)
+            # The browser draws the text, with fonts of its own; this one is for measuring.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+            buffer = io.BytesIO()
+            metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+            draw(*args, **kwargs).savefig(buffer, format="svg", transparent=True, metadata=metadata)
+        return adapt(buffer.getvalue())
+
+    return drawn
+
+
+def adapt(svg: bytes) -> bytes:
+    """matplotlib's SVG without its fonts, its style sheet (which would reach the whole page around
+    an inlined SVG) and its metadata, and with `INK` as ``currentColor``."""
+    root = ElementTree.fromstring(svg)
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if child.tag in (f"{{{SVG}}}style", f"{{{SVG}}}metadata"):
+                parent.remove(child)
+    for element in root.iter():
+        if HREF in element.attrib:
+            element.set("href", element.attrib.pop(HREF))
+        if style := element.get("style"):
+            style = re.sub(r"font-family:[^;]*;? ?", "", style)
+            element.set("style", style.replace(INK, "currentColor"))
+        if (element.get("transform") or "").startswith("rotate(-0 "):
+            del element.attrib["transform"]
+    root.set("style", f"stroke-linejoin: round; stroke-linecap: butt; font-family: {FONTS}")
+    root.set("fill", "currentColor")
+    return bytes(ElementTree.tostring(root, encoding="utf-8"))
+
+
+def identify(svg: bytes, name: str, alt: str) -> bytes:
+    """The SVG with a text alternative, and with ids that no other figure of the page has.
+
+    Ids that nothing refers to are dropped; the others begin with `name`.
+    """
+    root = ElementTree.fromstring(svg)
+    referred = {
+        found
+        for element in root.iter()
+        for value in element.attrib.values()
+        for found in re.findall(r"(?:^|url\()#([^)\"']+)", value)
+    }
+    for element in root.iter():
+        for attribute, value in list(element.attrib.items()):
+            if attribute == "id" and value not in referred:
+                del element.attrib["id"]
+            elif attribute == "id":
+                element.set("id", f"{name}-{value}")
+            else:
+                element.set(attribute, re.sub(r"(^|url\()#(?=[\w-])", rf"\1#{name}-", value))
+    root.set("role", "img")
+    root.set("aria-label", plain(alt, 10_000))
+    return bytes(ElementTree.tostring(root, encoding="utf-8"))
