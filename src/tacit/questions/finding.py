@@ -1,5 +1,6 @@
 """What a question found: the record that results.json, the report and the command line read."""
 
+import math
 from dataclasses import dataclass
 
 from tacit.figures.sink import Figure
@@ -13,6 +14,20 @@ class Table:
     caption: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str | float | int | Number | None, ...], ...]
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ValueError(
+                    f"table '{self.caption}' has a row of {len(row)} cells, {row}, "
+                    f"for {len(self.columns)} columns"
+                )
+            for cell in row:
+                if isinstance(cell, float) and not math.isfinite(cell):
+                    raise ValueError(
+                        f"table '{self.caption}' holds {cell}; an undefined number is "
+                        "a Number whose value is None, with the reason"
+                    )
 
 
 @dataclass(frozen=True)

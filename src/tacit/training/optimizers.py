@@ -37,7 +37,9 @@ class RowAdam:
         self.eps = eps
         self.first = [torch.zeros_like(p, requires_grad=False) for p in self.parameters]
         self.second = [torch.zeros_like(p, requires_grad=False) for p in self.parameters]
-        self.steps = [torch.zeros(len(p), dtype=torch.int64) for p in self.parameters]
+        self.steps = [
+            torch.zeros(len(p), dtype=torch.int64, device=p.device) for p in self.parameters
+        ]
 
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor], scale: float = 1.0) -> None:

@@ -1,0 +1,102 @@
+"""A question: what it needs, how it measures, how it decides, how it is drawn."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tacit.figures.sink import Figures
+from tacit.images.dataset import Images
+from tacit.models.config import Table
+from tacit.questions.finding import Finding
+from tacit.training.saved import SavedRun
+
+
+@dataclass
+class Measurement:
+    """What a question measured on the models of one seed.
+
+    Attributes:
+        values: one number each.
+        arrays: per-image or per-class numbers, codes, pictures: whatever the answer and its figures
+            need. Arrays whose name starts with ``table/NAME/COLUMN`` are written as columns of
+            a CSV file, ``tables/QUESTION-NAME.csv``, with the seed beside them.
+    """
+
+    values: dict[str, float] = field(default_factory=dict)
+    arrays: dict[str, NDArray[np.generic]] = field(default_factory=dict)
+
+
+class Runs:
+    """The trained runs of one seed, and the images they learned from and are tested on."""
+
+    def __init__(
+        self, seed: int, train: Images, test: Images, runs: Mapping[str, Sequence[SavedRun]]
+    ) -> None:
+        self.seed = seed
+        self.train = train
+        self.test = test
+        self._runs = runs
+
+    def __getitem__(self, name: str) -> SavedRun:
+        """The run of that name; of several draws the first."""
+        return self._runs[name][0]
+
+    def draws(self, name: str) -> Sequence[SavedRun]:
+        """All draws of a run, in order."""
+        return self._runs[name]
+
+    @cache  # noqa: B019  # lives as long as one measurement
+    def images_of(self, run: SavedRun) -> Images:
+        """The images that a run learned from."""
+        return self.train if run.train_index is None else self.train.take(run.train_index)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What an answer may refer to besides its own numbers.
+
+    Attributes:
+        figures: where figures go.
+        class_names: of the images; empty without labels.
+        n_train, n_test: how many images there are.
+        shape: channels, height, width.
+        source: the images' name.
+    """
+
+    figures: Figures
+    class_names: tuple[str, ...]
+    n_train: int
+    n_test: int
+    shape: tuple[int, int, int]
+    source: str
+
+
+class Question(Table):
+    """One question of a study; its fields are its arguments in the study's file.
+
+    A subclass says `name`, `title`, `asks`, and whether it needs labels, and is registered in
+    `tacit.questions.registry`.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    asks: ClassVar[str]
+    needs_labels: ClassVar[bool] = False
+    weight: ClassVar[float] = 1.0
+    """Roughly how much work measuring is, in passes over the training images."""
+
+    def needs(self) -> dict[str, tuple[str, ...]]:
+        """The runs that are looked at, each with the kinds of model it may be."""
+        raise NotImplementedError
+
+    def measure(self, runs: Runs) -> Measurement:
+        """Numbers from the models of one seed. Deterministic: all noise comes from `runs.seed`."""
+        raise NotImplementedError
+
+    def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
+        """The finding, in words made from the numbers of all seeds, with its figures drawn."""
+        raise NotImplementedError

@@ -1,0 +1,105 @@
+"""All faults of a study file at once, each with its place."""
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import ValidationError
+
+
+class StudyError(ValueError):
+    """A study that cannot be run, with every fault found."""
+
+    def __init__(self, where: str, faults: Iterable[str]) -> None:
+        self.faults = list(faults)
+        listed = "\n".join(f"  - {fault}" for fault in self.faults)
+        count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
+        super().__init__(f"{where}: {count}\n{listed}")
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """``; did you mean 'vae'? Choices: …`` for an unknown name.
+
+    >>> nearest("vea", ["vae", "classifier"])
+    "; did you mean 'vae'? Choices: classifier, vae"
+    """
+    choices = sorted(choices)
+    close = difflib.get_close_matches(name, choices, n=1)
+    hint = f"did you mean '{close[0]}'? " if close else ""
+    return f"; {hint}Choices: {', '.join(choices) or 'none'}"
+
+
+def line_of(data: Any, path: tuple[int | str, ...]) -> int | None:
+    """The line (from 1) at which `path` stands in a document that ruamel.yaml read."""
+    line = None
+    for step in path:
+        mark = getattr(data, "lc", None)
+        try:
+            if mark is not None:
+                place = mark.key(step) if isinstance(data, dict) else mark.item(step)
+                line = place[0] + 1
+            data = data[step]
+        except (KeyError, IndexError, TypeError):
+            break
+    return line
+
+
+def faults_of(
+    error: ValidationError, data: Any, prefix: tuple[int | str, ...] = ()
+) -> list[str]:
+    """One sentence for each fault: its line, its path, its value, the rule."""
+    faults = []
+    for fault in error.errors(include_url=False):
+        path = (*prefix, *_without_tags(fault["loc"], data, prefix))
+        line = line_of(data, path)
+        place = f"line {line}, " if line is not None else ""
+        dotted = ".".join(str(step) for step in path) or "the file"
+        faults.append(f"{place}{dotted}: {_rule(fault)}")
+    return faults
+
+
+def _without_tags(
+    loc: tuple[int | str, ...], data: Any, prefix: tuple[int | str, ...]
+) -> tuple[int | str, ...]:
+    """Leave out the names of alternatives that pydantic puts into a path, as in network.conv."""
+    for step in prefix:
+        data = data[step] if isinstance(data, dict | list) else None
+    path = []
+    for position, step in enumerate(loc):
+        last = position == len(loc) - 1
+        if isinstance(data, dict) and (step in data or last):
+            path.append(step)
+            data = data.get(step)
+        elif isinstance(data, list) and isinstance(step, int):
+            path.append(step)
+            data = data[step] if step < len(data) else None
+    return tuple(path)
+
+
+def _rule(fault: Any) -> str:
+    kind, value, context = fault["type"], fault["input"], fault.get("ctx", {})
+    if kind == "extra_forbidden":
+        return "unknown key"
+    if kind == "missing":
+        return "is missing"
+    if kind == "value_error":
+        return str(context["error"])
+    if kind == "literal_error":
+        return f"{value!r} is none of {context['expected']}" + (
+            nearest(value, _choices(context["expected"])).split("Choices")[0].rstrip()
+            if isinstance(value, str)
+            else ""
+        )
+    if kind == "union_tag_invalid":
+        return f"kind {context['tag']!r} is none of {context['expected_tags']}"
+    if kind == "string_pattern_mismatch":
+        return (
+            f"{value!r} is no name; names are lower-case letters, digits and hyphens, "
+            "at most 64 of them"
+        )
+    shown = repr(value) if len(repr(value)) < 60 else f"a {type(value).__name__}"
+    return f"{shown}: {fault['msg'][0].lower()}{fault['msg'][1:]}"
+
+
+def _choices(expected: str) -> list[str]:
+    return [word.strip().strip("'") for word in expected.replace(" or ", ",").split(",")]

@@ -1,0 +1,269 @@
+"""From a study to its jobs: plain data, each named by its content."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from tacit.images.dataset import Split
+from tacit.images.splits import few_label_draw
+from tacit.models.config import ModelConfig, PerImageTable
+from tacit.questions.base import Question
+from tacit.studies.graph import downstream_of, in_order
+from tacit.studies.spec import Run, Study
+from tacit.training.schedule import Schedule, evenly
+
+CODE_VERSION = 1
+"""Raised whenever the code gives other results for the same study."""
+
+EPOCHS_EVALUATED, FEW_LABEL_POINTS = 40, 20
+
+
+@dataclass(frozen=True)
+class Job:
+    """One unit of work: a run or a question, for one seed (and draw).
+
+    Attributes:
+        id: a hash of everything that its result depends on.
+        kind: "train" or "measure".
+        name: of the run or the question.
+        seed, draw: which repetition.
+        folder: where it writes, relative to the study's folder; nowhere else.
+        needs: ids of the jobs that it reads.
+        task: what is to be done, as plain data.
+        weight: roughly how much work it is; heavier jobs start first.
+    """
+
+    id: str
+    kind: str
+    name: str
+    seed: int
+    draw: int
+    folder: str
+    needs: tuple[str, ...]
+    task: dict[str, Any]
+    weight: float
+
+    @property
+    def label(self) -> str:
+        """How people are told of it."""
+        draw = f" draw {self.draw}" if self.task.get("few") else ""
+        return f"{self.name} (seed {self.seed}{draw})"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The jobs of a study, and what was left out of it and why."""
+
+    jobs: tuple[Job, ...]
+    questions: Mapping[str, Question]
+    left_out: tuple[str, ...]
+
+
+def content_id(*parts: Any) -> str:
+    """A hash of plain data."""
+    text = json.dumps(parts, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def question_ids(questions: Sequence[Question]) -> dict[str, Question]:
+    """Questions by an id of their own: the name, numbered from the second of a name on."""
+    named: dict[str, Question] = {}
+    for question in questions:
+        same = sum(other.name == question.name for other in named.values())
+        named[question.name + (f"-{same + 1}" if same else "")] = question
+    return named
+
+
+def plan(study: Study, questions: Sequence[Question], images: Split) -> Plan:
+    """The jobs of a study on these images, each after those it needs.
+
+    Where the images have no labels, what needs labels is left out, with all that depends on it.
+
+    Raises:
+        ValueError: if more labels are asked for than a class has.
+    """
+    runs, left_out = _trainable(study, images)
+    named = question_ids(questions)
+    kept = {}
+    for name, question in named.items():
+        missing = sorted(set(question.needs()) - runs.keys())
+        if missing:
+            left_out.append(f"question '{name}': needs {', '.join(missing)}")
+        elif question.needs_labels and images.train.labels is None:
+            left_out.append(f"question '{name}': needs labels")
+        else:
+            kept[name] = question
+    jobs: dict[tuple[str, int, int], Job] = {}
+    for seed in study.seeds:
+        for name in in_order(runs):
+            for draw in range(runs[name].draws):
+                jobs[name, seed, draw] = _train_job(study, name, seed, draw, images, jobs, runs)
+    measures = [
+        _measure_job(name, question, seed, images, jobs, runs)
+        for seed in study.seeds
+        for name, question in kept.items()
+    ]
+    return Plan((*jobs.values(), *measures), kept, tuple(left_out))
+
+
+def _trainable(study: Study, images: Split) -> tuple[dict[str, Run], list[str]]:
+    if images.train.labels is not None:
+        return dict(study.runs), []
+    needs_labels = {name for name, run in study.runs.items() if run.reads_class_labels}
+    gone = downstream_of(study.runs, needs_labels)
+    runs = {name: run for name, run in study.runs.items() if name not in gone}
+    reasons = []
+    for name in study.runs:
+        if name in needs_labels:
+            reasons.append(f"run '{name}': the images have no labels")
+        elif name in gone:
+            reasons.append(f"run '{name}': takes a part from a run that needs labels")
+    return runs, reasons
+
+
+def schedule_of(run: Run, n_images: int, snapshots: Sequence[int], keep: bool) -> Schedule:
+    """How a run on `n_images` trains.
+
+    Few-label runs are evaluated and kept at even shares of their updates; others by epochs.
+    """
+    batches = math.ceil(n_images / run.batch_size)
+    updates = max(run.epochs * batches, run.updates)
+    epochs = math.ceil(updates / batches)
+    if run.train is not None:
+        evaluate_at = evenly(updates, FEW_LABEL_POINTS)
+        last = max(snapshots, default=1)
+        snapshot_at = {max(1, round(updates * epoch / last)) for epoch in snapshots}
+    else:
+        whole = [min(e * batches, updates) for e in range(1, epochs + 1)]
+        evaluate_at = (
+            tuple(whole) if epochs <= EPOCHS_EVALUATED else evenly(updates, EPOCHS_EVALUATED)
+        )
+        snapshot_at = {e * batches for e in snapshots if e * batches <= updates}
+    posterior = run.posterior
+    rows: dict[str, Any] = {}
+    if isinstance(posterior, PerImageTable):
+        rows = {
+            "row_updates": posterior.updates,
+            "row_rate": posterior.rate,
+            "row_betas": posterior.betas,
+        }
+    return Schedule(
+        n_images=n_images,
+        batch_size=run.batch_size,
+        updates=updates,
+        rate=run.rate,
+        betas=run.betas,
+        eps=run.eps,
+        one_cycle=run.one_cycle,
+        evaluate_at=tuple(sorted({*evaluate_at, *(snapshot_at if keep else ()), updates})),
+        snapshot_at=tuple(sorted(snapshot_at | {updates})) if keep else (),
+        **rows,
+    )
+
+
+def model_config(run: Run, images: Split) -> ModelConfig:
+    """The model that a run trains on these images."""
+    reads_probabilities = run.encoder is not None and run.encoder.part == "probabilities"
+    return ModelConfig(
+        learn=run.learn,
+        shape=images.train.shape,
+        n_code=run.code,
+        n_classes=images.train.n_classes,
+        n_images=len(images.train) if isinstance(run.posterior, PerImageTable) else 0,
+        network=run.network,
+        likelihood=run.likelihood,
+        posterior=run.posterior,
+        code_is="probabilities" if reads_probabilities else "code",
+    )
+
+
+def _train_job(
+    study: Study,
+    name: str,
+    seed: int,
+    draw: int,
+    images: Split,
+    jobs: Mapping[tuple[str, int, int], Job],
+    runs: Mapping[str, Run],
+) -> Job:
+    run = runs[name]
+    index = None
+    if run.train is not None:
+        assert images.train.labels is not None
+        index = few_label_draw(
+            images.train.labels,
+            run.train.per_class,
+            draw,
+            class_names=images.train.class_names,
+        )
+    n_images = len(images.train) if index is None else len(index)
+    config = model_config(run, images)
+    schedule = schedule_of(run, n_images, study.snapshots, keep=draw == 0)
+    upstream = [
+        (part, jobs[part.source, seed, min(draw, runs[part.source].draws - 1)])
+        for part in run.taken
+    ]
+    taken = [
+        {"job": job.id, "folder": job.folder, "part": part.part, "frozen": part.frozen}
+        for part, job in upstream
+    ]
+    spec = {
+        "config": config.model_dump(mode="json"),
+        "beta": run.beta,
+        "schedule": asdict(schedule),
+        "threads": run.threads,
+        "train_index": None if index is None else np.asarray(index).tolist(),
+        "taken": [{key: value for key, value in t.items() if key != "folder"} for t in taken],
+    }
+    data = [images.train.sha256, images.test.sha256]
+    job_id = content_id("train", CODE_VERSION, spec, seed, data)
+    work = schedule.updates * min(schedule.batch_size, n_images) * math.prod(config.shape)
+    return Job(
+        id=job_id,
+        kind="train",
+        name=name,
+        seed=seed,
+        draw=draw,
+        folder=f"jobs/{name}-s{seed}-d{draw}-{job_id[:8]}",
+        needs=tuple(job.id for _, job in upstream),
+        task={**spec, "taken": taken, "few": run.train is not None},
+        weight=work * (1 + (config.learn != "classifier") + 2 * (schedule.row_updates - 1)),
+    )
+
+
+def _measure_job(
+    name: str,
+    question: Question,
+    seed: int,
+    images: Split,
+    jobs: Mapping[tuple[str, int, int], Job],
+    runs: Mapping[str, Run],
+) -> Job:
+    looked_at = {
+        run: [jobs[run, seed, draw] for draw in range(runs[run].draws)] for run in question.needs()
+    }
+    needs = [job.id for draws in looked_at.values() for job in draws]
+    arguments = question.model_dump(mode="json")
+    data = [images.train.sha256, images.test.sha256]
+    job_id = content_id("measure", CODE_VERSION, question.name, arguments, seed, needs, data)
+    return Job(
+        id=job_id,
+        kind="measure",
+        name=name,
+        seed=seed,
+        draw=0,
+        folder=f"measurements/{name}-s{seed}-{job_id[:8]}",
+        needs=tuple(needs),
+        task={
+            "question": question.name,
+            "arguments": arguments,
+            "runs": {run: [job.folder for job in draws] for run, draws in looked_at.items()},
+            "threads": 1,
+        },
+        weight=question.weight * len(images.train) * math.prod(images.train.shape),
+    )

@@ -1,0 +1,158 @@
+"""Study files: built-in ones by name, others by path; every fault at once."""
+
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from tacit.questions.base import Question
+from tacit.questions.registry import QUESTIONS
+from tacit.studies.faults import StudyError, faults_of, line_of, nearest
+from tacit.studies.graph import faults_of_graph
+from tacit.studies.spec import Run, Study
+
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 12
+
+
+def builtin_names() -> list[str]:
+    """The studies that come with tacit."""
+    folder = resources.files("tacit.studies") / "builtin"
+    return sorted(p.name[: -len(".yaml")] for p in folder.iterdir() if p.name.endswith(".yaml"))
+
+
+def study_text(study: str) -> tuple[str, str]:
+    """The name and the text of a study: a built-in one, or a file.
+
+    Raises:
+        StudyError: if there is none, with the nearest name.
+    """
+    if study in builtin_names():
+        file = resources.files("tacit.studies") / "builtin" / f"{study}.yaml"
+        return study, file.read_text(encoding="utf-8")
+    path = Path(study)
+    if not path.is_file():
+        raise StudyError(
+            f"study '{study}'",
+            ["neither a built-in study nor a file" + nearest(study, builtin_names())],
+        )
+    if path.stat().st_size > MAX_BYTES:
+        raise StudyError(study, [f"{path.stat().st_size} bytes; a study has at most {MAX_BYTES}"])
+    try:
+        return path.stem, path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise StudyError(study, [f"is not UTF-8 text: {error}"]) from None
+
+
+def parse(text: str, where: str) -> tuple[Study, list[Question]]:
+    """A study and its questions from YAML text.
+
+    A table `defaults` holds settings that every run has unless it says otherwise.
+
+    Raises:
+        StudyError: all faults of the text, with their lines.
+    """
+    data = _load(text, where)
+    if not isinstance(data, dict):
+        raise StudyError(where, ["a study is a table with the keys title, runs and questions"])
+    faults: list[str] = []
+    merged = _with_defaults(data, faults)
+    study = None
+    try:
+        study = Study.model_validate(merged)
+    except ValidationError as error:
+        for fault in faults_of(error, data):
+            faults.append(_suggest(fault))
+    questions = _questions(data, faults)
+    if study is not None:
+        faults += faults_of_graph(study, questions)
+    if faults or study is None:
+        raise StudyError(where, dict.fromkeys(faults))
+    return study, questions
+
+
+def _load(text: str, where: str) -> Any:
+    yaml = YAML(typ="rt")
+    yaml.allow_duplicate_keys = False
+    depth = 0
+    try:
+        for event in yaml.parse(text):
+            kind = type(event).__name__
+            depth += kind.endswith("StartEvent") and kind[:3] in ("Map", "Seq")
+            depth -= kind.endswith("EndEvent") and kind[:3] in ("Map", "Seq")
+            if depth > MAX_DEPTH:
+                raise StudyError(where, [f"tables nest deeper than {MAX_DEPTH}"])
+            if kind == "AliasEvent":
+                line = event.start_mark.line + 1
+                raise StudyError(where, [f"line {line}: aliases (*name) are not read; write it out"])
+        return yaml.load(text)
+    except (YAMLError, ValueError) as error:
+        if isinstance(error, StudyError):
+            raise
+        raise StudyError(where, [_yaml_fault(error)]) from None
+    except RecursionError:
+        raise StudyError(where, [f"tables nest deeper than {MAX_DEPTH}"]) from None
+
+
+def _yaml_fault(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or str(error)
+    place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    first, *_ = str(problem).strip().splitlines()
+    return place + first
+
+
+def _with_defaults(data: dict[str, Any], faults: list[str]) -> dict[str, Any]:
+    merged = {key: value for key, value in data.items() if key != "defaults"}
+    defaults, runs = data.get("defaults") or {}, data.get("runs")
+    if not isinstance(defaults, dict):
+        faults.append("defaults: is not a table")
+    elif isinstance(runs, dict):
+        for key in defaults:
+            if key not in Run.model_fields:
+                line = line_of(data, ("defaults", key))
+                faults.append(
+                    f"line {line}, defaults.{key}: unknown key" + nearest(key, Run.model_fields)
+                )
+        known = {key: value for key, value in defaults.items() if key in Run.model_fields}
+        merged["runs"] = {
+            name: {**known, **run} if isinstance(run, dict) else run for name, run in runs.items()
+        }
+    return merged
+
+
+def _suggest(fault: str) -> str:
+    if not fault.endswith(": unknown key"):
+        return fault
+    path = fault[: -len(": unknown key")].split(", ")[-1].split(".")
+    fields = list(Study.model_fields) + ["defaults"]
+    if path[0] == "runs" and len(path) == 3:
+        fields = list(Run.model_fields)
+    elif len(path) > 1:
+        return fault
+    return fault + nearest(path[-1], fields)
+
+
+def _questions(data: dict[str, Any], faults: list[str]) -> list[Question]:
+    questions: list[Question] = []
+    tables = data.get("questions")
+    for position, table in enumerate(tables if isinstance(tables, list) else []):
+        if not (isinstance(table, dict) and len(table) == 1):
+            continue
+        ((name, arguments),) = table.items()
+        path = ("questions", position, name)
+        if name not in QUESTIONS:
+            line = line_of(data, path)
+            faults.append(f"line {line}, questions: unknown question '{name}'" + nearest(str(name), QUESTIONS))
+            continue
+        try:
+            questions.append(QUESTIONS[name].model_validate(arguments or {}))
+        except ValidationError as error:
+            for fault in faults_of(error, data, path):
+                known = QUESTIONS[name].model_fields
+                key = fault.rsplit(": unknown key", 1)[0].split(".")[-1]
+                faults.append(fault + nearest(key, known) if fault.endswith("unknown key") else fault)
+    return questions

@@ -1,0 +1,165 @@
+"""A study as data: what a YAML file may say, with every default."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from tacit.models.config import (
+    AmortizedTable,
+    ConvNetwork,
+    GaussianTable,
+    Learn,
+    LikelihoodTable,
+    Network,
+    PerImageTable,
+    PosteriorTable,
+    Table,
+)
+
+Count = Annotated[int, Field(ge=1, le=10**9)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+
+
+class FewLabels(Table):
+    """Learn from `per_class` images of each class, in `draws` different choices of them."""
+
+    per_class: Count
+    draws: Annotated[int, Field(ge=1, le=1000)] = 1
+
+
+class TakenPart(Table):
+    """A part that comes from another run of the study; this is the edge of the graph."""
+
+    source: Name = Field(alias="from")
+    frozen: bool = False
+    part: Literal["encoder", "probabilities", "decoder"] = "encoder"
+
+
+def _taken(part: str) -> BeforeValidator:
+    def complete(value: Any) -> Any:
+        if isinstance(value, dict) and part == "decoder":
+            return {"part": "decoder"} | value
+        return value
+
+    return BeforeValidator(complete)
+
+
+class Run(Table):
+    """One thing that is learned.
+
+    Attributes:
+        learn: what kind of model.
+        network, code, likelihood, posterior, beta: the model; `code` is the code's width.
+        encoder, decoder: parts taken from another run.
+        train: few labels; all training images where absent.
+        epochs: passes over the training images.
+        updates: train for at least so many updates, whatever `epochs` says.
+        batch_size, rate, betas, eps, one_cycle: of Adam on the shared weights.
+        threads: of one job; a result depends on it, and not on how many jobs run at once.
+    """
+
+    learn: Learn
+    network: Network = ConvNetwork()
+    code: Annotated[int, Field(ge=1, le=65536)] = 16
+    likelihood: LikelihoodTable = GaussianTable()
+    posterior: PosteriorTable = AmortizedTable()
+    beta: Annotated[float, Field(ge=0, le=1e6)] = 1.0
+    encoder: Annotated[TakenPart, _taken("encoder")] | None = None
+    decoder: Annotated[TakenPart, _taken("decoder")] | None = None
+    train: FewLabels | None = None
+    epochs: Count = 10
+    updates: Annotated[int, Field(ge=0, le=10**9)] = 0
+    batch_size: Count = 128
+    rate: Annotated[float, Field(gt=0, le=100)] = 1e-3
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (
+        0.9,
+        0.999,
+    )
+    eps: Annotated[float, Field(gt=0, le=1)] = 1e-8
+    one_cycle: bool = False
+    threads: Annotated[int, Field(ge=1, le=256)] = 1
+
+    @property
+    def draws(self) -> int:
+        """How many choices of few labels there are; 1 where all images are learned from."""
+        return self.train.draws if self.train else 1
+
+    @property
+    def taken(self) -> tuple[TakenPart, ...]:
+        """The parts that come from other runs."""
+        return tuple(part for part in (self.encoder, self.decoder) if part is not None)
+
+    @model_validator(mode="after")
+    def _parts_belong(self) -> "Run":
+        if self.learn == "classifier" and self.decoder:
+            raise ValueError("a classifier has no decoder to take from another run")
+        if isinstance(self.posterior, PerImageTable):
+            if self.learn != "vae":
+                raise ValueError(f"per-image posteriors belong to 'vae', not to '{self.learn}'")
+            if self.encoder:
+                raise ValueError("a per-image posterior has no encoder to take from another run")
+        if self.encoder and self.encoder.part == "decoder":
+            raise ValueError("an encoder cannot be taken from a part called 'decoder'")
+        if self.encoder and self.encoder.part == "probabilities" and self.learn != "autoencoder":
+            raise ValueError("class probabilities are read by 'autoencoder' alone")
+        if self.decoder and self.decoder.part != "decoder":
+            raise ValueError(f"a decoder cannot be taken from a part called '{self.decoder.part}'")
+        if self.network.kind == "pool" and self.learn != "classifier":
+            raise ValueError("network 'pool' has no decoder; use 'conv' or 'dense'")
+        return self
+
+    @property
+    def reads_class_labels(self) -> bool:
+        """Whether training needs labels."""
+        return self.learn == "classifier" or self.train is not None
+
+
+class ImagesTable(Table):
+    """Which images a study learns from; the command line's options replace these."""
+
+    source: str = "digits"
+    train_size: Count | None = None
+    size: Count | None = None
+    channels: Literal["gray", "rgb"] | None = None
+    skip_bad: bool = False
+
+
+class Study(Table):
+    """Runs and questions as one graph.
+
+    Attributes:
+        title: what the study is about.
+        expect: what a reader may expect, how long it takes, and the command.
+        images, seeds, snapshots: shared by all runs; `snapshots` are epochs.
+        runs: by name.
+        questions: each a table with one key, the question's name, and its arguments.
+        origins: where a setting comes from ("the reports' text", "assumed: …"), by its path.
+    """
+
+    title: str
+    expect: str = ""
+    images: ImagesTable = ImagesTable()
+    seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = (0,)
+    snapshots: tuple[Count, ...] = ()
+    runs: dict[Name, Run]
+    questions: tuple[dict[str, Any], ...] = ()
+    origins: dict[str, str] = {}
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds_differ(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if not seeds:
+            raise ValueError("there is no seed; name at least one")
+        if len(set(seeds)) < len(seeds):
+            raise ValueError(f"seeds {list(seeds)} hold one twice; a seed counts once")
+        return seeds
+
+    @field_validator("questions")
+    @classmethod
+    def _one_name_each(cls, questions: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
+        for table in questions:
+            if len(table) != 1:
+                raise ValueError(
+                    f"a question is a table with one key, its name; this one has {list(table)}"
+                )
+        return questions

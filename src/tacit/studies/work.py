@@ -1,0 +1,216 @@
+"""What a worker process does with one job: plain data in, files in the job's own folder out."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from tacit.images.dataset import Images, Split
+from tacit.models.config import ModelConfig, build
+from tacit.models.models import Model
+from tacit.models.parts import copy_part, freeze, part_of
+from tacit.questions.base import Measurement, Runs
+from tacit.questions.registry import QUESTIONS
+from tacit.streams import seeded_initialisation
+from tacit.training.checkpoint import (
+    Damaged,
+    FolderKeeper,
+    Stopped,
+    read_json,
+    write_atomically,
+    write_json,
+)
+from tacit.training.fit import fit
+from tacit.training.saved import SavedRun, objective_of, seal, write_job, write_trained
+from tacit.training.schedule import Schedule
+
+
+def write_images(folder: Path, images: Split) -> None:
+    """Lay the images where workers map them into memory."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, part in zip(images._fields, images, strict=True):
+        record = {
+            "class_names": list(part.class_names),
+            "source": part.source,
+            "sha256": part.sha256,
+            "labelled": part.labels is not None,
+        }
+        path = folder / f"{name}.json"
+        if path.exists() and read_json(path) == record:
+            continue
+        path.unlink(missing_ok=True)
+        _write_array(folder / f"{name}-pixels.npy", part.pixels)
+        if part.labels is not None:
+            _write_array(folder / f"{name}-labels.npy", part.labels)
+        write_json(path, record)
+
+
+def _write_array(path: Path, array: np.ndarray) -> None:
+    def write(file: Path) -> None:
+        with file.open("wb") as stream:
+            np.save(stream, array, allow_pickle=False)
+
+    write_atomically(path, write)
+
+
+def read_images(folder: Path) -> Split:
+    """What `write_images` laid there, mapped into memory."""
+    parts = []
+    for name in Split._fields:
+        record = read_json(folder / f"{name}.json")
+        labels = np.load(folder / f"{name}-labels.npy") if record["labelled"] else None
+        pixels = np.load(folder / f"{name}-pixels.npy", mmap_mode="r")
+        parts.append(Images(pixels, labels, tuple(record["class_names"]), record["source"]))
+    return Split(*parts)
+
+
+def assemble(config: ModelConfig, seed: int, taken: list[dict[str, Any]], out: Path) -> Model:
+    """A new model from its seed, with the parts it takes from finished jobs."""
+    # The names of streams do not tell runs apart: equal architectures start from equal weights.
+    with seeded_initialisation(seed):
+        model = build(config)
+    for part in taken:
+        upstream = SavedRun(out / part["folder"])
+        source = part_of(upstream.model(), part["part"])
+        target = part_of(model, part["part"])
+        copy_part(source, target, f"the {part['part']} taken from '{upstream.run}'")
+        if part["frozen"]:
+            freeze(target)
+    return model
+
+
+def train(
+    job: dict[str, Any],
+    out: Path,
+    images: Split,
+    *,
+    device: str,
+    stop: Callable[[], bool],
+    report: Callable[[int, int, float], None],
+) -> None:
+    """Train one run, or go on where it stopped, and seal its folder."""
+    task = job["task"]
+    folder = out / job["folder"]
+    config = ModelConfig.model_validate(task["config"])
+    table = dict(task["schedule"])
+    for name in ("betas", "row_betas", "evaluate_at", "snapshot_at"):
+        table[name] = tuple(table[name])
+    schedule = Schedule(**table)
+    index = None if task["train_index"] is None else np.array(task["train_index"])
+    write_job(
+        folder,
+        run=job["name"],
+        seed=job["seed"],
+        draw=job["draw"],
+        config=config,
+        beta=task["beta"],
+        schedule=schedule,
+        train_index=index,
+    )
+    model = assemble(config, job["seed"], task["taken"], out).to(device)
+    keeper = FolderKeeper(
+        folder, stop=stop, report=lambda update, loss: report(update, schedule.updates, loss)
+    )
+    started = time.perf_counter()
+    history = fit(
+        model,
+        objective_of(config, task["beta"]),
+        images.train if index is None else images.train.take(index),
+        schedule,
+        seed=job["seed"],
+        test=images.test if len(images.test) else None,
+        keeper=keeper,
+    )
+    seconds = time.perf_counter() - started
+    write_trained(folder, model.cpu(), history)
+    keeper.clear()
+    seen = schedule.updates * min(schedule.batch_size, schedule.n_images)
+    write_json(
+        folder / "times.json",
+        {"seconds": seconds, "images_per_second": seen / seconds, "updates": schedule.updates},
+    )
+    seal(folder)
+
+
+def measure(job: dict[str, Any], out: Path, images: Split) -> None:
+    """Measure one question on the models of one seed."""
+    task = job["task"]
+    folder = out / job["folder"]
+    question = QUESTIONS[task["question"]].model_validate(task["arguments"])
+    runs = Runs(
+        job["seed"],
+        images.train,
+        images.test,
+        {name: [SavedRun(out / f) for f in folders] for name, folders in task["runs"].items()},
+    )
+    started = time.perf_counter()
+    found = question.measure(runs)
+    write_json(folder / "values.json", found.values)
+    arrays = {name: np.ascontiguousarray(array) for name, array in found.arrays.items()}
+    write_atomically(folder / "arrays.safetensors", lambda file: save_file(arrays, file))
+    write_json(folder / "times.json", {"seconds": time.perf_counter() - started})
+    seal(folder)
+
+
+def read_measurement(folder: Path) -> Measurement:
+    """What `measure` wrote.
+
+    Raises:
+        Damaged: if a file is not what was written.
+    """
+    try:
+        arrays = load_file(folder / "arrays.safetensors")
+    except SafetensorError as error:
+        raise Damaged(f"{folder / 'arrays.safetensors'} is damaged: {error}") from None
+    return Measurement(read_json(folder / "values.json"), dict(arrays))
+
+
+def perform(job: dict[str, Any], out: str, device: str, messages: Connection) -> None:
+    """The body of a worker process: do one job and say how it went."""
+    stopping = False
+
+    def on_terminate(signum: int, frame: object) -> None:
+        nonlocal stopping
+        stopping = True
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    told = 0.0
+
+    def report(update: int, updates: int, loss: float) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told > 0.2 or update == updates:
+            told = now
+            messages.send(("progress", update, updates, loss))
+
+    try:
+        torch.set_num_threads(job["task"]["threads"])
+        root = Path(out)
+        folder = root / job["folder"]
+        folder.mkdir(parents=True, exist_ok=True)
+        images = read_images(root / "images")
+        if job["kind"] == "train":
+            signal.signal(signal.SIGTERM, on_terminate)
+            train(job, root, images, device=device, stop=lambda: stopping, report=report)
+        else:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            measure(job, root, images)
+        messages.send(("done",))
+    except Stopped:
+        messages.send(("stopped",))
+    except BrokenPipeError:
+        os._exit(1)  # the process that asked for this job is gone
+    except Exception as error:
+        import traceback
+
+        messages.send(("failed", f"{type(error).__name__}: {error}", traceback.format_exc()))
+    finally:
+        messages.close()

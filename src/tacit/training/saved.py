@@ -1,0 +1,167 @@
+"""A trained run in its folder: what it was, what it became, what was seen on the way.
+
+``job.json`` says what was asked (model, schedule, seed, draw, images); ``model.safetensors`` holds
+the final weights and per-image latents, ``snapshots/`` those of earlier updates, ``history.json``
+the curves, and ``done.json``, written last, the checksums of all of them.
+"""
+
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tacit.models.config import ModelConfig, build
+from tacit.models.models import Model
+from tacit.models.parts import freeze
+from tacit.training.checkpoint import (
+    Damaged,
+    file_sha256,
+    read_json,
+    read_tensors,
+    snapshot_path,
+    write_json,
+    write_tensors,
+)
+from tacit.training.history import History
+from tacit.training.objectives import Objective, cross_entropy, elbo, squared_error
+from tacit.training.schedule import Schedule
+
+
+def objective_of(config: ModelConfig, beta: float = 1.0) -> Objective:
+    """What a model of this kind minimises."""
+    if config.learn == "classifier":
+        return cross_entropy
+    if config.learn == "vae":
+        return elbo(beta)
+    return squared_error
+
+
+class SavedRun:
+    """A finished run, read from its folder.
+
+    Attributes:
+        run, seed, draw: which run of the study this is.
+        config: its model. beta: the weight of its KL.
+        schedule: how it was trained.
+        train_index: the rows of the training images that it learned from; None for all.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        record = read_json(folder / "job.json")
+        self.run: str = record["run"]
+        self.seed: int = record["seed"]
+        self.draw: int = record["draw"]
+        self.config = ModelConfig.model_validate(record["config"])
+        self.beta: float = record["beta"]
+        schedule = record["schedule"]
+        for name in ("betas", "row_betas", "evaluate_at", "snapshot_at"):
+            schedule[name] = tuple(schedule[name])
+        self.schedule = Schedule(**schedule)
+        index = record["train_index"]
+        self.train_index: NDArray[np.int64] | None = None if index is None else np.array(index)
+
+    @property
+    def objective(self) -> Objective:
+        """What the run minimised."""
+        return objective_of(self.config, self.beta)
+
+    @cached_property
+    def history(self) -> History:
+        """What was seen while it learned."""
+        return History.from_json(read_json(self.folder / "history.json"))
+
+    @property
+    def snapshots(self) -> dict[int, int]:
+        """The updates at which the whole model was kept, by epoch."""
+        return {round(self.schedule.epoch_of(u)): u for u in self.history.snapshots}
+
+    def model(self, update: int | None = None) -> Model:
+        """The model after `update`, or the final one: evaluation mode, no gradients.
+
+        Raises:
+            ValueError: if nothing was kept at `update`.
+        """
+        if update is None:
+            path = self.folder / "model.safetensors"
+        elif update in self.history.snapshots:
+            path = snapshot_path(self.folder, update)
+        else:
+            raise ValueError(
+                f"run '{self.run}' kept nothing at update {update}; it kept {self.history.snapshots}"
+            )
+        return load_model(self.config, path)
+
+
+def load_model(config: ModelConfig, weights: Path) -> Model:
+    """A model with its weights, in evaluation mode and without gradients."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        model = build(config)
+    model.load_state_dict(read_tensors(weights))
+    freeze(model)
+    return model
+
+
+def write_job(
+    folder: Path,
+    *,
+    run: str,
+    seed: int,
+    draw: int,
+    config: ModelConfig,
+    beta: float,
+    schedule: Schedule,
+    train_index: NDArray[np.int64] | None,
+) -> None:
+    """Say what a run is, before it starts."""
+    write_json(
+        folder / "job.json",
+        {
+            "run": run,
+            "seed": seed,
+            "draw": draw,
+            "config": config.model_dump(mode="json"),
+            "beta": beta,
+            "schedule": asdict(schedule),
+            "train_index": None if train_index is None else train_index.tolist(),
+        },
+    )
+
+
+def write_trained(folder: Path, model: Model, history: History) -> None:
+    """Keep what a run became."""
+    write_tensors(folder / "model.safetensors", model.state_dict())
+    write_json(folder / "history.json", history.to_json())
+
+
+def seal(folder: Path) -> None:
+    """Mark a job's folder as done: the checksums of all that is in it."""
+    files = sorted(
+        path for path in folder.rglob("*") if path.is_file() and path.name not in UNSEALED
+    )
+    sums = {path.relative_to(folder).as_posix(): file_sha256(path) for path in files}
+    write_json(folder / "done.json", sums)
+
+
+UNSEALED = ("done.json", "times.json")
+"""Files that say nothing about the result."""
+
+
+def is_done(folder: Path) -> bool:
+    """Whether the folder holds a finished job, every file as it was written."""
+    record = folder / "done.json"
+    if not record.exists():
+        return False
+    try:
+        sums: dict[str, Any] = read_json(record)
+    except Damaged:
+        return False
+    return all(
+        (folder / name).exists() and file_sha256(folder / name) == expected
+        for name, expected in sums.items()
+    )
