@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from tacit.measures.distances import Floats, chunks
 from tacit.measures.number import Number, undefined
-
-Floats = NDArray[np.float64]
 
 FEWEST_TO_RESAMPLE = 20  # below it a bootstrap of the mean covers too little (tests/measures)
 
@@ -137,8 +136,8 @@ def bootstrap_mean(
         )
     means = np.concatenate(
         [
-            x[rng.integers(n, size=(rows, n))].mean(axis=1)
-            for rows in _portions(resamples, max(1, 4_000_000 // n))
+            x[rng.integers(n, size=(rows.stop - rows.start, n))].mean(axis=1)
+            for rows in chunks(resamples, max(1, 4_000_000 // n))
         ]
     )
     deviation = x - x.mean()
@@ -346,11 +345,6 @@ def _without_interval(x: Floats, fault: str, unit: str) -> Number:
 
 def _said(level: float, name: str, n: int, over: str, given: str) -> str:
     return f"{100 * level:g} % {name} over {n} {over}" + (f", given {given}" if given else "")
-
-
-def _portions(total: int, size: int) -> list[int]:
-    """`total` as portions of at most `size`."""
-    return [min(size, total - start) for start in range(0, total, size)]
 
 
 def _vector(values: ArrayLike, name: str) -> Floats:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.spatial.distance import cdist
 
-from tacit.measures.intervals import Floats, mean_t, paired
+from tacit.measures.distances import Floats, as_features, squared_distances
+from tacit.measures.intervals import mean_t, paired
 from tacit.measures.number import Number
 
 Kernel = Callable[[Floats, Floats], Floats]
@@ -30,7 +30,7 @@ def rbf_mixture(bandwidth: float) -> Kernel:
     """
 
     def kernel(x: Floats, y: Floats) -> Floats:
-        squared = cdist(x, y, "sqeuclidean")
+        squared = squared_distances(x, y)
         total = np.zeros_like(squared)
         for scale in (0.25, 0.5, 1.0, 2.0, 4.0):
             total += np.exp(-squared / (2 * scale * bandwidth))
@@ -45,7 +45,7 @@ def median_bandwidth(features: ArrayLike) -> float:
     (Where they are equal every bandwidth gives the same kernel, so any will do.)
     """
     x = as_features(features, "features")
-    squared = cdist(x, x, "sqeuclidean")[np.triu_indices(len(x), 1)]
+    squared = squared_distances(x, x)[np.triu_indices(len(x), 1)]
     positive = squared[squared > 0]
     return float(np.median(positive)) if len(positive) else 1.0
 
@@ -152,13 +152,3 @@ def _null(gram: Floats, rng: np.random.Generator, permutations: int) -> Floats:
     within_right = off_diagonal.sum() - within_left - 2 * across
     across -= gram[left, right].sum(axis=1)  # h leaves out k(x_i, y_i)
     return (within_left + within_right - 2 * across) / (n * (n - 1))
-
-
-def as_features(values: ArrayLike, name: str) -> Floats:
-    """`values` as features, (n, d), float64; `ValueError` where they are not finite or not so."""
-    x = np.asarray(values, dtype=np.float64)
-    if x.ndim != 2 or x.size == 0:
-        raise ValueError(f"`{name}` has shape {x.shape}; features (n, d) are needed")
-    if not np.isfinite(x).all():
-        raise ValueError(f"`{name}` holds values that are not finite")
-    return x

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.distance import cdist
 
-from tacit.measures.intervals import Floats
-from tacit.measures.kernels import as_features
+from tacit.measures.distances import Floats, as_features, squared_distances
 from tacit.measures.number import Undefined
 
 
@@ -81,8 +79,8 @@ def neighbourhoods(real: ArrayLike, generated: ArrayLike, k: int = 5) -> Neighbo
     r, g = as_features(real, "real"), as_features(generated, "generated")
     if min(len(r), len(g)) <= k:
         raise Undefined(f"{len(r)} and {len(g)} images; neighbourhoods of k = {k} need more")
-    inside_real = cdist(g, r) <= _radii(r, k)
-    inside_generated = cdist(r, g) <= _radii(g, k)
+    inside_real = squared_distances(g, r) <= _radii(r, k)
+    inside_generated = squared_distances(r, g) <= _radii(g, k)
     return Neighbourhoods(
         precise=np.any(inside_real, axis=1),
         recalled=np.any(inside_generated, axis=1),
@@ -92,5 +90,5 @@ def neighbourhoods(real: ArrayLike, generated: ArrayLike, k: int = 5) -> Neighbo
 
 
 def _radii(x: Floats, k: int) -> Floats:
-    # Position 0 is the image itself, at distance zero.
-    return np.partition(cdist(x, x), k, axis=1)[:, k]
+    # Squared, as all distances here; position 0 is the image itself, at distance zero.
+    return np.partition(squared_distances(x, x), k, axis=1)[:, k]

@@ -1,0 +1,162 @@
+"""Classifiers as measures, and measures of classifiers: two-sample test, calibration."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from tacit.measures.distances import Floats, as_features
+from tacit.measures.number import Undefined
+
+Booleans = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class TwoSample:
+    """A classifier two-sample test (Lopez-Paz and Oquab 2017).
+
+    Attributes:
+        correct: whether each held-out image was told to its set, (n,); ½ on average where the sets
+            are alike. The accuracy's interval is their `proportion`.
+        p_value: of an accuracy this high where every answer is a coin's: binomial.
+        null_high: the accuracy that coins exceed in 2.5 % of tests.
+    """
+
+    correct: Booleans
+    p_value: float
+    null_high: float
+
+    @property
+    def accuracy(self) -> float:
+        return float(self.correct.mean())
+
+
+def two_sample_test(x: ArrayLike, y: ArrayLike, rng: np.random.Generator) -> TwoSample:
+    """Can a classifier tell x from y? Trained on half of each, tested on the other half.
+
+    The classifier is a support vector machine with a Gaussian kernel on standardised features:
+    it sees differences of mean and of shape, and has nothing random in it.
+
+    Args:
+        x, y: features, (n, d) each; equal n, so that chance is ½.
+        rng: which halves.
+
+    Raises:
+        ValueError: where the shapes differ or n < 4.
+    """
+    a, b = as_features(x, "x"), as_features(y, "y")
+    if a.shape != b.shape:
+        raise ValueError(f"`x` is {a.shape}, `y` is {b.shape}; equal shapes (n, d) are needed")
+    if len(a) < 4:
+        raise ValueError(f"n is {len(a)}; a two-sample test needs at least 4 images a side")
+    half = len(a) // 2
+    a, b = a[rng.permutation(len(a))], b[rng.permutation(len(b))]
+    model = make_pipeline(StandardScaler(), SVC())
+    model.fit(np.concatenate([a[:half], b[:half]]), np.repeat([0, 1], half))
+    held = len(a) - half
+    answers = model.predict(np.concatenate([a[half:], b[half:]]))
+    correct = answers == np.repeat([0, 1], held)
+    coins = stats.binom(2 * held, 0.5)
+    return TwoSample(
+        correct, float(coins.sf(correct.sum() - 1)), float(coins.ppf(0.975) / (2 * held))
+    )
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Confidence against accuracy in bins of confidence, empty bins left out.
+
+    Attributes:
+        confidence, accuracy: means within each bin, (bins,).
+        count: images in each bin, (bins,).
+    """
+
+    confidence: Floats
+    accuracy: Floats
+    count: NDArray[np.int64]
+
+    @property
+    def error(self) -> float:
+        """The expected calibration error, Σ count / N · |accuracy - confidence|."""
+        weights = self.count / self.count.sum()
+        return float(np.sum(weights * np.abs(self.accuracy - self.confidence)))
+
+
+def calibration(probabilities: ArrayLike, classes: ArrayLike, bins: int = 15) -> Calibration:
+    """Is an answer given with 80 % right in 80 %? Bins of equal width (Guo 2017).
+
+    The error is above zero for a calibrated classifier too, the more so the fewer the images:
+    `calibrated_error` says how much.
+
+    Args:
+        probabilities: p(y | x), (N, K), rows of sum 1.
+        classes: the right answers, integers, (N,).
+    """
+    p, y = _probabilities(probabilities), np.asarray(classes)
+    if y.shape != p.shape[:1]:
+        raise ValueError(f"`classes` has shape {y.shape}; one per image, {p.shape[:1]}, is needed")
+    confidence = p.max(axis=1)
+    return _binned(confidence, p.argmax(axis=1) == y, bins)
+
+
+def calibrated_error(
+    probabilities: ArrayLike, rng: np.random.Generator, *, bins: int = 15, repeats: int = 200
+) -> float:
+    """The calibration error to expect of a calibrated classifier with these very probabilities."""
+    confidence = _probabilities(probabilities).max(axis=1)
+    right = rng.random((repeats, len(confidence))) < confidence
+    return float(np.mean([_binned(confidence, row, bins).error for row in right]))
+
+
+def temperature(logits: ArrayLike, classes: ArrayLike) -> float:
+    """The T at which softmax(logits / T) has the least cross-entropy (Guo 2017).
+
+    Above 1 the classifier was too sure. Fit it on images that neither trained nor test it.
+
+    Args:
+        logits: (N, K).
+        classes: the right answers, integers, (N,).
+
+    Raises:
+        Undefined: where no temperature is best: all answers are right, or logits do not differ.
+    """
+    s, y = as_features(logits, "logits"), np.asarray(classes)
+    if y.shape != s.shape[:1]:
+        raise ValueError(f"`classes` has shape {y.shape}; one per image, {s.shape[:1]}, is needed")
+    own = s[np.arange(len(s)), y]
+    # Cross-entropy is convex in 1/T, so its slopes at the two ends tell whether it has a minimum.
+    if np.mean(own - s.mean(axis=1)) <= 0:
+        raise Undefined("answers are no better than chance; no temperature makes them sharper")
+    if np.all(own >= s.max(axis=1)):
+        raise Undefined("every answer is right; confidence has no limit")
+    scale = float(np.mean(s.max(axis=1) - s.mean(axis=1)))
+
+    def cross_entropy(log_inverse: float) -> float:
+        scaled = log_softmax(s * (np.exp(log_inverse) / scale), axis=1)
+        return -float(scaled[np.arange(len(s)), y].mean())
+
+    found = minimize_scalar(cross_entropy, bounds=(-12.0, 12.0), options={"xatol": 1e-10})
+    return float(scale / np.exp(found.x))
+
+
+def _binned(confidence: Floats, right: Booleans, bins: int) -> Calibration:
+    which = np.minimum((confidence * bins).astype(np.int64), bins - 1)
+    count = np.bincount(which, minlength=bins)
+    filled = count > 0
+    sums = [np.bincount(which, values, minlength=bins) for values in (confidence, right)]
+    return Calibration(
+        sums[0][filled] / count[filled], sums[1][filled] / count[filled], count[filled]
+    )
+
+
+def _probabilities(values: ArrayLike) -> Floats:
+    p = as_features(values, "probabilities")
+    if p.min() < 0 or not np.allclose(p.sum(axis=1), 1, atol=1e-5):
+        raise ValueError("`probabilities` has rows that are no distributions over the classes")
+    return p
