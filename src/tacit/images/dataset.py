@@ -70,9 +70,9 @@ class Images:
         """A hash of shape, pixels, labels and class names; of nothing else."""
         digest = hashlib.sha256(repr((self.pixels.shape, self.class_names)).encode())
         for start in range(0, len(self.pixels), 4096):
-            digest.update(np.ascontiguousarray(self.pixels[start : start + 4096]))
+            digest.update(np.ascontiguousarray(self.pixels[start : start + 4096]).data)
         if self.labels is not None:
-            digest.update(np.ascontiguousarray(self.labels))
+            digest.update(np.ascontiguousarray(self.labels).data)
         return digest.hexdigest()
 
 

@@ -1,0 +1,237 @@
+"""Images from arrays: in memory, .npy and .npz."""
+
+import math
+import zipfile
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import ArrayLike, NDArray
+
+from tacit.images.bounded import faults_named, read_exactly, shown
+from tacit.images.dataset import UNLABELLED, Images
+from tacit.images.errors import ImagesError
+
+_KEYS = {
+    "x": ("x", "images", "x_train"),
+    "y": ("y", "labels", "y_train"),
+    "x_test": ("x_test",),
+    "y_test": ("y_test",),
+}
+_ROWS = 1024
+
+
+class Arrays(NamedTuple):
+    """Images and labels as a file holds them; None for what it does not hold."""
+
+    x: NDArray[Any]
+    y: NDArray[Any] | None = None
+    x_test: NDArray[Any] | None = None
+    y_test: NDArray[Any] | None = None
+
+
+def images_from_arrays(
+    x: ArrayLike,
+    y: ArrayLike | None = None,
+    *,
+    class_names: tuple[str, ...] = (),
+    source: str = "arrays",
+) -> Images:
+    """Images from an array, with labels where there are any.
+
+    Args:
+        x: (n, h, w), (n, h, w, c) or (n, c, h, w) with one or three channels. Bytes are taken as
+            they are; booleans become 0 and 255; 16-bit values are divided by 257; floating-point
+            values must lie in [0, 1] and are multiplied by 255, all rounded to the nearest.
+        y: (n,), whole numbers or names. -1 and "" mean that an image has no label.
+        class_names: of the class numbers 0, 1, … in `y`. Without them, the classes are the
+            distinct values of `y` in order, named after themselves.
+        source: where they come from, for people to read.
+
+    Raises:
+        ImagesError: the shape, the values or the labels are none of these.
+
+    >>> images = images_from_arrays(np.zeros((2, 8, 8)), ["cat", "dog"])
+    >>> images.shape, images.class_names
+    ((1, 8, 8), ('cat', 'dog'))
+    """
+    labels = None if y is None else np.asarray(y)
+    return split_from_arrays(Arrays(np.asanyarray(x), labels), class_names, source)[0]
+
+
+def split_from_arrays(
+    arrays: Arrays, class_names: tuple[str, ...], source: str
+) -> tuple[Images, Images | None, dict[str, int]]:
+    """Training images, test images where there are any, and how many images were converted how.
+
+    The labels of both are numbered together, so that a class has the same number in both.
+    """
+    conversions: dict[str, int] = {}
+    x = _pixels(arrays.x, source, conversions)
+    x_test = None if arrays.x_test is None else _pixels(arrays.x_test, source, conversions)
+    if x_test is not None and x_test.shape[1:] != x.shape[1:]:
+        raise ImagesError(
+            f"{source}: training images are of shape {x.shape[1:]}, test images of "
+            f"{x_test.shape[1:]} (channels, height, width)"
+        )
+    for images, labels in ((x, arrays.y), (x_test, arrays.y_test)):
+        if labels is not None and (images is None or labels.shape != (len(images),)):
+            raise ImagesError(
+                f"{source}: {0 if images is None else len(images):,} images have labels of shape "
+                f"{labels.shape}; there is one label for each image"
+            )
+    given = [y for y in (arrays.y, arrays.y_test) if y is not None]
+    if not given:
+        return Images(x, source=source), x_test if x_test is None else Images(x_test), conversions
+    numbers, class_names = _encode(np.concatenate(given), class_names, source)
+
+    def images_of(pixels: NDArray[np.uint8], y: NDArray[Any] | None, start: int) -> Images:
+        unlabelled = np.full(len(pixels), UNLABELLED, np.int64)
+        labels = unlabelled if y is None else numbers[start : start + len(y)]
+        return Images(pixels, labels, class_names, source)
+
+    n_first = 0 if arrays.y is None else len(arrays.y)
+    test = None if x_test is None else images_of(x_test, arrays.y_test, n_first)
+    return images_of(x, arrays.y, 0), test, conversions
+
+
+def read_npy(path: Path) -> Arrays:
+    """The memory-mapped array of a .npy file: images without labels.
+
+    Raises:
+        ImagesError: it is no .npy file, needs pickle, or its header lies about its size.
+    """
+    with faults_named(path):
+        with path.open("rb") as file:
+            shape, fortran, dtype = _npy_header(file, path)
+            offset = file.tell()
+        promised = offset + math.prod(shape) * dtype.itemsize
+        if path.stat().st_size != promised:
+            raise ImagesError(
+                f"{shown(path)}: holds {path.stat().st_size:,} bytes, but its header "
+                f"(shape {shape}, {dtype}) promises {promised:,}"
+            )
+        flat = np.memmap(path, dtype, mode="r", offset=offset)
+        return Arrays(flat.reshape(shape, order="F" if fortran else "C"))
+
+
+def read_npz(path: Path) -> Arrays:
+    """The arrays of a .npz file: `x` or `images`, and where there are any `y` or `labels`.
+
+    `x_train`, `y_train`, `x_test`, `y_test` are read too.
+
+    Raises:
+        ImagesError: it is no .npz file, lacks images, needs pickle, or a header lies.
+    """
+    with faults_named(path), zipfile.ZipFile(path) as archive:
+        members = {Path(info.filename).stem: info for info in archive.infolist()}
+        found = {
+            role: next((members[key] for key in keys if key in members), None)
+            for role, keys in _KEYS.items()
+        }
+        if found["x"] is None:
+            raise ImagesError(
+                f"{shown(path)}: holds {', '.join(sorted(members)) or 'nothing'}; "
+                "images are looked for under x or images, labels under y or labels"
+            )
+        return Arrays(
+            **{
+                role: _read_member(archive, info, path)
+                for role, info in found.items()
+                if info is not None
+            }
+        )
+
+
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> NDArray[Any]:
+    if info.flag_bits & 1:
+        raise ImagesError(f"{shown(path)}: {info.filename} is encrypted")
+    try:
+        stream = archive.open(info)
+    except NotImplementedError as error:
+        raise ImagesError(f"{shown(path)}: {info.filename}: {error}") from None
+    with stream:
+        shape, fortran, dtype = _npy_header(stream, path)
+        data = read_exactly(stream, math.prod(shape) * dtype.itemsize, path)
+    return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def _npy_header(stream: IO[bytes], path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether in Fortran's order, and type; nothing is allocated yet."""
+    try:
+        version = npy.read_magic(stream)
+        read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]
+        shape, fortran, dtype = read(stream)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ImagesError(f"{shown(path)}: no .npy array ({error})") from None
+    if dtype.kind not in "biufU" or 0 in shape or min(shape, default=0) < 0:
+        raise ImagesError(
+            f"{shown(path)}: holds {dtype} of shape {shape}; images and labels are numbers "
+            "(labels may be text), at least one, and nothing that needs pickle"
+        )
+    return shape, fortran, dtype
+
+
+def _pixels(x: NDArray[Any], source: str, conversions: dict[str, int]) -> NDArray[np.uint8]:
+    """Any of the layouts and types as uint8, (n, c, h, w); bytes stay where they are."""
+    if x.ndim == 3:
+        x = x[:, None]
+    elif x.ndim == 4 and x.shape[1] not in (1, 3) and x.shape[3] in (1, 3):
+        x = np.moveaxis(x, 3, 1)
+    if x.ndim != 4 or x.shape[1] not in (1, 3) or 0 in x.shape:
+        raise ImagesError(
+            f"{source}: the array has the shape {x.shape}; images are (n, h, w), (n, h, w, c) or "
+            "(n, c, h, w) with c = 1 or 3, at least one"
+        )
+    if x.dtype == np.uint8:
+        return x
+    pixels = np.empty(x.shape, np.uint8)
+    for start in range(0, len(x), _ROWS):
+        pixels[start : start + _ROWS] = _bytes(x[start : start + _ROWS], source)
+    kind = f"{x.dtype.name} values to 8 bits"
+    conversions[kind] = conversions.get(kind, 0) + len(x)
+    return pixels
+
+
+def _bytes(x: NDArray[Any], source: str) -> NDArray[np.uint8]:
+    if x.dtype.kind == "b":
+        return x.astype(np.uint8) * np.uint8(255)
+    if x.dtype.kind == "f":
+        if not (np.isfinite(x).all() and x.min() >= 0 and x.max() <= 1):
+            raise ImagesError(
+                f"{source}: floating-point pixels lie between {x.min()} and {x.max()}; they must "
+                "be numbers in [0, 1] (divide by the largest possible value)"
+            )
+        return np.rint(x.astype(np.float64) * 255).astype(np.uint8)
+    if x.dtype == np.uint16:
+        return ((x.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if x.dtype.kind not in "iu" or x.min() < 0 or x.max() > 255:
+        raise ImagesError(
+            f"{source}: pixels of type {x.dtype} must be whole numbers from 0 to 255; "
+            "other ranges are given as uint16 or as floating-point numbers in [0, 1]"
+        )
+    return x.astype(np.uint8)
+
+
+def _encode(
+    y: NDArray[Any], class_names: tuple[str, ...], source: str
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Class numbers and class names."""
+    if y.dtype.kind not in "iuU":
+        raise ImagesError(f"{source}: labels are {y.dtype}; they are whole numbers or names")
+    text = y.dtype.kind == "U"
+    missing = y == ("" if text else UNLABELLED)
+    if class_names:
+        numbers = y.astype(np.int64) if not text else np.full(len(y), -2)
+        wrong = numbers[~missing & ((numbers < 0) | (numbers >= len(class_names)))]
+        if len(wrong):
+            raise ImagesError(
+                f"{source}: label {wrong[0]} is none of the {len(class_names)} classes "
+                f"0 to {len(class_names) - 1}"
+            )
+        return numbers, class_names
+    values, inverse = np.unique(y[~missing], return_inverse=True)
+    labels = np.full(len(y), UNLABELLED, np.int64)
+    labels[~missing] = inverse
+    return labels, tuple(str(value) for value in values)

@@ -1,0 +1,76 @@
+"""Where downloads and decoded folders are kept, and how they get there: whole or not at all."""
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tacit.images.bounded import shown
+from tacit.images.errors import ImagesError
+
+_UNFINISHED = ".unfinished-"
+_A_DAY = 24 * 3600.0
+
+
+def cache_folder(*parts: str) -> Path:
+    """A folder of the cache, made where it is missing. All of the cache may be deleted at any time.
+
+    The cache is the folder named by the environment variable TACIT_CACHE, else `tacit` in the
+    user's cache folder (XDG_CACHE_HOME, else ~/.cache; LOCALAPPDATA on Windows).
+
+    Raises:
+        ImagesError: it cannot be made.
+    """
+    own = os.environ.get("TACIT_CACHE")
+    if own:
+        root = Path(own)
+    else:
+        variable = "LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME"
+        root = Path(os.environ.get(variable) or Path.home() / ".cache") / "tacit"
+    folder = root.joinpath(*parts)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Faults while writing name the path, and the way out."""
+    try:
+        yield
+    except OSError as error:
+        raise ImagesError(
+            f"{shown(path)}: the cache cannot be written ({error.strerror or error}); "
+            "the environment variable TACIT_CACHE can name another folder"
+        ) from error
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """A folder to fill, which becomes `target` when the block ends well, and vanishes otherwise.
+
+    When another process has made `target` in the meantime, that one stays: both hold the same.
+    """
+    with writing(target.parent):
+        _sweep(target.parent)
+        unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=target.parent))
+    try:
+        yield unfinished
+        with writing(target):
+            try:
+                unfinished.rename(target)
+            except OSError:
+                if not target.is_dir():
+                    raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed processes left, once it is a day old and surely nobody's."""
+    for left in folder.glob(f"{_UNFINISHED}*"):
+        if left.stat().st_mtime < time.time() - _A_DAY:
+            shutil.rmtree(left, ignore_errors=True)

@@ -1,0 +1,135 @@
+"""One image file to bytes of grey or RGB; every conversion is explicit and named."""
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, TiffImagePlugin
+
+from tacit.images.alike import MODES, channels_first, square
+from tacit.images.errors import ImagesError
+
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
+MAX_PIXELS = 64_000_000
+MAX_BYTES = 512 << 20
+_ORIENTATION, _TURNS = 274, range(2, 9)
+_BITS_PER_SAMPLE = 258
+_PNG_BIT_DEPTH = 24
+_GREY = ("1", "L", "LA", "La")
+_COLOUR = ("RGB", "RGBA", "RGBa", "P", "PA", "CMYK", "YCbCr")
+
+
+def open_header(data: bytes) -> Image.Image:
+    """An image whose size and mode are known and whose pixels are not decoded yet.
+
+    Raises:
+        ImagesError: it would have more than `MAX_PIXELS`.
+        Exception: whatever Pillow raises on what is no image of the five formats.
+    """
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except Image.DecompressionBombError:
+        raise ImagesError(_too_many("more than twice as many")) from None
+    n_pixels = image.width * image.height
+    if n_pixels > MAX_PIXELS:
+        raise ImagesError(_too_many(f"{n_pixels:,}"))
+    return image
+
+
+def _too_many(n_pixels: str) -> str:
+    return f"decoded, it would have {n_pixels} pixels; the limit is {MAX_PIXELS:,}"
+
+
+def decode(
+    data: bytes, *, size: int | None, channels: str | None
+) -> tuple[NDArray[np.uint8], list[str]]:
+    """The pixels of an image file, uint8 (C, H, W), and the kinds of conversion applied.
+
+    In this order: the first of several frames; 16 bits scaled to 8, never clipped; palettes
+    expanded; transparency laid on white; other colour models to RGB; turned as EXIF says; made
+    grey (ITU-R 601 luma) or RGB, and square, where asked.
+
+    Raises:
+        ImagesError: too many pixels, or pixels whose range is not known.
+        Exception: whatever Pillow raises on a damaged file.
+    """
+    image, kinds = open_header(data), list[str]()
+    if getattr(image, "is_animated", False):
+        kinds.append("only the first of several frames taken")
+    if size is not None:
+        # JPEG is decoded at 1/2, 1/4 or 1/8 where that is at least twice the size wanted.
+        image.draft(None, (2 * size, 2 * size))
+    sixteen_bits = _has_sixteen_bits(image, data)
+    image = _grey_or_rgb(_turned(image, kinds), kinds, sixteen_bits)
+    if channels is not None and image.mode != MODES[channels]:
+        kinds.append(f"converted to {channels}")
+        image = image.convert(MODES[channels])
+    if size is not None and image.size != (size, size):
+        kinds.append(f"resized to {size}×{size}")
+        if image.width != image.height:
+            kinds.append("cut to the centred square")
+        image = square(image, size)
+    return channels_first(image), kinds
+
+
+def _turned(image: Image.Image, kinds: list[str]) -> Image.Image:
+    """The image decoded, and turned as its EXIF orientation says."""
+    by_pillow = isinstance(image, TiffImagePlugin.TiffImageFile) and (
+        image.tag_v2.get(_ORIENTATION, 1) in _TURNS
+    )
+    image.load()  # turns TIFF itself
+    try:
+        by_exif = image.getexif().get(_ORIENTATION, 1) in _TURNS
+    except Exception:  # whatever damaged metadata raise: the pixels are whole, and shown unturned
+        kinds.append("damaged EXIF passed over")
+        return image
+    if by_pillow or by_exif:
+        kinds.append("turned as EXIF says")
+    return ImageOps.exif_transpose(image) if by_exif else image
+
+
+def _has_sixteen_bits(image: Image.Image, data: bytes) -> bool:
+    """Whether samples have 16 bits in the file; Pillow keeps the upper 8 where there are three."""
+    if image.format == "PNG":
+        return data[_PNG_BIT_DEPTH] == 16
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return 16 in image.tag_v2.get(_BITS_PER_SAMPLE, ())
+    return False
+
+
+def _grey_or_rgb(image: Image.Image, kinds: list[str], sixteen_bits: bool) -> Image.Image:
+    """The image in mode L or RGB."""
+    if sixteen_bits:
+        kinds.append("16 bits scaled to 8")
+    mode, key = image.mode, image.info.get("transparency")
+    if mode.startswith("I;16"):
+        values = np.asarray(image).astype(np.uint32)
+        grey = ((values + 128) // 257).astype(np.uint8)
+        if isinstance(key, int):
+            kinds.append("transparency laid on white")
+            grey[values == key] = 255
+        return Image.fromarray(grey)
+    if mode == "F":
+        return _from_floats(image, kinds)
+    if mode not in (*_GREY, *_COLOUR):
+        raise ImagesError(f"pixels of mode {mode} have no known range; save as 8 or 16 bits")
+    if mode in ("P", "PA"):
+        kinds.append("palette expanded")
+    if mode.endswith(("A", "a")) or key is not None:
+        kinds.append("transparency laid on white")
+        image = image.convert("LA").convert("RGBA") if mode == "La" else image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    elif mode in ("CMYK", "YCbCr", "1"):
+        kinds.append("1 bit scaled to 8" if mode == "1" else f"{mode} converted to rgb")
+    return image.convert("L" if mode in _GREY else "RGB")
+
+
+def _from_floats(image: Image.Image, kinds: list[str]) -> Image.Image:
+    values = np.asarray(image)
+    if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
+        raise ImagesError(
+            f"floating-point pixels lie between {values.min()} and {values.max()}; "
+            "they must be in [0, 1]"
+        )
+    kinds.append("floating-point values scaled to 8 bits")
+    return Image.fromarray(np.rint(values * np.float64(255)).astype(np.uint8))

@@ -1,0 +1,23 @@
+"""What is raised when images that a user named cannot be used."""
+
+from collections.abc import Sequence
+
+
+class ImagesError(ValueError):
+    """Images cannot be used as they are; the message names which, why, and what can be done."""
+
+
+class UnreadableImagesError(ImagesError):
+    """Some image files of a folder cannot be read.
+
+    Attributes:
+        files: name and reason of every one of them.
+    """
+
+    def __init__(self, files: Sequence[tuple[str, str]], n_images: int) -> None:
+        self.files = tuple(files)
+        lines = "".join(f"\n  {name}: {reason}" for name, reason in self.files)
+        super().__init__(
+            f"{len(self.files):,} of {n_images:,} images cannot be read; mend or remove them, "
+            f"or leave them out with skip_bad (--skip-bad):{lines}"
+        )

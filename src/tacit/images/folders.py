@@ -1,0 +1,198 @@
+"""A folder of images, decoded once, in parallel, into a cache that is mapped into memory."""
+
+import hashlib
+import os
+import shutil
+import statistics
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import PIL
+from numpy.typing import NDArray
+
+from tacit.images.bounded import shown
+from tacit.images.cache import cache_folder, new_folder, writing
+from tacit.images.dataset import UNLABELLED
+from tacit.images.decoding import MAX_BYTES, decode, open_header
+from tacit.images.errors import ImagesError, UnreadableImagesError
+from tacit.images.listing import Entry, Listing, list_folder
+from tacit.images.opened import Opened, own_files
+from tacit.images.parallel import in_order
+from tacit.images.pixelcache import PixelWriter, Stored, finish, stored
+from tacit.images.splits import both_sides, in_test
+
+_VERSION = 1
+"""Raised when decoding changes, so that an older cache is not taken for a newer one."""
+
+_USUAL_SIDES = (8, 16, 28, 32, 48, 64, 96, 128, 192, 256)
+
+Progress = Callable[[int, int], None]
+
+
+class _Decoded(NamedTuple):
+    """An image file: SHA-256 of its bytes, pixels, and the kinds of conversion applied."""
+
+    content: bytes
+    pixels: NDArray[np.uint8]
+    kinds: list[str]
+
+
+def read_folder(
+    root: Path,
+    *,
+    size: int | None = None,
+    channels: str | None = None,
+    skip_bad: bool = False,
+    progress: Progress | None = None,
+) -> Opened:
+    """The images of a folder; arguments and layouts as in `sources.open_images`.
+
+    The pixels are written to the cache once, training and test images apart, and mapped into
+    memory: a folder may be larger than memory. The cache is found again by the path, size and
+    times of every file, and used only while it holds what was written.
+
+    Raises:
+        UnreadableImagesError: images cannot be read, and `skip_bad` is False.
+        ImagesError: the layout, `labels.csv` or the images' shapes do not fit.
+    """
+    listing = list_folder(root)
+    source = shown(Path(root.name))
+    folder = cache_folder("folders") / _key(listing, size, channels)
+    kept = stored(folder, listing.class_names, source)
+    if kept is None:
+        with writing(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+        kept = _build(folder, listing, source, size, channels, skip_bad, progress)
+    if kept.skipped and not skip_bad:
+        raise UnreadableImagesError(kept.skipped, len(listing.entries))
+    return Opened(
+        *kept.split, own_files(source), _notes(listing, kept), kept.conversions, kept.skipped
+    )
+
+
+def _key(listing: Listing, size: int | None, channels: str | None) -> str:
+    """The name of the cache of a folder as it is now, read as asked."""
+    digest = hashlib.sha256(repr((_VERSION, PIL.__version__, size, channels)).encode())
+    digest.update(os.fsencode(listing.root))
+    digest.update(repr((listing.class_names, listing.bad, listing.entries)).encode())
+    return digest.hexdigest()
+
+
+def _build(
+    folder: Path,
+    listing: Listing,
+    source: str,
+    size: int | None,
+    channels: str | None,
+    skip_bad: bool,
+    progress: Progress | None,
+) -> Stored:
+    """Decode all images into a new cache."""
+    skipped = list(listing.bad)
+    read = partial(_read, root=listing.root, size=size, channels=channels)
+    with new_folder(folder) as unfinished, warnings.catch_warnings():
+        # Pillow warns of oddities in files that it reads nevertheless.
+        warnings.simplefilter("ignore")
+        with PixelWriter(unfinished) as writer:
+            results = in_order(read, listing.entries)
+            for done, (entry, result) in enumerate(zip(listing.entries, results, strict=True), 1):
+                if isinstance(result, str):
+                    skipped.append((shown(Path(entry.path)), result))
+                elif not writer.add(
+                    _side(entry, result.content, listing), result.pixels, entry.label, result.kinds
+                ):
+                    raise ImagesError(_unlike(listing, size, channels))
+                if progress:
+                    progress(done, len(listing.entries))
+        if skipped and not skip_bad:
+            raise UnreadableImagesError(skipped, len(listing.entries))
+        both_sides(len(writer.labels["train"]), len(writer.labels["test"]), source)
+        finish(writer, listing.class_names, source, skipped)
+    kept = stored(folder, listing.class_names, source)
+    if kept is None:
+        raise ImagesError(f"{shown(folder)}: the cache does not hold what was written to it")
+    return kept
+
+
+def _read(entry: Entry, *, root: Path, size: int | None, channels: str | None) -> _Decoded | str:
+    """One image file decoded, or why it cannot be."""
+    if entry.stamp.size > MAX_BYTES:
+        return f"the file has {entry.stamp.size:,} bytes; the limit is {MAX_BYTES:,}"
+    if entry.stamp.size == 0:
+        return "the file is empty"
+    try:
+        data = (root / entry.path).read_bytes()
+        pixels, kinds = decode(data, size=size, channels=channels)
+    except OSError as error:
+        return error.strerror or _plain(error)
+    except Exception as error:
+        # A decoder may raise anything on a damaged file; all of it is reported, none is hidden.
+        return _plain(error)
+    return _Decoded(hashlib.sha256(data).digest(), pixels, kinds)
+
+
+def _plain(error: Exception) -> str:
+    if isinstance(error, PIL.UnidentifiedImageError):
+        return "no PNG, JPEG, BMP, TIFF or WebP image"
+    return str(error) or type(error).__name__
+
+
+def _side(entry: Entry, content: bytes, listing: Listing) -> str:
+    """Learned from or tested on: as the user says, else by the file's content.
+
+    Where only some images have labels, those without are learned from: they can test no answer.
+    """
+    if entry.side:
+        return entry.side
+    unlabelled = bool(listing.class_names) and entry.label == UNLABELLED
+    return "test" if in_test(content) and not unlabelled else "train"
+
+
+def _unlike(listing: Listing, size: int | None, channels: str | None) -> str:
+    """What to say of images of different shapes; only their headers are read."""
+
+    def header(entry: Entry) -> tuple[int, int, bool] | None:
+        try:
+            image = open_header((listing.root / entry.path).read_bytes())
+        except Exception:  # unreadable images are reported once all others fit
+            return None
+        return image.width, image.height, image.mode not in ("1", "L", "LA", "I;16", "F")
+
+    headers = [found for found in in_order(header, listing.entries) if found]
+    shapes = Counter((width, height) for width, height, _ in headers)
+    shorter = statistics.median(min(width, height) for width, height, _ in headers)
+    if size is None:
+        size = max((side for side in _USUAL_SIDES if side <= shorter), default=_USUAL_SIDES[0])
+    if channels is None:
+        channels = "rgb" if any(colour for *_, colour in headers) else "gray"
+    common = ", ".join(f"{w}×{h} ({n:,})" for (w, h), n in shapes.most_common(3))
+    return (
+        f"{shown(listing.root)}: the images differ in size or channels. Sizes: {len(shapes):,}, "
+        f"most often {common}; in colour: {sum(colour for *_, colour in headers):,} of "
+        f"{len(headers):,}. Make them alike with, for example, --size {size} --channels {channels}"
+    )
+
+
+def _notes(listing: Listing, kept: Stored) -> list[str]:
+    """What a reader of a report should know of how the folder was read."""
+    n_train, n_test = map(len, kept.split)
+    notes = []
+    if not any(entry.side for entry in listing.entries):
+        notes.append(
+            f"{n_test:,} of {n_train + n_test:,} images, chosen by their content, are test images."
+        )
+    if kept.skipped:
+        names = "; ".join(f"{name} ({reason})" for name, reason in kept.skipped)
+        notes.append(f"Left out because they cannot be read: {len(kept.skipped):,} ({names}).")
+    if listing.n_links:
+        notes.append(
+            f"Not followed: {listing.n_links:,} links that lead out of the folder or to folders."
+        )
+    if listing.n_others:
+        notes.append(f"Passed over: {listing.n_others:,} files that are no images by their ending.")
+    return notes

@@ -1,0 +1,49 @@
+"""What opening a source of images gives: the images, their origin, what was done to them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tacit.images.dataset import Images
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where images come from.
+
+    Attributes:
+        name: the named set, or the file or folder's own name.
+        licence: under what terms they may be used.
+        citation: how their makers ask to be cited; "" where nothing is known.
+        address: where they can be had: the mirrors, the package, or the file or folder's own name
+            (never its whole path, which would tell readers of a report about the machine).
+    """
+
+    name: str
+    licence: str
+    citation: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Images to learn from and images to test on, and their history.
+
+    Attributes:
+        train, test: the images; no file is in both.
+        origin: where they come from.
+        notes: sentences for people: what was converted, skipped, found twice, taken as a subset.
+        conversions: how many images each kind of conversion was applied to.
+        skipped: name and reason of each image that was left out.
+    """
+
+    train: Images
+    test: Images
+    origin: Origin
+    notes: list[str] = field(default_factory=list)
+    conversions: Mapping[str, int] = field(default_factory=dict)
+    skipped: tuple[tuple[str, str], ...] = ()
+
+
+def own_files(name: str) -> Origin:
+    """The origin of files that the user brought."""
+    return Origin(name, licence="the user's own files", citation="", address=name)

@@ -1,0 +1,162 @@
+"""One door to all images: a named set, a folder, or a file."""
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from tacit.images import catalog, idx
+from tacit.images.alike import check_wishes, made_alike
+from tacit.images.arrays import Arrays, read_npy, read_npz, split_from_arrays
+from tacit.images.bounded import faults_named, shown
+from tacit.images.dataset import UNLABELLED, Split
+from tacit.images.errors import ImagesError
+from tacit.images.folders import read_folder
+from tacit.images.opened import Opened, own_files
+from tacit.images.splits import found_in_both, split_by_content, stratified_subset
+from tacit.streams import numpy_stream
+
+
+def open_images(
+    source: str,
+    *,
+    data_dir: str | Path | None = None,
+    train_size: int | None = None,
+    size: int | None = None,
+    channels: str | None = None,
+    skip_bad: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    mirrors: Sequence[str] | None = None,
+) -> Opened:
+    """The images called `source`, split into training and test images.
+
+    Args:
+        source: a named set (`catalog.NAMES`); a folder of images whose sub-folders are classes
+            (or `train` and `test`, whose sub-folders are classes), or that has a `labels.csv`
+            (path,label[,split]), or that is flat and then without labels; a folder of idx files
+            with MNIST's names; a .npy, .npz or idx file. Without a split of their own, images are
+            split by content, about 80 to 20 (`splits.in_test`).
+        data_dir: a folder that holds a named set's files; nothing is downloaded then.
+        train_size: how many training images to take, stratified by class; None for all.
+        size: make the images squares of this side (their centred square, resized).
+        channels: "gray" or "rgb": make the images so.
+        skip_bad: leave unreadable images of a folder out, and list them, instead of stopping.
+        progress: called with (done, total) images while a folder is decoded.
+        mirrors: addresses to download a named set from, in place of the published ones.
+
+    Raises:
+        ImagesError: the source is unknown or cannot be used as asked; the message says why and
+            what would work.
+    """
+    check_wishes(size, channels)
+    entry = catalog.IDX_SETS.get(source)
+    if entry is not None:
+        split, origin = catalog.read_idx_set(
+            entry, data_dir=None if data_dir is None else Path(data_dir), mirrors=mirrors
+        )
+        opened = Opened(split.train, split.test, origin)
+    elif data_dir is not None:
+        raise ImagesError(
+            f"`data_dir` is given, but {source!r} is no set that is downloaded; "
+            f"these are {', '.join(catalog.IDX_SETS)}"
+        )
+    elif source == catalog.DIGITS.name:
+        opened = Opened(*catalog.read_digits(), catalog.DIGITS)
+    else:
+        opened = _from_path(source, size, channels, skip_bad, progress)
+    return _taken(_alike(opened, size, channels), train_size)
+
+
+def _from_path(
+    source: str,
+    size: int | None,
+    channels: str | None,
+    skip_bad: bool,
+    progress: Callable[[int, int], None] | None,
+) -> Opened:
+    path = Path(source)
+    with faults_named(path):
+        if not source or not path.exists():
+            raise ImagesError(_unknown(source))
+        path = path.resolve()
+        name = shown(Path(path.name))
+        if path.is_dir():
+            if idx.find_idx(path, idx.TRAIN_IMAGES) is None:
+                return read_folder(
+                    path, size=size, channels=channels, skip_bad=skip_bad, progress=progress
+                )
+            return _from_arrays(idx.read_idx_set(path), name)
+        if not path.is_file():
+            raise ImagesError(f"{shown(path)}: neither a file nor a folder")
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
+        return _from_arrays(read_npy(path), name)
+    if suffix == ".npz":
+        return _from_arrays(read_npz(path), name)
+    return _from_arrays(_idx_pair(path), name)
+
+
+def _idx_pair(path: Path) -> Arrays:
+    """The images of an idx file with the labels that lie beside it under the matching name."""
+    name = path.name.removesuffix(".gz")
+    partner = name.replace("images-idx3", "labels-idx1").replace("images.idx3", "labels.idx1")
+    labels = idx.find_idx(path.parent, partner) if partner != name else None
+    return Arrays(*idx.read_idx_pair(path, labels))
+
+
+def _from_arrays(arrays: Arrays, name: str) -> Opened:
+    images, test, conversions = split_from_arrays(arrays, (), name)
+    split = split_by_content(images) if test is None else Split(images, test)
+    notes = [] if test is not None else ["The test images, about a fifth, were chosen by content."]
+    return Opened(split.train, split.test, own_files(name), notes, conversions)
+
+
+def _alike(opened: Opened, size: int | None, channels: str | None) -> Opened:
+    conversions = dict(opened.conversions)
+    train = made_alike(opened.train, size, channels, conversions)
+    test = made_alike(opened.test, size, channels, conversions)
+    notes = [f"{_images(n)}: {kind}." for kind, n in sorted(conversions.items())]
+    notes = [*opened.notes, *notes]
+    return replace(opened, train=train, test=test, notes=notes, conversions=conversions)
+
+
+def _taken(opened: Opened, train_size: int | None) -> Opened:
+    """Take the subset of the training images that is asked for, and look for copies."""
+    train, test, notes = opened.train, opened.test, list(opened.notes)
+    if train_size is not None and not 1 <= train_size <= len(train):
+        raise ImagesError(
+            f"`train_size` is {train_size:,}; {opened.origin.name} has {len(train):,} training "
+            "images, of which 1 to all can be taken"
+        )
+    if train_size is not None and train_size < len(train):
+        labels = np.zeros(len(train), np.int64) if train.labels is None else train.labels
+        notes.append(
+            f"{train_size:,} of the {len(train):,} training images were taken"
+            f"{'' if train.labels is None else ', stratified by class'}."
+        )
+        train = train.take(stratified_subset(labels, train_size, numpy_stream(0, "train size")))
+    copies = len(found_in_both(train, test))
+    if copies:
+        notes.append(
+            f"{_images(copies)} of the test set {'is a copy' if copies == 1 else 'are copies'} "
+            "of a training image."
+        )
+    unlabelled = 0 if train.labels is None else int((train.labels == UNLABELLED).sum())
+    if unlabelled:
+        notes.append(f"{_images(unlabelled)} without a label among the training images.")
+    return replace(opened, train=train, test=test, notes=notes)
+
+
+def _images(n: int) -> str:
+    return f"{n:,} image{'' if n == 1 else 's'}"
+
+
+def _unknown(source: str) -> str:
+    near = difflib.get_close_matches(source, catalog.NAMES, n=1)
+    guess = f" Did you mean {near[0]!r}?" if near else ""
+    return (
+        f"{source!r} is neither a named set ({', '.join(catalog.NAMES)}) nor an existing file or "
+        f"folder.{guess}"
+    )

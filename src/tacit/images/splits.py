@@ -1,0 +1,142 @@
+"""Which images are learned from, which are tested on, and which have labels."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tacit.images.dataset import UNLABELLED, Images, Split
+from tacit.images.errors import ImagesError
+from tacit.streams import numpy_stream
+
+TEST_SHARE = 0.2
+
+
+def stratified_subset(
+    labels: NDArray[np.integer[Any]], n: int, generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """`n` images, sorted, in which every class has its share of the whole to within one.
+
+    Quotas are rounded by the largest remainder. Images without a label count as a class.
+
+    Args:
+        labels: (N,).
+        n: how many, 1 to N.
+        generator: chooses the images.
+
+    Raises:
+        ImagesError: `n` is not between 1 and N.
+    """
+    if not 1 <= n <= len(labels):
+        raise ImagesError(f"{n:,} of {len(labels):,} images are asked for; 1 to all can be had")
+    classes, counts = np.unique(labels, return_counts=True)
+    quotas, remainders = np.divmod(n * counts, len(labels))
+    largest = np.argsort(-remainders, kind="stable")[: n - quotas.sum()]
+    quotas[largest] += 1
+    chosen = [
+        generator.choice(np.flatnonzero(labels == label), quota, replace=False)
+        for label, quota in zip(classes, quotas, strict=True)
+    ]
+    return np.sort(np.concatenate(chosen))
+
+
+def few_label_draw(
+    labels: NDArray[np.integer[Any]],
+    per_class: int,
+    draw: int,
+    class_names: Sequence[str] = (),
+) -> NDArray[np.int64]:
+    """The images whose labels a method may see: `per_class` of each class, sorted.
+
+    The choice is seeded by the number of the draw alone, so all methods and seeds see the same
+    images, and it is nested: the images of a smaller `per_class` are among those of a larger one.
+
+    Args:
+        labels: (N,); images without a label are never drawn.
+        per_class: how many of each class.
+        draw: the number of the draw, from 0.
+        class_names: of the classes 0, 1, …; without them, the classes that occur.
+
+    Raises:
+        ImagesError: a class has fewer than `per_class` images, or a number is out of range.
+    """
+    if per_class < 1 or draw < 0:
+        raise ImagesError(
+            f"`per_class` is {per_class} and `draw` is {draw}; "
+            "`per_class` is at least 1, `draw` at least 0"
+        )
+    n_classes = len(class_names) or int(labels.max(initial=UNLABELLED)) + 1
+    if n_classes == 0:
+        raise ImagesError("labels are to be drawn, but no image has one")
+    names = tuple(class_names) or tuple(str(label) for label in range(n_classes))
+    counts = np.bincount(labels[labels != UNLABELLED], minlength=n_classes)
+    smallest = int(counts.argmin())
+    if counts[smallest] < per_class:
+        raise ImagesError(
+            f"`per_class` is {per_class}, but class '{names[smallest]}' has only "
+            f"{counts[smallest]} training images"
+        )
+    chosen = [
+        numpy_stream(draw, "draw", label).permutation(np.flatnonzero(labels == label))[:per_class]
+        for label in range(n_classes)
+    ]
+    return np.sort(np.concatenate(chosen))
+
+
+def content_hashes(images: Images) -> list[bytes]:
+    """SHA-256 of each image's pixels."""
+    return [
+        hashlib.sha256(np.ascontiguousarray(row).data).digest()
+        for start in range(0, len(images), 1024)
+        for row in images.pixels[start : start + 1024]
+    ]
+
+
+def in_test(content_hash: bytes) -> bool:
+    """Whether an image with this SHA-256 is tested on: the hash is in the lowest fifth.
+
+    What an image holds decides, and nothing else: adding or removing images, renaming them or
+    listing them in another order moves none, and copies of an image stay on one side. Each class
+    is split about 80 to 20, as by independent draws; a small class may have no test image.
+    """
+    return int.from_bytes(content_hash[:8], "big") < TEST_SHARE * 2**64
+
+
+def split_by_content(images: Images) -> Split:
+    """Training and test images by `in_test`, each in the order of `images`.
+
+    Where only some images have labels, those without are learned from: they can test no answer.
+
+    Raises:
+        ImagesError: all images fall on one side.
+    """
+    test = np.array([in_test(content) for content in content_hashes(images)], dtype=bool)
+    if images.labels is not None:
+        test &= images.labels != UNLABELLED
+    both_sides(len(test) - int(test.sum()), int(test.sum()), images.source)
+    return Split(images.take(np.flatnonzero(~test)), images.take(np.flatnonzero(test)))
+
+
+def both_sides(n_train: int, n_test: int, source: str) -> None:
+    """Check that there is something to learn from and something to test on.
+
+    Raises:
+        ImagesError: one side is empty.
+    """
+    if not (n_train and n_test):
+        raise ImagesError(
+            f"{source}: all {n_train + n_test:,} different or labelled images would be "
+            f"{'learned from' if n_train else 'tested on'} and none "
+            f"{'tested on' if n_train else 'learned from'}; a fifth is set aside for tests by "
+            "content, which needs more images, or a split of your own"
+        )
+
+
+def found_in_both(train: Images, test: Images) -> NDArray[np.int64]:
+    """The test images, by index, whose pixels are those of a training image."""
+    if train.shape != test.shape:
+        return np.empty(0, np.int64)
+    learned = set(content_hashes(train))
+    return np.flatnonzero([content in learned for content in content_hashes(test)])
