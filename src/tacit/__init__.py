@@ -1,1 +1,28 @@
-"""tacit."""
+"""tacit: learn what your images hold before you label them."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from tacit.trained import TrainedModel as TrainedModel
+    from tacit.trained import load as load
+
+# Names at the top of the package and the module each is in; PyTorch loads with the first of them.
+_PLACES = {
+    "TrainedModel": "tacit.trained",
+    "load": "tacit.trained",
+}
+
+__all__ = ["TrainedModel", "__version__", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PLACES:
+        return getattr(import_module(_PLACES[name]), name)
+    raise AttributeError(f"module 'tacit' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -7,6 +7,7 @@ encoder can be handed on as one part, whatever it was trained for.
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -72,7 +73,7 @@ class ConvEncoder(Encoder):
         super().__init__()
         shapes = convolution_shapes(shape)
         layers: list[nn.Module] = []
-        for (c_in, _, _), (c_out, _, _) in zip(shapes, shapes[1:], strict=False):
+        for (c_in, _, _), (c_out, _, _) in pairwise(shapes):
             layers += [nn.Conv2d(c_in, c_out, 3, stride=2, padding=1), nn.ReLU()]
         layers.append(nn.Flatten())
         self.n_features = math.prod(shapes[-1])
@@ -175,7 +176,7 @@ class ConvDecoder(Decoder):
             nn.ReLU(),
             nn.Unflatten(1, shapes[0]),
         ]
-        for (c_in, _, _), (c_out, height, breadth) in zip(shapes, shapes[1:], strict=False):
+        for (c_in, _, _), (c_out, height, breadth) in pairwise(shapes):
             # An even side was halved exactly, so that the way back needs one more row.
             missing = (1 - height % 2, 1 - breadth % 2)
             layers += [

@@ -60,6 +60,7 @@ class Setting:
     """What an answer may refer to besides its own numbers.
 
     Attributes:
+        question: the question's id in its study; names of figures begin with it.
         figures: where figures go.
         class_names: of the images; empty without labels.
         n_train, n_test: how many images there are.
@@ -67,6 +68,7 @@ class Setting:
         source: the images' name.
     """
 
+    question: str
     figures: Figures
     class_names: tuple[str, ...]
     n_train: int

@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tacit.images.dataset import Split
+from tacit.images.dataset import UNLABELLED, Images, Split
+from tacit.images.opened import Opened
 from tacit.images.splits import few_label_draw
 from tacit.models.config import ModelConfig, PerImageTable
 from tacit.questions.base import Question
@@ -166,7 +168,7 @@ def schedule_of(run: Run, n_images: int, snapshots: Sequence[int], keep: bool) -
     )
 
 
-def model_config(run: Run, images: Split) -> ModelConfig:
+def model_config(run: Run, images: Split | Opened) -> ModelConfig:
     """The model that a run trains on these images."""
     reads_probabilities = run.encoder is not None and run.encoder.part == "probabilities"
     return ModelConfig(
@@ -192,15 +194,7 @@ def _train_job(
     runs: Mapping[str, Run],
 ) -> Job:
     run = runs[name]
-    index = None
-    if run.train is not None:
-        assert images.train.labels is not None
-        index = few_label_draw(
-            images.train.labels,
-            run.train.per_class,
-            draw,
-            class_names=images.train.class_names,
-        )
+    index = _learned_from(run, draw, images.train)
     n_images = len(images.train) if index is None else len(index)
     config = model_config(run, images)
     schedule = schedule_of(run, n_images, study.snapshots, keep=draw == 0)
@@ -217,7 +211,7 @@ def _train_job(
         "beta": run.beta,
         "schedule": asdict(schedule),
         "threads": run.threads,
-        "train_index": None if index is None else np.asarray(index).tolist(),
+        "train_index": None if index is None else index.tolist(),
         "taken": [{key: value for key, value in t.items() if key != "folder"} for t in taken],
     }
     data = [images.train.sha256, images.test.sha256]
@@ -234,6 +228,16 @@ def _train_job(
         task={**spec, "taken": taken, "few": run.train is not None},
         weight=work * (1 + (config.learn != "classifier") + 2 * (schedule.row_updates - 1)),
     )
+
+
+def _learned_from(run: Run, draw: int, train: Images) -> NDArray[np.int64] | None:
+    """The rows of the training images that a run learns from; None for all of them."""
+    if not run.reads_class_labels or train.labels is None:
+        return None
+    if run.train is not None:
+        return few_label_draw(train.labels, run.train.per_class, draw, train.class_names)
+    known = np.flatnonzero(train.labels != UNLABELLED)
+    return known if len(known) < len(train) else None
 
 
 def _measure_job(

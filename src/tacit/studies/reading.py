@@ -87,7 +87,9 @@ def _load(text: str, where: str) -> Any:
                 raise StudyError(where, [f"tables nest deeper than {MAX_DEPTH}"])
             if kind == "AliasEvent":
                 line = event.start_mark.line + 1
-                raise StudyError(where, [f"line {line}: aliases (*name) are not read; write it out"])
+                raise StudyError(
+                    where, [f"line {line}: aliases (*name) are not read; write it out"]
+                )
         return yaml.load(text)
     except (YAMLError, ValueError) as error:
         if isinstance(error, StudyError):
@@ -128,7 +130,7 @@ def _suggest(fault: str) -> str:
     if not fault.endswith(": unknown key"):
         return fault
     path = fault[: -len(": unknown key")].split(", ")[-1].split(".")
-    fields = list(Study.model_fields) + ["defaults"]
+    fields = [*Study.model_fields, "defaults"]
     if path[0] == "runs" and len(path) == 3:
         fields = list(Run.model_fields)
     elif len(path) > 1:
@@ -146,7 +148,9 @@ def _questions(data: dict[str, Any], faults: list[str]) -> list[Question]:
         path = ("questions", position, name)
         if name not in QUESTIONS:
             line = line_of(data, path)
-            faults.append(f"line {line}, questions: unknown question '{name}'" + nearest(str(name), QUESTIONS))
+            faults.append(
+                f"line {line}, questions: unknown question '{name}'" + nearest(str(name), QUESTIONS)
+            )
             continue
         try:
             questions.append(QUESTIONS[name].model_validate(arguments or {}))
@@ -154,5 +158,7 @@ def _questions(data: dict[str, Any], faults: list[str]) -> list[Question]:
             for fault in faults_of(error, data, path):
                 known = QUESTIONS[name].model_fields
                 key = fault.rsplit(": unknown key", 1)[0].split(".")[-1]
-                faults.append(fault + nearest(key, known) if fault.endswith("unknown key") else fault)
+                faults.append(
+                    fault + nearest(key, known) if fault.endswith("unknown key") else fault
+                )
     return questions

@@ -33,13 +33,13 @@ class Outcome:
     Attributes:
         done: ids of jobs whose results are there.
         failed: cause by id. blocked: by id, the name of the failed job that it needs.
-        reused: how many were there before.
+        reused: ids of those that were there before.
     """
 
     done: set[str] = field(default_factory=set)
     failed: dict[str, str] = field(default_factory=dict)
     blocked: dict[str, str] = field(default_factory=dict)
-    reused: int = 0
+    reused: set[str] = field(default_factory=set)
 
 
 class Interrupted(Exception):
@@ -83,8 +83,8 @@ def run_jobs(
     for job in jobs:
         if is_done(out / job.folder):
             outcome.done.add(job.id)
-    outcome.reused = len(outcome.done)
-    watcher.planned(jobs, outcome.reused)
+    outcome.reused = set(outcome.done)
+    watcher.planned(jobs, len(outcome.reused))
     waiting = [job for job in jobs if job.id not in outcome.done]
     urgency = _urgency(jobs)
     waiting.sort(key=lambda job: -urgency[job.id])

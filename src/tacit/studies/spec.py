@@ -143,7 +143,7 @@ class Study(Table):
     snapshots: tuple[Count, ...] = ()
     runs: dict[Name, Run]
     questions: tuple[dict[str, Any], ...] = ()
-    origins: dict[str, str] = {}
+    origins: dict[str, str] = Field(default_factory=dict)
 
     @field_validator("seeds")
     @classmethod

@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from tacit.images.dataset import Images, Split
+from tacit.images.dataset import UNLABELLED, Images, Split
 from tacit.models.config import ModelConfig, build
 from tacit.models.models import Model
 from tacit.models.parts import copy_part, freeze, part_of
@@ -126,7 +126,7 @@ def train(
         images.train if index is None else images.train.take(index),
         schedule,
         seed=job["seed"],
-        test=images.test if len(images.test) else None,
+        test=_testable(config, images.test),
         keeper=keeper,
     )
     seconds = time.perf_counter() - started
@@ -138,6 +138,13 @@ def train(
         {"seconds": seconds, "images_per_second": seen / seconds, "updates": schedule.updates},
     )
     seal(folder)
+
+
+def _testable(config: ModelConfig, test: Images) -> Images | None:
+    """The test images that the curves can look at."""
+    if config.learn == "classifier" and test.labels is not None:
+        test = test.take(np.flatnonzero(test.labels != UNLABELLED))
+    return test if len(test) else None
 
 
 def measure(job: dict[str, Any], out: Path, images: Split) -> None:

@@ -29,8 +29,9 @@ class Batch(NamedTuple):
 class Objective(Protocol):
     """Per-image terms of a model on a batch; all randomness comes from `generator`."""
 
-    def __call__(self, model: "torch.nn.Module", batch: Batch, generator: torch.Generator) -> Terms:
-        ...
+    def __call__(
+        self, model: "torch.nn.Module", batch: Batch, generator: torch.Generator
+    ) -> Terms: ...
 
 
 def squared_error(model: Autoencoder, batch: Batch, generator: torch.Generator) -> Terms:

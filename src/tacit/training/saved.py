@@ -91,7 +91,8 @@ class SavedRun:
             path = snapshot_path(self.folder, update)
         else:
             raise ValueError(
-                f"run '{self.run}' kept nothing at update {update}; it kept {self.history.snapshots}"
+                f"run '{self.run}' kept nothing at update {update}; "
+                f"it kept {self.history.snapshots}"
             )
         return load_model(self.config, path)
 

@@ -1,0 +1,170 @@
+"""The command: ``tacit run``. Modules that cost time are imported by what needs them."""
+
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+from rich.console import Console
+
+from tacit import __version__
+
+if TYPE_CHECKING:
+    from tacit.studies.study import Ended
+
+DONE, FAILED, USAGE = 0, 1, 2
+
+app = App(
+    name="tacit",
+    help="Learn what your images hold before you label them.",
+    version=__version__,
+    help_flags=["--help", "-h"],
+)
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Do what the arguments say; returns the exit code.
+
+    0 done, 1 a job failed, 2 the arguments or files cannot be used, 130 interrupted,
+    143 terminated.
+    """
+    errors = Console(stderr=True, soft_wrap=True)
+    try:
+        result = app(
+            arguments, exit_on_error=False, print_error=True, error_console=errors,
+            result_action="return_value",
+        )  # fmt: skip
+    except CycloptsError:
+        return USAGE
+    return result if isinstance(result, int) else DONE
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@app.command
+def run(
+    study: str | None = None,
+    /,
+    *,
+    images: str | None = None,
+    data_dir: Path | None = None,
+    train_size: int | None = None,
+    size: int | None = None,
+    channels: Literal["gray", "rgb"] | None = None,
+    skip_bad: Annotated[bool, Parameter(negative=())] = False,
+    seeds: int | None = None,
+    epochs: int | None = None,
+    runs: str | None = None,
+    jobs: int | None = None,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    out: Path = Path("tacit-out"),
+    dry_run: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Train and measure a study, and write its page.
+
+    Running the same command again goes on where it stopped; finished jobs are used again.
+
+    Parameters
+    ----------
+    study
+        A built-in study (inference, transfer) or a YAML file; both built-in ones without it.
+    images
+        digits, mnist, fashion-mnist, or a folder or file of your own.
+    data_dir
+        Folder that holds a named set's files; without it they are downloaded and kept.
+    train_size
+        Learn from so many training images, stratified by class.
+    size
+        Make images of a folder squares of this side.
+    channels
+        Make images of a folder gray or rgb.
+    skip_bad
+        Leave unreadable images of a folder out instead of stopping.
+    seeds
+        How many repetitions with other weights, orders and noise: seeds 0 to N-1.
+    epochs
+        Passes over the training images; few-label runs train by updates all the same.
+    runs
+        Only these runs (separated by commas), what they need, and the questions about them.
+    jobs
+        How many jobs at once; no result depends on it. By default one per core.
+    device
+        Where runs are trained.
+    out
+        Results go to OUT/STUDY.
+    dry_run
+        List the jobs with estimated time and disk, and train nothing.
+    """
+    from tacit.images.errors import ImagesError
+    from tacit.studies.command import Request, list_jobs, perform, prepare
+    from tacit.studies.faults import StudyError
+    from tacit.studies.runner import Interrupted
+    from tacit.studies.study import FolderError
+
+    console = Console()
+    errors = Console(stderr=True, soft_wrap=True)
+    request = Request(
+        images=images,
+        data_dir=data_dir,
+        train_size=train_size,
+        size=size,
+        channels=channels,
+        skip_bad=skip_bad,
+        seeds=seeds,
+        epochs=epochs,
+        runs=tuple(name.strip() for name in runs.split(",")) if runs is not None else (),
+        jobs=cores() if jobs is None else jobs,
+        device=device,
+        out=out,
+    )
+    try:
+        prepared = [
+            prepare(name, request) for name in ([study] if study else ["inference", "transfer"])
+        ]
+        if dry_run:
+            for one in prepared:
+                list_jobs(one, console)
+            return DONE
+        ended = [perform(one, request, console, _again(one.name, request)) for one in prepared]
+    except (StudyError, ImagesError, FolderError) as error:
+        errors.print(f"error: {error}", markup=False, highlight=False)
+        return USAGE
+    except Interrupted as stop:
+        command = f"tacit run {study or ''}".strip()
+        errors.print(
+            f"{stop}; nothing that was finished is lost. The same command goes on: {command} …",
+            markup=False,
+            highlight=False,
+        )
+        return 128 + stop.signum
+    return _conclude(ended, console)
+
+
+def _again(name: str, request: object) -> str:
+    """The command that makes a study again, without what no result depends on."""
+    from tacit.studies.command import Request
+
+    assert isinstance(request, Request)
+    words = ["tacit", "run", name]
+    for option, value in request.chosen().items():
+        words += [f"--{option}"] if value == "true" else [f"--{option}", value]
+    return shlex.join(words)
+
+
+def _conclude(ended: "Sequence[Ended]", console: Console) -> int:
+    for one in ended:
+        console.print()
+        for finding in one.findings:
+            console.print(f"[bold]{finding.title}[/]", highlight=False)
+            console.print(finding.answer, markup=False, highlight=False)
+            console.print()
+        for question, cause in one.unanswered.items():
+            console.print(f"could not answer '{question}': {cause}", markup=False)
+    for one in ended:
+        console.print(f"Report: {one.report}", markup=False, highlight=False, soft_wrap=True)
+    return DONE if all(one.whole for one in ended) else FAILED

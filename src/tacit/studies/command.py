@@ -1,0 +1,226 @@
+"""What ``tacit run`` asks for, made into studies that can be run."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from tacit.images.dataset import Split
+from tacit.images.opened import Opened
+from tacit.images.sources import open_images
+from tacit.questions.base import Question
+from tacit.studies.account import Told
+from tacit.studies.estimate import estimate
+from tacit.studies.faults import StudyError, nearest
+from tacit.studies.graph import in_order
+from tacit.studies.plan import Job, plan
+from tacit.studies.progress import duration, shown
+from tacit.studies.reading import parse, study_text
+from tacit.studies.spec import Run, Study
+from tacit.studies.study import Ended, prepare_folder, run_study
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of ``tacit run``; None where the study's own setting holds."""
+
+    images: str | None = None
+    data_dir: Path | None = None
+    train_size: int | None = None
+    size: int | None = None
+    channels: Literal["gray", "rgb"] | None = None
+    skip_bad: bool = False
+    seeds: int | None = None
+    epochs: int | None = None
+    runs: tuple[str, ...] = ()
+    jobs: int = 1
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    out: Path = Path("tacit-out")
+
+    def chosen(self) -> dict[str, str]:
+        """The options that results depend on, by name."""
+        options = {
+            "images": self.images,
+            "data-dir": self.data_dir,
+            "train-size": self.train_size,
+            "size": self.size,
+            "channels": self.channels,
+            "skip-bad": "true" if self.skip_bad else None,
+            "seeds": self.seeds,
+            "epochs": self.epochs,
+            "runs": ",".join(self.runs) or None,
+        }
+        return {name: str(value) for name, value in options.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A study with its images, checked: nothing that the user said is left to go wrong."""
+
+    name: str
+    study: Study
+    questions: Sequence[Question]
+    opened: Opened
+    folder: Path
+    jobs: tuple[Job, ...]
+    device: str
+
+
+def prepare(name: str, request: Request) -> Prepared:
+    """Read the study and the images, and check that they fit, before anything is written.
+
+    Raises:
+        StudyError, ImagesError, FolderError: what cannot be used, and why.
+    """
+    check_options(request)
+    name, text = study_text(name)
+    study, questions = parse(text, name)
+    study, questions = _as_requested(study, questions, request)
+    table = study.images
+    opened = open_images(
+        table.source,
+        data_dir=request.data_dir,
+        train_size=table.train_size,
+        size=table.size,
+        channels=table.channels,
+        skip_bad=table.skip_bad,
+    )
+    try:
+        jobs = plan(study, questions, Split(opened.train, opened.test)).jobs
+    except ValueError as error:
+        raise StudyError(name, [str(error)]) from None
+    folder = request.out / name
+    prepare_folder(folder)
+    return Prepared(name, study, questions, opened, folder, jobs, device_of(request.device))
+
+
+def check_options(request: Request) -> None:
+    """See that every number makes sense.
+
+    Raises:
+        StudyError: all that do not.
+    """
+    faults = [
+        f"--{name} is {value}; it is at least 1"
+        for name, value in (
+            ("train-size", request.train_size),
+            ("size", request.size),
+            ("seeds", request.seeds),
+            ("epochs", request.epochs),
+            ("jobs", request.jobs),
+        )
+        if value is not None and value < 1
+    ]
+    if request.device == "cuda" and not torch.cuda.is_available():
+        faults.append("--device is cuda, but PyTorch sees no CUDA device here; use cpu or auto")
+    if faults:
+        raise StudyError("options", faults)
+
+
+def device_of(asked: str) -> str:
+    """The device that "auto" means here."""
+    if asked == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return asked
+
+
+def _as_requested(
+    study: Study, questions: Sequence[Question], request: Request
+) -> tuple[Study, Sequence[Question]]:
+    """The study with the command line's options in place of its own settings."""
+    table = study.images.model_dump()
+    given = {
+        "source": request.images,
+        "train_size": request.train_size,
+        "size": request.size,
+        "channels": request.channels,
+        "skip_bad": request.skip_bad or None,
+    }
+    table |= {key: value for key, value in given.items() if value is not None}
+    changed: dict[str, object] = {"images": type(study.images)(**table)}
+    if request.seeds is not None:
+        changed["seeds"] = tuple(range(request.seeds))
+    runs = dict(study.runs)
+    if request.runs:
+        runs = _only(runs, request.runs)
+        questions = [question for question in questions if question.needs().keys() <= runs.keys()]
+    if request.epochs is not None:
+        runs = {name: _with_epochs(run, request.epochs) for name, run in runs.items()}
+    changed["runs"] = runs
+    return study.model_copy(update=changed), questions
+
+
+def _with_epochs(run: Run, epochs: int) -> Run:
+    # Few labels make so few batches that epochs would hardly train: their updates stay.
+    updates = run.updates if run.train is not None else 0
+    return run.model_copy(update={"epochs": epochs, "updates": updates})
+
+
+def _only(runs: dict[str, Run], names: Sequence[str]) -> dict[str, Run]:
+    unknown = [name for name in names if name not in runs]
+    if unknown:
+        raise StudyError(
+            "options", [f"--runs names '{name}', no run" + nearest(name, runs) for name in unknown]
+        )
+    wanted = set(names)
+    for name in reversed(in_order(runs)):
+        if name in wanted:
+            wanted |= {part.source for part in runs[name].taken}
+    return {name: run for name, run in runs.items() if name in wanted}
+
+
+def perform(prepared: Prepared, request: Request, console: Console, command: str) -> Ended:
+    """Run a prepared study, showing how it goes."""
+    told = Told(command, request.chosen(), request.jobs, prepared.device)
+    console.print(f"{prepared.name}: {prepared.study.title}", markup=False, highlight=False)
+    with shown(console) as watcher:
+        return run_study(
+            prepared.name,
+            prepared.study,
+            prepared.questions,
+            prepared.opened,
+            prepared.folder,
+            at_once=request.jobs,
+            device=prepared.device,
+            watcher=watcher,
+            told=told,
+        )
+
+
+def list_jobs(prepared: Prepared, console: Console) -> None:
+    """The jobs of a study with estimated time on one core and disk."""
+    estimates = estimate(prepared.jobs)
+    table = RichTable(title=f"{prepared.name}: {prepared.study.title}")
+    table.add_column("job")
+    for heading in ("times", "one core, each", "disk, each"):
+        table.add_column(heading, justify="right")
+    counts = Counter((job.kind, job.name) for job in prepared.jobs)
+    first = {(job.kind, job.name): job for job in reversed(prepared.jobs)}
+    for (kind, name), count in counts.items():
+        one = estimates[first[kind, name].id]
+        label = name if kind == "train" else f"question: {name}"
+        table.add_row(label, str(count), f"about {duration(one.seconds)}", size(one.bytes))
+    console.print(table)
+    seconds = sum(one.seconds for one in estimates.values())
+    disk = sum(one.bytes for one in estimates.values())
+    console.print(
+        f"{len(prepared.jobs)} jobs, about {duration(seconds)} on one core, {size(disk)} of disk"
+        f" under {prepared.folder}"
+    )
+
+
+def size(n_bytes: float) -> str:
+    """
+    >>> size(512), size(2_500_000), size(3e9)
+    ('0.5 kB', '2.5 MB', '3.0 GB')
+    """
+    for unit in ("kB", "MB"):
+        n_bytes /= 1000
+        if n_bytes < 1000:
+            return f"{n_bytes:.1f} {unit}"
+    return f"{n_bytes / 1000:.1f} GB"

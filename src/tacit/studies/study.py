@@ -1,0 +1,170 @@
+"""A study from its description to its page."""
+
+import hashlib
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from tacit.figures.sink import Figures
+from tacit.images.dataset import Split
+from tacit.images.opened import Opened
+from tacit.questions.base import Measurement, Question, Setting
+from tacit.questions.finding import Finding
+from tacit.report.page import write_report
+from tacit.report.results import write_records
+from tacit.studies.account import Told, provenance
+from tacit.studies.plan import Job, Plan, plan
+from tacit.studies.runner import Outcome, Watcher, run_jobs
+from tacit.studies.spec import Study
+from tacit.studies.tables import write_tables
+from tacit.studies.work import read_measurement, write_images
+from tacit.training.checkpoint import write_json
+
+
+class FolderError(ValueError):
+    """An output folder that cannot be used."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a study left behind.
+
+    Attributes:
+        report: the page. findings: the answers. outcome: how the jobs went.
+        unanswered: question ids that failed while they were answered, with the cause.
+    """
+
+    report: Path
+    findings: tuple[Finding, ...]
+    outcome: Outcome
+    unanswered: Mapping[str, str]
+
+    @property
+    def whole(self) -> bool:
+        """Whether every job was done and every question answered."""
+        return not (self.outcome.failed or self.outcome.blocked or self.unanswered)
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make the study's folder, and see that it can be written to.
+
+    Raises:
+        FolderError: naming the path and the reason.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise FolderError(
+            f"cannot write into {folder}: {error.strerror}; name another folder with --out"
+        ) from None
+
+
+def run_study(
+    name: str,
+    study: Study,
+    questions: Sequence[Question],
+    opened: Opened,
+    folder: Path,
+    *,
+    at_once: int,
+    device: str,
+    watcher: Watcher,
+    told: Told,
+) -> Ended:
+    """Train and measure what is not done yet, answer the questions, write the page.
+
+    Args:
+        name: of the study. folder: where all of it goes.
+        opened: the images.
+        at_once: how many jobs run at once; no result depends on it.
+        device: "cpu" or "cuda".
+        told: what the command line said, for the page.
+
+    Raises:
+        FolderError: the folder cannot be written, or another process works in it.
+        runner.Interrupted: on SIGINT or SIGTERM; the same call goes on where it stopped.
+    """
+    split = Split(opened.train, opened.test)
+    planned = plan(study, questions, split)
+    prepare_folder(folder)
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise FolderError(
+            f"another tacit works in {folder}; wait for it, or name another folder with --out"
+        ) from None
+    with lock:
+        write_images(folder / "images", split)
+        write_index(folder, name, planned.jobs)
+        outcome = run_jobs(planned.jobs, folder, at_once=at_once, device=device, watcher=watcher)
+        findings, unanswered = _answers(planned, outcome, split, folder, opened.origin.name)
+        record = provenance(
+            name, study, planned, outcome, unanswered, opened, images_sha256(split), folder, told
+        )
+        write_records(folder, record, findings)
+        report = write_report(folder)
+    return Ended(report, tuple(findings), outcome, unanswered)
+
+
+def images_sha256(split: Split) -> str:
+    """One hash for training and test images together."""
+    return hashlib.sha256(f"{split.train.sha256}{split.test.sha256}".encode()).hexdigest()
+
+
+def write_index(folder: Path, name: str, jobs: Sequence[Job]) -> None:
+    """Say in which folder each run of the study lies, for `tacit.load`."""
+    runs: dict[str, list[dict[str, object]]] = {}
+    for job in jobs:
+        if job.kind == "train":
+            runs.setdefault(job.name, []).append(
+                {"seed": job.seed, "draw": job.draw, "folder": job.folder}
+            )
+    write_json(folder / "study.json", {"study": name, "runs": runs})
+
+
+def _answers(
+    planned: Plan, outcome: Outcome, split: Split, folder: Path, source: str
+) -> tuple[list[Finding], dict[str, str]]:
+    """Answer every question that has measurements, each in its own right."""
+    figures = folder / "figures"
+    for old in figures.glob("*"):
+        old.unlink()
+    sink = Figures(figures)
+    findings, unanswered = [], {}
+    for question_id, question in planned.questions.items():
+        measured = _measured(question_id, planned, outcome, folder)
+        if not measured:
+            continue
+        setting = Setting(
+            question=question_id,
+            figures=sink,
+            class_names=split.train.class_names,
+            n_train=len(split.train),
+            n_test=len(split.test),
+            shape=split.train.shape,
+            source=source,
+        )
+        try:
+            findings.append(question.answer(measured, setting))
+        except Exception as error:  # recorded, shown in the page, and exit code 1
+            unanswered[question_id] = f"{type(error).__name__}: {error}"
+            (folder / f"{question_id}.failure.txt").write_text(traceback.format_exc())
+        write_tables(folder / "tables", question_id, measured)
+    return findings, unanswered
+
+
+def _measured(
+    question_id: str, planned: Plan, outcome: Outcome, folder: Path
+) -> dict[int, Measurement]:
+    return {
+        job.seed: read_measurement(folder / job.folder)
+        for job in planned.jobs
+        if job.kind == "measure" and job.name == question_id and job.id in outcome.done
+    }

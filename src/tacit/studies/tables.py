@@ -1,0 +1,53 @@
+"""Per-image numbers as CSV files."""
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from tacit.questions.base import Measurement
+from tacit.training.checkpoint import write_atomically
+
+PREFIX = "table/"
+
+
+def write_tables(folder: Path, question_id: str, measured: Mapping[int, Measurement]) -> None:
+    """Write ``QUESTION-NAME.csv`` from the arrays called ``table/NAME/COLUMN`` of all seeds.
+
+    Columns are the seed and those of the arrays, in the order of their names.
+    """
+    names = sorted(
+        {
+            array.split("/")[1]
+            for found in measured.values()
+            for array in found.arrays
+            if array.startswith(PREFIX)
+        }
+    )
+    for name in names:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{question_id}-{name}.csv"
+        text = _csv(name, measured)
+        write_atomically(path, lambda file, text=text: file.write_text(text, encoding="utf-8"))
+
+
+def _csv(name: str, measured: Mapping[int, Measurement]) -> str:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    header: list[str] = []
+    for seed, found in measured.items():
+        start = f"{PREFIX}{name}/"
+        columns = {key[len(start) :]: a for key, a in found.arrays.items() if key.startswith(start)}
+        if not header:
+            header = ["seed", *sorted(columns)]
+            writer.writerow(header)
+        for row in zip(*(columns[column] for column in header[1:]), strict=True):
+            writer.writerow([seed, *(_cell(value) for value in row)])
+    return stream.getvalue()
+
+
+def _cell(value: np.generic) -> object:
+    plain = value.item()
+    return repr(plain) if isinstance(plain, float) else plain
