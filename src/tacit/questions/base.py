@@ -95,6 +95,14 @@ class Question(Table):
         """The runs that are looked at, each with the kinds of model it may be."""
         raise NotImplementedError
 
+    def without(self, run: str) -> "Question | None":
+        """This question asked without a run that it can do without; None where it cannot.
+
+        Called where a run is left out of the study, such as a classifier where the images have no
+        labels.
+        """
+        return None
+
     def measure(self, runs: Runs) -> Measurement:
         """Numbers from the models of one seed. Deterministic: all noise comes from `runs.seed`."""
         raise NotImplementedError
