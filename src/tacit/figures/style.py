@@ -23,7 +23,7 @@ P = ParamSpec("P")
 INK = "#010203"
 """The sentinel for text, axes and lines that are no data; `currentColor` in the SVG."""
 
-PALETTE = ("#2373b9", "#e0690a", "#12a07c", "#b84c94", "#858a91", "#7353c8")
+PALETTE = ("#2b7bc4", "#e0690a", "#12a07c", "#bb5098", "#858a91", "#7353c8")
 """Colours of series: blue, orange, green, magenta, grey, violet; told apart with any eyes.
 
 At least 3:1 against a white and a near-black page; at least 10 in CIELAB from each other, also as
@@ -32,8 +32,14 @@ the three kinds of colour-blind readers see them. Series differ in marker or lab
 
 MARKERS = ("o", "s", "D", "^", "v", "P")
 
-FONT_SIZE = 9.5
-"""Points; 12.7 px where a chart is shown at its own size."""
+FONT_SIZE = 10.0
+"""Points; 13.3 px where a chart is shown at its own size."""
+
+SMALL = 9.0
+"""Points, for ticks and remarks."""
+
+WIDTH = 500.0
+"""CSS pixels of a chart with one panel: on a phone it is shown at two thirds, and still read."""
 
 SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -50,8 +56,8 @@ SETTINGS: dict[Any, Any] = {
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.labelsize": FONT_SIZE,
-    "xtick.labelsize": 8.5,
-    "ytick.labelsize": 8.5,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
     "legend.fontsize": FONT_SIZE,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -70,7 +76,7 @@ SETTINGS: dict[Any, Any] = {
 
 SVG = "http://www.w3.org/2000/svg"
 HREF = "{http://www.w3.org/1999/xlink}href"
-FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
+FONTS = "-apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', system-ui, sans-serif"
 ElementTree.register_namespace("", SVG)
 
 

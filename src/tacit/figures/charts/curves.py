@@ -7,10 +7,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.text import Annotation
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import ArrayLike, NDArray
 
 from tacit.figures import style
+
+LEAD = 13.0
+"""Points from a panel's edge to the end of the line that leads to a name."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ def curves(*panels: Panel, columns: int | None = None, height: float = 290) -> D
         raise ValueError("there is no panel to draw")
     columns = columns or (len(panels) if len(panels) <= 3 else 2)
     rows = -(-len(panels) // columns)
-    width = {1: 540.0, 2: 800.0}.get(columns, 320.0 * columns)
+    width = {1: style.WIDTH, 2: 800.0}.get(columns, 300.0 * columns)
     drawing = style.new_drawing(width, height * rows)
     grid = drawing.subplots(rows, columns, squeeze=False)
     for axes, panel in zip(grid.flat, panels, strict=False):
@@ -127,17 +131,8 @@ def _draw(axes: Axes, panel: Panel) -> None:
         )
     if panel.y_limits is not None:
         axes.set_ylim(*panel.y_limits)
-    for level, name in panel.levels:
+    for level, _ in panel.levels:
         axes.axhline(level, color=style.INK, alpha=0.55, linewidth=0.9, linestyle=(0, (1, 2)))
-        axes.annotate(
-            style.plain(name),
-            (0, level),
-            (3, 3),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            alpha=0.75,
-            fontsize=8.5,
-        )
     for place, name in panel.marks:
         axes.axvline(place, color=style.INK, alpha=0.55, linewidth=0.9, linestyle=(0, (1, 2)))
         axes.annotate(
@@ -147,7 +142,7 @@ def _draw(axes: Axes, panel: Panel) -> None:
             xycoords=("data", "axes fraction"),
             textcoords="offset points",
             alpha=0.75,
-            fontsize=8.5,
+            fontsize=style.SMALL,
             va="top",
         )
     axes.set_xlabel(style.plain(panel.x_label, 80))
@@ -155,6 +150,8 @@ def _draw(axes: Axes, panel: Panel) -> None:
     style.headings(axes, panel.title, panel.y_label)
     for axis, logarithmic in ((axes.xaxis, panel.log_x), (axes.yaxis, panel.log_y)):
         if logarithmic:
+            first, last = axis.get_view_interval()
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5) if last < 100 * first else (1,)))
             axis.set_major_formatter(FuncFormatter(lambda value, _: power(value)))
             axis.set_minor_locator(NullLocator())
 
@@ -172,18 +169,16 @@ def power(value: float) -> str:
 
 def _name_curves(axes: Axes, panel: Panel) -> Callable[[], None]:
     """Write the names to the right of the panel; the function returned moves them apart."""
-    texts, ends = [], []
-    for number, series in enumerate(panel.series):
-        if not series.label:
-            continue
-        x, y = series.arrays()
-        last = int(np.flatnonzero(np.isfinite(y))[-1])
-        ends.append((x[last], y[last], number if series.colour is None else series.colour))
+    ends: list[tuple[float, float, str]] = []
+    texts: list[Annotation] = []
+
+    def write(name: str, x: float, y: float, colour: str) -> None:
+        ends.append((x, y, colour))
         texts.append(
             axes.annotate(
-                style.plain(series.label, 32),
-                (1, y[last]),
-                (16, 0),
+                style.plain(name, 32),
+                (1, y),
+                (LEAD + 3, 0),
                 xycoords=("axes fraction", "data"),
                 textcoords="offset points",
                 va="center",
@@ -191,26 +186,33 @@ def _name_curves(axes: Axes, panel: Panel) -> Callable[[], None]:
             )
         )
 
+    for number, series in enumerate(panel.series):
+        if series.label:
+            xs, ys = series.arrays()
+            last = int(np.flatnonzero(np.isfinite(ys))[-1])
+            colour = style.colour(number if series.colour is None else series.colour)
+            write(series.label, float(xs[last]), float(ys[last]), colour)
+    for level, name in panel.levels:
+        write(name, axes.get_xlim()[1], level, style.INK)
+
     def place() -> None:
-        if not texts:
+        if not ends:
             return
-        scale = 72 / axes.figure.dpi
-        right, bottom, top = axes.bbox.x1 * scale, axes.bbox.y0 * scale, axes.bbox.y1 * scale
-        at = np.array([axes.transData.transform((x, y)) * scale for x, y, _ in ends])
-        wanted = np.clip(at[:, 1], bottom, top)
-        spread = apart(wanted, 1.25 * style.FONT_SIZE, bottom, top)
-        for text, (_, y, number), start, height in zip(texts, ends, at, spread, strict=True):
-            text.xyann = (16, height - axes.transData.transform((1, y))[1] * scale)
-            points = np.array([[start[0], np.clip(start[1], bottom, top)], [right + 3, height]])
-            points = np.vstack([points, [right + 13, height]]) / scale
-            axes.figure.add_artist(
-                Line2D(
-                    *axes.figure.transFigure.inverted().transform(points).T,
-                    color=style.colour(number),
-                    linewidth=1,
-                    alpha=0.75,
-                )
-            )
+        points = 72 / axes.figure.dpi
+        right, bottom, top = axes.bbox.x1 * points, axes.bbox.y0 * points, axes.bbox.y1 * points
+        at = np.array([axes.transData.transform(end[:2]) * points for end in ends])
+        inside = np.clip(at[:, 1], bottom, top)
+        heights = apart(inside, 1.25 * style.FONT_SIZE, bottom, top)
+        to_figure = axes.figure.transFigure.inverted()
+        for number, (text, (_, _, colour)) in enumerate(zip(texts, ends, strict=True)):
+            text.xyann = (LEAD + 3, heights[number] - at[number, 1])
+            lead = [
+                (at[number, 0], inside[number]),
+                (right + 3, heights[number]),
+                (right + LEAD, heights[number]),
+            ]
+            xs, ys = to_figure.transform(np.array(lead) / points).T
+            axes.figure.add_artist(Line2D(xs, ys, color=colour, linewidth=1, alpha=0.75))
 
     return place
 

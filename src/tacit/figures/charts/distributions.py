@@ -32,7 +32,7 @@ def histogram(
     if not kept:
         raise ValueError("there are no groups to draw")
     edges = np.histogram_bin_edges(np.concatenate(list(kept.values())), bins)
-    drawing = style.new_drawing(540, 290)
+    drawing = style.new_drawing(style.WIDTH, 290)
     axes = drawing.add_subplot()
     for number, values in enumerate(kept.values()):
         heights = np.histogram(values, edges)[0] / len(values)
@@ -48,7 +48,7 @@ def histogram(
             textcoords="offset points",
             va="top",
             alpha=0.75,
-            fontsize=8.5,
+            fontsize=style.SMALL,
         )
     axes.set_ylim(bottom=0)
     axes.set_xlabel(style.plain(x_label, 80))
@@ -81,7 +81,7 @@ def bars(
             raise ValueError(
                 f"group '{name}' has heights of shape {values.shape} for {len(labels)} labels"
             )
-    drawing = style.new_drawing(min(800, max(540, 24 * len(labels) * len(groups))), 290)
+    drawing = style.new_drawing(min(800, max(style.WIDTH, 24 * len(labels) * len(groups))), 290)
     axes = drawing.add_subplot()
     width = 0.8 / max(len(heights), 1)
     for number, values in enumerate(heights.values()):
@@ -92,12 +92,12 @@ def bars(
         axes.annotate(
             style.plain(name),
             (1, level),
-            (0, 3),
+            (4, 0),
             xycoords=("axes fraction", "data"),
             textcoords="offset points",
-            ha="right",
+            va="center",
             alpha=0.75,
-            fontsize=8.5,
+            fontsize=style.SMALL,
         )
     axes.axhline(0, color=style.INK, linewidth=0.7)
     axes.set_xticks(range(len(labels)), [style.plain(label, 16) for label in labels])
@@ -130,7 +130,7 @@ def scatter(
     """
     if not groups:
         raise ValueError("there are no groups to draw")
-    drawing = style.new_drawing(540, 380)
+    drawing = style.new_drawing(style.WIDTH, 380)
     axes = drawing.add_subplot()
     for number, (name, (xs, ys)) in enumerate(groups.items()):
         x, y = (np.asarray(values, np.float64).ravel() for values in (xs, ys))

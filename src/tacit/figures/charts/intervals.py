@@ -73,10 +73,10 @@ def _rows(
     for name, rows in (*groups.items(), *clouds.items()):
         if len(rows) != len(labels):
             raise ValueError(f"group '{name}' has {len(rows)} rows for {len(labels)} labels")
-    step = 15 if not clouds else 19
-    per_row = max(24, 8 + step * len(groups))
+    step = 15 if not clouds else 24
+    per_row = max(26, 8 + step * len(groups))
     legend = len(groups) > 1
-    drawing = style.new_drawing(540, 62 + per_row * len(labels) + 26 * legend)
+    drawing = style.new_drawing(style.WIDTH, 62 + per_row * len(labels) + 26 * legend)
     axes = drawing.add_subplot()
     if reference is not None:
         axes.axvline(reference, color=style.INK, alpha=0.6, linewidth=0.9, zorder=0)
@@ -88,7 +88,7 @@ def _rows(
             textcoords="offset points",
             ha="center",
             alpha=0.75,
-            fontsize=8.5,
+            fontsize=style.SMALL,
         )
     for number, (name, rows) in enumerate(groups.items()):
         offset = (number - (len(groups) - 1) / 2) * step / per_row
@@ -123,7 +123,7 @@ def _whisker(axes: Axes, number: Number, height: float, series: int, bold: bool)
             textcoords="offset points",
             va="center",
             alpha=0.75,
-            fontsize=8.5,
+            fontsize=style.SMALL,
         )
         return
     colour, bounded = style.colour(series), number.low is not None and number.high is not None
@@ -156,9 +156,9 @@ def _cloud(
         values,
         height + lift,
         color=colour,
-        alpha=0.4,
+        alpha=0.5,
         marker="o",
-        markersize=3.4,
+        markersize=4,
         markeredgewidth=0,
         linestyle="",
     )

@@ -40,7 +40,7 @@ def confusion(counts: ArrayLike, class_names: Sequence[str]) -> Drawing:
                     f"{cells[i, j]:g}",
                     ha="center",
                     va="center",
-                    fontsize=8.5 if size <= 12 else 6,
+                    fontsize=style.SMALL if size <= 12 else 6,
                     fontweight="bold" if i == j else "normal",
                 )
     names = [style.plain(name, 14) for name in class_names]
@@ -85,7 +85,7 @@ def reliability(
     drawing = style.new_drawing(420, 470)
     axes, below = drawing.subplots(2, 1, sharex=True, height_ratios=[4, 1])
     axes.plot([0, 1], [0, 1], color=style.INK, alpha=0.55, linewidth=0.9)
-    axes.annotate("as sure as right", (0.03, 0.06), rotation=42, fontsize=8.5, alpha=0.75)
+    axes.annotate("as sure as right", (0.03, 0.06), rotation=42, fontsize=style.SMALL, alpha=0.75)
     if low is not None and high is not None:
         ends = [np.asarray(end, np.float64)[kept] for end in (low, high)]
         axes.vlines(x[kept], *ends, color=style.colour(0), linewidth=1.6, alpha=0.6)

@@ -29,7 +29,7 @@ def paired_differences(
         bins: how many bars.
     """
     kept = finite(differences, "differences")
-    drawing = style.new_drawing(540, 290)
+    drawing = style.new_drawing(style.WIDTH, 290)
     axes = drawing.add_subplot()
     reach = np.quantile(np.abs(kept), 0.995) or 1.0  # a few far pairs would flatten all others
     low, high = max(kept.min(), -reach), min(kept.max(), reach)

@@ -1,0 +1,245 @@
+"""The page: findings and how they were made, as one HTML file that loads nothing from anywhere.
+
+It is made from records and the figures that lie beside them; it never trains, and making it again
+gives the same bytes.
+"""
+
+import base64
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from PIL import Image
+
+from tacit.figures.grids import DENSITY
+from tacit.figures.sink import Figure
+from tacit.figures.style import identify
+from tacit.measures.formatting import AS_PERCENT, rounded, significant
+from tacit.measures.number import Number
+from tacit.questions.finding import Finding, Table
+from tacit.report.provenance import Provenance
+from tacit.report.results import read_records
+
+REPORT, FIGURES = "report.html", "figures"
+
+DRAWN = {"svg", "g", "defs", "clipPath", "path", "rect", "use", "text", "tspan"}
+"""The elements that a chart is made of; an SVG with others is not put into the page."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure as the page shows it: `svg` to put in as it is, or `source` of an image."""
+
+    figure: Figure
+    label: str
+    width: int
+    height: int
+    svg: Markup | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A finding with what the template needs to show it."""
+
+    anchor: str
+    finding: Finding
+    pictures: tuple[Shown, ...]
+    key_name: str
+    key: Number | None
+
+
+def write_report(folder: Path) -> Path:
+    """Write ``report.html`` into `folder` from its records and figures; returns its path.
+
+    Raises:
+        FileNotFoundError: a record or a figure is missing.
+        ValueError: a record or a figure is damaged, or two findings share a name.
+    """
+    provenance, findings = read_records(folder)
+    html = render(provenance, findings, folder / FIGURES)
+    part = folder / f".{REPORT}.part"
+    part.write_bytes(html.encode("utf-8", "replace"))
+    return part.replace(folder / REPORT)
+
+
+def render(provenance: Provenance, findings: Sequence[Finding], figures: Path) -> str:
+    """The page as HTML; `figures` is the folder that the findings' figures lie in."""
+    for what, names in (
+        ("question", [finding.question for finding in findings]),
+        ("figure", [figure.name for finding in findings for figure in finding.figures]),
+    ):
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two findings have a {what} of the same name: {', '.join(twice)}")
+    sections, number = [], 0
+    for place, finding in enumerate(findings, 1):
+        pictures = []
+        for figure in finding.figures:
+            number += 1
+            pictures.append(show(figure, figures, f"Figure {number}"))
+        key = finding.key or next(iter(finding.numbers), "")
+        anchor = f"q{place}-" + re.sub(r"[^a-z0-9]+", "-", finding.question.lower()).strip("-")
+        sections.append(
+            Section(
+                anchor,
+                finding,
+                tuple(pictures),
+                key.replace("_", " "),
+                finding.numbers[key] if key else None,
+            )
+        )
+    environment = Environment(
+        loader=PackageLoader("tacit", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "value": value,
+        "range": interval,
+        "plain": plain,
+        "counts": counts,
+        "decimals": decimals,
+    }
+    return environment.get_template("page.html.jinja").render(
+        study=provenance,
+        sections=sections,
+        hero=hero(provenance, findings, figures),
+        facts=facts(provenance),
+        randomness=randomness(provenance),
+        unfinished=[job for job in provenance.jobs if job.status in ("failed", "blocked")],
+    )
+
+
+def hero(provenance: Provenance, findings: Sequence[Finding], figures: Path) -> Shown | None:
+    """The figure that opens the page, once more: named by the study, or the first grid."""
+    known = [figure for finding in findings for figure in finding.figures]
+    if provenance.hero and provenance.hero not in {figure.name for figure in known}:
+        raise ValueError(
+            f"hero is '{provenance.hero}', which is none of the figures: "
+            f"{', '.join(figure.name for figure in known) or 'there are none'}"
+        )
+    for figure in known:
+        if provenance.hero == figure.name or (not provenance.hero and figure.kind == "grid"):
+            return show(figure, figures, "The picture of this study", prefix="first")
+    return None
+
+
+def show(figure: Figure, folder: Path, label: str, prefix: str = "") -> Shown:
+    """`figure` read from `folder`; `prefix` keeps the ids of one that is shown twice apart."""
+    path = folder / figure.file
+    if not path.is_file():
+        raise FileNotFoundError(f"figure '{figure.name}' is in a record, but {path} is missing")
+    if figure.kind == "grid":
+        try:
+            with Image.open(path, formats=["PNG"]) as image:
+                width, height = image.size
+        except OSError as error:
+            raise ValueError(f"{path} is no PNG: {error}") from error
+        source = f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
+        return Shown(figure, label, width // DENSITY, height // DENSITY, source=source)
+    root = checked(path)
+    width, height = (
+        round(float(root.get(side, "0pt")[:-2]) / 0.75) for side in ("width", "height")
+    )
+    svg = ElementTree.tostring(root, encoding="utf-8")  # without comments and the like
+    svg = identify(svg, prefix, figure.alt) if prefix else svg
+    return Shown(figure, label, width, height, svg=Markup(svg.decode()))
+
+
+def checked(path: Path) -> ElementTree.Element:
+    """The SVG in `path`, once it is known to hold nothing but a drawing.
+
+    Raises:
+        ValueError: it is no SVG, or has scripts, links, or anything else that charts do not have.
+    """
+    try:
+        root = ElementTree.fromstring(path.read_bytes())
+    except ElementTree.ParseError as error:
+        raise ValueError(f"{path} is no SVG: {error}") from error
+    for element in root.iter():
+        tag = element.tag.rpartition("}")[2] if isinstance(element.tag, str) else "?"
+        if tag not in DRAWN:
+            raise ValueError(f"{path} holds <{tag}>; a chart holds {', '.join(sorted(DRAWN))} only")
+        for name, content in element.attrib.items():
+            links = re.findall(r"url\(\s*(.)", content) + ([content[:1]] if "href" in name else [])
+            if name.startswith("on") or any(link != "#" for link in links):
+                raise ValueError(f"{path} holds {name}={content!r}, which no chart has")
+    return root
+
+
+def value(number: Number) -> str:
+    """A number with its unit, rounded by its interval, without the interval."""
+    if number.value is None:
+        return number.interval
+    low, high = number.low, number.high
+    scale = 100.0 if number.unit in AS_PERCENT else 1.0
+    unit = "%" if number.unit in AS_PERCENT else number.unit
+    half = 0.0 if low is None or high is None else scale * (high - low) / 2
+    text = rounded(scale * number.value, half) if half else significant(scale * number.value)
+    return minus(text) + (f"\N{NO-BREAK SPACE}{unit}" if unit else "")
+
+
+def interval(number: Number) -> str:
+    """The interval of a number, "" where it has none."""
+    if number.value is None or number.low is None or number.high is None:
+        return ""
+    scale = 100.0 if number.unit in AS_PERCENT else 1.0
+    half = scale * (number.high - number.low) / 2
+    return " to ".join(minus(rounded(scale * end, half)) for end in (number.low, number.high))
+
+
+def plain(content: float, decimals: int | None = None) -> str:
+    """A plain number: whole ones in full, others to four digits, or with `decimals`."""
+    if isinstance(content, int):
+        return minus(f"{content:,}")
+    return minus(significant(content) if decimals is None else f"{content:,.{decimals}f}")
+
+
+def decimals(table: Table, column: int) -> int | None:
+    """How many decimals the fractions of a column share; None where they differ too much."""
+    cells = [row[column] for row in table.rows]
+    texts = [significant(cell) for cell in cells if isinstance(cell, float)]
+    most = max((len(text.partition(".")[2]) for text in texts), default=0)
+    return None if most > 4 or any("e" in text for text in texts) else most
+
+
+def minus(text: str) -> str:
+    """With the sign that is as wide as a plus, but not in an exponent."""
+    return re.sub(r"^-", "−", text)
+
+
+def counts(table: Table, column: int) -> bool:
+    """Whether a column of a table holds numbers, and so is set to the right."""
+    return any(isinstance(row[column], (int, float, Number)) for row in table.rows)
+
+
+def facts(provenance: Provenance) -> str:
+    """What it rests on, in one line."""
+    images = provenance.images
+    parts = [
+        f"{images.train:,} training and {images.test:,} test images of {images.source}",
+        f"{len(provenance.seeds)}\N{NO-BREAK SPACE}seed{'s' * (len(provenance.seeds) != 1)}",
+    ]
+    if provenance.draws:
+        parts.append(
+            f"{provenance.draws}\N{NO-BREAK SPACE}draw{'s' * (provenance.draws != 1)} of few labels"
+        )
+    return " · ".join(parts)
+
+
+def randomness(provenance: Provenance) -> str:
+    """What was drawn at random, and how often."""
+    seeds = ", ".join(map(str, provenance.seeds))
+    text = f"Weights, order and noise come from seed{'s' * (len(provenance.seeds) != 1)} {seeds}"
+    if provenance.draws:
+        text += (
+            f"; few labels were drawn {provenance.draws} times, nested and stratified, and all "
+            "methods saw the same draws"
+        )
+    return text + "."
