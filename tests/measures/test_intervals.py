@@ -244,3 +244,13 @@ def test_any_values_give_a_proper_interval_or_a_reason(values: list[float]) -> N
             assert number.interval.startswith("undefined: ")
         else:
             assert number.low < number.high
+
+
+def test_bootstrap_is_scipys_bca_but_for_the_widened_levels() -> None:
+    x = np.random.default_rng(3).exponential(1.0, 200)
+    number = bootstrap_mean(x, np.random.default_rng(0), resamples=20000)
+    scipys = stats.bootstrap(
+        (x,), np.mean, n_resamples=20000, rng=np.random.default_rng(1), batch=1000
+    ).confidence_interval
+    # t for 199 degrees of freedom and √(n / (n - 1)) are 0.9 % wider than normal levels.
+    assert (number.low, number.high) == pytest.approx((scipys.low, scipys.high), abs=0.006)
