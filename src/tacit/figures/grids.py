@@ -59,17 +59,20 @@ def grid(
     ):
         if labels and len(labels) != wanted:
             raise ValueError(f"{name} are {len(labels)} for {wanted}")
+    for number, (row, words) in enumerate(zip(tiles, notes, strict=False)):
+        if len(words) != len(row):
+            raise ValueError(f"notes of row {number} are {len(words)} for {len(row)}")
     left = [style.plain(label, 28) for label in row_labels]
     head = [style.plain(label, 20) for label in column_labels]
     foot = [[style.plain(note, 16) for note in row] for row in notes]
 
     ((height, width),) = sizes
     edge = max(map(width_of, left), default=0) + (2 * GAP if left else 0)
-    words = max((width_of(text) for line in (head, *foot) for text in line), default=0)
+    longest = max((width_of(text) for line in (head, *foot) for text in line), default=0)
     if scale is None:
         room = (WIDEST - 2 * MARGIN - edge) // columns - GAP
         scale = max(1, min(round(TILE / height), room // width))
-    step_x = max(width * scale, words + GAP) + GAP
+    step_x = max(width * scale, longest + GAP) + GAP
     step_y = height * scale + GAP + (FONT + GAP if foot else 0)
     top = MARGIN + (FONT + GAP if head else 0)
     start = MARGIN + edge

@@ -66,7 +66,7 @@ class Figures:
         if figure.name in self._names:
             raise ValueError(f"there already is a figure '{figure.name}' in {self.folder}")
         self._names.add(figure.name)
-        part = self.folder / f".{figure.file}.part"
-        part.write_bytes(content)
-        part.replace(self.folder / figure.file)
+        from tacit.training.checkpoint import write_atomically  # loads torch
+
+        write_atomically(self.folder / figure.file, lambda file: file.write_bytes(content))
         return figure

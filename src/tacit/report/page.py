@@ -23,6 +23,7 @@ from tacit.measures.number import Number
 from tacit.questions.finding import Finding, Table
 from tacit.report.provenance import Provenance
 from tacit.report.results import read_records
+from tacit.training.checkpoint import write_atomically
 
 REPORT, FIGURES = "report.html", "figures"
 
@@ -61,10 +62,9 @@ def write_report(folder: Path) -> Path:
         ValueError: a record or a figure is damaged, or two findings share a name.
     """
     provenance, findings = read_records(folder)
-    html = render(provenance, findings, folder / FIGURES)
-    part = folder / f".{REPORT}.part"
-    part.write_bytes(html.encode("utf-8", "replace"))
-    return part.replace(folder / REPORT)
+    html = render(provenance, findings, folder / FIGURES).encode("utf-8", "replace")
+    write_atomically(folder / REPORT, lambda file: file.write_bytes(html))
+    return folder / REPORT
 
 
 def render(provenance: Provenance, findings: Sequence[Finding], figures: Path) -> str:

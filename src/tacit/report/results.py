@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from pydantic import TypeAdapter
 from tacit.measures.number import Number
 from tacit.questions.finding import Finding
 from tacit.report.provenance import ImagesUsed, Provenance
+from tacit.training.checkpoint import write_atomically
 
 RESULTS, FINDINGS, ENVIRONMENT = "results.json", "findings.json", "environment.json"
 
@@ -29,9 +31,7 @@ def write_records(folder: Path, provenance: Provenance, findings: Sequence[Findi
         (FINDINGS, to_json([asdict(finding) for finding in findings])),
         (ENVIRONMENT, to_json(asdict(provenance))),
     ):
-        part = folder / f".{name}.part"
-        part.write_bytes(content)
-        part.replace(folder / name)
+        write_atomically(folder / name, partial(Path.write_bytes, data=content))
 
 
 def read_records(folder: Path) -> tuple[Provenance, tuple[Finding, ...]]:

@@ -28,7 +28,8 @@ def intervals(
     Args:
         labels: the rows' names, top to bottom, (R,).
         groups: by name (say, "train" and "test"), a number for each row; one group may be called
-            "". A number without an interval is a hollow dot, an undefined one is written out.
+            "". A number without an interval is a hollow dot, of an undefined one the reason is
+            written out.
         x_label: what is measured, with its unit.
         reference: a value to compare with, drawn as a vertical line.
         reference_label: what that value is.
@@ -116,7 +117,7 @@ def _rows(
 def _whisker(axes: Axes, number: Number, height: float, series: int, bold: bool) -> None:
     if number.value is None:
         axes.annotate(
-            f"undefined: {style.plain(number.interval, 60)}",
+            style.plain(number.interval, 60),
             (0, height),
             (4, 0),
             xycoords=("axes fraction", "data"),

@@ -32,10 +32,16 @@ def paired_differences(
     drawing = style.new_drawing(style.WIDTH, 290)
     axes = drawing.add_subplot()
     reach = np.quantile(np.abs(kept), 0.995) or 1.0  # a few far pairs would flatten all others
-    low, high = max(kept.min(), -reach), min(kept.max(), reach)
-    edges = np.linspace(min(low, 0), max(high, 0), bins + 1)
-    width = edges[1] - edges[0]
-    edges = (np.arange(np.floor(edges[0] / width), np.ceil(edges[-1] / width) + 1)) * width
+    low, high = (
+        max(
+            kept.min(),
+            -reach,
+        ),
+        min(kept.max(), reach),
+    )
+    width = (max(high, 0) - min(low, 0)) / bins or 1.0
+    edges = np.arange(np.floor(min(low, 0) / width), np.ceil(max(high, 0) / width) + 1) * width
+    edges = edges if len(edges) > 1 else np.array([0, width])
     counts, _ = np.histogram(np.clip(kept, edges[0], edges[-1]), edges)
     colours = [style.colour(0) if left < -width / 2 else style.colour(1) for left in edges[:-1]]
     axes.bar(edges[:-1], counts, width * 0.92, align="edge", color=colours, alpha=0.8)

@@ -1,0 +1,238 @@
+"""Every chart: whole, deterministic, and true to its numbers."""
+
+import re
+from functools import partial
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from tacit.figures import charts, style
+from tacit.figures.charts import Panel, Series
+from tacit.figures.charts.curves import apart
+from tacit.measures.number import Number
+
+TEXT, PATH, USE, RECT = (f"{{{style.SVG}}}{tag}" for tag in ("text", "path", "use", "rect"))
+HOSTILE = "<b>&$\\x$\x00"
+CLASSES = ["cat", HOSTILE, "dog"]
+
+
+def near(value: float) -> Number:
+    return Number(value, value - 1, value + 1, 3, "nats", "95 % t over 3 seeds")
+
+
+ALONE = Number(2.0, n=1, interval="undefined: n = 1")
+NOTHING = Number(None, interval="undefined: one class only")
+values = np.random.default_rng(0).normal(size=90)
+
+EXAMPLES = {
+    "curves": partial(charts.curves, Panel([Series(HOSTILE, [1, 2, 3], [3, 1, 2])], "x", "y")),
+    "curves, everything": partial(
+        charts.curves,
+        *[
+            Panel(
+                [
+                    Series("a", [1, 10, 100], [3, np.nan, 2], [2, 1, 1], [4, 3, 3], points=True),
+                    Series("b", [1, 10], [3, 4], colour=0, dashed=True),
+                ],
+                "updates",
+                "loss",
+                f"panel {i}",
+                log_x=True,
+                log_y=True,
+                levels=[(2.5, "floor")],
+                marks=[(10, "turn")],
+            )
+            for i in range(5)
+        ],
+    ),
+    "intervals": partial(
+        charts.intervals,
+        CLASSES,
+        {"train": [near(1), ALONE, NOTHING], "test": [near(2), near(3), near(4)]},
+        x_label="nats",
+        reference=0,
+        reference_label="chance",
+    ),
+    "draws": partial(
+        charts.draws,
+        CLASSES,
+        {"": values.reshape(3, 30)},
+        {"": [near(1), ALONE, NOTHING]},
+        x_label="accuracy",
+    ),
+    "paired differences": partial(
+        charts.paired_differences, values, x_label="d", number=near(0), below="a", above="b"
+    ),
+    "paired scatter": partial(charts.paired_scatter, values, values, x_label="a", y_label="b"),
+    "histogram": partial(
+        charts.histogram,
+        {"train": values, HOSTILE: values + 1},
+        x_label="log p(x)",
+        marks=[(1, "mean")],
+    ),
+    "bars": partial(
+        charts.bars, CLASSES, {"a": [1, 2, -3]}, y_label="KL", levels=[(1, "threshold")]
+    ),
+    "scatter": partial(
+        charts.scatter, {"a": ([1, 2, 3], [3, 1, 2])}, x_label="ink", y_label="y", names=CLASSES
+    ),
+    "confusion": partial(charts.confusion, [[5, 1, 0], [0, 7, 0], [2, 0, 9]], CLASSES),
+    "reliability": partial(
+        charts.reliability,
+        [0.2, 0.5, 0.9],
+        [0.1, 0.6, 0.9],
+        [10, 0, 30],
+        low=[0, 0, 0.8],
+        high=[0.2, 1, 1],
+    ),
+}
+EXTREMES = {
+    "one point": partial(charts.curves, Panel([Series("a", [1], [1])], "x", "y")),
+    "constant curve": partial(charts.curves, Panel([Series("a", [1, 2], [0, 0])], "x", "y")),
+    "huge values": partial(charts.curves, Panel([Series("a", [1, 2], [1e30, -1e30])], "x", "y")),
+    "many curves": partial(
+        charts.curves, Panel([Series(f"{i}", [1, 2], [0, i]) for i in range(40)], "x", "y")
+    ),
+    "no difference": partial(charts.paired_differences, np.zeros(5), x_label="d"),
+    "one difference": partial(charts.paired_differences, [1e-12], x_label="d"),
+    "one value": partial(charts.histogram, {"a": [3.0]}, x_label="x"),
+    "all undefined": partial(charts.intervals, ["a"], {"": [NOTHING]}, x_label="x"),
+    "no draw": partial(charts.draws, ["a"], {"": [[]]}, {"": [NOTHING]}, x_label="x"),
+    "same pair": partial(charts.paired_scatter, [2.0], [2.0], x_label="a", y_label="b"),
+    "one class": partial(charts.confusion, [[0]], ["only"]),
+    "40 classes": partial(
+        charts.confusion, np.eye(40, dtype=int), [f"class {i}" for i in range(40)]
+    ),
+}
+
+
+def texts(svg: bytes) -> list[str]:
+    return [element.text or "" for element in ElementTree.fromstring(svg).iter(TEXT)]
+
+
+def place(element: ElementTree.Element) -> tuple[float, float]:
+    """Where a text stands; matplotlib moves the turned ones by a transformation."""
+    moved = re.search(r"translate\((\S+) (\S+)\)", element.get("transform", ""))
+    x, y = moved.groups() if moved else (element.get("x"), element.get("y"))
+    return float(x), float(y)
+
+
+@pytest.mark.parametrize("name", [*EXAMPLES, *EXTREMES])
+def test_every_chart_is_whole_and_the_same_again(name):
+    draw = (EXAMPLES | EXTREMES)[name]
+    svg = draw()
+    assert svg == draw()
+    root = ElementTree.fromstring(svg)
+    ids = {element.get("id") for element in root.iter()}
+    for value in (value for element in root.iter() for value in element.attrib.values()):
+        assert set(re.findall(r"(?:^|url\()#([\w-]+)", value)) <= ids
+        assert "nan" not in value.lower()
+    assert style.INK not in svg.decode()
+    width, height = (float(root.get(side)[:-2]) for side in ("width", "height"))
+    for element in root.iter(TEXT):
+        x, y = place(element)
+        assert -20 <= x <= width + 20, element.text
+        assert -20 <= y <= height + 20 or name == "many curves", element.text
+
+
+def test_a_curve_lies_where_its_numbers_are():
+    x, y = np.array([0, 1, 3, 7]), np.array([2.0, -1, 5, 4])
+    root = ElementTree.fromstring(charts.curves(Panel([Series("", x, y)], "x", "y")))
+    (path,) = (
+        p
+        for p in root.iter(PATH)
+        if style.colour(0) in p.get("style", "") and "clip-path" in p.attrib
+    )
+    points = np.array(re.findall(r"[ML] (\S+) (\S+)", path.get("d")), dtype=float)
+    for drawn, meant, direction in ((points[:, 0], x, 1), (points[:, 1], y, -1)):
+        slope, start = np.polyfit(meant, drawn, 1)
+        assert np.allclose(slope * meant + start, drawn, atol=1e-3)
+        assert slope * direction > 0
+
+
+def test_cells_of_the_confusion_matrix_hold_their_counts():
+    counts = np.array([[51, 12, 0], [3, 74, 6], [0, 25, 98]])
+    drawn = {}
+    for element in ElementTree.fromstring(charts.confusion(counts, ["a", "b", "c"])).iter(TEXT):
+        if element.text.isdigit():
+            drawn[int(element.text)] = float(element.get("x")), float(element.get("y"))
+    assert sorted(drawn) == sorted(counts[counts > 0])
+    assert drawn[51][1] == drawn[12][1] < drawn[74][1] < drawn[98][1]  # true classes downwards
+    assert drawn[12][0] == drawn[74][0] == drawn[25][0] > drawn[3][0]  # answers to the right
+
+
+def test_shares_of_pairs_are_written():
+    found = texts(
+        charts.paired_differences([-1, 1, 2, 3], x_label="d", below="encoder", above="per image")
+    )
+    assert "← 25 % · encoder" in found
+    assert "75 % · per image →" in found
+
+
+def test_an_undefined_number_says_why():
+    assert "undefined: one class only" in texts(EXAMPLES["intervals"]())
+
+
+def test_every_draw_is_a_dot():
+    draws = values.reshape(3, 30)
+    numbers = {"": [NOTHING] * 3}
+    root = ElementTree.fromstring(charts.draws(["a", "b", "c"], {"": draws}, numbers, x_label="x"))
+    dots = [u for u in root.iter(USE) if style.colour(0) in u.get("style", "")]
+    assert len(dots) == 90
+    order = np.argsort(np.argsort([float(dot.get("x")) for dot in dots]))
+    assert (order == np.argsort(np.argsort(np.sort(draws, 1).ravel()))).all()
+
+
+@pytest.mark.parametrize(
+    ("draw", "rule"),
+    [
+        (charts.curves, "no panel"),
+        (lambda: Panel([], "x", "y", "Loss"), "'Loss' has no curves"),
+        (
+            lambda: charts.curves(Panel([Series("a", [1, 2], [1])], "x", "y")),
+            r"'a' has x of shape \(2,\) and y of shape \(1,\)",
+        ),
+        (
+            lambda: charts.curves(Panel([Series("a", [1], [np.nan])], "x", "y")),
+            "'a' has no finite value",
+        ),
+        (lambda: charts.intervals([], {}, x_label="x"), "no rows"),
+        (
+            lambda: charts.intervals(["a"], {"test": [near(1), near(2)]}, x_label="x"),
+            "'test' has 2 rows for 1 labels",
+        ),
+        (lambda: charts.paired_differences([np.nan], x_label="d"), "1 values, none of them finite"),
+        (
+            lambda: charts.paired_scatter([1], [1, 2], x_label="a", y_label="b"),
+            "1 first and 2 second",
+        ),
+        (lambda: charts.bars(["a"], {"g": [1, 2]}, y_label="y"), r"shape \(2,\) for 1 labels"),
+        (lambda: charts.confusion(np.eye(3), ["a"]), r"shape \(3, 3\) for 1 classes"),
+        (lambda: charts.reliability([0.5], [0.5], [0]), "every bin is empty"),
+        (lambda: charts.histogram({}, x_label="x"), "no groups"),
+        (lambda: charts.scatter({"a": ([1], [1, 2])}, x_label="x", y_label="y"), "1 x and 2 y"),
+    ],
+)
+def test_what_cannot_be_drawn_is_named(draw, rule):
+    with pytest.raises(ValueError, match=rule):
+        draw()
+
+
+@given(arrays(float, st.integers(1, 12), elements=st.floats(0, 100)))
+def test_names_are_kept_apart(wanted):
+    heights = apart(wanted, 8.0, 0.0, 100.0)
+    ordered = np.sort(heights)[::-1]
+    assert (np.diff(ordered) <= -8 + 1e-6).all()
+    assert heights.max() <= 100 + 1e-9
+    order = np.argsort(-wanted, kind="stable")
+    assert (np.diff(heights[order]) < 0).all()
+
+
+@given(st.integers(1, 8))
+def test_names_with_room_stay_where_they_are(count):
+    wanted = np.linspace(100, 10, count)
+    assert np.allclose(apart(wanted, 8.0, 0.0, 100.0), wanted)
