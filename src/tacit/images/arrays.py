@@ -1,12 +1,12 @@
 """Images from arrays: in memory, .npy and .npz."""
 
 import math
+import re
 import zipfile
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import ArrayLike, NDArray
 
 from tacit.images.bounded import faults_named, read_exactly, shown
@@ -20,6 +20,13 @@ _KEYS = {
     "y_test": ("y_test",),
 }
 _ROWS = 1024
+_MAX_HEADER = 10_000
+_HEADER = re.compile(
+    r"\s*\{\s*'descr'\s*:\s*'([<>|=]?[biufU]\d{1,6})'\s*,"
+    r"\s*'fortran_order'\s*:\s*(True|False)\s*,"
+    r"\s*'shape'\s*:\s*\(((?:\s*\d{1,19}\s*,)*(?:\s*\d{1,19})?\s*)\)\s*,?\s*\}\s*"
+)
+"""What NumPy writes above an array. Its own reader evaluates the text; this one matches it."""
 
 
 class Arrays(NamedTuple):
@@ -83,7 +90,8 @@ def split_from_arrays(
             )
     given = [y for y in (arrays.y, arrays.y_test) if y is not None]
     if not given:
-        return Images(x, source=source), x_test if x_test is None else Images(x_test), conversions
+        test = None if x_test is None else Images(x_test, source=source)
+        return Images(x, source=source), test, conversions
     numbers, class_names = _encode(np.concatenate(given), class_names, source)
 
     def images_of(pixels: NDArray[np.uint8], y: NDArray[Any] | None, start: int) -> Images:
@@ -145,32 +153,35 @@ def read_npz(path: Path) -> Arrays:
 
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> NDArray[Any]:
-    if info.flag_bits & 1:
-        raise ImagesError(f"{shown(path)}: {info.filename} is encrypted")
-    try:
-        stream = archive.open(info)
-    except NotImplementedError as error:
-        raise ImagesError(f"{shown(path)}: {info.filename}: {error}") from None
-    with stream:
+    if info.flag_bits & 1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ImagesError(f"{shown(path)}: {info.filename!r} is not as NumPy writes it")
+    with archive.open(info) as stream:
         shape, fortran, dtype = _npy_header(stream, path)
         data = read_exactly(stream, math.prod(shape) * dtype.itemsize, path)
     return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
 
 
 def _npy_header(stream: IO[bytes], path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, whether in Fortran's order, and type; nothing is allocated yet."""
-    try:
-        version = npy.read_magic(stream)
-        read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]
-        shape, fortran, dtype = read(stream)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ImagesError(f"{shown(path)}: no .npy array ({error})") from None
-    if dtype.kind not in "biufU" or 0 in shape or min(shape, default=0) < 0:
+    """Shape, whether in Fortran's order, and type; nothing is allocated, evaluated or unpickled."""
+    start = stream.read(8)
+    length = stream.read({1: 2, 2: 4}.get(start[6], 0) if len(start) == 8 else 0)
+    if start[:6] != b"\x93NUMPY" or not length:
+        raise ImagesError(f"{shown(path)}: no .npy array of version 1 or 2")
+    text = stream.read(min(int.from_bytes(length, "little"), _MAX_HEADER)).decode("latin-1")
+    header = _HEADER.fullmatch(text)
+    if header is None:
         raise ImagesError(
-            f"{shown(path)}: holds {dtype} of shape {shape}; images and labels are numbers "
-            "(labels may be text), at least one, and nothing that needs pickle"
+            f"{shown(path)}: its header is {text.strip()[:100]!r}; images and labels are plain "
+            "numbers (labels may be text), nothing that needs pickle"
         )
-    return shape, fortran, dtype
+    dtype, order, sides = header.groups()
+    shape = tuple(int(side) for side in sides.split(",") if side.strip())
+    if 0 in shape:
+        raise ImagesError(f"{shown(path)}: is empty; its shape is {shape}")
+    try:
+        return shape, order == "True", np.dtype(dtype)
+    except TypeError:
+        raise ImagesError(f"{shown(path)}: there is no type {dtype}") from None
 
 
 def _pixels(x: NDArray[Any], source: str, conversions: dict[str, int]) -> NDArray[np.uint8]:
@@ -223,14 +234,19 @@ def _encode(
     text = y.dtype.kind == "U"
     missing = y == ("" if text else UNLABELLED)
     if class_names:
-        numbers = y.astype(np.int64) if not text else np.full(len(y), -2)
-        wrong = numbers[~missing & ((numbers < 0) | (numbers >= len(class_names)))]
-        if len(wrong):
+        known: dict[Any, int] = (
+            {name: number for number, name in enumerate(class_names)}
+            if text
+            else {number: number for number in range(len(class_names))}
+        )
+        unknown = set(y[~missing].tolist()) - known.keys()
+        if unknown:
             raise ImagesError(
-                f"{source}: label {wrong[0]} is none of the {len(class_names)} classes "
-                f"0 to {len(class_names) - 1}"
+                f"{source}: label {min(unknown)!r} is none of the {len(class_names):,} classes "
+                f"({', '.join(map(repr, known))})"
             )
-        return numbers, class_names
+        known[y.dtype.type() if text else UNLABELLED] = UNLABELLED
+        return np.array([known[label] for label in y.tolist()], np.int64), class_names
     values, inverse = np.unique(y[~missing], return_inverse=True)
     labels = np.full(len(y), UNLABELLED, np.int64)
     labels[~missing] = inverse

@@ -16,6 +16,15 @@ LIMIT = 2 << 30
 """Most bytes that one compressed file may unfold to in memory. Uncompressed files are mapped."""
 
 _GZIP = b"\x1f\x8b"
+_DAMAGE = (
+    zlib.error,
+    gzip.BadGzipFile,
+    zipfile.BadZipFile,
+    # zipfile raises these, too, on offsets and names that damage made impossible.
+    ValueError,
+    OverflowError,
+    NotImplementedError,
+)
 
 
 def shown(path: Path) -> str:
@@ -28,9 +37,11 @@ def faults_named(path: Path) -> Iterator[None]:
     """Faults of the file system and of compressed streams become errors that name the file."""
     try:
         yield
+    except ImagesError:
+        raise
     except EOFError:
         raise ImagesError(f"{shown(path)}: the compressed stream is cut short") from None
-    except (zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         raise ImagesError(f"{shown(path)}: the compressed stream is damaged ({error})") from None
     except OSError as error:
         raise ImagesError(f"{shown(path)}: cannot be read ({error.strerror or error})") from None

@@ -7,6 +7,7 @@ import statistics
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +17,7 @@ import PIL
 from numpy.typing import NDArray
 
 from tacit.images.bounded import shown
-from tacit.images.cache import cache_folder, new_folder, writing
+from tacit.images.cache import cache_folder, new_folder
 from tacit.images.dataset import UNLABELLED
 from tacit.images.decoding import MAX_BYTES, decode, open_header
 from tacit.images.errors import ImagesError, UnreadableImagesError
@@ -65,8 +66,7 @@ def read_folder(
     folder = cache_folder("folders") / _key(listing, size, channels)
     kept = stored(folder, listing.class_names, source)
     if kept is None:
-        with writing(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
         kept = _build(folder, listing, source, size, channels, skip_bad, progress)
     if kept.skipped and not skip_bad:
         raise UnreadableImagesError(kept.skipped, len(listing.entries))
@@ -98,8 +98,7 @@ def _build(
     with new_folder(folder) as unfinished, warnings.catch_warnings():
         # Pillow warns of oddities in files that it reads nevertheless.
         warnings.simplefilter("ignore")
-        with PixelWriter(unfinished) as writer:
-            results = in_order(read, listing.entries)
+        with PixelWriter(unfinished) as writer, closing(in_order(read, listing.entries)) as results:
             for done, (entry, result) in enumerate(zip(listing.entries, results, strict=True), 1):
                 if isinstance(result, str):
                     skipped.append((shown(Path(entry.path)), result))
@@ -121,9 +120,10 @@ def _build(
 
 def _read(entry: Entry, *, root: Path, size: int | None, channels: str | None) -> _Decoded | str:
     """One image file decoded, or why it cannot be."""
-    if entry.stamp.size > MAX_BYTES:
-        return f"the file has {entry.stamp.size:,} bytes; the limit is {MAX_BYTES:,}"
-    if entry.stamp.size == 0:
+    n_bytes, *_ = entry.stamp
+    if n_bytes > MAX_BYTES:
+        return f"the file has {n_bytes:,} bytes; the limit is {MAX_BYTES:,}"
+    if n_bytes == 0:
         return "the file is empty"
     try:
         data = (root / entry.path).read_bytes()

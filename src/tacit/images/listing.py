@@ -18,12 +18,8 @@ _SPLITS = ("train", "test")
 _LOOKS_LIKE_SPLITS = {*_SPLITS, "val", "valid", "validation"}
 
 
-class Stamp(NamedTuple):
-    """What changes when a file does."""
-
-    size: int
-    modified_ns: int
-    changed_ns: int
+Stamp = tuple[int, int, int]
+"""What changes when a file does: its size, and its modification and change times in ns."""
 
 
 class Entry(NamedTuple):
@@ -65,6 +61,7 @@ def list_folder(root: Path) -> Listing:
     Raises:
         ImagesError: there are no images, the layout is none of these, or labels.csv is wrong.
     """
+    root = root.resolve()
     listing = Listing(root)
     files = dict(sorted(_walk(listing), key=lambda item: os.fsencode(item[0])))
     table = root / LABELS
@@ -111,7 +108,7 @@ def _walk(listing: Listing) -> Iterator[tuple[str, Stamp]]:
                     listing.bad.append((shown(Path(path)), error.strerror or str(error)))
                     continue
                 if stat.S_ISREG(status.st_mode):
-                    yield path, Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+                    yield path, (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
                 else:
                     # Opening a pipe would wait for ever.
                     listing.bad.append((shown(Path(path)), "not a regular file"))

@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -12,7 +12,9 @@ Result = TypeVar("Result")
 _BATCH = 8
 
 
-def in_order(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+def in_order(
+    function: Callable[[Item], Result], items: Sequence[Item]
+) -> Generator[Result, None, None]:
     """`function(item)` for each of `items`, in their order, on all cores.
 
     Threads, since decoding, resizing and hashing run outside of Python's lock; unlike processes

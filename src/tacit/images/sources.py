@@ -33,11 +33,12 @@ def open_images(
     """The images called `source`, split into training and test images.
 
     Args:
-        source: a named set (`catalog.NAMES`); a folder of images whose sub-folders are classes
-            (or `train` and `test`, whose sub-folders are classes), or that has a `labels.csv`
-            (path,label[,split]), or that is flat and then without labels; a folder of idx files
-            with MNIST's names; a .npy, .npz or idx file. Without a split of their own, images are
-            split by content, about 80 to 20 (`splits.in_test`).
+        source: a named set (`catalog.NAMES`; a folder of that name is "./mnist"); a folder of
+            images whose sub-folders are classes (or `train` and `test`, whose sub-folders are
+            classes), or that has a `labels.csv` (path,label[,split]), or that is flat and then
+            without labels; a folder of idx files with MNIST's names; a .npy, .npz or idx file.
+            Without a split of their own, images are split by content, about 80 to 20
+            (`splits.in_test`).
         data_dir: a folder that holds a named set's files; nothing is downloaded then.
         train_size: how many training images to take, stratified by class; None for all.
         size: make the images squares of this side (their centred square, resized).
@@ -81,15 +82,14 @@ def _from_path(
         if not source or not path.exists():
             raise ImagesError(_unknown(source))
         path = path.resolve()
-        name = shown(Path(path.name))
-        if path.is_dir():
-            if idx.find_idx(path, idx.TRAIN_IMAGES) is None:
-                return read_folder(
-                    path, size=size, channels=channels, skip_bad=skip_bad, progress=progress
-                )
-            return _from_arrays(idx.read_idx_set(path), name)
-        if not path.is_file():
+        in_idx = path.is_dir() and idx.find_idx(path, idx.TRAIN_IMAGES) is not None
+        if not (path.is_dir() or path.is_file()):
             raise ImagesError(f"{shown(path)}: neither a file nor a folder")
+    name = shown(Path(path.name))
+    if in_idx:
+        return _from_arrays(idx.read_idx_set(path), name)
+    if path.is_dir():
+        return read_folder(path, size=size, channels=channels, skip_bad=skip_bad, progress=progress)
     suffix = path.suffix.lower()
     if suffix == ".npy":
         return _from_arrays(read_npy(path), name)

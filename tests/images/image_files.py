@@ -1,0 +1,63 @@
+"""Files that the tests of `images` read, written the slow and obvious way."""
+
+import gzip
+import os
+import struct
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tacit.images.errors import ImagesError
+
+IDX_CODES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
+MEGABYTE = 1 << 20
+
+
+def idx_bytes(array: NDArray[np.generic]) -> bytes:
+    code = IDX_CODES[array.dtype.str[1:]]
+    header = bytes([0, 0, code, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+    return header + array.astype(array.dtype.newbyteorder(">")).tobytes()
+
+
+def write_idx(path: Path, array: NDArray[np.generic]) -> Path:
+    content = idx_bytes(array)
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return path
+
+
+def write_images(
+    folder: Path, names: list[str], *, size: tuple[int, int] = (8, 8), mode: str = "L"
+) -> None:
+    """Noise images (width, height), each different, at the given paths below a folder."""
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rng = np.random.default_rng(list(os.fsencode(name)))
+        shape = size[::-1] if mode == "L" else (*size[::-1], 3)
+        Image.fromarray(rng.integers(0, 256, shape, dtype=np.uint8)).save(path)
+
+
+def error_of(read: Callable[[Path], object], path: Path) -> str | None:
+    """The message of the room's error, None where there was none; other errors pass through."""
+    try:
+        read(path)
+    except ImagesError as error:
+        return str(error)
+    return None
+
+
+@contextmanager
+def memory_below(limit: int) -> Iterator[None]:
+    """Fails where the block ever holds more than `limit` bytes of Python's and NumPy's memory."""
+    tracemalloc.start()
+    try:
+        yield
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < limit, f"{peak:,} bytes at the peak"
