@@ -1,0 +1,231 @@
+"""Images as a model takes them for data, checked, each with a random stream of its own."""
+
+import hashlib
+import math
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tacit.models.likelihoods import Bernoulli
+from tacit.models.models import VAE
+from tacit.streams import stream_seed
+
+MIB = 1024 * 1024
+CPU_ROWS = 1024
+"""Codes decoded at once on a CPU: larger batches leave its caches and gain nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """Data: what `Likelihood.observe` made of the images.
+
+    Score several methods on one `Observed`, so that all see the same pixels (dynamic binarisation
+    would draw them anew in each call).
+
+    Attributes:
+        x: (B, C, H, W), in the model's dtype and on its device.
+        keys: what each image's random stream is named by: its pixels, and for a repeated image
+            how often it came before. Noise thus belongs to the image: neither its place nor its
+            company changes it.
+        cautions: what a reader of any number made from these data must know.
+    """
+
+    x: Tensor
+    keys: tuple[str, ...]
+    cautions: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def take(self, rows: slice) -> "Observed":
+        """The images of `rows`."""
+        return Observed(self.x[rows], self.keys[rows], self.cautions)
+
+
+class Noise:
+    """One random stream for each image, drawn on the CPU so that every device sees the same."""
+
+    def __init__(self, root: int, name: str, keys: tuple[str, ...], like: Tensor) -> None:
+        self._generators = {
+            kind: [torch.Generator().manual_seed(stream_seed(root, name, kind, k)) for k in keys]
+            for kind in ("normal", "uniform")
+        }
+        self._like = like
+
+    def normal(self, n: int, n_dims: int) -> Tensor:
+        """Standard normal draws, (n, B, n_dims)."""
+        generators = self._generators["normal"]
+        noise = torch.empty(len(generators), n, n_dims, dtype=self._like.dtype)
+        for row, generator in zip(noise, generators, strict=True):
+            row.normal_(generator=generator)
+        return noise.transpose(0, 1).to(self._like.device)
+
+    def uniform(self, n: int) -> Tensor:
+        """Uniform draws from [0, 1), (n, B)."""
+        generators = self._generators["uniform"]
+        noise = torch.empty(len(generators), n, dtype=self._like.dtype)
+        for row, generator in zip(noise, generators, strict=True):
+            row.uniform_(generator=generator)
+        return noise.transpose(0, 1).to(self._like.device)
+
+    def take(self, rows: list[int]) -> "Noise":
+        """The streams of `rows`, continued (not copied)."""
+        part = copy(self)
+        part._generators = {k: [g[row] for row in rows] for k, g in self._generators.items()}
+        return part
+
+    def state(self) -> Tensor:
+        """All streams' states, uint8, (2, B, size), for a checkpoint."""
+        return torch.stack(
+            [torch.stack([g.get_state() for g in kind]) for kind in self._generators.values()]
+        )
+
+    def restore(self, state: Tensor) -> None:
+        """Continue where `state` was taken."""
+        for kind, states in zip(self._generators.values(), state, strict=True):
+            for generator, one in zip(kind, states, strict=True):
+                generator.set_state(one)
+
+
+def observe(
+    model: VAE,
+    x: Tensor,
+    generator: torch.Generator,
+    *,
+    pixel_range: tuple[float, float] | None = (0.0, 1.0),
+) -> Observed:
+    """The data that `model` is asked about: checked, and binarised where its likelihood does so.
+
+    x: images, (B, C, H, W), in `pixel_range`; None leaves the range unchecked, as for images that
+    a Gaussian model simulated, whose noise leaves [0, 1].
+
+    Raises:
+        ValueError: where shape, range or a NaN makes x no data of this model.
+    """
+    return observed_from(model, x, draw_root(generator), pixel_range=pixel_range)
+
+
+def draw_root(generator: torch.Generator) -> int:
+    """The seed of one call's streams; the one number that a call takes from its generator."""
+    return int(torch.randint(2**62, (), generator=generator, device=generator.device).item())
+
+
+def observed_from(
+    model: VAE,
+    x: Tensor | Observed,
+    root: int,
+    *,
+    pixel_range: tuple[float, float] | None = (0.0, 1.0),
+) -> Observed:
+    """`observe` with the stream's seed; data that are observed already pass through."""
+    if isinstance(x, Observed):
+        return x
+    check_images(model, x, pixel_range)
+    parameter = next(model.decoder.parameters())
+    x = x.detach().to(parameter.dtype)
+    seen: Counter[str] = Counter()
+    keys = []
+    for image in x.cpu():
+        digest = hashlib.sha256(image.contiguous().numpy().tobytes()).hexdigest()
+        keys.append(f"{digest}/{seen[digest]}")
+        seen[digest] += 1
+    x = torch.cat(
+        [
+            model.likelihood.observe(
+                x[i : i + 1].cpu(), torch.Generator().manual_seed(stream_seed(root, "observe", key))
+            )
+            for i, key in enumerate(keys)
+        ]
+    )
+    cautions: tuple[str, ...] = ()
+    if isinstance(model.likelihood, Bernoulli) and bool(((x != 0) & (x != 1)).any()):
+        cautions = (
+            "a Bernoulli likelihood of grey pixels is no probability: its values sum to no 1 "
+            "over images; binarise the images",
+        )
+        warnings.warn(cautions[0], stacklevel=3)
+    return Observed(x.to(parameter.device), tuple(keys), cautions)
+
+
+def check_images(model: VAE, x: Tensor, pixel_range: tuple[float, float] | None) -> None:
+    """Raises ValueError, naming the image and the value, where x cannot be data of `model`."""
+    shape = tuple(model.decoder.shape)
+    if x.ndim != 4 or tuple(x.shape[1:]) != shape:
+        raise ValueError(
+            f"x has shape {tuple(x.shape)}; this model takes images of shape (B, C, H, W) "
+            f"with (C, H, W) = {shape}"
+        )
+    if not x.is_floating_point():
+        raise ValueError(f"x is {x.dtype}; images are floating point, scaled to [0, 1]")
+    if len(x) == 0:
+        raise ValueError("x holds no image; there must be at least one")
+    flat = x.flatten(1)
+    if bool((bad := ~flat.isfinite()).any()):
+        row, pixel = (int(i) for i in bad.nonzero()[0])
+        raise ValueError(f"pixel {pixel} of image {row} is {flat[row, pixel].item()}, not a number")
+    if pixel_range is not None:
+        low, high = pixel_range
+        if bool((bad := (flat < low) | (flat > high)).any()):
+            row, pixel = (int(i) for i in bad.nonzero()[0])
+            raise ValueError(
+                f"pixel {pixel} of image {row} is {flat[row, pixel].item():g}; "
+                f"pixels lie in [{low:g}, {high:g}]"
+            )
+
+
+def check_positive(**counts: int) -> None:
+    """Raises ValueError for a count below one."""
+    for name, count in counts.items():
+        if count < 1:
+            raise ValueError(f"`{name}` is {count}; it must be at least 1")
+
+
+@contextmanager
+def frozen(model: VAE) -> Iterator[None]:
+    """Inside: evaluation mode and no gradient for any parameter. Afterwards: as it was."""
+    modes = [(module, module.training) for module in model.modules()]
+    needs = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    model.eval().requires_grad_(False)
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+        for parameter, need in needs:
+            parameter.requires_grad_(need)
+
+
+def rows_within(model: VAE, memory: int, *, gradients: bool = False) -> int:
+    """How many codes may be decoded at once within `memory` bytes.
+
+    One decoded code is charged for every layer's output and for six images' worth of likelihood
+    and latents, and three times that where gradients are taken.
+
+    Raises:
+        ValueError: where not even one fits.
+    """
+    parameter = next(model.decoder.parameters())
+    numbers = [6 * math.prod(model.decoder.shape) + 12 * model.n_code]
+
+    def count(module: torch.nn.Module, inputs: object, output: Tensor) -> None:
+        numbers.append(output.numel())
+
+    leaves = [module for module in model.decoder.modules() if not list(module.children())]
+    hooks = [module.register_forward_hook(count) for module in leaves]
+    try:
+        with torch.no_grad():
+            model.decoder(parameter.new_zeros(1, model.n_code))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    one = sum(numbers) * parameter.element_size() * (3 if gradients else 1)
+    if one > memory:
+        raise ValueError(f"`memory` is {memory:,} bytes; decoding one code takes {one:,}")
+    rows = memory // one
+    return min(rows, CPU_ROWS) if parameter.device.type == "cpu" else rows
