@@ -49,11 +49,15 @@ def faults_of(error: ValidationError, data: Any, prefix: tuple[int | str, ...] =
     faults = []
     for fault in error.errors(include_url=False):
         path = (*prefix, *_without_tags(fault["loc"], data, prefix))
-        line = line_of(data, path)
-        place = f"line {line}, " if line is not None else ""
-        dotted = ".".join(str(step) for step in path) or "the file"
-        faults.append(f"{place}{dotted}: {_rule(fault)}")
+        faults.append(placed(data, path, _rule(fault)))
     return faults
+
+
+def placed(data: Any, path: tuple[int | str, ...], fault: str) -> str:
+    """A fault with its line and its path."""
+    line = line_of(data, path)
+    dotted = ".".join(str(step) for step in path) or "the file"
+    return f"{'' if line is None else f'line {line}, '}{dotted}: {fault}"
 
 
 def _without_tags(

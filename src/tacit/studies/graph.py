@@ -1,68 +1,56 @@
 """Runs as a graph: what comes from what, and in which order."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from tacit.questions.base import Question
 from tacit.studies.faults import nearest
-from tacit.studies.spec import Run, Study
+from tacit.studies.spec import Run
+
+Path = tuple[int | str, ...]
 
 
-def faults_of_graph(study: Study, questions: Sequence[Question]) -> list[str]:
-    """What is wrong between runs, and between questions and runs."""
-    faults = []
-    runs = study.runs
+def faults_of_graph(
+    runs: Mapping[str, Run], questions: Mapping[int, Question]
+) -> Iterator[tuple[Path, str]]:
+    """What is wrong between runs, and between questions (by position) and runs, with its place."""
     for name, run in runs.items():
         for part in run.taken:
-            path = f"runs.{name}.{'decoder' if part.part == 'decoder' else 'encoder'}"
-            if part.source not in runs:
-                faults.append(
-                    f"{path}: takes a part from '{part.source}', which is no run"
-                    + nearest(part.source, runs)
-                )
-                continue
-            faults += _misfits(path, run, part.part, runs[part.source])
+            path = ("runs", name, "decoder" if part.part == "decoder" else "encoder")
+            if part.source in runs:
+                for fault in _misfits(run, part.part, runs[part.source]):
+                    yield path, fault
+            else:
+                missing = f"takes a part from '{part.source}', which is no run"
+                yield (*path, "from"), missing + nearest(part.source, runs)
     circle = find_circle(runs)
     if circle:
-        faults.append(f"runs: {' takes from '.join(circle)}: a circle, which cannot be trained")
-    for question in questions:
+        yield ("runs", circle[0]), f"{' takes from '.join(circle)}: a circle cannot be trained"
+    for position, question in questions.items():
+        path = ("questions", position, question.name)
         for name, kinds in question.needs().items():
             if name not in runs:
-                faults.append(
-                    f"questions.{question.name}: looks at '{name}', which is no run"
-                    + nearest(name, runs)
-                )
+                yield path, f"looks at '{name}', which is no run" + nearest(name, runs)
             elif kinds and runs[name].learn not in kinds:
-                faults.append(
-                    f"questions.{question.name}: run '{name}' learns '{runs[name].learn}'; "
-                    f"needed: {' or '.join(kinds)}"
-                )
-    return faults
+                wanted = " or ".join(f"'{kind}'" for kind in kinds)
+                yield path, f"run '{name}' learns '{runs[name].learn}'; needed: {wanted}"
 
 
-def _misfits(path: str, run: Run, part: str, source: Run) -> list[str]:
-    faults = []
+def _misfits(run: Run, part: str, source: Run) -> Iterator[str]:
     if part == "probabilities" and source.learn != "classifier":
-        faults.append(f"{path}: class probabilities come from a classifier, not '{source.learn}'")
+        yield f"class probabilities come from a classifier, not from '{source.learn}'"
     if part == "encoder" and source.posterior.kind == "per-image":
-        faults.append(f"{path}: a VAE with per-image codes has no encoder to take")
+        yield "a VAE with per-image codes has no encoder to take"
     if part == "decoder" and source.learn == "classifier":
-        faults.append(f"{path}: a classifier has no decoder to take")
-    if part != "probabilities":
-        for key in ("network", "code"):
-            mine, theirs = getattr(run, key), getattr(source, key)
-            if mine != theirs:
-                faults.append(
-                    f"{path}: the part does not fit: {key} is {_shown(mine)} here and "
-                    f"{_shown(theirs)} where it comes from"
-                )
-    elif run.network != source.network or run.code != source.code:
-        faults.append(
-            f"{path}: the classifier does not fit: network {_shown(run.network)}, code {run.code} "
-            f"here; {_shown(source.network)}, {source.code} where it comes from"
-        )
-    if source.draws > 1 and source.draws < run.draws:
-        faults.append(f"{path}: {run.draws} draws here, only {source.draws} where it comes from")
-    return faults
+        yield "a classifier has no decoder to take"
+    for key in ("network", "code"):
+        mine, theirs = getattr(run, key), getattr(source, key)
+        if mine != theirs:
+            yield (
+                f"the part does not fit: {key} is {_shown(mine)} here and {_shown(theirs)} "
+                "where it comes from"
+            )
+    if 1 < source.draws < run.draws:
+        yield f"{run.draws} draws here, only {source.draws} where it comes from"
 
 
 def _shown(value: object) -> str:
@@ -72,7 +60,7 @@ def _shown(value: object) -> str:
     return ", ".join(f"{key} {entry}" for key, entry in table.items())
 
 
-def find_circle(runs: dict[str, Run]) -> list[str]:
+def find_circle(runs: Mapping[str, Run]) -> list[str]:
     """The names along a circle of runs that take from each other; empty where there is none."""
     done: set[str] = set()
 
@@ -95,7 +83,7 @@ def find_circle(runs: dict[str, Run]) -> list[str]:
     return []
 
 
-def in_order(runs: dict[str, Run]) -> list[str]:
+def in_order(runs: Mapping[str, Run]) -> list[str]:
     """Names of runs, each after those it takes parts from."""
     order: list[str] = []
 
@@ -110,7 +98,7 @@ def in_order(runs: dict[str, Run]) -> list[str]:
     return order
 
 
-def downstream_of(runs: dict[str, Run], dropped: Iterable[str]) -> set[str]:
+def downstream_of(runs: Mapping[str, Run], dropped: Iterable[str]) -> set[str]:
     """The given runs and all that take parts from them, directly or not."""
     gone = set(dropped)
     for name in in_order(runs):

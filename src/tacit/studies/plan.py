@@ -94,9 +94,14 @@ def plan(study: Study, questions: Sequence[Question], images: Split) -> Plan:
     kept = {}
     for name, question in named.items():
         missing = sorted(set(question.needs()) - runs.keys())
-        if missing:
+        reduced = _without(question, missing)
+        if reduced is None:
             left_out.append(f"question '{name}': needs {', '.join(missing)}")
-        elif question.needs_labels and images.train.labels is None:
+            continue
+        question = reduced
+        if missing:
+            left_out.append(f"part of question '{name}': needs {', '.join(missing)}")
+        if question.needs_labels and images.train.labels is None:
             left_out.append(f"question '{name}': needs labels")
         else:
             kept[name] = question
@@ -111,6 +116,14 @@ def plan(study: Study, questions: Sequence[Question], images: Split) -> Plan:
         for name, question in kept.items()
     ]
     return Plan((*jobs.values(), *measures), kept, tuple(left_out))
+
+
+def _without(question: Question, missing: Sequence[str]) -> Question | None:
+    """The question without the runs that are missing, if it can be asked without them."""
+    reduced: Question | None = question
+    for run in missing:
+        reduced = None if reduced is None else reduced.without(run)
+    return reduced
 
 
 def _trainable(study: Study, images: Split) -> tuple[dict[str, Run], list[str]]:

@@ -10,7 +10,7 @@ from ruamel.yaml.error import YAMLError
 
 from tacit.questions.base import Question
 from tacit.questions.registry import QUESTIONS
-from tacit.studies.faults import StudyError, faults_of, line_of, nearest
+from tacit.studies.faults import StudyError, faults_of, nearest, placed
 from tacit.studies.graph import faults_of_graph
 from tacit.studies.spec import Run, Study
 
@@ -64,14 +64,22 @@ def parse(text: str, where: str) -> tuple[Study, list[Question]]:
     try:
         study = Study.model_validate(merged)
     except ValidationError as error:
-        for fault in faults_of(error, data):
-            faults.append(_suggest(fault))
+        faults += [_suggest(fault) for fault in faults_of(error, data)]
     questions = _questions(data, faults)
-    if study is not None:
-        faults += faults_of_graph(study, questions)
+    runs = _sound_runs(merged) if study is None else study.runs
+    if runs is not None:
+        faults += [placed(data, *fault) for fault in faults_of_graph(runs, questions)]
     if faults or study is None:
         raise StudyError(where, dict.fromkeys(faults))
-    return study, questions
+    return study, list(questions.values())
+
+
+def _sound_runs(merged: dict[str, Any]) -> dict[str, Run] | None:
+    """The runs of a study that has faults, if those lie elsewhere."""
+    try:
+        return {name: Run.model_validate(run) for name, run in merged["runs"].items()}
+    except (ValidationError, KeyError, AttributeError):
+        return None
 
 
 def _load(text: str, where: str) -> Any:
@@ -115,10 +123,8 @@ def _with_defaults(data: dict[str, Any], faults: list[str]) -> dict[str, Any]:
     elif isinstance(runs, dict):
         for key in defaults:
             if key not in Run.model_fields:
-                line = line_of(data, ("defaults", key))
-                faults.append(
-                    f"line {line}, defaults.{key}: unknown key" + nearest(key, Run.model_fields)
-                )
+                fault = "unknown key" + nearest(str(key), Run.model_fields)
+                faults.append(placed(data, ("defaults", key), fault))
         known = {key: value for key, value in defaults.items() if key in Run.model_fields}
         merged["runs"] = {
             name: {**known, **run} if isinstance(run, dict) else run for name, run in runs.items()
@@ -138,27 +144,23 @@ def _suggest(fault: str) -> str:
     return fault + nearest(path[-1], fields)
 
 
-def _questions(data: dict[str, Any], faults: list[str]) -> list[Question]:
-    questions: list[Question] = []
+def _questions(data: dict[str, Any], faults: list[str]) -> dict[int, Question]:
+    """The sound questions by their position."""
+    questions: dict[int, Question] = {}
     tables = data.get("questions")
     for position, table in enumerate(tables if isinstance(tables, list) else []):
         if not (isinstance(table, dict) and len(table) == 1):
-            continue
+            continue  # the study's own rule names this fault
         ((name, arguments),) = table.items()
         path = ("questions", position, name)
         if name not in QUESTIONS:
-            line = line_of(data, path)
-            faults.append(
-                f"line {line}, questions: unknown question '{name}'" + nearest(str(name), QUESTIONS)
-            )
+            faults.append(placed(data, path, "unknown question" + nearest(str(name), QUESTIONS)))
             continue
         try:
-            questions.append(QUESTIONS[name].model_validate(arguments or {}))
+            questions[position] = QUESTIONS[name].model_validate(arguments or {})
         except ValidationError as error:
+            known = QUESTIONS[name].model_fields
             for fault in faults_of(error, data, path):
-                known = QUESTIONS[name].model_fields
-                key = fault.rsplit(": unknown key", 1)[0].split(".")[-1]
-                faults.append(
-                    fault + nearest(key, known) if fault.endswith("unknown key") else fault
-                )
+                key = fault.removesuffix(": unknown key").split(".")[-1]
+                faults.append(fault + (nearest(key, known) if fault.endswith("key") else ""))
     return questions

@@ -89,7 +89,7 @@ def run_jobs(
     urgency = _urgency(jobs)
     waiting.sort(key=lambda job: -urgency[job.id])
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tacit.studies.work"])
+    context.set_forkserver_preload(["tacit.studies.warm"])
     running: list[Worker] = []
     names = {job.id: job.label for job in jobs}
     with _asked_to_stop() as asked:

@@ -1,0 +1,42 @@
+# Every target makes the virtual environment it needs; `make PYTHON=python3.12 …` chooses its Python.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready-dev
+
+.PHONY: demo test test-slow check format bench clean
+
+demo: $(VENV)/.ready
+	$(BIN)/tacit run --seeds 3
+
+test: $(READY)
+	$(BIN)/pytest -n auto
+
+test-slow: $(READY)
+	$(BIN)/pytest -m slow
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -n auto
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet -c constraints.txt torch
+	$(BIN)/pip install --quiet -c constraints.txt -e .
+	touch $@
+
+$(READY): $(VENV)/.ready
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,onnx]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) tacit-out

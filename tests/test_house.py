@@ -1,0 +1,89 @@
+"""The house: rooms import from the rooms above them alone, and heavy things load late."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tacit
+
+SOURCE = Path(tacit.__file__).parent
+ROOMS = [
+    "streams",
+    "images",
+    "models",
+    "training",
+    "evidence",
+    "measures",
+    "figures",
+    "questions",
+    "report",
+    "studies",
+    "trained",
+    "cli",
+]
+# Intervals are needed wherever numbers are made, so measures may be read by evidence as well; the
+# page reads records, which studies write.
+MODULES = sorted(SOURCE.rglob("*.py"))
+
+
+def room_of(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
+
+
+def imports_of(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("tacit."):
+            names.add(node.module)
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names if alias.name.startswith("tacit.")}
+    return names
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_a_room_imports_only_from_rooms_above_it(path: Path) -> None:
+    here = path.relative_to(SOURCE).parts[0].removesuffix(".py")
+    if here in ("__init__", "__main__"):
+        return
+    assert here in ROOMS, f"{here} has no place in the house"
+    for module in imports_of(path):
+        there = room_of(module)
+        assert ROOMS.index(there) <= ROOMS.index(here), f"{path.name} imports {module}"
+
+
+def test_every_file_is_small() -> None:
+    long = {p.name: n for p in MODULES if (n := len(p.read_text().splitlines())) > 450}
+    assert not long
+
+
+def modules_after(statement: str) -> set[str]:
+    code = f"{statement}\nimport sys\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("statement", ["import tacit", "import tacit.cli"])
+def test_pytorch_loads_late(statement: str) -> None:
+    loaded = modules_after(statement)
+    assert "tacit" in loaded
+    assert not loaded & {"torch", "numpy", "matplotlib", "sklearn", "pydantic"}
+
+
+def test_nothing_reads_the_global_generators() -> None:
+    forbidden = ("np.random.seed", "np.random.rand", "random.random(", "torch.manual_seed(")
+    for path in MODULES:
+        text = path.read_text(encoding="utf-8")
+        found = [name for name in forbidden if name in text]
+        assert not found, f"{path.name} uses {found}"
+
+
+def test_nothing_unpickles() -> None:
+    for path in MODULES:
+        text = path.read_text(encoding="utf-8")
+        assert "torch.load(" not in text, path.name
+        assert "import pickle" not in text, path.name
+        assert "allow_pickle=True" not in text, path.name

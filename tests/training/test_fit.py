@@ -1,0 +1,252 @@
+"""The loop: order, noise, latents, frozen parts, snapshots, interruptions."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tacit.images.dataset import Images
+from tacit.models.config import ModelConfig, build
+from tacit.models.parts import freeze
+from tacit.streams import numpy_stream, seeded_initialisation
+from tacit.training.checkpoint import (
+    FolderKeeper,
+    Stopped,
+    read_tensors,
+    same_tensors,
+    snapshot_path,
+)
+from tacit.training.fit import Diverged, evaluate, fit
+from tacit.training.objectives import cross_entropy, elbo, squared_error
+from tacit.training.schedule import Schedule
+
+SHAPE = (1, 8, 8)
+
+
+def some_images(n: int = 10) -> Images:
+    pixels = numpy_stream(0, "pixels").integers(0, 256, (n, *SHAPE), dtype=np.uint8)
+    return Images(pixels, np.arange(n) % 2, ("even", "odd"))
+
+
+def new(learn: str, seed: int = 0, n: int = 10, **settings):
+    config = ModelConfig(learn=learn, shape=SHAPE, n_code=3, n_classes=2, **settings)
+    if "posterior" in settings:
+        config = config.model_copy(update={"n_images": n})
+    with seeded_initialisation(seed):
+        return build(config)
+
+
+def weights(model: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+KINDS = [
+    ("autoencoder", {}, squared_error),
+    ("classifier", {}, cross_entropy),
+    ("vae", {}, elbo()),
+    ("vae", {"posterior": "per-image"}, elbo()),
+]
+
+
+@pytest.mark.parametrize(("learn", "settings", "objective"), KINDS)
+def test_training_lowers_the_loss(learn, settings, objective) -> None:
+    model, images = new(learn, **settings), some_images()
+    before = evaluate(model, objective, images)["loss"].mean()
+    fit(model, objective, images, Schedule(10, 5, 60, rate=3e-3), seed=0)
+    assert evaluate(model, objective, images)["loss"].mean() < before
+
+
+@pytest.mark.parametrize(("learn", "settings", "objective"), KINDS)
+def test_the_same_seed_gives_the_same_weights_whatever_the_global_generator_holds(
+    learn, settings, objective
+) -> None:
+    finals = []
+    for state in (1, 2):
+        torch.random.default_generator.manual_seed(state)
+        before = torch.random.get_rng_state()
+        model = new(learn, **settings)
+        fit(model, objective, some_images(), Schedule(10, 4, 7), seed=3)
+        assert torch.equal(torch.random.get_rng_state(), before)
+        finals.append(weights(model))
+    assert same_tensors(*finals)
+    other = new(learn, **settings)
+    fit(other, objective, some_images(), Schedule(10, 4, 7), seed=4)
+    assert not same_tensors(finals[0], weights(other))
+
+
+@pytest.mark.parametrize(("learn", "settings", "objective"), KINDS)
+@pytest.mark.parametrize("stop_at", [1, 5, 6])
+def test_an_interrupted_run_goes_on_to_the_same_bits(
+    learn, settings, objective, stop_at, tmp_path
+) -> None:
+    schedule = Schedule(10, 4, 9, evaluate_at=(3, 6, 9), snapshot_at=(3,), row_updates=2)
+    whole = new(learn, **settings)
+    history = fit(whole, objective, some_images(), schedule, seed=0, test=some_images(4))
+    asked = iter(range(1, 100))
+    keeper = FolderKeeper(tmp_path, stop=lambda: next(asked) == stop_at)
+    first = new(learn, **settings)
+    with pytest.raises(Stopped):
+        fit(first, objective, some_images(), schedule, seed=0, test=some_images(4), keeper=keeper)
+    second = new(learn, seed=99, **settings)
+    again = fit(
+        second,
+        objective,
+        some_images(),
+        schedule,
+        seed=0,
+        test=some_images(4),
+        keeper=FolderKeeper(tmp_path),
+    )
+    assert same_tensors(weights(whole), weights(second))
+    assert again.to_json() == history.to_json()
+
+
+def test_a_damaged_checkpoint_is_not_used(tmp_path) -> None:
+    asked = iter(range(1, 100))
+    keeper = FolderKeeper(tmp_path, stop=lambda: next(asked) == 3)
+    with pytest.raises(Stopped):
+        fit(new("vae"), elbo(), some_images(), Schedule(10, 4, 9), seed=0, keeper=keeper)
+    path = tmp_path / "checkpoint.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    whole, resumed = new("vae"), new("vae")
+    fit(whole, elbo(), some_images(), Schedule(10, 4, 9), seed=0)
+    fit(resumed, elbo(), some_images(), Schedule(10, 4, 9), seed=0, keeper=FolderKeeper(tmp_path))
+    assert same_tensors(weights(whole), weights(resumed))
+
+
+def test_every_image_is_visited_once_an_epoch_and_the_last_short_batch_counts() -> None:
+    model = new("vae", posterior="per-image")
+    before = weights(model)["posterior.mean"]
+    visits = []
+
+    def watching(model, batch, generator):
+        visits.append(batch.index.tolist())
+        return elbo()(model, batch, generator)
+
+    fit(model, watching, some_images(), Schedule(10, 4, 6), seed=0)
+    assert [len(batch) for batch in visits] == [4, 4, 2, 4, 4, 2]
+    for epoch in (visits[:3], visits[3:]):
+        assert sorted(row for batch in epoch for row in batch) == list(range(10))
+    assert (weights(model)["posterior.mean"] != before).any(dim=1).all()
+
+
+def test_a_batch_larger_than_the_set_still_trains() -> None:
+    model = new("classifier")
+    before = weights(model)
+    history = fit(model, cross_entropy, some_images(), Schedule(10, 128, 5), seed=0)
+    assert len(history.loss) == 5
+    assert not same_tensors(before, weights(model))
+
+
+def without_noise(model, batch, generator):
+    """An ELBO at the posterior's mean: what is left is the same in whatever order."""
+    q = model.posterior(batch.x, batch.index)
+    value = model.likelihood.log_prob(batch.x, model.decoder(q.mean))
+    return {"loss": q.kl_to_standard().sum(dim=-1) - value}
+
+
+def test_shuffling_the_data_permutes_the_latents_and_changes_nothing_else() -> None:
+    images = some_images()
+    permutation = numpy_stream(1, "permutation").permutation(10)
+    straight, shuffled = (new("vae", posterior="per-image") for _ in range(2))
+    with torch.no_grad():
+        shuffled.posterior.mean.copy_(straight.posterior.mean[permutation])
+    for model, data in ((straight, images), (shuffled, images.take(permutation))):
+        # Whole batches, so that every update sees the same images in both.
+        fit(model, without_noise, data, Schedule(10, 10, 8), seed=0)
+    torch.testing.assert_close(
+        shuffled.posterior.mean, straight.posterior.mean[permutation], rtol=1e-4, atol=1e-5
+    )
+    torch.testing.assert_close(
+        shuffled.posterior.log_var, straight.posterior.log_var[permutation], rtol=1e-4, atol=1e-5
+    )
+
+
+def test_an_images_latent_gradient_does_not_depend_on_its_company() -> None:
+    images = some_images()
+    moved = {}
+    for batch_size in (1, 10):
+        model = new("vae", posterior="per-image")
+        for parameter in model.decoder.parameters():
+            parameter.requires_grad_(False)
+        start = weights(model)["posterior.mean"]
+        # ε dwarfs the gradient here, so that Adam's step is in proportion to it.
+        schedule = Schedule(10, batch_size, 10 // batch_size)
+        from tacit.training import fit as module
+
+        class Plain(module.RowAdam):
+            def __init__(self, parameters, *, rate, betas):
+                super().__init__(parameters, rate=rate, betas=betas, eps=1e6)
+
+        original, module.RowAdam = module.RowAdam, Plain
+        try:
+            fit(model, without_noise, images, schedule, seed=0)
+        finally:
+            module.RowAdam = original
+        moved[batch_size] = weights(model)["posterior.mean"] - start
+    assert moved[1].abs().max() > 0
+    torch.testing.assert_close(moved[1], moved[10], rtol=1e-2, atol=1e-9)
+
+
+def test_a_snapshot_holds_decoder_and_latents_of_its_update(tmp_path) -> None:
+    schedule = Schedule(10, 5, 8, snapshot_at=(4, 8))
+    model = new("vae", posterior="per-image")
+    fit(model, elbo(), some_images(), schedule, seed=0, keeper=FolderKeeper(tmp_path))
+    shorter = new("vae", posterior="per-image")
+    fit(shorter, elbo(), some_images(), Schedule(10, 5, 4), seed=0)
+    early = read_tensors(snapshot_path(tmp_path, 4))
+    assert {"posterior.mean", "posterior.log_var"} <= early.keys()
+    assert same_tensors(early, weights(shorter))
+    assert same_tensors(read_tensors(snapshot_path(tmp_path, 8)), weights(model))
+    assert not same_tensors(early, weights(model))
+
+
+def test_a_frozen_encoder_is_the_same_to_the_bit_afterwards() -> None:
+    model = new("autoencoder")
+    model.encoder.features.append(nn.BatchNorm1d(256))
+    freeze(model.encoder)
+    before, decoder = weights(model.encoder), weights(model.decoder)
+    fit(model, squared_error, some_images(), Schedule(10, 5, 6), seed=0)
+    assert same_tensors(before, weights(model.encoder))
+    assert not same_tensors(decoder, weights(model.decoder))
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_says_where() -> None:
+    def breaking(model, batch, generator):
+        loss = squared_error(model, batch, generator)["loss"]
+        return {"loss": loss * float("nan") if 7 in batch.index.tolist() else loss}
+
+    with pytest.raises(Diverged, match=r"loss is nan at update \d+ \(epoch 1, batch .*seed 5"):
+        fit(new("autoencoder"), breaking, some_images(), Schedule(10, 2, 20), seed=5)
+
+
+def test_test_images_are_looked_at_and_never_learned_from() -> None:
+    finals = []
+    for test in (None, some_images(4)):
+        model = new("classifier")
+        fit(
+            model, cross_entropy, some_images(), Schedule(10, 5, 6, evaluate_at=(2, 6)), seed=0,
+            test=test,
+        )  # fmt: skip
+        finals.append(weights(model))
+    assert same_tensors(*finals)
+
+
+def test_evaluation_uses_the_same_noise_each_time_and_no_gradient() -> None:
+    model, images = new("vae"), some_images()
+    first, second = (evaluate(model, elbo(), images, batch_size=4) for _ in range(2))
+    assert first.keys() == {"loss", "elbo", "reconstruction", "kl"}
+    assert same_tensors(first, second)
+    assert first["loss"].shape == (10,)
+    assert not first["loss"].requires_grad
+
+
+def test_one_cycle_rises_and_falls() -> None:
+    schedule = Schedule(10, 5, 100, rate=1.0, one_cycle=True)
+    rates = [schedule.rate_at(update) for update in range(1, 101)]
+    assert max(rates) == pytest.approx(1.0, abs=0.01)
+    assert np.argmax(rates) == pytest.approx(29, abs=2)
+    assert rates[0] < 0.1
+    assert rates[-1] < 0.01
