@@ -1,0 +1,240 @@
+"""The page as a text: whole, escaped, accessible, and made from records alone."""
+
+import re
+import shutil
+from collections import Counter
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import pytest
+from fabricated import HOSTILE
+
+from tacit.measures.number import Number
+from tacit.questions.finding import Finding, Table
+from tacit.report.page import decimals, interval, plain, render, value, write_report
+from tacit.report.provenance import ImagesUsed, JobDone, Provenance
+from tacit.report.results import read_records
+
+EMPTY = Provenance(
+    "s", "Title", "Sentence.", ImagesUsed("digits", "0" * 64, 2, 1, (1, 8, 8)), "tacit run s", (0,)
+)
+# SVG's own elements close themselves in XML; HTML knows that inside of svg.
+VOID = {"meta", "link", "img", "br", "path", "rect", "use"}
+
+
+class Page(HTMLParser):
+    """The elements of a page, with a check that they are properly nested."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.stack: list[str] = []
+        self.feed(html)
+        assert self.stack == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.stack.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.stack.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.stack:
+            self.text.append(data)
+
+    def all(self, *tags: str) -> list[dict[str, str | None]]:
+        return [attributes for tag, attributes in self.elements if tag in tags]
+
+
+@pytest.fixture(scope="module")
+def html(study) -> str:
+    return (study / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(html) -> Page:
+    return Page(html)
+
+
+def test_made_again_it_is_the_same(study, html):
+    write_report(study)
+    assert (study / "report.html").read_text(encoding="utf-8") == html
+
+
+def test_nothing_is_loaded_and_nothing_can_run(html, page):
+    for attributes in (attributes for _, attributes in page.elements):
+        for name in ("src", "href", "srcset", "action", "data", "poster"):
+            assert (attributes.get(name) or "#").startswith(("#", "data:"))
+        assert not any(name.startswith("on") for name in attributes)
+    assert not page.all("script", "iframe", "object", "embed", "base", "form")
+    assert not re.search(r"@import|url\((?!#)", html)
+    (policy,) = (a["content"] for a in page.all("meta") if a.get("http-equiv"))
+    assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+
+def test_hostile_names_are_only_text(html, page):
+    shown = HOSTILE.replace("\x00", "")
+    assert "onerror=alert" in shown
+    assert "<img src=x" not in html
+    assert f"Class '{shown[:9]}" in "".join(page.text).replace("\ufffd", "")
+
+
+def test_every_figure_is_there_with_its_alternative(study, page):
+    _, findings = read_records(study)
+    figures = [figure for finding in findings for figure in finding.figures]
+    pictures = [a["alt"] for a in page.all("img")]
+    drawings = [a["aria-label"] for a in page.all("svg")]
+    hero = next(figure.alt for figure in figures if figure.kind == "grid")
+    expected = Counter(figure.alt for figure in figures) + Counter([hero])
+    assert Counter(pictures + drawings) == expected
+    assert all(a["role"] == "img" for a in page.all("svg"))
+    assert len(page.all("figure")) == len(page.all("figcaption")) == len(figures) + 1
+
+
+def test_structure_for_those_who_listen(page):
+    levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    ids = [a["id"] for _, a in page.elements if a.get("id")]
+    assert len(ids) == len(set(ids))
+    for attributes in (attributes for _, attributes in page.elements):
+        for name in ("href", "aria-labelledby"):
+            target = (attributes.get(name) or "").lstrip("#")
+            assert target.startswith("data:") or not target or target in ids
+    assert all(a.get("scope") in ("row", "col") for a in page.all("th"))
+    assert len(page.all("caption")) == len(page.all("table"))
+    assert page.all("html")[0]["lang"] == "en"
+    assert page.all("a")[0] == {"class": "skip", "href": "#answers"}
+    assert {"name": "color-scheme", "content": "light dark"} in page.all("meta")
+
+
+def test_answers_come_first(study, html):
+    _, findings = read_records(study)
+    places = [html.index('id="answers"')]
+    places += [html.index(f'id="q{i}-{f.question}"') for i, f in enumerate(findings, 1)]
+    places.append(html.index('id="how"'))
+    assert places == sorted(places)
+    cards = html[places[0] : places[1]]
+    for finding in findings:
+        assert finding.asks in cards
+    assert "98.30\N{NO-BREAK SPACE}%" in cards
+    assert "97.90 to 98.70" in cards
+
+
+def test_undefined_numbers_say_why(page):
+    text = "".join(page.text)
+    assert "undefined: the test loss never turned" in text
+    assert "undefined: the density is continuous and was not dequantised" in text
+    assert "None" not in text
+
+
+def test_how_it_was_done_says_everything(study, page):
+    provenance, _ = read_records(study)
+    text = "".join(page.text)
+    for expected in (
+        provenance.command,
+        provenance.images.sha256,
+        provenance.images.citation,
+        provenance.images.licence,
+        provenance.machine,
+        *provenance.images.notes,
+        *provenance.warnings,
+        *(setting.origin for setting in provenance.settings),
+        *(left.why for left in provenance.left_out),
+        *(job.cause for job in provenance.jobs),
+        "torch 2.13.0",
+        "1,204,113",
+    ):
+        assert expected in text
+
+
+def test_a_missing_figure_is_named(study, tmp_path):
+    copy = shutil.copytree(study, tmp_path / "copy")
+    (copy / "figures" / "reconstructions.png").unlink()
+    before = (copy / "report.html").read_bytes()
+    with pytest.raises(FileNotFoundError, match=r"'reconstructions' is in a record, but .*missing"):
+        write_report(copy)
+    assert (copy / "report.html").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "rule"),
+    [
+        ("inference-pairs.svg", b"<svg><script>alert(1)</script></svg>", "holds <script>"),
+        ("inference-pairs.svg", b"<svg onload='alert(1)'/>", "holds onload="),
+        ("inference-pairs.svg", b"<svg><use href='http://a/b'/></svg>", "holds href="),
+        ("inference-pairs.svg", b"<svg><g style='fill: url(http://a)'/></svg>", "holds style="),
+        ("inference-pairs.svg", b"<svg><foreignObject/></svg>", "holds <foreignObject>"),
+        ("inference-pairs.svg", b"", "is no SVG"),
+        ("reconstructions.png", b"<svg/>", "is no PNG"),
+    ],
+)
+def test_a_figure_that_was_tampered_with_is_refused(study, tmp_path, name, content, rule):
+    copy = shutil.copytree(study, tmp_path / "copy")
+    (copy / "figures" / name).write_bytes(content)
+    with pytest.raises(ValueError, match=rule):
+        write_report(copy)
+
+
+def test_a_study_without_findings_has_a_page(tmp_path):
+    text = "".join(Page(render(EMPTY, [], tmp_path)).text)
+    assert "No question was answered." in text
+    assert "tacit run s" in text
+    assert "Not everything finished" not in text
+
+
+def test_a_finding_of_nothing_but_words(tmp_path):
+    bare = Finding("q", "Title", "Asks?", "Not known.", {}, ())
+    assert "Not known." in render(EMPTY, [bare], tmp_path)
+
+
+def test_failed_jobs_stand_above_the_answers(tmp_path):
+    jobs = (JobDone("vae · seed 0", "failed", cause="NaN in <batch> 3"), JobDone("a", "done"))
+    html = render(replace(EMPTY, jobs=jobs), [], tmp_path)
+    assert html.index("NaN in &lt;batch&gt; 3") < html.index('id="answers"')
+
+
+def test_what_two_findings_may_not_share(study):
+    provenance, findings = read_records(study)
+    with pytest.raises(ValueError, match="question of the same name: transfer"):
+        render(provenance, [*findings, findings[-1]], study / "figures")
+    with pytest.raises(ValueError, match="figure of the same name: transfer-draws"):
+        render(provenance, [*findings, replace(findings[-1], question="x")], study / "figures")
+    with pytest.raises(ValueError, match="hero is 'no', which is none of the figures: classifier-"):
+        render(replace(provenance, hero="no"), findings, study / "figures")
+
+
+def test_the_hero_may_be_a_chart(study):
+    provenance, findings = read_records(study)
+    page = Page(render(replace(provenance, hero="transfer-draws"), findings, study / "figures"))
+    ids = [a["id"] for _, a in page.elements if a.get("id")]
+    assert len(ids) == len(set(ids))
+    charts = sum(figure.kind == "chart" for finding in findings for figure in finding.figures)
+    assert len(page.all("svg")) == charts + 1
+
+
+def test_numbers_are_written_as_people_read_them():
+    accuracy = Number(0.98312, 0.981, 0.9852, 10000, "accuracy", "95 % Wilson over 10000 images")
+    assert value(accuracy) == "98.31\N{NO-BREAK SPACE}%"
+    assert interval(accuracy) == "98.10 to 98.52"
+    assert value(Number(-3.25, -4, -2.5, 3, "nats")) == "−3.25\N{NO-BREAK SPACE}nats"
+    assert interval(Number(-3.25, -4, -2.5, 3, "nats")) == "−4.00 to −2.50"
+    assert value(Number(2.0)) == "2"
+    assert interval(Number(2.0)) == ""
+    assert plain(-1200) == "−1,200"
+    table = Table("", ("a",), ((0.1,), (2.25,), (3.0,), (7,)))
+    assert [plain(row[0], decimals(table, 0)) for row in table.rows] == [
+        "0.10",
+        "2.25",
+        "3.00",
+        "7",
+    ]
+    assert decimals(Table("", ("a",), ((1e-9,), (1.5,))), 0) is None
