@@ -1,0 +1,158 @@
+"""How likely is an image, by class, and are the training images likelier than the test images?"""
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from tacit.images.dataset import Images
+from tacit.measures.images import within_class_variance
+from tacit.models.likelihoods import Gaussian
+from tacit.models.models import VAE
+from tacit.questions.base import Measurement, Question, Runs, Setting
+from tacit.questions.finding import Finding
+from tacit.questions.log_probability_answer import Scores, numbers_of, sentences
+from tacit.questions.log_probability_shown import class_table, figures_of
+from tacit.questions.samples import Rows, compared_classes, of_all, of_each_class
+from tacit.questions.scoring import mean_images, score
+from tacit.streams import numpy_stream
+
+MOST_IMAGES = 2000
+"""At most so many images of a split, however many classes there are."""
+
+SHOWN_CLASSES = 20
+
+
+class LogProbability(Question):
+    """log p(x) by importance sampling on train and test images, beside what the images explain.
+
+    Attributes:
+        run: a VAE. Its encoder is the proposal; without one, each image's posterior is optimised
+            against the frozen decoder.
+        samples: importance samples per image.
+        per_class: images of each class and split that the answer rests on.
+        shown_per_class: images of each class and split that are shown with their values.
+    """
+
+    name: ClassVar[str] = "log-probability"
+    title: ClassVar[str] = "How likely is an image?"
+    asks: ClassVar[str] = (
+        "How likely is an image under the model, which class is the likeliest, and are training "
+        "images likelier than test images?"
+    )
+    weight: ClassVar[float] = 100.0
+
+    run: str
+    samples: Annotated[int, Field(ge=1, le=10**6)] = 1000
+    per_class: Annotated[int, Field(ge=2, le=10**5)] = 100
+    shown_per_class: Annotated[int, Field(ge=1, le=20)] = 5
+
+    def needs(self) -> dict[str, tuple[str, ...]]:
+        return {self.run: ("vae",)}
+
+    def measure(self, runs: Runs) -> Measurement:
+        run = runs[self.run]
+        model = run.model()
+        assert isinstance(model, VAE)
+        learned = runs.images_of(run)
+        classes = compared_classes(learned, runs.test)
+        classes = classes if len(classes) > 1 else []
+        means = mean_images(learned, classes)
+        found = Measurement({"pixels": float(np.prod(learned.shape))})
+        if isinstance(model.likelihood, Gaussian):
+            found.values["sigma"] = model.likelihood.sigma
+        for split, images in (("train", learned), ("test", runs.test)):
+            rows = self._rows(images, classes, split)
+            columns = score(
+                model, images, rows, means, samples=self.samples, seed=runs.seed, split=split
+            )
+            index = rows if split == "test" or run.train_index is None else run.train_index[rows]
+            columns["index"] = index
+            shown = self._shown(len(rows), columns.get("label"), split)
+            found.arrays |= {f"table/{split}/{name}": column for name, column in columns.items()}
+            found.arrays[f"shown/{split}/rows"] = shown
+            found.arrays[f"shown/{split}/pixels"] = images.pixels[rows[shown]]
+            if classes and split == "test":
+                variance = within_class_variance(images.pixels[rows], columns["label"])
+                found.arrays["within-class-variance"] = variance
+        return found
+
+    def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
+        scores = Scores(measured)
+        return Finding(
+            question=setting.question,
+            title=self.title,
+            asks=self.asks,
+            answer=sentences(scores, self.samples, setting.class_names),
+            numbers=numbers_of(scores, setting.class_names),
+            key="test.log-prob",
+            runs=(self.run,),
+            decided_by=_rule(scores),
+            figures=figures_of(scores, setting),
+            tables=(class_table(scores, setting),) if scores.classes else (),
+            cautions=self._cautions(scores, setting),
+            sources=(
+                "Burda, Grosse and Salakhutdinov 2016, Importance weighted autoencoders",
+                "Vehtari, Simpson, Gelman, Yao and Gabry 2024, Pareto smoothed importance sampling",
+            ),
+        )
+
+    def _cautions(self, scores: Scores, setting: Setting) -> tuple[str, ...]:
+        cautions = [
+            "Every value is a lower bound in expectation. It is looser where the proposal fits "
+            "worse, so that a difference of a few nats may be the proposal's and not the model's.",
+            "A flag sees heavy weights, not a mode of the posterior that no sample fell into.",
+        ]
+        if scores.ceiling() is not None:
+            cautions.append(
+                "These are densities over pixels scaled to [0, 1]; on another scale all of them "
+                "shift by the same number of nats, and they are no code lengths."
+            )
+        if scores.n_seeds == 1:
+            cautions.append("One seed: every interval is given this one model.")
+        left_out = len(setting.class_names) - len(scores.classes)
+        if setting.class_names and left_out:
+            cautions.append(
+                f"{left_out} of {len(setting.class_names)} classes have fewer than two training "
+                "or test images and are left out."
+            )
+        return tuple(cautions)
+
+    def _rows(self, images: Images, classes: list[int], split: str) -> Rows:
+        if not classes:
+            return of_all(images, min(MOST_IMAGES, 10 * self.per_class), split)
+        most = max(2, min(self.per_class, MOST_IMAGES // len(classes)))
+        return of_each_class(images, classes, most, split)
+
+    def _shown(self, n: int, labels: "np.ndarray | None", split: str) -> Rows:
+        """Which of the n images are shown: the first of each class, which come in random order."""
+        if labels is None:
+            chosen = numpy_stream(0, "shown", split).permutation(n)
+            return np.sort(chosen[: 2 * self.shown_per_class])
+        classes = np.unique(labels)[:SHOWN_CLASSES]
+        return np.concatenate(
+            [np.flatnonzero(labels == c)[: self.shown_per_class] for c in classes]
+        )
+
+
+def _rule(scores: Scores) -> str:
+    seeds = " and, over seeds, the interval of its lead excludes zero" if scores.n_seeds > 1 else ""
+    both = "both over images and over seeds" if scores.n_seeds > 1 else "over images"
+    within = " within classes, which count alike," if scores.classes else ""
+    top = (
+        "A class is called the likeliest where Welch's test tells its mean over test images from "
+        f"the next one's, p < 0.05 after Holm's adjustment for all pairs of classes{seeds}. "
+        if scores.classes
+        else ""
+    )
+    explain = (
+        " A share of the variance between class means is called most where its interval lies "
+        "above one half."
+        if scores.classes
+        else ""
+    )
+    return (
+        f"{top}Training and test images, two independent samples, differ where the 95 % interval "
+        f"of their difference{within} excludes zero {both}.{explain}"
+    )

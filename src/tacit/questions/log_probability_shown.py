@@ -1,0 +1,197 @@
+"""Figures and the table of log p(x): images with their values, classes, and what explains them."""
+
+import numpy as np
+
+from tacit.figures.charts import histogram, intervals, scatter
+from tacit.figures.grids import grid
+from tacit.figures.sink import Figure
+from tacit.measures.formatting import show, significant
+from tacit.questions.base import Setting
+from tacit.questions.finding import Table
+from tacit.questions.log_probability_answer import SPLITS, Scores
+
+PER_ROW = 10
+
+
+def figures_of(scores: Scores, setting: Setting) -> tuple[Figure, ...]:
+    """All figures, in reading order."""
+    if not scores.classes:
+        return (
+            *(_images(scores, split, setting) for split in SPLITS),
+            _distributions(scores, setting),
+            _over_images(scores, setting),
+        )
+    return (
+        _one_each(scores, setting),
+        _by_class(scores, setting),
+        _beside_classes(scores, setting),
+        _over_images(scores, setting),
+        *(_images(scores, split, setting) for split in SPLITS),
+    )
+
+
+def class_table(scores: Scores, setting: Setting) -> Table:
+    """log p(x) by class, beside what else differs by class."""
+    means = {split: scores.class_numbers(split) for split in SPLITS}
+    beside = {
+        c: scores.beside(c)
+        for c in ("ink", "within_class_variance", "mean_image", "class_mean_image")
+    }
+    labels = scores.first.arrays["table/test/label"]
+    order = np.argsort(-scores.class_means("test", "log_prob").mean(axis=0), kind="stable")
+    return Table(
+        caption="Classes from the likeliest down: mean log p(x) in nats, ink as the mean pixel, "
+        "and the variance within a class summed over pixels, on [0, 1]; ink, variance and mean "
+        "images are those of the test images.",
+        columns=(
+            "class",
+            "test images",
+            "log p(x), test",
+            "log p(x), train",
+            "ink",
+            "variance within class",
+            "log-likelihood of the mean image",
+            "of the class's mean image",
+        ),
+        rows=tuple(
+            (
+                setting.class_names[scores.classes[k]],
+                int(np.sum(labels == scores.classes[k])),
+                means["test"][k],
+                means["train"][k],
+                *(float(significant(float(beside[c][k])).replace(",", "")) for c in beside),
+            )
+            for k in order.tolist()
+        ),
+    )
+
+
+def _one_each(scores: Scores, setting: Setting) -> Figure:
+    """The first test image of each class, whatever its value."""
+    arrays = scores.first.arrays
+    rows, pixels = arrays["shown/test/rows"], arrays["shown/test/pixels"]
+    labels = arrays["table/test/label"][rows]
+    classes, at = np.unique(labels, return_index=True)
+    values = arrays["table/test/log_prob"][rows[at]]
+    errors = arrays["table/test/standard_error"][rows[at]]
+    notes = [f"{v:.0f} ± {e:.1f}" for v, e in zip(values, errors, strict=True)]
+    lines = [range(start, min(start + PER_ROW, len(at))) for start in range(0, len(at), PER_ROW)]
+    names = [setting.class_names[c] for c in classes.tolist()]
+    return setting.figures.grid(
+        f"{setting.question}-one-of-each-class",
+        grid(
+            [[pixels[at[k]] for k in line] for line in lines],
+            column_labels=names if len(lines) == 1 else (),
+            notes=[[notes[k] for k in line] for line in lines],
+        ),
+        "One test image of each class with its log p(x) and standard error in nats; the images "
+        "were drawn at random, not chosen by their value." + _not_all(scores),
+        "; ".join(f"class {n}: {note} nats" for n, note in zip(names, notes, strict=True)),
+    )
+
+
+def _images(scores: Scores, split: str, setting: Setting) -> Figure:
+    """All images that are shown of a split, class by class, each with its value."""
+    arrays = scores.first.arrays
+    rows, pixels = arrays[f"shown/{split}/rows"], arrays[f"shown/{split}/pixels"]
+    values = arrays[f"table/{split}/log_prob"][rows]
+    noun = "Training" if split == "train" else "Test"
+    if scores.classes:
+        labels = arrays[f"table/{split}/label"][rows]
+        lines = [np.flatnonzero(labels == c).tolist() for c in np.unique(labels)]
+        names = [setting.class_names[c] for c in np.unique(labels).tolist()]
+        of_each = " of each class" + _not_all(scores)
+    else:
+        lines = [
+            list(range(start, min(start + PER_ROW, len(rows))))
+            for start in range(0, len(rows), PER_ROW)
+        ]
+        names, of_each = [], ""
+    texts = [[f"{values[k]:.0f}" for k in line] for line in lines]
+    said = [" ".join(text) for text in texts]
+    return setting.figures.grid(
+        f"{setting.question}-{split}-images",
+        grid(
+            [[pixels[k] for k in line] for line in lines],
+            row_labels=names,
+            notes=texts,
+        ),
+        f"{noun} images{of_each}, drawn at random, with their log p(x) in nats.",
+        "; ".join(f"class {n}: {text}" for n, text in zip(names, said, strict=True))
+        if names
+        else f"values in nats: {'; '.join(said)}",
+    )
+
+
+def _by_class(scores: Scores, setting: Setting) -> Figure:
+    order = np.argsort(-scores.class_means("test", "log_prob").mean(axis=0), kind="stable").tolist()
+    means = {split: scores.class_numbers(split) for split in SPLITS}
+    names = [setting.class_names[scores.classes[k]] for k in order]
+    return setting.figures.chart(
+        f"{setting.question}-classes",
+        intervals(
+            names,
+            {split: [numbers[k] for k in order] for split, numbers in means.items()},
+            x_label="log p(x), nats",
+        ),
+        "Mean log p(x) of each class on training and test images, with 95 % intervals over "
+        f"images, given {scores.given}.",
+        "; ".join(
+            f"class {name}: train {show(means['train'][k])}, test {show(means['test'][k])}"
+            for name, k in zip(names, order, strict=True)
+        ),
+    )
+
+
+def _beside_classes(scores: Scores, setting: Setting) -> Figure:
+    x = scores.beside("mean_image")
+    y = scores.class_means("test", "log_prob").mean(axis=0)
+    names = [setting.class_names[c] for c in scores.classes]
+    share = show(scores.shares_explained()["mean_image"])
+    return setting.figures.chart(
+        f"{setting.question}-explained",
+        scatter(
+            {"classes": (x, y)},
+            x_label="log-likelihood of the mean training image, nats",
+            y_label="log p(x), nats",
+            names=names,
+        ),
+        "Each class's mean log p(x) against what the mean training image alone would give under "
+        "the same likelihood: where the dots follow a line, classes differ by their images and "
+        f"not by the model. A line accounts for {share} of the variance.",
+        "; ".join(
+            f"class {n}: mean image {a:.0f}, model {b:.0f}"
+            for n, a, b in zip(names, x, y, strict=True)
+        ),
+    )
+
+
+def _over_images(scores: Scores, setting: Setting) -> Figure:
+    ink, y = scores.mean("test", "ink"), scores.mean("test", "log_prob")
+    found = {c: show(r) for c, r in scores.correlations().items()}
+    return setting.figures.chart(
+        f"{setting.question}-ink",
+        scatter({"test images": (ink, y)}, x_label="ink: mean pixel", y_label="log p(x), nats"),
+        "Every test image's log p(x) against its ink. The less there is on an image, the less a "
+        f"model can get wrong; the correlation is {found['ink']}.",
+        f"correlation of log p(x) with ink: {found['ink']}; with the log-likelihood of the mean "
+        f"image: {found['mean_image']}; over {len(y)} test images",
+    )
+
+
+def _distributions(scores: Scores, setting: Setting) -> Figure:
+    values = {f"{split} images": scores.mean(split, "log_prob") for split in SPLITS}
+    train, test = (show(scores.average(split)) for split in SPLITS)
+    return setting.figures.chart(
+        f"{setting.question}-distribution",
+        histogram(values, x_label="log p(x), nats"),
+        "log p(x) of training and test images.",
+        f"mean of training images {train}, of test images {test}",
+    )
+
+
+def _not_all(scores: Scores) -> str:
+    shown = len(
+        np.unique(scores.first.arrays["table/test/label"][scores.first.arrays["shown/test/rows"]])
+    )
+    return "" if shown == len(scores.classes) else f" (the first {shown} classes)"
