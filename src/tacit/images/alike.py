@@ -35,8 +35,8 @@ def square(image: Image.Image, size: int) -> Image.Image:
     width, height = image.size
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2
-    box = (left, top, left + side, top + side)
-    return image.resize((size, size), Image.Resampling.BICUBIC, box)
+    cut = image.crop((left, top, left + side, top + side))
+    return cut.resize((size, size), Image.Resampling.BICUBIC)
 
 
 def channels_first(image: Image.Image) -> NDArray[np.uint8]:
