@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from filelock import FileLock
@@ -117,5 +116,3 @@ def smaller(run: Run) -> Run:
     """The same run, with two epochs, few updates and two draws."""
     few = run.train and FewLabels(per_class=3, draws=min(2, run.train.draws))
     return run.model_copy(update={"epochs": 2, "updates": 8 if few else 0, "train": few})
-
-

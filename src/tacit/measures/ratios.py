@@ -53,7 +53,7 @@ def fisher_terms(features: ArrayLike, classes: ArrayLike) -> tuple[Floats, Float
     if y.shape != x.shape[:1]:
         raise ValueError(f"`classes` has shape {y.shape}; one per image, {x.shape[:1]}, is needed")
     x = x - x.mean(axis=0)
-    found, position, counts = np.unique(y, return_inverse=True, return_counts=True)
+    found, position = np.unique(y, return_inverse=True)
     means = np.stack([x[position == k].mean(axis=0) for k in range(len(found))])
     own = means[position]
     within = np.sum((x - own) ** 2, axis=1)

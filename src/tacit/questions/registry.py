@@ -1,8 +1,9 @@
 """All questions, by name. A new question is a file and a line here."""
 
 from tacit.questions.base import Question
+from tacit.questions.frozen_encoder import FrozenEncoder
 
 QUESTIONS: dict[str, type[Question]] = {
     question.name: question
-    for question in ()
+    for question in (FrozenEncoder,)
 }

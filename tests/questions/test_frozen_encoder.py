@@ -1,0 +1,263 @@
+"""What a classifier's encoder keeps: its numbers, its rule and its words."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tacit.images.dataset import UNLABELLED, Images
+from tacit.measures.number import Number
+from tacit.measures.separation import class_fisher_ratios, fisher_ratio, variability_share
+from tacit.questions.base import Measurement, Runs
+from tacit.questions.frozen_encoder import (
+    FrozenEncoder,
+    class_mean_errors,
+    comparable,
+    separation_of,
+)
+from tacit.questions.frozen_encoder_numbers import DECODERS, Kept
+from tacit.questions.frozen_encoder_words import cautions, meaning, words
+from tacit.streams import numpy_stream
+
+ASKED = {
+    "reference": "autoencoder",
+    "frozen": "frozen-decoder",
+    "probabilities": "probabilities-decoder",
+    "classifier": "classifier",
+}
+
+
+@pytest.fixture(scope="module")
+def measured(trained: Callable[[str], Any]) -> dict[int, Measurement]:
+    study = trained("transfer")
+    question = FrozenEncoder(**ASKED)
+    return {seed: question.measure(study.runs(question, seed)) for seed in (0, 1)}
+
+
+def fabricated(
+    errors: tuple[float, float, float],
+    *,
+    seed: int = 0,
+    n: int = 200,
+    variety: tuple[float, float, float] = (0.8, 0.5, 0.1),
+    gain: float = 0.3,
+    falls: float = 0.0,
+) -> Measurement:
+    """A measurement of two classes with these mean errors and shares of variety.
+
+    errors, variety: of the autoencoder, the frozen encoder, the probabilities.
+    gain: how much more the frozen encoder separates than the autoencoder.
+    """
+    rng = numpy_stream(seed, "fabricated")
+    label = np.arange(n) % 2
+    arrays = {f"table/{name}/label": label for name in ("errors", "separation")}
+    hardness = rng.normal(0, 0.05, n)  # of the image, shared by all decoders
+    originals = rng.gamma(5.0, 0.2, n)
+    arrays["table/separation/originals-within"] = originals
+    arrays["table/errors/class-mean"] = np.where(np.arange(n) == 0, np.nan, 9.0 + hardness)
+    for place, role in enumerate(DECODERS):
+        noise = rng.normal(0, 0.05, n)
+        arrays[f"table/errors/{role}"] = errors[place] + hardness + noise
+        arrays[f"train-error/{role}"] = errors[place] + noise
+        arrays[f"curve/{role}/test"] = np.array(
+            [[1.0, 4.0, 5.0], [9.0, errors[place] * (1 + falls), errors[place]]]
+        )
+        arrays[f"curve/{role}/train"] = arrays[f"curve/{role}/test"]
+        for what in ("code", "output"):
+            apart = 0.2 + gain * (role == "frozen")
+            arrays[f"table/separation/{role}-{what}-silhouette"] = apart + noise
+            arrays[f"table/separation/{role}-{what}-nearest-neighbour"] = (
+                rng.random(n) < 0.5 + apart
+            ).astype(float)
+            arrays[f"table/separation/{role}-{what}-between"] = originals * apart + noise
+            arrays[f"table/separation/{role}-{what}-within"] = (
+                variety[place] * originals + 0.1 * noise
+            )
+    for measure in ("silhouette", "nearest-neighbour", "between"):
+        arrays[f"table/separation/originals-{measure}"] = rng.random(n)
+    values = {f"{role}.is-the-classifier's": 1.0 for role in DECODERS[1:]}
+    return Measurement(values, arrays)
+
+
+@pytest.mark.parametrize(
+    ("errors", "said"),
+    [
+        ((2.0, 5.0, 8.0), "more than the class probabilities, and less than the autoencoder's"),
+        ((2.0, 8.0, 8.0), "not distinguishable from the class probabilities alone"),
+        ((2.0, 2.0, 8.0), "not distinguishable from the autoencoder's code"),
+        ((2.0, 1.0, 8.0), "better than the autoencoder's own code"),
+        ((2.0, 9.0, 8.0), "worse than the class probabilities alone"),
+        ((8.0, 5.0, 8.0), "There is no telling"),
+        ((9.0, 5.0, 8.0), "There is no telling"),
+    ],
+)
+@pytest.mark.parametrize("seeds", [1, 5])
+def test_the_share_is_told_from_both_ends(
+    errors: tuple[float, float, float], said: str, seeds: int
+) -> None:
+    kept = Kept({seed: fabricated(errors, seed=seed) for seed in range(seeds)})
+    assert said in words(kept)
+    share = kept.share()
+    if "no telling" in said:
+        assert (share.value, share.low) == (None, None)
+        return
+    best, frozen, worst = errors
+    assert share.value == pytest.approx((worst - frozen) / (worst - best), abs=0.01)
+    assert share.n == (200 if seeds == 1 else 5)
+    assert ("test images" if seeds == 1 else "seeds, paired") in share.interval
+
+
+def test_wide_seeds_are_not_distinguishable() -> None:
+    shifts = (-4.0, 0.0, 3.0)
+    kept = Kept({seed: fabricated((2.0, 5.0 + s, 8.0)) for seed, s in enumerate(shifts)})
+    assert meaning(kept.share()) == "not distinguishable from either end"
+    assert "not distinguishable from the autoencoder's 80" not in words(kept)
+
+
+def test_meaning_without_an_interval() -> None:
+    assert "without an interval" in meaning(Number(0.5, n=1, interval="undefined: n = 1"))
+
+
+def test_pairs_of_images_narrow_the_interval() -> None:
+    """Images differ far more than decoders do; unpaired the difference would drown."""
+    m = fabricated((2.0, 2.1, 8.0))
+    for role in DECODERS:
+        m.arrays[f"table/errors/{role}"] += 10 * numpy_stream(0, "hard").random(200)
+    kept = Kept({0: m})
+    difference = kept.error_difference("frozen", "reference")
+    assert difference.low is not None
+    assert difference.low > 0.05
+    assert kept.error("frozen").low < kept.error("reference").high  # type: ignore[operator]
+
+
+def test_variety_and_separation_say_both_ways() -> None:
+    less = words(Kept({0: fabricated((2.0, 5.0, 8.0))}))
+    assert "less than the autoencoder's 8" in less
+    assert "in 2 of 2 classes taken singly" in less
+    assert "In the codes, classes lie further apart than with the autoencoder by silh" in less
+    more = words(Kept({0: fabricated((2.0, 5.0, 8.0), variety=(0.5, 0.8, 0.1), gain=-0.15)}))
+    assert "more than the autoencoder's" in more
+    assert "closer together than with the autoencoder by" in more
+    same = words(Kept({0: fabricated((2.0, 5.0, 8.0), variety=(0.8, 0.8, 0.1), gain=0.0)}))
+    assert "not distinguishable from the autoencoder's 8" in same
+    assert "In the outputs, classes are not distinguishable from the autoencoder's by" in same
+
+
+def test_unfinished_training_is_said() -> None:
+    assert "More training may" not in words(Kept({0: fabricated((2.0, 5.0, 8.0))}))
+    said = words(Kept({0: fabricated((2.0, 5.0, 8.0), falls=0.25)}))
+    assert "still fell by 20.0 % (autoencoder), 20.0 % (frozen encoder) and 20.0 %" in said
+
+
+def test_ratios_are_those_of_the_measures() -> None:
+    """What is combined per image equals the measure computed at once, over all and by class."""
+    rng = numpy_stream(0, "codes")
+    y = rng.integers(0, 3, 90)
+    originals, outputs = rng.normal(0, 1, (90, 5)) + y[:, None], rng.normal(0, 0.5, (90, 5))
+    m = Measurement()
+    m.arrays["table/separation/label"] = y
+    separation_of(originals, y, "originals", m)
+    for role in DECODERS:
+        for what in ("code", "output"):
+            separation_of(outputs, y, f"{role}-{what}", m)
+    kept = Kept({0: m})
+    assert kept.separation("originals", "fisher").value == pytest.approx(fisher_ratio(originals, y))
+    for c in range(3):
+        assert kept.separation("originals", "fisher", c).value == pytest.approx(
+            class_fisher_ratios(originals, y)[c]
+        )
+        assert kept.variability("frozen", c).value == pytest.approx(
+            variability_share(outputs, originals, y)[c]
+        )
+
+
+def test_brackets(measured: dict[int, Measurement]) -> None:
+    """The autoencoder asked about itself keeps all; the probabilities' decoder, nothing more."""
+    m = measured[0]
+    for end, share in (("reference", 1.0), ("probabilities", 0.0)):
+        arrays = dict(m.arrays)
+        arrays["table/errors/reference"] = m.arrays["table/errors/probabilities"] - 1.0
+        arrays["table/errors/frozen"] = arrays[f"table/errors/{end}"]
+        assert Kept({0: Measurement(m.values, arrays)}).share().value == pytest.approx(share)
+    assert Kept({0: m}).variability_difference("frozen", "frozen").value == 0.0
+
+
+def test_measured_errors_are_the_decoders_own(
+    trained: Callable[[str], Any], measured: dict[int, Measurement]
+) -> None:
+    study = trained("transfer")
+    runs = study.runs(FrozenEncoder(**ASKED))
+    model = runs["frozen-decoder"].model()
+    x = torch.from_numpy(runs.test.scaled([3]))
+    error = (x - model.decode(model.encode(x))).square().sum().item()
+    assert measured[0].arrays["table/errors/frozen"][3] == pytest.approx(error, rel=1e-4)
+    assert measured[0].values["frozen.is-the-classifier's"] == 1.0
+    assert measured[0].values["probabilities.is-the-classifier's"] == 1.0
+
+
+def test_measuring_again_is_the_same_to_the_bit(
+    trained: Callable[[str], Any], measured: dict[int, Measurement]
+) -> None:
+    question = FrozenEncoder(**ASKED)
+    again = question.measure(trained("transfer").runs(question, 1))
+    assert again.values == measured[1].values
+    assert again.arrays.keys() == measured[1].arrays.keys()
+    for name, array in again.arrays.items():
+        np.testing.assert_array_equal(array, measured[1].arrays[name])
+
+
+@pytest.mark.parametrize("seeds", [(0,), (0, 1)])
+def test_the_finding_is_whole(
+    trained: Callable[[str], Any],
+    measured: dict[int, Measurement],
+    tmp_path: Path,
+    seeds: tuple[int, ...],
+) -> None:
+    setting = trained("transfer").setting(tmp_path, "frozen-encoder-2")
+    finding = FrozenEncoder(**ASKED).answer({s: measured[s] for s in seeds}, setting)
+    assert finding.question == "frozen-encoder-2"
+    assert len(finding.numbers) <= 25
+    assert {figure.file for figure in finding.figures} == {p.name for p in tmp_path.iterdir()}
+    assert all(figure.name.startswith("frozen-encoder-2-") for figure in finding.figures)
+    assert len(finding.tables[2].rows) == 10
+    assert ("One seed" in finding.cautions[0]) == (len(seeds) == 1)
+
+
+def test_an_encoder_that_moved_is_told(trained: Callable[[str], Any], tmp_path: Path) -> None:
+    study = trained("transfer")
+    moved = FrozenEncoder(**(ASKED | {"frozen": "autoencoder"}))
+    m = moved.measure(study.runs(moved))
+    assert m.values["frozen.is-the-classifier's"] == 0.0
+    said = cautions(Kept({0: m}), moved, study.setting(tmp_path))
+    assert any("'autoencoder' is not that of 'classifier'" in caution for caution in said)
+
+
+def test_test_images_too_few_to_compare(trained: Callable[[str], Any], tmp_path: Path) -> None:
+    """One test image per class: errors remain, what compares images is undefined and says so."""
+    study = trained("transfer")
+    question = FrozenEncoder(**ASKED)
+    runs = study.runs(question)
+    labels = runs.test.labels
+    assert labels is not None
+    few = runs.test.take([int(np.flatnonzero(labels == c)[0]) for c in range(10)])
+    m = question.measure(Runs(0, runs.train, few, runs._runs))
+    finding = question.answer({0: m}, study.setting(tmp_path))
+    assert "Variability within classes is undefined: no test images" in finding.answer
+    assert "In the codes, separation is undefined" in finding.answer
+    assert finding.numbers["squared-error.frozen"].n == 10
+    assert any("10 of 10 classes have fewer than two" in caution for caution in finding.cautions)
+
+
+def test_images_without_a_label_or_a_class_are_left_out() -> None:
+    pixels = np.arange(6, dtype=np.uint8).reshape(6, 1, 1, 1) * 10
+    train = Images(pixels[:3], np.array([0, 0, UNLABELLED]), ("a", "b", "c"))
+    test = Images(pixels, np.array([0, 1, UNLABELLED, 0, 1, 2]), ("a", "b", "c"))
+    index, y = comparable(test, np.arange(6))
+    assert (index.tolist(), y.tolist()) == ([0, 1, 3, 4], [0, 1, 0, 1])
+    assert len(comparable(test, np.array([0, 2, 3]))[0]) == 0  # one class alone
+    errors = class_mean_errors(train, test)
+    assert errors[0] == pytest.approx((5 / 255) ** 2)
+    assert np.isnan(errors[[1, 2, 4, 5]]).all()
