@@ -1,0 +1,53 @@
+"""The command as people use it: exit codes, messages, nothing half-written."""
+
+import pytest
+
+from tacit import __version__
+from tacit.cli import run_command
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["run", "infrence"], "did you mean 'inference'?"),
+        (["run", "--sedes", "3"], "--seeds"),
+        (["run", "inference", "--seeds", "-3", "--jobs", "0"], "--jobs is 0; it is at least 1"),
+        (["run", "inference", "--seeds", "x"], "x"),
+        (["run", "inference", "--images", "mnits"], "mnist"),
+        (["run", "inference", "--train-size", "0"], "--train-size is 0"),
+        (["run", "inference", "--train-size", "99999"], "99,999"),
+        (["run", "inference", "--runs", "vea"], "did you mean 'vae'?"),
+        (["run", "inference", "--images", "mnist", "--data-dir", "/nowhere"], "/nowhere"),
+        (["frobnicate"], "frobnicate"),
+    ],
+)
+def test_what_cannot_be_used_is_named_with_exit_code_2(
+    arguments, expected, tmp_path, capsys, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_command(arguments) == 2
+    said = capsys.readouterr()
+    assert expected in said.err + said.out
+    assert not list(tmp_path.iterdir())
+
+
+def test_help_and_version(capsys) -> None:
+    assert run_command(["--help"]) == 0
+    assert "run" in capsys.readouterr().out
+    assert run_command(["--version"]) == 0
+    assert __version__ in capsys.readouterr().out
+    assert run_command(["run", "--help"]) == 0
+    assert "--train-size" in capsys.readouterr().out
+
+
+def test_a_dry_run_lists_jobs_with_time_and_disk_and_trains_nothing(
+    small_study, tmp_path, capsys
+) -> None:
+    out = tmp_path / "out"
+    arguments = ["run", str(small_study), "--train-size", "80", "--out", str(out), "--dry-run"]
+    assert run_command(arguments) == 0
+    said = capsys.readouterr().out
+    assert "question: classifier" in said
+    assert "per-image" in said
+    assert "7 jobs" in said
+    assert not list(out.rglob("job.json"))
