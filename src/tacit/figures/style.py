@@ -166,6 +166,11 @@ def adapt(svg: bytes) -> bytes:
         for child in list(parent):
             if child.tag in (f"{{{SVG}}}style", f"{{{SVG}}}metadata"):
                 parent.remove(child)
+        looks = {(child.tag, child.get("style", "")) for child in parent}
+        if len(looks) == 1 and (look := looks.pop())[0] == f"{{{SVG}}}use":
+            parent.set("style", look[1])  # once for all dots of a cloud
+            for child in parent:
+                del child.attrib["style"]
     for element in root.iter():
         if HREF in element.attrib:
             element.set("href", element.attrib.pop(HREF))
@@ -174,9 +179,18 @@ def adapt(svg: bytes) -> bytes:
             element.set("style", style.replace(INK, "currentColor"))
         if (element.get("transform") or "").startswith("rotate(-0 "):
             del element.attrib["transform"]
+        for attribute in {"d", "x", "y"} & element.attrib.keys():
+            element.set(
+                attribute, re.sub(r"\d+\.\d+(e-\d+)?", hundredths, element.attrib[attribute])
+            )
     root.set("style", f"stroke-linejoin: round; stroke-linecap: butt; font-family: {FONTS}")
     root.set("fill", "currentColor")
     return bytes(ElementTree.tostring(root, encoding="utf-8"))
+
+
+def hundredths(number: re.Match[str]) -> str:
+    """A coordinate to a hundredth of a point: finer than can be seen, in a third of the bytes."""
+    return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")
 
 
 def identify(svg: bytes, name: str, alt: str) -> bytes:

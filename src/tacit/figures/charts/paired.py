@@ -115,7 +115,7 @@ def dots(
         y,
         color=colour,
         marker=marker,
-        markersize=5 if few else 3.2,
+        markersize=6 if few else 3.2,
         alpha=0.85 if few else 0.45,
         markeredgewidth=0,
         linestyle="",
