@@ -1,0 +1,177 @@
+"""What is said about the prior of optimised codes, from the numbers alone."""
+
+from collections.abc import Mapping, Sequence
+
+from tacit.measures.formatting import percent, show, significant
+from tacit.measures.intervals import decide
+from tacit.measures.number import Number
+from tacit.questions.generation_words import agreement
+from tacit.questions.prior_numbers import MIXTURE, PRIOR, RECONSTRUCTIONS, Compared
+from tacit.questions.sample_quality import on_features
+
+Numbers = Mapping[str, Number]
+WHOLLY = "repairs, as far as can be told wholly, the samples of"
+
+
+def words(compared: Compared, numbers: Numbers) -> str:
+    """The prior, the fit, the initialisation, and whether the other features agree."""
+    main = compared.per_image[0]
+    difference = numbers[f"{main}.prior-cost-minus-{compared.amortized}"]
+    if difference.value is None:
+        return f"Whether N(0, I) still works for optimised codes is {difference.interval}."
+    return " ".join(
+        sentence
+        for sentence in (
+            _of_prior(compared, numbers),
+            _of_others(compared, numbers),
+            _of_fit(compared, numbers),
+            _of_start(compared, numbers),
+            _of_features(compared, numbers),
+        )
+        if sentence
+    )
+
+
+def _of_prior(compared: Compared, numbers: Numbers) -> str:
+    main, amortized = compared.per_image[0], compared.amortized
+    difference = numbers[f"{main}.prior-cost-minus-{amortized}"]
+    verdict = {
+        "higher": "N(0, I) works less well for optimised codes than for an encoder's",
+        "lower": "N(0, I) works better for optimised codes than for an encoder's",
+        "not distinguishable": (
+            "That N(0, I) works less well for optimised codes than for an encoder's cannot be told"
+        ),
+        "undefined": "Whether N(0, I) works less well for optimised codes is not decided",
+    }[decide(difference)]
+    own = numbers[f"{main}.prior-cost"]
+    samples = numbers[f"{main}.samples-minus-{amortized}"]
+    costs = {
+        "higher": "for both it has its cost",
+        "not distinguishable": "for neither is a cost certain",
+    }.get(decide(own) if decide(own) == decide(numbers[f"{amortized}.prior-cost"]) else "")
+    text = (
+        f"{verdict}: its samples lie {show(own)} farther from test images than reconstructions do "
+        f"for '{main}', and {show(numbers[f'{amortized}.prior-cost'])} for '{amortized}', a "
+        f"difference of {show(difference, sign=True)}{f'; {costs}' if costs else ''}."
+    )
+    if decide(samples) == "higher" and decide(difference) != "higher":
+        text += (
+            f" The samples of '{main}' are farther from images all the same "
+            f"({show(samples, sign=True)}), for its decoder reconstructs less well."
+        )
+    return text
+
+
+def _of_others(compared: Compared, numbers: Numbers) -> str:
+    named = {
+        "higher": "costs more",
+        "lower": "costs less",
+        "not distinguishable": "no certain difference",
+        "undefined": "undecided",
+    }
+    parts = [
+        f"'{run}' ({_start(compared, run)}) {named[decide(number)]}, {show(number, sign=True)}"
+        for run in compared.per_image[1:]
+        if (number := numbers[f"{run}.prior-cost-minus-{compared.amortized}"])
+    ]
+    return f"Against '{compared.amortized}', too: {'; '.join(parts)}." if parts else ""
+
+
+def _start(compared: Compared, run: str) -> str:
+    updates = compared.setting(run, "updates")
+    spread = significant(compared.setting(run, "mean-std"), 2)
+    return f"{updates:g} update{'s' if updates > 1 else ''} a visit, means started at sd {spread}"
+
+
+def _of_fit(compared: Compared, numbers: Numbers) -> str:
+    groups: dict[str, list[str]] = {}
+    for run in compared.models:
+        repaired, left = numbers[f"{run}.repaired-by-mixture"], numbers[f"{run}.left-by-mixture"]
+        outcome = {
+            "higher": "repairs in part the samples of" if decide(left) == "higher" else WHOLLY,
+            "lower": "makes worse the samples of",
+            "not distinguishable": "changes nothing that can be told for",
+            "undefined": "has an undecided effect for",
+        }[decide(repaired)]
+        groups.setdefault(outcome, []).append(f"'{run}'")
+    main = compared.per_image[0]
+    said = "; it ".join(f"{outcome} {listed(runs)}" for outcome, runs in groups.items())
+    return (
+        f"A Gaussian mixture fitted to the codes afterwards {said} (for '{main}' it takes away "
+        f"{show(numbers[f'{main}.repaired-by-mixture'])}, and leaves "
+        f"{show(numbers[f'{main}.left-by-mixture'], sign=True)} above reconstructions)."
+    )
+
+
+def _of_start(compared: Compared, numbers: Numbers) -> str:
+    if not compared.other_starts:
+        return "Whether the initialisation matters is not known: no run starts from another spread."
+    wide, narrow = compared.other_starts[0]
+    difference = numbers[f"{wide}.prior-cost-minus-{narrow}"]
+    share = numbers[f"{wide}.share-of-start"].value
+    kept = (
+        ""
+        if share is None
+        else (
+            f" ({percent(share)} of the variance of its codes is still that of their random start)"
+        )
+    )
+    sds = [significant(compared.setting(run, "mean-std"), 2) for run in (wide, narrow)]
+    changed = (
+        f"codes started at sd {sds[1]} in place of {sds[0]} change the cost by "
+        f"{show(_negative(difference), sign=True)}{kept}"
+    )
+    worse = decide(numbers[f"{wide}.prior-cost-minus-{compared.amortized}"]) == "higher"
+    rest = decide(numbers[f"{narrow}.prior-cost-minus-{compared.amortized}"]) == "higher"
+    return {
+        "higher": (
+            f"The initialisation was to blame{', in part' if rest else ''}: "
+            if worse
+            else "The initialisation does add to the cost: "
+        ),
+        "lower": "The initialisation was not to blame, rather the reverse: ",
+        "not distinguishable": (
+            "That the initialisation was to blame cannot be told: "
+            if worse
+            else "There is nothing to blame on the initialisation: "
+        ),
+        "undefined": "Whether the initialisation was to blame is not decided: ",
+    }[decide(difference)] + f"{changed}."
+
+
+def _of_features(compared: Compared, numbers: Numbers) -> str:
+    """Verdicts on the other features, where they differ."""
+    network, *others = compared.networks
+    if not others:
+        return ""
+    main, amortized = compared.per_image[0], compared.amortized
+    asked: dict[str, Sequence[Number]] = {
+        f"on the prior of '{main}'": [
+            compared.cost_difference(n, main, amortized) for n in compared.networks
+        ],
+        "on the fit": [compared.difference(n, main, PRIOR, MIXTURE) for n in compared.networks],
+        "on what the fit leaves": [
+            compared.difference(n, main, MIXTURE, RECONSTRUCTIONS) for n in compared.networks
+        ],
+    }
+    apart = [
+        f"{what} ({show(pair[1], sign=True)})"
+        for what, pair in asked.items()
+        if agreement(pair) != "agree"
+    ]
+    name = on_features(others[0]).capitalize()
+    return f"{name} say otherwise {listed(apart)}." if apart else f"{name} agree."
+
+
+def _negative(number: Number) -> Number:
+    ends = [None if end is None else -end for end in (number.value, number.high, number.low)]
+    return Number(*ends, number.n, number.unit, number.interval)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a row.
+
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
