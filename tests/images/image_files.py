@@ -4,6 +4,7 @@ import gzip
 import os
 import struct
 import tracemalloc
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +41,18 @@ def write_images(
         rng = np.random.default_rng(list(os.fsencode(name)))
         shape = size[::-1] if mode == "L" else (*size[::-1], 3)
         Image.fromarray(rng.integers(0, 256, shape, dtype=np.uint8)).save(path)
+
+
+def png(width: int, height: int, depth: int, colour: int, rows: bytes, *extra: bytes) -> bytes:
+    """A PNG file, chunk by chunk; `rows` are filtered, not yet compressed."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        body = name + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    chunks = [chunk(b"IHDR", header), *extra, chunk(b"IDAT", zlib.compress(rows, 9))]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks) + chunk(b"IEND", b"")
 
 
 def error_of(read: Callable[[Path], object], path: Path) -> str | None:

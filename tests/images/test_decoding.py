@@ -1,9 +1,8 @@
 import io
-import struct
-import zlib
 
 import numpy as np
 import pytest
+from image_files import png
 from PIL import Image
 
 from tacit.images.decoding import MAX_PIXELS, decode
@@ -51,16 +50,6 @@ def test_sixteen_bits_are_scaled_not_clipped(kind):
     assert kinds == ["16 bits scaled to 8"]
 
 
-def png(width: int, height: int, depth: int, colour: int, rows: bytes, *extra: bytes) -> bytes:
-    def chunk(name: bytes, data: bytes) -> bytes:
-        body = name + data
-        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
-
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    chunks = [chunk(b"IHDR", header), *extra, chunk(b"IDAT", zlib.compress(rows, 9))]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks) + chunk(b"IEND", b"")
-
-
 def test_sixteen_bits_of_three_channels():
     values = RNG.integers(0, 65536, (4, 5, 3), dtype=np.uint16)
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
@@ -93,11 +82,11 @@ def test_grey_with_transparency_stays_grey():
 
 def test_a_transparent_grey_level():
     pixels, kinds = decoded(encoded(Image.fromarray(GREY), transparency=int(GREY[0, 0])))
-    np.testing.assert_array_equal(pixels[0], np.where(GREY == GREY[0, 0], 255, GREY))
+    np.testing.assert_array_equal(pixels[0], np.where(GREY[0, 0] == GREY, 255, GREY))
     assert kinds == ["transparency laid on white"]
     deep = GREY.astype(np.uint16) * 257
     pixels, _ = decoded(encoded(Image.fromarray(deep), transparency=int(deep[0, 0])))
-    np.testing.assert_array_equal(pixels[0], np.where(GREY == GREY[0, 0], 255, GREY))
+    np.testing.assert_array_equal(pixels[0], np.where(GREY[0, 0] == GREY, 255, GREY))
 
 
 def test_a_palette_with_a_transparent_entry():
@@ -158,7 +147,7 @@ TURNS = {
     5: lambda x: x.T,
     6: lambda x: np.rot90(x, -1),
     7: lambda x: x[::-1, ::-1].T,
-    8: lambda x: np.rot90(x),
+    8: np.rot90,
 }
 
 

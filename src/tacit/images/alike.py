@@ -1,7 +1,5 @@
 """Making images alike: one size, one number of channels."""
 
-from typing import Literal, get_args
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -9,7 +7,6 @@ from PIL import Image
 from tacit.images.dataset import Images
 from tacit.images.errors import ImagesError
 
-Channels = Literal["gray", "rgb"]
 MODES = {"gray": "L", "rgb": "RGB"}
 MAX_SIDE = 1024
 
@@ -23,7 +20,7 @@ def check_wishes(size: int | None, channels: str | None) -> None:
     if size is not None and not 1 <= size <= MAX_SIDE:
         raise ImagesError(f"`size` is {size}; the side of an image is 1 to {MAX_SIDE} pixels")
     if channels is not None and channels not in MODES:
-        raise ImagesError(f"`channels` is {channels!r}; the choices are {get_args(Channels)}")
+        raise ImagesError(f"`channels` is {channels!r}; the choices are {' and '.join(MODES)}")
 
 
 def square(image: Image.Image, size: int) -> Image.Image:

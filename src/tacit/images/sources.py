@@ -146,6 +146,11 @@ def _taken(opened: Opened, train_size: int | None) -> Opened:
     unlabelled = 0 if train.labels is None else int((train.labels == UNLABELLED).sum())
     if unlabelled:
         notes.append(f"{_images(unlabelled)} without a label among the training images.")
+    for images, side in ((train, "training"), (test, "test")):
+        present = set() if images.labels is None else set(images.labels.tolist())
+        absent = [name for number, name in enumerate(images.class_names) if number not in present]
+        if absent:
+            notes.append(f"Without a {side} image: class {', '.join(absent)}.")
     return replace(opened, train=train, test=test, notes=notes)
 
 
