@@ -1,5 +1,6 @@
 """Test-time inference: each image's own posterior, optimised against the frozen decoder."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,13 +29,14 @@ Array = NDArray[np.float64]
 Start = Literal["encoder", "prior"] | DiagonalNormal
 
 BETAS = (0.9, 0.99)
-FIXED_RATE = 0.05
-FIRST_RATE = 0.2
+FIRST_RATE, LAST_RATE = 0.3, 0.03
 PERIOD = 24
 """Steps between two looks at the bound; an even number, so that noise comes in ± pairs."""
-DECAYS = 5
-"""How often the rate is halved, at a plateau each time, before an image is done."""
-SELECTION_SAMPLES = 8
+DECAY = 7 * PERIOD
+"""Steps in which the rate goes from the first to the last. Measured on decoders of MNIST with 16
+and 200 dimensions, from the encoder and from the prior: within 2.5 nats of a long run by then."""
+AVERAGING = 0.97
+SELECTION_SAMPLES = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +87,7 @@ def refine(
     steps: int | None = None,
     tolerance: float = 0.5,
     max_steps: int = 1200,
-    rate: float | None = None,
+    rate: float = 0.05,
     n_starts: int = 1,
     n_samples: int = 64,
     generator: torch.Generator,
@@ -96,10 +98,11 @@ def refine(
     Row-wise Adam, one reparameterised sample a step, its noise used with both signs in turn so
     that it cancels in the gradient of the mean. With `steps` the same number of steps is made
     for every image at a constant rate, and the last iterate is the answer: train and test images
-    can be treated alike. Without, every 24 steps an image's bound is looked at on common noise;
-    where it has not improved by `tolerance` the image's rate is halved, and after the fifth time
-    the image is done and leaves the batch; its best iterate is selected on that noise, and
-    reported on other noise. Cremer, Li and Duvenaud 2018 call the result the locally optimal q*.
+    can be treated alike. Without, the rate falls from 0.3 to 0.03 in 168 steps; from then on the
+    running average of the iterates is looked at every 24 steps, on common noise, and an image
+    whose bound has not improved by `tolerance` is done and leaves the batch. The best it had is
+    selected on that noise, and reported on other noise. Cremer, Li and Duvenaud 2018 call it the
+    locally optimal q*.
 
     The model is frozen: its parameters stay as they are to the bit, and get no gradient.
 
@@ -109,7 +112,7 @@ def refine(
         steps: the fixed number of steps; None to go on until the bound stops improving.
         tolerance: nats per image and 24 steps.
         max_steps: where an image stops that goes on improving.
-        rate: Adam's; by default 0.05 with `steps`, as in training, and 0.2 to begin with without.
+        rate: Adam's, with `steps`; as in training by default.
         n_starts: further starts draw their means from N(0, I), at log-variance 0; the best of an
             image's starts on the common noise is its answer.
         n_samples: per image, for the reported ELBO.
@@ -122,8 +125,6 @@ def refine(
     check_positive(max_steps=max_steps, n_starts=n_starts, n_samples=n_samples)
     if steps is not None:
         check_positive(steps=steps)
-    if rate is None:
-        rate = FIRST_RATE if steps is None else FIXED_RATE
     if not (tolerance > 0 and rate > 0):
         raise ValueError(f"`tolerance` is {tolerance} and `rate` {rate}; both are positive")
     root = draw_root(generator)
@@ -135,11 +136,11 @@ def refine(
         parts = []
         for first in range(0, len(data), at_once):
             part = slice(first, first + at_once)
-            ascent = _Ascent(model, data.take(part), begin[:, :, part], root, rate)
+            ascent = _Ascent(model, data.take(part), begin[:, :, part], root)
             if steps is None:
                 ascent.until_it_stops(tolerance, max_steps)
             else:
-                ascent.exactly(steps)
+                ascent.exactly(steps, rate)
             parts.append(ascent.best_starts())
     parameters = torch.cat([part[0] for part in parts], dim=1)
     longest = max(len(part[1]) for part in parts)
@@ -187,11 +188,11 @@ def _starts(model: VAE, data: Observed, start: Start, n_starts: int, root: int) 
 class _Ascent:
     """Adam on the ELBO of rows, one row for each start of each image.
 
-    Rows are independent: each has its own moments, rate and noise, and leaves when it is done.
+    Rows are independent: each has its own moments and noise, and leaves when it is done.
     """
 
-    def __init__(self, model: VAE, data: Observed, begin: Tensor, root: int, rate: float) -> None:
-        _, self.n_starts, n_images, _ = begin.shape
+    def __init__(self, model: VAE, data: Observed, begin: Tensor, root: int) -> None:
+        _, self.n_starts, n_images, n_code = begin.shape
         n_rows = self.n_starts * n_images
         self.model = model
         self.x = data.x.repeat(self.n_starts, 1, 1, 1)
@@ -199,74 +200,77 @@ class _Ascent:
         self.noise = Noise(root, "refine", keys, data.x)
         # All starts of an image are compared on the same noise.
         common = Noise(root, "selection", data.keys, data.x)
-        self.common = common.normal(SELECTION_SAMPLES, model.n_code).repeat(1, self.n_starts, 1)
+        self.common = common.normal(SELECTION_SAMPLES, n_code).repeat(1, self.n_starts, 1)
         self.rows = np.arange(n_rows)
-        self.now = begin.reshape(2, n_rows, -1).clone()
+        self.now = begin.reshape(2, n_rows, n_code).clone()
+        self.average = self.now.clone()
         self.first_moment = torch.zeros_like(self.now)
         self.second_moment = torch.zeros_like(self.now)
-        self.rate = self.now.new_full((n_rows, 1), rate)
-        self.done_steps = 0
         self.answer = self.now.clone()
         self.bound = np.full(n_rows, -np.inf)
         self.taken = np.zeros(n_rows, dtype=np.int64)
         self.converged = np.zeros(n_rows, dtype=np.bool_)
         self.trace: list[Array] = []
 
-    def advance(self, n_steps: int) -> None:
-        """`n_steps` of Adam for the rows that are left."""
-        for begun in range(0, n_steps, PERIOD):
-            n = min(PERIOD, n_steps - begun)
-            noise = self.noise.normal(PERIOD // 2, self.now.shape[-1])
-            for step in range(n):
-                self._step(noise[step // 2] * (1 if step % 2 == 0 else -1))
-        self.taken[self.rows] = self.done_steps
-        self.answer[:, self.rows] = self.now
+    def exactly(self, n_steps: int, rate: float) -> None:
+        """`n_steps` at a constant rate for every row."""
+        self._advance(n_steps, lambda step: rate)
+        self.answer = self.now
+        if self.n_starts > 1:
+            self.bound = self._bounds(self.answer)
 
-    def _step(self, noise: Tensor) -> None:
+    def until_it_stops(self, tolerance: float, max_steps: int) -> None:
+        """Steps until every row's bound has stopped improving, or `max_steps`."""
+
+        def rate(step: int) -> float:
+            return FIRST_RATE * (LAST_RATE / FIRST_RATE) ** min(1, step / DECAY)
+
+        self.bound = self._bounds(self.now)
+        self._advance(min(DECAY, max_steps), rate)
+        self._look(tolerance)
+        while len(self.rows) and len(self.trace) < max_steps:
+            self._advance(min(PERIOD, max_steps - len(self.trace)), rate)
+            done = self._look(tolerance)
+            self.converged[self.rows[done]] = True
+            self.trace[-1][self.rows[done]] = self.bound[self.rows[done]]
+            self._keep(~done)
+
+    def _look(self, tolerance: float) -> NDArray[np.bool_]:
+        """Keep the averages that are the best so far; which rows did not improve by `tolerance`."""
+        bound = self._bounds(self.average)
+        before = self.bound[self.rows]
+        better = bound > before
+        self.answer[:, self.rows[better]] = self.average[:, better]
+        self.bound[self.rows] = np.maximum(bound, before)
+        return bound < before + tolerance
+
+    def _advance(self, n_steps: int, rate: Callable[[int], float]) -> None:
+        """`n_steps` for the rows that are left."""
+        for begun in range(0, n_steps, PERIOD):
+            noise = self.noise.normal(PERIOD // 2, self.now.shape[-1])
+            for step in range(min(PERIOD, n_steps - begun)):
+                sign = 1 if step % 2 == 0 else -1
+                self._step(sign * noise[step // 2], rate(len(self.trace)))
+        self.taken[self.rows] = len(self.trace)
+
+    def _step(self, noise: Tensor, rate: float) -> None:
         mean, log_var = self.now
         spread = torch.exp(0.5 * log_var) * noise
         z = (mean + spread).requires_grad_()
         log_likelihood = self.model.likelihood.log_prob(self.x, self.model.decoder(z))
         (pull,) = torch.autograd.grad(log_likelihood.sum(), z)
         kl = DiagonalNormal(mean, log_var).kl_to_standard().sum(dim=-1)
-        row = np.copy(self.trace[-1]) if self.trace else np.empty(len(self.bound))
+        row = self.trace[-1].copy() if self.trace else np.empty(len(self.bound))
         row[self.rows] = (log_likelihood.detach() - kl).double().cpu().numpy()
         self.trace.append(row)
-        # z = mean + exp(½ log_var) ε, and the KL's own derivatives.
+        # By z = mean + exp(½ log_var) ε and the KL's own derivatives.
         gradient = torch.stack([pull - mean, 0.5 * (pull * spread + 1 - log_var.exp())])
-        self.done_steps += 1
         self.first_moment.lerp_(gradient, 1 - BETAS[0])
         self.second_moment.lerp_(gradient.square(), 1 - BETAS[1])
-        first = self.first_moment / (1 - BETAS[0] ** self.done_steps)
-        second = self.second_moment / (1 - BETAS[1] ** self.done_steps)
-        self.now = self.now + self.rate * first / (second.sqrt() + 1e-8)
-
-    def exactly(self, n_steps: int) -> None:
-        """`n_steps` for every row."""
-        self.advance(n_steps)
-        if self.n_starts > 1:
-            self.bound = self._bounds(self.now)
-
-    def until_it_stops(self, tolerance: float, max_steps: int) -> None:
-        """Steps until every row's bound has stopped improving, or `max_steps`."""
-        self.bound = self._bounds(self.now)
-        decays = np.zeros(len(self.bound), dtype=np.int64)
-        best = self.answer.clone()
-        while len(self.rows) and self.done_steps < max_steps:
-            self.advance(min(PERIOD, max_steps - self.done_steps))
-            bound = self._bounds(self.now)
-            before = self.bound[self.rows]
-            better = bound > before
-            best[:, self.rows[better]] = self.now[:, better]
-            self.bound[self.rows] = np.maximum(bound, before)
-            plateau = bound < before + tolerance
-            decays[self.rows] += plateau
-            self.rate[torch.from_numpy(plateau)] *= 0.5
-            done = decays[self.rows] >= DECAYS
-            self.converged[self.rows[done]] = True
-            self.trace[-1][self.rows[done]] = self.bound[self.rows[done]]
-            self._keep(~done)
-        self.answer = best
+        first = self.first_moment / (1 - BETAS[0] ** len(self.trace))
+        second = self.second_moment / (1 - BETAS[1] ** len(self.trace))
+        self.now = self.now + rate * first / (second.sqrt() + 1e-8)
+        self.average.lerp_(self.now, 1 - AVERAGING)
 
     def _bounds(self, parameters: Tensor) -> Array:
         """The ELBO of each row on the common noise, (rows,)."""
@@ -282,10 +286,11 @@ class _Ascent:
     def _keep(self, keep: NDArray[np.bool_]) -> None:
         index = torch.from_numpy(keep.nonzero()[0])
         self.rows = self.rows[keep]
-        self.x, self.rate = self.x[index], self.rate[index]
+        self.x = self.x[index]
         self.common = self.common[:, index]
         self.noise = self.noise.take(index.tolist())
         self.now = self.now[:, index]
+        self.average = self.average[:, index]
         self.first_moment = self.first_moment[:, index]
         self.second_moment = self.second_moment[:, index]
 
