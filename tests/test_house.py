@@ -12,6 +12,7 @@ import tacit
 SOURCE = Path(tacit.__file__).parent
 ROOMS = [
     "streams",
+    "files",
     "images",
     "models",
     "training",

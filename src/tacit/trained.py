@@ -10,11 +10,11 @@ from tacit.evidence.estimate import LogProbEstimate
 from tacit.evidence.importance import importance_sampling
 from tacit.evidence.proposals import posterior_proposal
 from tacit.evidence.refine import refine
+from tacit.files import read_json
 from tacit.models.models import VAE, Autoencoder, Classifier, Model
 from tacit.streams import torch_stream
 from tacit.studies.faults import nearest
 from tacit.studies.work import read_images
-from tacit.training.checkpoint import read_json
 from tacit.training.saved import SavedRun
 
 BATCH = 500

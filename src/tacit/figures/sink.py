@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from tacit.files import write_atomically
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -66,7 +68,5 @@ class Figures:
         if figure.name in self._names:
             raise ValueError(f"there already is a figure '{figure.name}' in {self.folder}")
         self._names.add(figure.name)
-        from tacit.training.checkpoint import write_atomically  # loads torch
-
         write_atomically(self.folder / figure.file, lambda file: file.write_bytes(content))
         return figure

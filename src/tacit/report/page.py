@@ -18,12 +18,12 @@ from PIL import Image
 from tacit.figures.grids import DENSITY
 from tacit.figures.sink import Figure
 from tacit.figures.style import identify
+from tacit.files import write_atomically
 from tacit.measures.formatting import AS_PERCENT, rounded, significant
 from tacit.measures.number import Number
 from tacit.questions.finding import Finding, Table
 from tacit.report.provenance import Provenance
 from tacit.report.results import read_records
-from tacit.training.checkpoint import write_atomically
 
 REPORT, FIGURES = "report.html", "figures"
 

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 import numpy as np
 from pydantic import TypeAdapter
 
+from tacit.files import write_atomically
 from tacit.measures.number import Number
 from tacit.questions.finding import Finding
 from tacit.report.provenance import ImagesUsed, Provenance
-from tacit.training.checkpoint import write_atomically
 
 RESULTS, FINDINGS, ENVIRONMENT = "results.json", "findings.json", "environment.json"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from tacit.files import read_json
 from tacit.images.opened import Opened
 from tacit.models.config import GaussianTable, PerImageTable, build
 from tacit.report.provenance import (
@@ -22,7 +23,6 @@ from tacit.report.provenance import (
 from tacit.studies.plan import Job, Plan, model_config, schedule_of
 from tacit.studies.runner import Outcome
 from tacit.studies.spec import Run, Study
-from tacit.training.checkpoint import read_json
 
 PACKAGES = ("tacit", "torch", "numpy", "scipy", "scikit-learn", "pillow", "matplotlib")
 FROM_COMMAND, FROM_STUDY, FROM_DEFAULT = "the command line", "the study's file", "tacit's default"

@@ -9,6 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from tacit.figures.sink import Figures
+from tacit.files import write_json
 from tacit.images.dataset import Split
 from tacit.images.opened import Opened
 from tacit.questions.base import Measurement, Question, Setting
@@ -21,7 +22,6 @@ from tacit.studies.runner import Outcome, Watcher, run_jobs
 from tacit.studies.spec import Study
 from tacit.studies.tables import write_tables
 from tacit.studies.work import read_measurement, write_images
-from tacit.training.checkpoint import write_json
 
 
 class FolderError(ValueError):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tacit.files import write_atomically
 from tacit.questions.base import Measurement
-from tacit.training.checkpoint import write_atomically
 
 PREFIX = "table/"
 

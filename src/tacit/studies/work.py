@@ -13,6 +13,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from tacit.files import Damaged, read_json, write_atomically, write_json
 from tacit.images.dataset import UNLABELLED, Images, Split
 from tacit.models.config import ModelConfig, build
 from tacit.models.models import Model
@@ -20,14 +21,7 @@ from tacit.models.parts import copy_part, freeze, part_of
 from tacit.questions.base import Measurement, Runs
 from tacit.questions.registry import QUESTIONS
 from tacit.streams import seeded_initialisation
-from tacit.training.checkpoint import (
-    Damaged,
-    FolderKeeper,
-    Stopped,
-    read_json,
-    write_atomically,
-    write_json,
-)
+from tacit.training.checkpoint import FolderKeeper, Stopped
 from tacit.training.fit import fit
 from tacit.training.saved import SavedRun, objective_of, seal, write_job, write_trained
 from tacit.training.schedule import Schedule

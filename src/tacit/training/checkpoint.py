@@ -1,67 +1,22 @@
-"""What is kept on disk: tensors and records, atomically, with checksums."""
+"""What is kept of a run: tensors, checkpoints, snapshots."""
 
-import hashlib
-import json
-import os
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from tacit.files import Damaged, file_sha256, read_json, write_atomically, write_json
 from tacit.training.fit import State
 from tacit.training.history import History
 
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
 
-class Damaged(ValueError):
-    """A file that is not what was written."""
-
-
 class Stopped(Exception):
     """The run was asked to stop and has kept its state."""
-
-
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file beside `path`, then put it in its place.
-
-    A reader sees the old file or the whole new one, also after a power cut; after an error the old
-    file is there and the temporary one is gone.
-    """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        write(temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_json(path: Path, data: Any) -> None:
-    """Plain data as JSON with sorted keys; NaN and infinity are refused."""
-    text = json.dumps(data, indent=1, sort_keys=True, allow_nan=False) + "\n"
-    write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
-
-
-def read_json(path: Path) -> Any:
-    """What `write_json` wrote.
-
-    Raises:
-        Damaged: if the file is no JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise Damaged(f"{path} is damaged: {error}") from None
 
 
 def write_tensors(
@@ -84,12 +39,6 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         if isinstance(error, OSError):
             raise
         raise Damaged(f"{path} is damaged: {error}") from None
-
-
-def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class FolderKeeper:

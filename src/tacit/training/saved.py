@@ -13,18 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tacit.files import Damaged, file_sha256, read_json, write_json
 from tacit.models.config import ModelConfig, build
 from tacit.models.models import Model
 from tacit.models.parts import freeze
-from tacit.training.checkpoint import (
-    Damaged,
-    file_sha256,
-    read_json,
-    read_tensors,
-    snapshot_path,
-    write_json,
-    write_tensors,
-)
+from tacit.training.checkpoint import read_tensors, snapshot_path, write_tensors
 from tacit.training.history import History
 from tacit.training.objectives import Objective, cross_entropy, elbo, squared_error
 from tacit.training.schedule import Schedule
