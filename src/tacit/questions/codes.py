@@ -76,12 +76,15 @@ def against_prior(run: SavedRun, images: Images) -> Measurement:
     """How the codes of a run's training images, taken together, lie to N(0, I).
 
     Values: ``kl``, ``information``, ``marginal-kl`` (nats per image, means), ``ceiling`` (ln N),
-    ``one-dimension-kl`` (the sum of ``aggregate-kl``), ``mmd`` and its ``mmd-null`` (97.5 %); ``active-units`` and ``active-at-start``;
-    for per-image codes ``start-share``, the squared correlation of a code's mean with the one it
-    was initialised at. Arrays: ``kl``, ``information`` and ``mmd-influence``, per image;
-    ``kl-per-dimension`` (of q(z | x), mean over images) and ``aggregate-kl`` (of the mean
-    of q(z | x) over images), (D,). An autoencoder has points for codes and no densities, and has only
-    the MMD and, as aggregate, the Gaussian of its codes' moments.
+    ``one-dimension-kl`` (the sum of ``aggregate-kl``), ``mmd`` and its ``mmd-null`` (97.5 %);
+    ``active-units`` and ``active-at-start``; for per-image codes ``start-share``, the squared
+    correlation of a code's mean with the one it was initialised at.
+
+    Arrays: ``kl``, ``information`` and ``mmd-influence``, per image; ``kl-per-dimension``, of
+    q(z | x), mean over images, and ``aggregate-kl``, of the mean of q(z | x) over images, (D,).
+
+    An autoencoder has points for codes and no densities, so it has only the MMD, the active units
+    and, as aggregate, the Gaussian of its codes' moments.
 
     Args:
         run: a VAE or an autoencoder.

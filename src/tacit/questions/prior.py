@@ -71,7 +71,7 @@ class Prior(Question):
         """The VAEs; the autoencoder and the classifier where they are there."""
         known = {self.autoencoder: ("autoencoder",), self.classifier: ("classifier",)}
         return {
-            **{run: ("vae",) for run in (self.amortized, *self.per_image)},
+            **dict.fromkeys((self.amortized, *self.per_image), ("vae",)),
             **{run: kinds for run, kinds in known.items() if run is not None},
         }
 
@@ -89,7 +89,14 @@ class Prior(Question):
         return (self.amortized, *self.per_image, *last)
 
     def measure(self, runs: Runs) -> Measurement:
-        """Distances of samples from three densities and of reconstructions, for each model."""
+        """Distances of samples from three densities and of reconstructions, for each model.
+
+        Raises:
+            ValueError: where one of `per_image` has an encoder.
+        """
+        for name in self.per_image:
+            if (kind := runs[name].config.posterior.kind) != "per-image":
+                raise ValueError(f"`per_image` names '{name}', whose posterior is '{kind}'")
         learned = {name: runs.images_of(runs[name]) for name in self.models}
         quality = SampleQuality(runs, list(learned.values()), self.classifier)
         found = quality.found

@@ -1,6 +1,7 @@
 """What is said about the prior of optimised codes, from the numbers alone."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from tacit.measures.formatting import percent, show, significant
 from tacit.measures.intervals import decide
@@ -26,7 +27,7 @@ def words(compared: Compared, numbers: Numbers) -> str:
             _of_others(compared, numbers),
             _of_fit(compared, numbers),
             _of_start(compared, numbers),
-            _of_features(compared, numbers),
+            _of_features(compared),
         )
         if sentence
     )
@@ -139,10 +140,9 @@ def _of_start(compared: Compared, numbers: Numbers) -> str:
     }[decide(difference)] + f"{changed}."
 
 
-def _of_features(compared: Compared, numbers: Numbers) -> str:
+def _of_features(compared: Compared) -> str:
     """Verdicts on the other features, where they differ."""
-    network, *others = compared.networks
-    if not others:
+    if len(compared.networks) == 1:
         return ""
     main, amortized = compared.per_image[0], compared.amortized
     asked: dict[str, Sequence[Number]] = {
@@ -159,13 +159,15 @@ def _of_features(compared: Compared, numbers: Numbers) -> str:
         for what, pair in asked.items()
         if agreement(pair) != "agree"
     ]
-    name = on_features(others[0]).capitalize()
+    name = on_features(compared.networks[1]).capitalize()
     return f"{name} say otherwise {listed(apart)}." if apart else f"{name} agree."
 
 
 def _negative(number: Number) -> Number:
-    ends = [None if end is None else -end for end in (number.value, number.high, number.low)]
-    return Number(*ends, number.n, number.unit, number.interval)
+    value, low, high = (
+        None if end is None else -end for end in (number.value, number.high, number.low)
+    )
+    return replace(number, value=value, low=low, high=high)
 
 
 def listed(names: Sequence[str]) -> str:

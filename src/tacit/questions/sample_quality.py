@@ -170,7 +170,7 @@ def contrast(
 def null_quantile(measured: Mapping[int, Measurement], network: str, name: str) -> Number:
     """97.5 % of the distance under random relabelling, averaged over seeds."""
     key = f"{network}/{name}/null"
-    nulls = [m.arrays[key] for m in measured.values() if key in m.arrays]
+    nulls = [np.asarray(m.arrays[key], np.float64) for m in measured.values() if key in m.arrays]
     if not nulls:
         return undefined("too few images")
     value = float(np.mean([np.quantile(null, 0.975) for null in nulls]))

@@ -1,0 +1,149 @@
+"""Distances of sets of images to test images: bracketed, equal n, and paired where rows belong."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tacit.images.dataset import Images
+from tacit.questions.base import Measurement, Runs
+from tacit.questions.sample_quality import (
+    RANDOM,
+    TRAINING,
+    Features,
+    SampleQuality,
+    contrast,
+    largest_p,
+    networks_of,
+    null_quantile,
+    random_network,
+)
+from tacit.streams import numpy_stream
+
+
+def images(n: int, name: str) -> Images:
+    """Bars at random places and of random brightness on a faint ground."""
+    rng = numpy_stream(0, "bars", name)
+    pixels = rng.integers(0, 40, (n, 1, 8, 8))
+    pixels[np.arange(n), 0, :, rng.integers(1, 7, n)] = rng.integers(120, 256, (n, 1))
+    return Images(pixels.astype(np.uint8))
+
+
+def measured(seed: int = 0, n_train: int = 150, n_test: int = 100) -> SampleQuality:
+    train = images(n_train, "train")
+    quality = SampleQuality(Runs(seed, train, images(n_test, "test"), {}), [train], None)
+    fresh = images(quality.size, "fresh").scaled()
+    quality.add("fresh", fresh)
+    quality.add("noisy", np.clip(fresh + 0.1, 0, 1))
+    quality.add("constant", np.full_like(fresh, 0.3))
+    return quality
+
+
+def test_perfect_samples_are_not_told_from_images_and_constant_ones_are_far() -> None:
+    found = {0: measured().found}
+    fresh = contrast(found, RANDOM, ["fresh"])
+    noisy = contrast(found, RANDOM, ["noisy"])
+    constant = contrast(found, RANDOM, ["constant"])
+    assert fresh.value is not None
+    assert noisy.value is not None
+    assert constant.value is not None
+    null = null_quantile(found, RANDOM, "fresh").value
+    assert null is not None
+    assert fresh.value < null < noisy.value < constant.value
+    p = {name: largest_p(found, RANDOM, name).value for name in ("fresh", "noisy", "constant")}
+    assert p["fresh"] is not None
+    assert p["fresh"] > 0.05
+    assert p["noisy"] is not None
+    assert p["noisy"] < 0.02
+    assert p["constant"] == pytest.approx(1 / 201)
+
+
+def test_all_sets_are_as_large_as_the_smallest() -> None:
+    quality = measured(n_train=30, n_test=50)
+    assert quality.size == 30 == len(quality.learned)
+    assert len(quality.found.arrays[f"{RANDOM}/{TRAINING}/influence"]) == 30
+    with pytest.raises(ValueError, match=r"`x` is \(29, .*equal shapes"):
+        quality.add("fewer", images(29, "fewer").scaled())
+
+
+def test_too_few_images_are_undefined_with_the_reason() -> None:
+    train = images(30, "train")
+    quality = SampleQuality(Runs(0, train, images(2, "test"), {}), [train], None)
+    quality.add("fresh", images(2, "fresh").scaled())
+    found = {0: quality.found}
+    assert networks_of(found) == (RANDOM,)
+    for number in (
+        contrast(found, RANDOM, ["fresh"]),
+        contrast(found, RANDOM, ["fresh"], [TRAINING]),
+    ):
+        assert number.value is None
+        assert number.interval == "undefined: 2 images a side; a kernel distance needs 3"
+    assert largest_p(found, RANDOM, "fresh").value is None
+
+
+def test_every_seed_is_held_against_the_same_images_with_a_network_of_its_own() -> None:
+    first, second = measured(0), measured(1)
+    assert np.array_equal(first.learned, second.learned)
+    key = f"{RANDOM}/constant"
+    assert first.found.values[key] != second.found.values[key]
+    again = measured(0).found
+    assert again.values == first.found.values
+    assert all(np.array_equal(again.arrays[k], v) for k, v in first.found.arrays.items())
+
+
+def test_nothing_reads_the_global_generator() -> None:
+    before = torch.random.get_rng_state()
+    weights = next(random_network((1, 8, 8), 0).parameters())
+    torch.rand(3)
+    assert torch.equal(next(random_network((1, 8, 8), 0).parameters()), weights)
+    torch.random.set_rng_state(before)
+    measured(n_train=10, n_test=10)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_features_do_not_depend_on_the_size_of_the_networks_weights() -> None:
+    some = images(40, "some").scaled()
+    network = random_network((1, 8, 8), 0)
+    plain, larger = Features(network, some), Features(nn.Sequential(network, Times(50.0)), some)
+    assert np.allclose(plain(some), larger(some), atol=1e-4)
+    assert np.allclose(plain(some).mean(axis=0), 0, atol=1e-6)
+    assert plain(some).var(axis=0).mean() == pytest.approx(1)
+
+
+class Times(nn.Module):
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.factor * x
+
+
+def test_a_contrast_is_the_difference_of_the_distances() -> None:
+    found = measured().found
+    values = found.values
+    wanted = values[f"{RANDOM}/noisy"] + values[f"{RANDOM}/fresh"] - values[f"{RANDOM}/constant"]
+    number = contrast({0: found}, RANDOM, ["noisy", "fresh"], ["constant"])
+    assert number.value == pytest.approx(wanted)
+    assert number.interval == "95 % t over 100 images a side, paired, given this model"
+    # Rows are paired, so what two sets share is not counted as error of their difference.
+    alone = contrast({0: found}, RANDOM, ["noisy"])
+    apart = contrast({0: found}, RANDOM, ["noisy"], ["fresh"])
+    assert alone.low is not None
+    assert alone.high is not None
+    assert apart.low is not None
+    assert apart.high is not None
+    assert apart.high - apart.low < 0.9 * (alone.high - alone.low)
+
+
+def test_several_seeds_give_an_interval_over_seeds() -> None:
+    values = {"images a side": 50.0}
+    found = {
+        seed: Measurement(values | {f"{RANDOM}/samples": 0.5 + d, f"{RANDOM}/floor": 0.1 + d / 2})
+        for seed, d in enumerate((0.0, 0.02, 0.04))
+    }
+    number = contrast(found, RANDOM, ["samples"], ["floor"])
+    assert number.value == pytest.approx(0.41)
+    assert number.interval == "95 % t over 3 seeds, paired, given these images"
+    # By hand: differences 0.40, 0.41, 0.42, of standard error 0.01 / √3, and t = 4.303.
+    assert number.high == pytest.approx(0.41 + 4.302653 * 0.01 / 3**0.5)
