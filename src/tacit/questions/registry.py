@@ -1,10 +1,23 @@
 """All questions, by name. A new question is a file and a line here."""
 
 from tacit.questions.base import Question
+from tacit.questions.classifier import ClassifierAccuracy
 from tacit.questions.frozen_encoder import FrozenEncoder
 from tacit.questions.generation import Generation
+from tacit.questions.linear_layers import LinearLayers
+from tacit.questions.overfitting import Overfitting
 from tacit.questions.prior import Prior
+from tacit.questions.transfer import Transfer
 
 QUESTIONS: dict[str, type[Question]] = {
-    question.name: question for question in (FrozenEncoder, Generation, Prior)
+    question.name: question
+    for question in (
+        ClassifierAccuracy,
+        FrozenEncoder,
+        Generation,
+        LinearLayers,
+        Overfitting,
+        Prior,
+        Transfer,
+    )
 }
