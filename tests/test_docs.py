@@ -4,6 +4,7 @@ import re
 import runpy
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import BaseModel
@@ -21,7 +22,8 @@ from tacit.models.config import (
 from tacit.questions.registry import QUESTIONS
 from tacit.studies.faults import StudyError
 from tacit.studies.reading import parse
-from tacit.studies.spec import FewLabels, ImagesTable, Run, Study, TakenPart
+from tacit.studies.spec import FewLabels, ImagesTable, Phase, Run, Study, TakenPart
+from tacit.training.objectives import ObjectiveTable
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")])
@@ -107,6 +109,16 @@ def test_every_key_of_a_part_is_documented(table: type[BaseModel]) -> None:
         assert f"`{key}`" in further, f"'{key}' of '{kind}' is not documented"
 
 
+def test_every_objective_is_documented() -> None:
+    text = section("Objectives")
+    assert first_cells(text) - {"kind"} == set(
+        get_args(ObjectiveTable.model_fields["kind"].annotation)
+    )
+    for key in keys(ObjectiveTable):
+        assert f"`{key}`" in text
+    assert all(f"`{key}`" in section("A run") for key in keys(Phase))
+
+
 @pytest.mark.parametrize("name", sorted(QUESTIONS))
 def test_every_question_is_documented(name: str) -> None:
     (row,) = re.findall(rf"^\| `{name}` \|.*$", section("Questions"), re.M)
@@ -128,7 +140,7 @@ def test_documented_questions_exist() -> None:
 
 def test_documented_defaults_are_the_defaults() -> None:
     cells = dict(re.findall(r"^\| `(\w+)` \| `?([^|`]*?)`? \|", section("A run"), re.M))
-    for key in ("code", "epochs", "updates", "batch_size", "rate", "eps", "threads", "beta"):
+    for key in ("code", "epochs", "updates", "batch_size", "rate", "eps", "threads"):
         assert float(cells[key]) == Run.model_fields[key].default, key
 
 

@@ -22,7 +22,7 @@ from tacit.questions.frozen_encoder_numbers import DECODERS, Kept
 from tacit.questions.frozen_encoder_words import cautions, meaning, words
 from tacit.streams import numpy_stream
 
-ASKED = {
+ASKED: dict[str, Any] = {
     "reference": "autoencoder",
     "frozen": "frozen-decoder",
     "probabilities": "probabilities-decoder",
