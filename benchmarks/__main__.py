@@ -23,7 +23,7 @@ from tacit.streams import numpy_stream, seeded_initialisation
 from tacit.studies.plan import Job, plan
 from tacit.studies.reading import builtin_names, parse, study_text
 from tacit.training.fit import fit
-from tacit.training.saved import objective_of
+from tacit.training.objectives import ObjectiveTable, objective_of
 from tacit.training.schedule import Schedule
 
 
@@ -69,7 +69,7 @@ def images_per_second(job: Job, images: Images, updates: int) -> float:
     batch = min(table["batch_size"], len(images))
     schedule = Schedule(len(images), batch, updates, row_updates=table["row_updates"])
     began = time.perf_counter()
-    fit(model, objective_of(config), images, schedule, seed=0)
+    fit(model, objective_of(config, ObjectiveTable()), images, schedule, seed=0)
     return updates * batch / (time.perf_counter() - began)
 
 

@@ -22,11 +22,11 @@ def test_a_job_is_named_by_its_content(digits) -> None:
 
     base = ids("a: {learn: vae}")
     assert ids("b: {learn: vae}") == base
-    assert ids("a: {learn: vae, beta: 2}") != base
+    assert ids("a: {learn: vae, objective: {beta: 2}}") != base
     assert ids("a: {learn: vae}", more="seeds: [1]") != base
     fewer = Split(digits.train.take(range(70)), digits.test)
     assert ids("a: {learn: vae}", fewer) != base
-    upstream = "a: {learn: autoencoder, beta: %d}\n  b: {learn: classifier, encoder: {from: a}}"
+    upstream = "a: {learn: autoencoder, rate: %d}\n  b: {learn: classifier, encoder: {from: a}}"
     assert ids(upstream % 1)[1] != ids(upstream % 2)[1]
 
 

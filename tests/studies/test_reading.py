@@ -47,7 +47,7 @@ seeds: [0, 0]
 snapshotz: [1]
 defaults: {cod: 8}
 runs:
-  vae: {learn: vea, beta: .nan}
+  vae: {learn: vea, rate: .nan}
   b: {learn: autoencoder, likelihood: {kind: gausian}, epochs: .inf}
 questions:
   - clasifier: {run: c}
@@ -58,7 +58,7 @@ questions:
         "line 5, defaults.cod: unknown key; did you mean 'code'?",
         "line 7, runs.vae.learn: 'vea' is none of 'autoencoder', 'vae' or 'classifier'; did you "
         "mean 'vae'?",
-        "line 7, runs.vae.beta: nan",
+        "line 7, runs.vae.rate: nan",
         "line 8, runs.b.likelihood: kind 'gausian' is none of",
         "line 8, runs.b.epochs: inf",
         "line 10, questions.0.clasifier: unknown question; did you mean 'classifier'?",

@@ -163,7 +163,7 @@ def _run_used(name: str, run: Run, study: Study, opened: Opened) -> RunUsed:
             for part in run.taken
         ),
         trained=trained,
-        beta=run.beta if is_vae else None,
+        beta=run.objective.beta if is_vae else None,
         sigma=sigma,
         parameters=parameters,
     )

@@ -158,7 +158,7 @@ def _as_requested(
 def _with_epochs(run: Run, epochs: int) -> Run:
     # Few labels make so few batches that epochs would hardly train: their updates stay.
     updates = run.updates if run.train is not None else 0
-    return run.model_copy(update={"epochs": epochs, "updates": updates})
+    return run.model_copy(update={"epochs": epochs, "updates": updates, "phases": ()})
 
 
 def _only(runs: dict[str, Run], names: Sequence[str]) -> dict[str, Run]:

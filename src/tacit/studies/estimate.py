@@ -14,7 +14,7 @@ from tacit.models.parts import freeze, part_of
 from tacit.streams import numpy_stream, seeded_initialisation
 from tacit.studies.plan import Job
 from tacit.training.fit import fit
-from tacit.training.saved import objective_of
+from tacit.training.objectives import ObjectiveTable, objective_of
 from tacit.training.schedule import Schedule
 
 TIMED_UPDATES = 4
@@ -73,6 +73,7 @@ def _seconds_per_update(config: ModelConfig, job: Job) -> float:
         if part["frozen"]:
             freeze(part_of(model, part["part"]))
     images = Images(pixels, labels, tuple(map(str, range(config.n_classes))))
+    objective = objective_of(config, ObjectiveTable.model_validate(job.task["objective"]))
     best = math.inf
     threads = torch.get_num_threads()
     torch.set_num_threads(job.task["threads"])
@@ -80,7 +81,7 @@ def _seconds_per_update(config: ModelConfig, job: Job) -> float:
         for _ in range(3):
             schedule = Schedule(n, n, TIMED_UPDATES, row_updates=table["row_updates"])
             began = time.perf_counter()
-            fit(model, objective_of(config), images, schedule, seed=0)
+            fit(model, objective, images, schedule, seed=0)
             best = min(best, (time.perf_counter() - began) / TIMED_UPDATES)
     finally:
         torch.set_num_threads(threads)

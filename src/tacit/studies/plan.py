@@ -4,7 +4,8 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -147,7 +148,9 @@ def schedule_of(run: Run, n_images: int, snapshots: Sequence[int], keep: bool) -
     Few-label runs are evaluated and kept at even shares of their updates; others by epochs.
     """
     batches = math.ceil(n_images / run.batch_size)
-    updates = max(run.epochs * batches, run.updates)
+    epochs_asked = sum(phase.epochs for phase in run.phases) or run.epochs
+    updates = max(epochs_asked * batches, run.updates)
+    ends = list(accumulate(phase.epochs * batches for phase in run.phases))
     epochs = math.ceil(updates / batches)
     if run.train is not None:
         evaluate_at = evenly(updates, FEW_LABEL_POINTS)
@@ -158,7 +161,7 @@ def schedule_of(run: Run, n_images: int, snapshots: Sequence[int], keep: bool) -
         evaluate_at = (
             tuple(whole) if epochs <= EPOCHS_EVALUATED else evenly(updates, EPOCHS_EVALUATED)
         )
-        snapshot_at = {e * batches for e in snapshots if e * batches <= updates}
+        snapshot_at = {e * batches for e in snapshots if e * batches <= updates} | set(ends)
     posterior = run.posterior
     rows: dict[str, Any] = {}
     if isinstance(posterior, PerImageTable):
@@ -175,6 +178,7 @@ def schedule_of(run: Run, n_images: int, snapshots: Sequence[int], keep: bool) -
         betas=run.betas,
         eps=run.eps,
         one_cycle=run.one_cycle,
+        phases=tuple((end, phase.rate) for end, phase in zip(ends, run.phases, strict=True)),
         evaluate_at=tuple(sorted({*evaluate_at, *(snapshot_at if keep else ()), updates})),
         snapshot_at=tuple(sorted(snapshot_at | {updates})) if keep else (),
         **rows,
@@ -221,8 +225,9 @@ def _train_job(
     ]
     spec = {
         "config": config.model_dump(mode="json"),
-        "beta": run.beta,
-        "schedule": asdict(schedule),
+        "objective": run.objective.model_dump(mode="json"),
+        "output_bias": run.output_bias,
+        "schedule": schedule.to_json(),
         "threads": run.threads,
         "train_index": None if index is None else index.tolist(),
         "taken": [{key: value for key, value in t.items() if key != "folder"} for t in taken],

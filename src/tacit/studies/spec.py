@@ -14,7 +14,9 @@ from tacit.models.config import (
     PerImageTable,
     PosteriorTable,
     Table,
+    named,
 )
+from tacit.training.objectives import ObjectiveTable
 
 Count = Annotated[int, Field(ge=1, le=10**9)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
@@ -35,6 +37,13 @@ class TakenPart(Table):
     part: Literal["encoder", "probabilities", "decoder"] = "encoder"
 
 
+class Phase(Table):
+    """So many epochs at one learning rate."""
+
+    epochs: Count
+    rate: Annotated[float, Field(gt=0, le=100)]
+
+
 def _taken(part: str) -> BeforeValidator:
     def complete(value: Any) -> Any:
         if isinstance(value, dict) and part == "decoder":
@@ -49,11 +58,14 @@ class Run(Table):
 
     Attributes:
         learn: what kind of model.
-        network, code, likelihood, posterior, beta: the model; `code` is the code's width.
+        network, code, likelihood, posterior: the model; `code` is the code's width.
+        objective: what a VAE minimises, with β.
+        output_bias: where the decoder's last bias starts.
         encoder, decoder: parts taken from another run.
         train: few labels; all training images where absent.
         epochs: passes over the training images.
         updates: train for at least so many updates, whatever `epochs` says.
+        phases: in place of `epochs` and `rate`: epochs with a rate each, one after the other.
         batch_size, rate, betas, eps, one_cycle: of Adam on the shared weights.
         threads: of one job; a result depends on it, and not on how many jobs run at once.
     """
@@ -63,7 +75,8 @@ class Run(Table):
     code: Annotated[int, Field(ge=1, le=65536)] = 16
     likelihood: LikelihoodTable = GaussianTable()
     posterior: PosteriorTable = AmortizedTable()
-    beta: Annotated[float, Field(ge=0, le=1e6)] = 1.0
+    objective: Annotated[ObjectiveTable, BeforeValidator(named)] = ObjectiveTable()
+    output_bias: Literal["default", "training-mean"] = "default"
     encoder: Annotated[TakenPart, _taken("encoder")] | None = None
     decoder: Annotated[TakenPart, _taken("decoder")] | None = None
     train: FewLabels | None = None
@@ -77,6 +90,7 @@ class Run(Table):
     )
     eps: Annotated[float, Field(gt=0, le=1)] = 1e-8
     one_cycle: bool = False
+    phases: tuple[Phase, ...] = ()
     threads: Annotated[int, Field(ge=1, le=256)] = 1
 
     @property
@@ -104,6 +118,10 @@ class Run(Table):
             raise ValueError("class probabilities are read by 'autoencoder' alone")
         if self.decoder and self.decoder.part != "decoder":
             raise ValueError(f"a decoder cannot be taken from a part called '{self.decoder.part}'")
+        if self.phases and (self.updates or self.one_cycle or self.train):
+            raise ValueError(
+                "phases say how long and at which rate: without updates, one_cycle, train"
+            )
         if self.network.kind == "pool" and self.learn != "classifier":
             raise ValueError("network 'pool' has no decoder; use 'conv' or 'dense'")
         return self

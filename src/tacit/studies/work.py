@@ -23,7 +23,8 @@ from tacit.questions.registry import QUESTIONS
 from tacit.streams import seeded_initialisation
 from tacit.training.checkpoint import FolderKeeper, Stopped
 from tacit.training.fit import fit
-from tacit.training.saved import SavedRun, objective_of, seal, write_job, write_trained
+from tacit.training.objectives import ObjectiveTable, objective_of
+from tacit.training.saved import SavedRun, seal, write_job, write_trained
 from tacit.training.schedule import Schedule
 
 
@@ -94,10 +95,8 @@ def train(
     task = job["task"]
     folder = out / job["folder"]
     config = ModelConfig.model_validate(task["config"])
-    table = dict(task["schedule"])
-    for name in ("betas", "row_betas", "evaluate_at", "snapshot_at"):
-        table[name] = tuple(table[name])
-    schedule = Schedule(**table)
+    objective = ObjectiveTable.model_validate(task["objective"])
+    schedule = Schedule.from_json(task["schedule"])
     index = None if task["train_index"] is None else np.array(task["train_index"])
     write_job(
         folder,
@@ -105,19 +104,23 @@ def train(
         seed=job["seed"],
         draw=job["draw"],
         config=config,
-        beta=task["beta"],
+        objective=objective,
         schedule=schedule,
         train_index=index,
     )
-    model = assemble(config, job["seed"], task["taken"], out).to(device)
+    learned = images.train if index is None else images.train.take(index)
+    model = assemble(config, job["seed"], task["taken"], out)
+    if task["output_bias"] == "training-mean":
+        part_of(model, "decoder").set_output_bias(mean_image(learned))
+    model = model.to(device)
     keeper = FolderKeeper(
         folder, stop=stop, report=lambda update, loss: report(update, schedule.updates, loss)
     )
     started = time.perf_counter()
     history = fit(
         model,
-        objective_of(config, task["beta"]),
-        images.train if index is None else images.train.take(index),
+        objective_of(config, objective),
+        learned,
         schedule,
         seed=job["seed"],
         test=_testable(config, images.test),
@@ -132,6 +135,14 @@ def train(
         {"seconds": seconds, "images_per_second": seen / seconds, "updates": schedule.updates},
     )
     seal(folder)
+
+
+def mean_image(images: Images) -> torch.Tensor:
+    """The mean of the images, (C, H, W), in [0, 1]."""
+    total = np.zeros(images.shape)
+    for first in range(0, len(images), 4096):
+        total += images.scaled(slice(first, first + 4096)).sum(axis=0, dtype=np.float64)
+    return torch.from_numpy(total / len(images)).float()
 
 
 def _testable(config: ModelConfig, test: Images) -> Images | None:

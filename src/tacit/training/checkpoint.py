@@ -80,8 +80,8 @@ class FolderKeeper:
         state.restore(kept)
         return data["update"], History.from_json(data["history"])
 
-    def after_update(self, update: int, state: State, history: History) -> None:
-        self.report(update, history.loss[-1])
+    def after_update(self, update: int, loss: float, state: State, history: History) -> None:
+        self.report(update, loss)
         stop = self.stop()
         if stop or time.monotonic() - self.kept > SECONDS_BETWEEN_CHECKPOINTS:
             # The record names the tensors' checksum, so that a kill between the two writes is

@@ -12,10 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tacit.images.dataset import Images
 from tacit.models.parts import training_mode
 from tacit.models.posteriors import PerImage
 from tacit.streams import numpy_stream, stream_seed
+from tacit.training.examples import Examples
 from tacit.training.history import Evaluation, History, summarise
 from tacit.training.objectives import Batch, Objective, Terms
 from tacit.training.optimizers import RowAdam
@@ -74,7 +74,7 @@ class Keeper(Protocol):
         """Restore the last checkpoint into `state`: updates done and history; 0 where none."""
         ...
 
-    def after_update(self, update: int, state: State, history: History) -> None:
+    def after_update(self, update: int, loss: float, state: State, history: History) -> None:
         """Called after every update: progress, checkpoints, requests to stop."""
         ...
 
@@ -86,11 +86,11 @@ class Keeper(Protocol):
 def fit(
     model: nn.Module,
     objective: Objective,
-    train: Images,
+    train: Examples,
     schedule: Schedule,
     *,
     seed: int,
-    test: Images | None = None,
+    test: Examples | None = None,
     keeper: Keeper | None = None,
 ) -> History:
     """Train `model` in place by `schedule` and return what was seen.
@@ -99,7 +99,7 @@ def fit(
         model: parts that are frozen stay as they are, running statistics too.
         objective: the per-image terms; the mean of its ``loss`` over a batch is minimised in the
             shared weights, and each image's own loss in parameters that belong to that image.
-        train, test: images; `test` is only looked at, by the curves.
+        train, test: images, or other examples; `test` is only looked at, by the curves.
         schedule: see `Schedule`.
         seed: of order and noise. (That of the weights was used when the model was built.)
         keeper: where checkpoints and snapshots go; None keeps nothing.
@@ -149,7 +149,7 @@ def fit(
                 f"{position + 1} of {schedule.batches_per_epoch}) with seed {seed}"
             )
         _step(loss, optimizer, rows, schedule.rate_at(update), len(batch.x))
-        history.loss.append(value)
+        history.record(value, schedule.record_every)
         if update in evaluate_at:
             history.evaluations.append(
                 Evaluation(
@@ -167,7 +167,7 @@ def fit(
             if keeper:
                 keeper.snapshot(update, model)
         if keeper:
-            keeper.after_update(update, state, history)
+            keeper.after_update(update, value, state, history)
     model.eval()
     return history
 
@@ -212,7 +212,7 @@ def sample_of(n: int, *names: str, size: int = EVALUATED_IMAGES) -> NDArray[np.i
     return np.sort(numpy_stream(0, "evaluated", *names).permutation(n)[:size])
 
 
-def batch_of(images: Images, index: NDArray[np.int64], device: torch.device) -> Batch:
+def batch_of(images: Examples, index: NDArray[np.int64], device: torch.device) -> Batch:
     """The images at `index`, as floats on `device`."""
     x = torch.from_numpy(images.scaled(index)).to(device)
     y = None if images.labels is None else torch.from_numpy(images.labels[index]).to(device)
@@ -223,7 +223,7 @@ def batch_of(images: Images, index: NDArray[np.int64], device: torch.device) -> 
 def evaluate(
     model: nn.Module,
     objective: Objective,
-    images: Images,
+    images: Examples,
     index: NDArray[np.int64] | None = None,
     *,
     seed: int = 0,

@@ -41,14 +41,24 @@ class History:
     """Losses by update, evaluations, and the updates at which the model was kept.
 
     Attributes:
-        loss: the mean loss of each update's batch, before the update.
+        loss: the mean loss of each update's batch, before the update; of long runs the mean over
+            every `record_every` updates (`Schedule.record_every`).
         evaluations: in order of updates.
+        pending: losses of updates that are not recorded yet.
         snapshots: update numbers.
     """
 
     loss: list[float] = field(default_factory=list)
+    pending: list[float] = field(default_factory=list)
     evaluations: list[Evaluation] = field(default_factory=list)
     snapshots: list[int] = field(default_factory=list)
+
+    def record(self, loss: float, every: int) -> None:
+        """Take in the loss of one more update."""
+        self.pending.append(loss)
+        if len(self.pending) == every:
+            self.loss.append(sum(self.pending) / every)
+            self.pending.clear()
 
     def curve(self, split: str, term: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Updates, means and standard errors of a term, on "train" or "test" images.
@@ -79,4 +89,4 @@ class History:
             )
             for e in data["evaluations"]
         ]
-        return cls(list(data["loss"]), evaluations, list(data["snapshots"]))
+        return cls(list(data["loss"]), list(data["pending"]), evaluations, list(data["snapshots"]))

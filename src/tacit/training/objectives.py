@@ -6,14 +6,17 @@ for people to read. Sums run over pixels and latent dimensions, never means: a m
 beside a mean over latent dimensions is a hidden β of 784 / (2 σ² 200).
 """
 
-from collections.abc import Callable
-from typing import NamedTuple, Protocol
+import math
+from typing import Annotated, Literal, NamedTuple, Protocol
 
 import torch
+from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn import functional as F
 
+from tacit.models.config import ModelConfig, Table
 from tacit.models.models import VAE, Autoencoder, Classifier
+from tacit.models.posteriors import DiagonalNormal
 
 Terms = dict[str, Tensor]
 
@@ -70,4 +73,75 @@ def elbo(beta: float = 1.0, n_samples: int = 1) -> Objective:
     return negative_elbo  # type: ignore[return-value]
 
 
-Build = Callable[..., Objective]
+def iwae(n_samples: int) -> Objective:
+    """-log 1/K Σₖ wₖ with wₖ = p(x, zₖ) / q(zₖ | x), zₖ ~ q: nats per image (Burda 2016).
+
+    With one sample its expectation is the negative ELBO's.
+    """
+
+    def negative_bound(model: VAE, batch: Batch, generator: torch.Generator) -> Terms:
+        x = model.likelihood.observe(batch.x, generator)
+        q = model.posterior(x, batch.index)
+        z = q.draw(n_samples, generator)
+        return _bound_terms(model.log_joint(x, z) - q.log_prob(z))
+
+    return negative_bound  # type: ignore[return-value]
+
+
+def dreg(n_samples: int) -> Objective:
+    """IWAE's bound with the doubly reparameterised gradient for the encoder (Tucker 2019).
+
+    The decoder's gradient is IWAE's, Σₖ w̃ₖ ∇ log wₖ with the normalised weights w̃ₖ. The encoder's
+    flows through the samples alone, weighted by the squares, Σₖ w̃ₖ² (∂ log wₖ/∂zₖ)(∂zₖ/∂φ): the
+    same expectation at less variance.
+    """
+
+    def negative_bound(model: VAE, batch: Batch, generator: torch.Generator) -> Terms:
+        x = model.likelihood.observe(batch.x, generator)
+        q = model.posterior(x, batch.index)
+        z = q.draw(n_samples, generator)
+        fixed = DiagonalNormal(q.mean.detach(), q.log_var.detach())
+        log_weights = model.log_joint(x, z) - fixed.log_prob(z)
+        terms = _bound_terms(log_weights)
+        if z.requires_grad:
+            normalised = log_weights.detach().softmax(dim=0)
+            # `loss` already gives each sample's path its normalised weight; this squares it.
+            z.register_hook(lambda gradient: gradient * normalised[..., None])
+        return terms
+
+    return negative_bound  # type: ignore[return-value]
+
+
+def _bound_terms(log_weights: Tensor) -> Terms:
+    bound = log_weights.logsumexp(dim=0) - math.log(len(log_weights))
+    return {"loss": -bound, "bound": bound}
+
+
+class ObjectiveTable(Table):
+    """What a VAE minimises: the ELBO with β, or a bound from several samples.
+
+    `samples` are per image and update.
+    """
+
+    kind: Literal["elbo", "iwae", "dreg"] = "elbo"
+    samples: Annotated[int, Field(ge=1, le=100_000)] = 1
+    beta: Annotated[float, Field(ge=0, le=1e6)] = 1.0
+
+    @model_validator(mode="after")
+    def _beta_belongs_to_the_elbo(self) -> "ObjectiveTable":
+        if self.kind != "elbo" and self.beta != 1:
+            raise ValueError(f"beta is {self.beta}, but '{self.kind}' has no KL to weight; use 1")
+        return self
+
+
+def objective_of(config: ModelConfig, table: ObjectiveTable) -> Objective:
+    """What a model of this kind minimises; `table` is for VAEs alone."""
+    if config.learn == "classifier":
+        return cross_entropy  # type: ignore[return-value]
+    if config.learn == "autoencoder":
+        return squared_error  # type: ignore[return-value]
+    if table.kind == "iwae":
+        return iwae(table.samples)
+    if table.kind == "dreg":
+        return dreg(table.samples)
+    return elbo(table.beta, table.samples)

@@ -5,7 +5,6 @@ the final weights and per-image latents, ``snapshots/`` those of earlier updates
 the curves, and ``done.json``, written last, the checksums of all of them.
 """
 
-from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,17 +18,8 @@ from tacit.models.models import Model
 from tacit.models.parts import freeze
 from tacit.training.checkpoint import read_tensors, snapshot_path, write_tensors
 from tacit.training.history import History
-from tacit.training.objectives import Objective, cross_entropy, elbo, squared_error
+from tacit.training.objectives import Objective, ObjectiveTable, objective_of
 from tacit.training.schedule import Schedule
-
-
-def objective_of(config: ModelConfig, beta: float = 1.0) -> Objective:
-    """What a model of this kind minimises."""
-    if config.learn == "classifier":
-        return cross_entropy
-    if config.learn == "vae":
-        return elbo(beta)
-    return squared_error
 
 
 class SavedRun:
@@ -37,7 +27,7 @@ class SavedRun:
 
     Attributes:
         run, seed, draw: which run of the study this is.
-        config: its model. beta: the weight of its KL.
+        config: its model. objective_table: what it minimised.
         schedule: how it was trained.
         train_index: the rows of the training images that it learned from; None for all.
     """
@@ -49,18 +39,20 @@ class SavedRun:
         self.seed: int = record["seed"]
         self.draw: int = record["draw"]
         self.config = ModelConfig.model_validate(record["config"])
-        self.beta: float = record["beta"]
-        schedule = record["schedule"]
-        for name in ("betas", "row_betas", "evaluate_at", "snapshot_at"):
-            schedule[name] = tuple(schedule[name])
-        self.schedule = Schedule(**schedule)
+        self.objective_table = ObjectiveTable.model_validate(record["objective"])
+        self.schedule = Schedule.from_json(record["schedule"])
         index = record["train_index"]
         self.train_index: NDArray[np.int64] | None = None if index is None else np.array(index)
 
     @property
     def objective(self) -> Objective:
         """What the run minimised."""
-        return objective_of(self.config, self.beta)
+        return objective_of(self.config, self.objective_table)
+
+    @property
+    def beta(self) -> float:
+        """The weight of the KL in what a VAE minimised."""
+        return self.objective_table.beta
 
     @cached_property
     def history(self) -> History:
@@ -108,7 +100,7 @@ def write_job(
     seed: int,
     draw: int,
     config: ModelConfig,
-    beta: float,
+    objective: ObjectiveTable,
     schedule: Schedule,
     train_index: NDArray[np.int64] | None,
 ) -> None:
@@ -120,8 +112,8 @@ def write_job(
             "seed": seed,
             "draw": draw,
             "config": config.model_dump(mode="json"),
-            "beta": beta,
-            "schedule": asdict(schedule),
+            "objective": objective.model_dump(mode="json"),
+            "schedule": schedule.to_json(),
             "train_index": None if train_index is None else train_index.tolist(),
         },
     )

@@ -1,7 +1,11 @@
 """How long a model trains, in updates, and when it is looked at."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
+
+RECORDED_LOSSES = 10_000
+"""At most so many losses are kept of one run; of a longer one, means over several updates."""
 
 
 @dataclass(frozen=True)
@@ -14,6 +18,7 @@ class Schedule:
         updates: how many updates in all.
         rate, betas, eps: Adam's.
         one_cycle: let the rate rise to `rate` and fall to nothing (Smith 2018); else constant.
+        phases: in place of one rate, rates each with the last update that it holds for.
         evaluate_at: after which updates train and test images are evaluated.
         snapshot_at: after which updates the whole model is kept.
         row_updates, row_rate, row_betas: of parameters that belong to images.
@@ -26,11 +31,17 @@ class Schedule:
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
     one_cycle: bool = False
+    phases: tuple[tuple[int, float], ...] = ()
     evaluate_at: tuple[int, ...] = ()
     snapshot_at: tuple[int, ...] = ()
     row_updates: int = 1
     row_rate: float = 0.05
     row_betas: tuple[float, float] = (0.9, 0.99)
+
+    @property
+    def record_every(self) -> int:
+        """Over how many updates a recorded loss is the mean."""
+        return math.ceil(self.updates / RECORDED_LOSSES)
 
     @property
     def batches_per_epoch(self) -> int:
@@ -43,6 +54,8 @@ class Schedule:
 
     def rate_at(self, update: int) -> float:
         """The learning rate of update 1, 2, …"""
+        if self.phases:
+            return next(rate for last, rate in self.phases if update <= last)
         if not self.one_cycle:
             return self.rate
         warm = max(1, round(0.3 * self.updates))
@@ -50,6 +63,19 @@ class Schedule:
             return self.rate * (0.04 + 0.96 * 0.5 * (1 - math.cos(math.pi * update / warm)))
         done = (update - warm) / max(1, self.updates - warm)
         return self.rate * max(1e-4, 0.5 * (1 + math.cos(math.pi * done)))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for `from_json`."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Schedule":
+        """The schedule that `to_json` gave, also after JSON has made its tuples lists."""
+        return cls(**{name: _tuples(value) for name, value in data.items()})
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value
 
 
 def evenly(updates: int, points: int) -> tuple[int, ...]:
