@@ -164,7 +164,8 @@ def of_codes(
     if name == "marginal-kl":
         values = arrays[f"{prefix}kl"] - arrays[f"{prefix}information"]
     else:
-        values = arrays[prefix + name]
+        # Where every code tells its image, all information is ln N but for rounding.
+        values = arrays[prefix + name].round(9)
     return bootstrap_mean(values, numpy_stream(seed, "resampled", name), unit=unit)
 
 

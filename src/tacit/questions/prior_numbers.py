@@ -81,6 +81,9 @@ def prior_numbers(compared: Compared) -> dict[str, Number]:
         numbers[f"{wide}.prior-cost-minus-{narrow}"] = compared.cost_difference(
             network, wide, narrow
         )
+        numbers[f"{wide}.samples-minus-{narrow}"] = contrast(
+            compared.measured, network, [f"{wide}/{PRIOR}"], [f"{narrow}/{PRIOR}"]
+        )
     for run in compared.per_image:
         numbers[f"{run}.share-of-start"] = counted(
             compared.measured, f"codes/{run}/start-share", unit="share"

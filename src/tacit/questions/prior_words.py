@@ -11,6 +11,7 @@ from tacit.questions.prior_numbers import MIXTURE, PRIOR, RECONSTRUCTIONS, Compa
 from tacit.questions.sample_quality import on_features
 
 Numbers = Mapping[str, Number]
+NOTHING = "has nothing to repair in the samples of"
 WHOLLY = "repairs, as far as can be told wholly, the samples of"
 
 
@@ -33,32 +34,48 @@ def words(compared: Compared, numbers: Numbers) -> str:
     )
 
 
+def prior_verdict(compared: Compared, numbers: Numbers) -> str:
+    """By cost, and by the samples themselves, of the first per-image run: "worse", "better",
+    "not the prior" (samples are worse, the cost is no higher), "open" or "undecided"."""
+    main, amortized = compared.per_image[0], compared.amortized
+    cost = decide(numbers[f"{main}.prior-cost-minus-{amortized}"])
+    samples = decide(numbers[f"{main}.samples-minus-{amortized}"])
+    if "undefined" in (cost, samples):
+        return "undecided"
+    if cost == "higher":
+        return "worse"
+    if samples == "higher":
+        return "not the prior"
+    return "better" if cost == "lower" else "open"
+
+
 def _of_prior(compared: Compared, numbers: Numbers) -> str:
     main, amortized = compared.per_image[0], compared.amortized
-    difference = numbers[f"{main}.prior-cost-minus-{amortized}"]
-    verdict = {
-        "higher": "N(0, I) works less well for optimised codes than for an encoder's",
-        "lower": "N(0, I) works better for optimised codes than for an encoder's",
-        "not distinguishable": (
+    verdict = prior_verdict(compared, numbers)
+    said = {
+        "worse": "N(0, I) works less well for optimised codes than for an encoder's",
+        "better": "N(0, I) works better for optimised codes than for an encoder's",
+        "not the prior": (
+            "Samples of optimised codes are worse than those of an encoder's, but N(0, I) is not "
+            "the reason"
+        ),
+        "open": (
             "That N(0, I) works less well for optimised codes than for an encoder's cannot be told"
         ),
-        "undefined": "Whether N(0, I) works less well for optimised codes is not decided",
-    }[decide(difference)]
-    own = numbers[f"{main}.prior-cost"]
-    samples = numbers[f"{main}.samples-minus-{amortized}"]
-    costs = {
-        "higher": "for both it has its cost",
-        "not distinguishable": "for neither is a cost certain",
-    }.get(decide(own) if decide(own) == decide(numbers[f"{amortized}.prior-cost"]) else "")
+        "undecided": "Whether N(0, I) works less well for optimised codes is not decided",
+    }[verdict]
     text = (
-        f"{verdict}: its samples lie {show(own)} farther from test images than reconstructions do "
-        f"for '{main}', and {show(numbers[f'{amortized}.prior-cost'])} for '{amortized}', a "
-        f"difference of {show(difference, sign=True)}{f'; {costs}' if costs else ''}."
+        f"{said}: its samples lie {show(numbers[f'{main}.prior-cost'])} farther from test images "
+        f"than reconstructions do for '{main}', and {show(numbers[f'{amortized}.prior-cost'])} "
+        f"for '{amortized}', a difference of "
+        f"{show(numbers[f'{main}.prior-cost-minus-{amortized}'], sign=True)}."
     )
-    if decide(samples) == "higher" and decide(difference) != "higher":
+    if verdict == "not the prior":
         text += (
-            f" The samples of '{main}' are farther from images all the same "
-            f"({show(samples, sign=True)}), for its decoder reconstructs less well."
+            f" The samples of '{main}' are farther from images "
+            f"({show(numbers[f'{main}.samples-minus-{amortized}'], sign=True)}) because its "
+            "reconstructions are; where a decoder makes little of any code, a low cost is no "
+            "merit of the prior."
         )
     return text
 
@@ -88,18 +105,23 @@ def _of_fit(compared: Compared, numbers: Numbers) -> str:
     groups: dict[str, list[str]] = {}
     for run in compared.models:
         repaired, left = numbers[f"{run}.repaired-by-mixture"], numbers[f"{run}.left-by-mixture"]
-        outcome = {
-            "higher": "repairs in part the samples of" if decide(left) == "higher" else WHOLLY,
-            "lower": "makes worse the samples of",
-            "not distinguishable": "changes nothing that can be told for",
-            "undefined": "has an undecided effect for",
-        }[decide(repaired)]
+        needed = decide(numbers[f"{run}.prior-cost"]) == "higher"
+        outcome = (
+            NOTHING
+            if not needed
+            else {
+                "higher": "repairs in part the samples of" if decide(left) == "higher" else WHOLLY,
+                "lower": "makes worse the samples of",
+                "not distinguishable": "changes nothing that can be told for",
+                "undefined": "has an undecided effect for",
+            }[decide(repaired)]
+        )
         groups.setdefault(outcome, []).append(f"'{run}'")
     main = compared.per_image[0]
     said = "; it ".join(f"{outcome} {listed(runs)}" for outcome, runs in groups.items())
     return (
-        f"A Gaussian mixture fitted to the codes afterwards {said} (for '{main}' it takes away "
-        f"{show(numbers[f'{main}.repaired-by-mixture'])}, and leaves "
+        f"A Gaussian mixture fitted to the codes afterwards {said} (for '{main}' the distance "
+        f"falls by {show(numbers[f'{main}.repaired-by-mixture'])}, to "
         f"{show(numbers[f'{main}.left-by-mixture'], sign=True)} above reconstructions)."
     )
 
@@ -108,36 +130,39 @@ def _of_start(compared: Compared, numbers: Numbers) -> str:
     if not compared.other_starts:
         return "Whether the initialisation matters is not known: no run starts from another spread."
     wide, narrow = compared.other_starts[0]
-    difference = numbers[f"{wide}.prior-cost-minus-{narrow}"]
+    # Blame is sought for what is worse: the prior's cost, or else the samples themselves.
+    judged = "samples" if prior_verdict(compared, numbers) == "not the prior" else "prior-cost"
+    difference = numbers[f"{wide}.{judged}-minus-{narrow}"]
     share = numbers[f"{wide}.share-of-start"].value
-    kept = (
-        ""
-        if share is None
-        else (
-            f" ({percent(share)} of the variance of its codes is still that of their random start)"
-        )
-    )
     sds = [significant(compared.setting(run, "mean-std"), 2) for run in (wide, narrow)]
     changed = (
-        f"codes started at sd {sds[1]} in place of {sds[0]} change the cost by "
-        f"{show(_negative(difference), sign=True)}{kept}"
+        f"codes started at sd {sds[1]} in place of {sds[0]} change "
+        f"{'the distance of samples' if judged == 'samples' else 'the cost'} by "
+        f"{show(_negative(difference), sign=True)}"
     )
-    worse = decide(numbers[f"{wide}.prior-cost-minus-{compared.amortized}"]) == "higher"
-    rest = decide(numbers[f"{narrow}.prior-cost-minus-{compared.amortized}"]) == "higher"
-    return {
+    worse = decide(numbers[f"{wide}.{judged}-minus-{compared.amortized}"]) == "higher"
+    rest = decide(numbers[f"{narrow}.{judged}-minus-{compared.amortized}"]) == "higher"
+    verdict = {
         "higher": (
-            f"The initialisation was to blame{', in part' if rest else ''}: "
+            f"The initialisation was to blame{', in part' if rest else ''}"
             if worse
-            else "The initialisation does add to the cost: "
+            else "The initialisation does add to the cost"
         ),
-        "lower": "The initialisation was not to blame, rather the reverse: ",
+        "lower": "The initialisation was not to blame, rather the reverse",
         "not distinguishable": (
-            "That the initialisation was to blame cannot be told: "
+            "That the initialisation was to blame cannot be told"
             if worse
-            else "There is nothing to blame on the initialisation: "
+            else "There is nothing to blame on the initialisation"
         ),
-        "undefined": "Whether the initialisation was to blame is not decided: ",
-    }[decide(difference)] + f"{changed}."
+        "undefined": "Whether the initialisation was to blame is not decided",
+    }[decide(difference)]
+    sentence = f"{verdict}: {changed}."
+    if share is not None:
+        sentence += (
+            f" In '{wide}', {percent(share)} of the variance of codes is still their random "
+            "start's."
+        )
+    return sentence
 
 
 def _of_features(compared: Compared) -> str:
