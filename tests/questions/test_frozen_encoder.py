@@ -137,13 +137,13 @@ def test_variety_and_separation_say_both_ways() -> None:
     less = words(Kept({0: fabricated((2.0, 5.0, 8.0))}))
     assert "less than the autoencoder's 8" in less
     assert "in 2 of 2 classes taken singly" in less
-    assert "In the codes, classes lie further apart than with the autoencoder by silh" in less
+    assert "Compared with the autoencoder, classes in the codes lie further apart by silh" in less
     more = words(Kept({0: fabricated((2.0, 5.0, 8.0), variety=(0.5, 0.8, 0.1), gain=-0.15)}))
     assert "more than the autoencoder's" in more
-    assert "closer together than with the autoencoder by" in more
+    assert "in the outputs they lie closer together by" in more
     same = words(Kept({0: fabricated((2.0, 5.0, 8.0), variety=(0.8, 0.8, 0.1), gain=0.0)}))
     assert "not distinguishable from the autoencoder's 8" in same
-    assert "In the outputs, classes are not distinguishable from the autoencoder's by" in same
+    assert "in the outputs they are not distinguishable by" in same
 
 
 def test_unfinished_training_is_said() -> None:
@@ -246,7 +246,7 @@ def test_test_images_too_few_to_compare(trained: Callable[[str], Any], tmp_path:
     m = question.measure(Runs(0, runs.train, few, runs._runs))
     finding = question.answer({0: m}, study.setting(tmp_path))
     assert "Variability within classes is undefined: no test images" in finding.answer
-    assert "In the codes, separation is undefined" in finding.answer
+    assert "Separation is undefined" in finding.answer
     assert finding.numbers["squared-error.frozen"].n == 10
     assert any("10 of 10 classes have fewer than two" in caution for caution in finding.cautions)
 

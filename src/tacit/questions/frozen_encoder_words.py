@@ -46,7 +46,7 @@ ROLE_NAMES = {
 
 def words(kept: Kept) -> str:
     """The answer, made from the numbers."""
-    return " ".join((place(kept), variety(kept), *(apart(kept, what) for what in WHERE)))
+    return " ".join((place(kept), variety(kept), separation(kept)))
 
 
 def place(kept: Kept) -> str:
@@ -134,18 +134,24 @@ def variety(kept: Kept) -> str:
     return f"{sentence}; those from class probabilities {show(alone)}."
 
 
-WHERE = {"code": "In the codes", "output": "In the outputs"}
-
 SAID = {
-    "higher": "lie further apart than with the autoencoder by",
-    "lower": "lie closer together than with the autoencoder by",
-    "not distinguishable": "are not distinguishable from the autoencoder's by",
+    "higher": "lie further apart by",
+    "lower": "lie closer together by",
+    "not distinguishable": "are not distinguishable by",
     "undefined": "have no interval by",
 }
 
 
-def apart(kept: Kept, what: str) -> str:
+def separation(kept: Kept) -> str:
     """Whether classes lie further apart with the frozen encoder than with the autoencoder."""
+    codes, outputs = apart(kept, "code"), apart(kept, "output")
+    if not (codes and outputs):
+        return "Separation is undefined: too few images or no spread."
+    return f"Compared with the autoencoder, classes in the codes {codes}; in the outputs they {outputs}."
+
+
+def apart(kept: Kept, what: str) -> str:
+    """How classes lie in codes or outputs, measure by measure; empty where all are undefined."""
     found: dict[str, list[str]] = {}
     for measure in MEASURES:
         frozen = kept.separation(f"frozen-{what}", measure)
@@ -156,11 +162,11 @@ def apart(kept: Kept, what: str) -> str:
             name += f" ({short(frozen)} against {short(reference)})"
         found.setdefault(decide(difference), []).append(name)
     if set(found) == {"undefined"}:
-        return f"{WHERE[what]}, separation is undefined: too few images or no spread."
+        return ""
     parts = [
         f"{said} {listed(found[verdict])}" for verdict, said in SAID.items() if verdict in found
     ]
-    return f"{WHERE[what]}, classes {'; they '.join(parts)}."
+    return ", and ".join(parts)
 
 
 def short(number: Number) -> str:
