@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tacit.evidence.estimate import LogProbEstimate
 from tacit.evidence.importance import importance_sampling
-from tacit.evidence.proposals import posterior_proposal
+from tacit.evidence.proposals import from_encoder
 from tacit.evidence.refine import refine
 from tacit.files import read_json
 from tacit.models.models import VAE, Autoencoder, Classifier, Model
@@ -89,9 +89,7 @@ class TrainedModel:
         x = self._tensor(images)
         generator = torch_stream(seed, "log-prob")
         proposal = (
-            posterior_proposal(vae, x)
-            if vae.amortized
-            else refine(vae, x, start="prior", generator=generator).posterior
+            from_encoder if vae.amortized else refine(vae, x, start="prior", generator=generator).q
         )
         return importance_sampling(vae, proposal, x, n_samples=n_samples, generator=generator)
 

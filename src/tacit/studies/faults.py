@@ -65,7 +65,7 @@ def _without_tags(
 ) -> tuple[int | str, ...]:
     """Leave out the names of alternatives that pydantic puts into a path, as in network.conv."""
     for step in prefix:
-        data = data[step] if isinstance(data, dict | list) else None
+        data = data[step] if hasattr(data, "__getitem__") else None
     path = []
     for position, step in enumerate(loc):
         last = position == len(loc) - 1

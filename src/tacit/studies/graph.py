@@ -26,13 +26,13 @@ def faults_of_graph(
     if circle:
         yield ("runs", circle[0]), f"{' takes from '.join(circle)}: a circle cannot be trained"
     for position, question in questions.items():
-        path = ("questions", position, question.name)
+        place: Path = ("questions", position, question.name)
         for name, kinds in question.needs().items():
             if name not in runs:
-                yield path, f"looks at '{name}', which is no run" + nearest(name, runs)
+                yield place, f"looks at '{name}', which is no run" + nearest(name, runs)
             elif kinds and runs[name].learn not in kinds:
                 wanted = " or ".join(f"'{kind}'" for kind in kinds)
-                yield path, f"run '{name}' learns '{runs[name].learn}'; needed: {wanted}"
+                yield place, f"run '{name}' learns '{runs[name].learn}'; needed: {wanted}"
 
 
 def _misfits(run: Run, part: str, source: Run) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Study files: built-in ones by name, others by path; every fault at once."""
 
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ def study_text(study: str) -> tuple[str, str]:
         raise StudyError(study, [f"is not UTF-8 text: {error}"]) from None
 
 
-def parse(text: str, where: str) -> tuple[Study, list[Question]]:
+def parse(text: str, where: str) -> tuple[Study, Sequence[Question]]:
     """A study and its questions from YAML text.
 
     A table `defaults` holds settings that every run has unless it says otherwise.

@@ -28,9 +28,11 @@ def write_tables(folder: Path, question_id: str, measured: Mapping[int, Measurem
     )
     for name in names:
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{question_id}-{name}.csv"
-        text = _csv(name, measured)
-        write_atomically(path, lambda file, text=text: file.write_text(text, encoding="utf-8"))
+        _write(folder / f"{question_id}-{name}.csv", _csv(name, measured))
+
+
+def _write(path: Path, text: str) -> None:
+    write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
 
 
 def _csv(name: str, measured: Mapping[int, Measurement]) -> str:

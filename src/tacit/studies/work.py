@@ -17,6 +17,7 @@ from tacit.files import Damaged, read_json, write_atomically, write_json
 from tacit.images.dataset import UNLABELLED, Images, Split
 from tacit.models.config import ModelConfig, build
 from tacit.models.models import Model
+from tacit.models.networks import Decoder
 from tacit.models.parts import copy_part, freeze, part_of
 from tacit.questions.base import Measurement, Runs
 from tacit.questions.registry import QUESTIONS
@@ -111,7 +112,9 @@ def train(
     learned = images.train if index is None else images.train.take(index)
     model = assemble(config, job["seed"], task["taken"], out)
     if task["output_bias"] == "training-mean":
-        part_of(model, "decoder").set_output_bias(mean_image(learned))
+        decoder = part_of(model, "decoder")
+        assert isinstance(decoder, Decoder)
+        decoder.set_output_bias(mean_image(learned))
     model = model.to(device)
     keeper = FolderKeeper(
         folder, stop=stop, report=lambda update, loss: report(update, schedule.updates, loss)

@@ -26,7 +26,7 @@ class Batch(NamedTuple):
 
     x: Tensor
     y: Tensor | None
-    index: Tensor
+    index: Tensor  # type: ignore[assignment]  # the field's own name, not tuple's method
 
 
 class Objective(Protocol):
