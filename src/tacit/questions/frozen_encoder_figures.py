@@ -171,7 +171,7 @@ def _separation(kept: Kept, setting: Setting, names: Sequence[str]) -> Figure:
 
 
 def _errors(asked: Asked, kept: Kept) -> Table:
-    rows: list[tuple[str | Number, ...]] = [
+    rows: list[tuple[str | Number | None, ...]] = [
         (
             f"{ROLE_NAMES[role]} ({getattr(asked, role)})",
             kept.error(role),
@@ -179,8 +179,7 @@ def _errors(asked: Asked, kept: Kept) -> Table:
         )
         for role in DECODERS
     ]
-    none = Number(None, interval="not measured: it is made of the training images")
-    rows.append(("mean training image of the right class", kept.error("class-mean"), none))
+    rows.append(("mean training image of the right class", kept.error("class-mean"), None))
     return Table(
         "Squared error per image, after the last epoch",
         ("decoder of", "test images", "training images"),

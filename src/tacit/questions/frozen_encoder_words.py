@@ -147,7 +147,10 @@ def separation(kept: Kept) -> str:
     codes, outputs = apart(kept, "code"), apart(kept, "output")
     if not (codes and outputs):
         return "Separation is undefined: too few images or no spread."
-    return f"Compared with the autoencoder, classes in the codes {codes}; in the outputs they {outputs}."
+    return (
+        f"Compared with the autoencoder, classes in the codes {codes}; "
+        f"in the outputs they {outputs}."
+    )
 
 
 def apart(kept: Kept, what: str) -> str:
