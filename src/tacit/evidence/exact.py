@@ -1,0 +1,131 @@
+"""The linear-Gaussian model, whose log p(x) is known exactly."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tacit.evidence.estimate import LogProbEstimate
+from tacit.evidence.observed import Noise
+from tacit.models.likelihoods import Gaussian
+from tacit.models.models import VAE
+from tacit.models.networks import DenseDecoder, DenseEncoder, Shape
+from tacit.models.posteriors import Amortized
+
+
+class LinearGaussian(VAE):
+    """p(x, z) = N(z; 0, I) N(x; W z + b, σ² I), in float64.
+
+    Probabilistic principal component analysis, as a VAE of our parts (Tipping and Bishop 1999).
+    With M = I + Wᵀ W / σ²:
+
+        p(x)     = N(x; b, W Wᵀ + σ² I)
+        p(z | x) = N(z; M⁻¹ Wᵀ (x - b) / σ², M⁻¹)
+
+    Its encoder is exact too: the diagonal normal that maximises the ELBO, of mean
+    M⁻¹ Wᵀ (x - b) / σ² and variances 1 / M_dd. So everything that this room estimates can be
+    checked against algebra.
+
+    Args:
+        weight: W, (C·H·W, D).
+        bias: b, (C·H·W,).
+        sigma: σ.
+        shape: (C, H, W).
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor, sigma: float, shape: Shape) -> None:
+        n_pixels, n_code = weight.shape
+        if n_pixels != math.prod(shape) or bias.shape != (n_pixels,):
+            raise ValueError(
+                f"weight {tuple(weight.shape)} and bias {tuple(bias.shape)} do not fit "
+                f"images of shape {shape}: they are (C·H·W, D) and (C·H·W,)"
+            )
+        encoder = DenseEncoder(shape, n_code, hidden=())
+        super().__init__(
+            Amortized(encoder),
+            DenseDecoder(shape, n_code, hidden=()),
+            Gaussian(sigma, link="identity"),
+        )
+        self.double()
+        weight, bias = weight.double(), bias.double()
+        self.weight, self.bias = weight, bias
+        # As the likelihood holds it: a float32 number.
+        self.variance = float(self.likelihood.log_sigma.mul(2).exp())  # type: ignore[operator]
+        self.precision = torch.eye(n_code, dtype=torch.float64) + weight.T @ weight / self.variance
+        self.to_mean = torch.linalg.solve(self.precision, weight.T / self.variance)
+        last = self.decoder.layers[-1]
+        with torch.no_grad():
+            last.weight.copy_(weight)  # type: ignore[operator]
+            last.bias.copy_(bias)  # type: ignore[operator]
+            encoder.code.weight.copy_(self.to_mean)
+            encoder.code.bias.copy_(-self.to_mean @ bias)
+            self.posterior.log_var.weight.zero_()  # type: ignore[operator]
+            self.posterior.log_var.bias.copy_(-self.precision.diagonal().log())  # type: ignore[operator]
+
+    def simulate(self, n: int, generator: torch.Generator) -> Tensor:
+        """n images from p(x), (n, C, H, W); their pixels are not confined to [0, 1]."""
+        decoded = self.decoder(self.draw_prior(n, generator)).detach()
+        return self.likelihood.sample(decoded, generator)
+
+    def log_prob(self, x: Tensor) -> LogProbEstimate:
+        """log N(x; b, W Wᵀ + σ² I), in float64, through the D × D matrix M.
+
+        x: (B, C, H, W), float64.
+        """
+        residual = x.double().flatten(1) - self.bias
+        factor = torch.linalg.cholesky(self.precision)
+        projected = residual @ self.weight / self.variance
+        explained = torch.cholesky_solve(projected.T, factor).T
+        squared = residual.square().sum(dim=1) / self.variance - (projected * explained).sum(dim=1)
+        log_determinant = (
+            len(self.bias) * math.log(2 * math.pi * self.variance)
+            + 2 * factor.diagonal().log().sum()
+        )
+        log_prob = (-0.5 * (squared + log_determinant)).numpy()
+        return LogProbEstimate(
+            log_prob=log_prob,
+            standard_error=np.zeros_like(log_prob),
+            bound="exact",
+            measure="density",
+            method="algebra of the linear-Gaussian model",
+        )
+
+    def exact_posterior(self, x: Tensor) -> "FullNormal":
+        """p(z | x) as a proposal: every weight is then p(x) itself."""
+        mean = (x.double().flatten(1) - self.bias) @ self.to_mean.T
+        return FullNormal(mean, torch.linalg.cholesky(self.precision))
+
+
+@dataclass(frozen=True)
+class FullNormal:
+    """N(mean_i, (L Lᵀ)⁻¹) for each image, one precision for all.
+
+    Attributes:
+        mean: (B, D).
+        factor: L, the lower Cholesky factor of the precision, (D, D).
+        name: for people to read.
+    """
+
+    mean: Tensor
+    factor: Tensor
+    name: str = "the exact posterior"
+
+    def __len__(self) -> int:
+        return len(self.mean)
+
+    def draw(self, n: int, noise: Noise) -> Tensor:
+        standard = noise.normal(n, self.mean.shape[-1])
+        # z = mean + L⁻ᵀ ε, as row vectors ε L⁻¹.
+        return self.mean + torch.linalg.solve_triangular(
+            self.factor, standard, upper=False, left=False
+        )
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        standard = (z - self.mean) @ self.factor
+        constant = self.factor.diagonal().log().sum() - 0.5 * z.shape[-1] * math.log(2 * math.pi)
+        return constant - 0.5 * standard.square().sum(dim=-1)
+
+    def take(self, rows: slice) -> "FullNormal":
+        return FullNormal(self.mean[rows], self.factor, self.name)
