@@ -106,7 +106,7 @@ def _measure_refined(
                 start="prior",
                 steps=steps,
                 n_samples=REPORT_SAMPLES,
-                generator=torch_stream(runs.seed, "overfitting", "refine", split),
+                generator=torch_stream(runs.seed, "overfitting", "refine"),
             )
             losses[split].append(-refined.elbo)
             with torch.no_grad():
