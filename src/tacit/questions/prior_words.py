@@ -65,9 +65,9 @@ def _of_prior(compared: Compared, numbers: Numbers) -> str:
         "undecided": "Whether N(0, I) works less well for optimised codes is not decided",
     }[verdict]
     text = (
-        f"{said}: its samples lie {show(numbers[f'{main}.prior-cost'])} farther from test images "
-        f"than reconstructions do for '{main}', and {show(numbers[f'{amortized}.prior-cost'])} "
-        f"for '{amortized}', a difference of "
+        f"{said}: what its samples cost, their distance from test images beyond that of "
+        f"reconstructions, is {show(numbers[f'{main}.prior-cost'])} for '{main}' and "
+        f"{show(numbers[f'{amortized}.prior-cost'])} for '{amortized}', a difference of "
         f"{show(numbers[f'{main}.prior-cost-minus-{amortized}'], sign=True)}."
     )
     if verdict == "not the prior":
@@ -92,7 +92,7 @@ def _of_others(compared: Compared, numbers: Numbers) -> str:
         for run in compared.per_image[1:]
         if (number := numbers[f"{run}.prior-cost-minus-{compared.amortized}"])
     ]
-    return f"Against '{compared.amortized}', too: {'; '.join(parts)}." if parts else ""
+    return f"Of the others, against '{compared.amortized}': {'; '.join(parts)}." if parts else ""
 
 
 def _start(compared: Compared, run: str) -> str:
@@ -119,11 +119,12 @@ def _of_fit(compared: Compared, numbers: Numbers) -> str:
         groups.setdefault(outcome, []).append(f"'{run}'")
     main = compared.per_image[0]
     said = "; it ".join(f"{outcome} {listed(runs)}" for outcome, runs in groups.items())
-    return (
-        f"A Gaussian mixture fitted to the codes afterwards {said} (for '{main}' the distance "
-        f"falls by {show(numbers[f'{main}.repaired-by-mixture'])}, to "
-        f"{show(numbers[f'{main}.left-by-mixture'], sign=True)} above reconstructions)."
+    falls = (
+        f" (for '{main}' the distance falls by {show(numbers[f'{main}.repaired-by-mixture'])}, to "
+        f"{show(numbers[f'{main}.left-by-mixture'], sign=True)} above reconstructions)"
     )
+    shown = f"'{main}'" not in groups.get(NOTHING, [])
+    return f"A Gaussian mixture fitted to the codes afterwards {said}{falls if shown else ''}."
 
 
 def _of_start(compared: Compared, numbers: Numbers) -> str:
