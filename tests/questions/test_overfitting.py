@@ -11,7 +11,7 @@ from tacit.figures.sink import Figures
 from tacit.images.dataset import Images
 from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.overfitting import Overfitting
-from tacit.questions.overfitting_rule import BETTER, LOSSES, LOWER, NONE, OVERFITTED, judge
+from tacit.questions.overfitting_rule import BETTER, KINDS, LOWER, NONE, OVERFITTED, judge, loss_of
 from tacit.streams import numpy_stream
 
 PREFIX, TABLE = "run.one", "table/one"
@@ -49,7 +49,8 @@ def fabricated(
             arrays[f"{PREFIX}/{split}.right"] = rng.random(200) < 0.9
             arrays[f"{PREFIX}/pictures.{split}"] = np.zeros((4, 2, 1, 8, 8), np.uint8)
         values = {
-            f"{PREFIX}/kind": float(list(LOSSES).index(kind)),
+            f"{PREFIX}/kind": float(KINDS.index(kind)),
+            f"{PREFIX}/loss": 0.0,
             f"{PREFIX}/refined": 0.0,
             f"{PREFIX}/beta": 1.0,
             f"{PREFIX}/updates-per-epoch": 0.0 if draws > 1 else 10.0,
@@ -165,3 +166,18 @@ def test_measuring_twice_gives_the_same_bits(trained: Callable) -> None:
 
 def _with_images(runs: Runs, asked: Question, train: Images, test: Images) -> Runs:
     return Runs(runs.seed, train, test, {name: runs.draws(name) for name in asked.needs()})
+
+
+def test_what_a_run_minimises_is_named(trained: Callable) -> None:
+    study = trained("inference")
+    asked = Overfitting(runs=("classifier", "vae", "per-image", "autoencoder"))
+    runs = study.runs(asked)
+    assert [loss_of(runs[name]) for name in asked.runs] == [
+        "cross-entropy",
+        "negative ELBO",
+        "negative ELBO",
+        "squared error",
+    ]
+    weighted = runs["vae"]
+    weighted.objective_table = weighted.objective_table.model_copy(update={"beta": 4.0})
+    assert loss_of(weighted) == "β-weighted negative ELBO"

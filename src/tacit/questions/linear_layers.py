@@ -17,6 +17,7 @@ from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding, Table
 from tacit.questions.outputs import comparable, one_per_class, reconstructions, terms
 from tacit.streams import numpy_stream
+from tacit.training.saved import SavedRun
 
 TABLE = "table/test-images"
 WHAT = "squared error per image"
@@ -62,7 +63,7 @@ class LinearLayers(Question):
             train = terms(run, learned, comparable(run, learned, "train"))["loss"]
             found.arrays[f"{TABLE}/squared-error.{way}"] = terms(run, runs.test, rows)["loss"]
             found.arrays[f"pictures.{way}"] = reconstructions(model, runs.test, shown)
-            found.arrays[f"curve.{way}"] = _thinned(np.array(run.history.loss))
+            found.arrays[f"curve.{way}"] = _thinned(run)
             found.values |= {
                 f"{way}.train": float(train.mean()),
                 f"{way}.weights": float(sum(p.numel() for p in model.parameters())),
@@ -200,10 +201,11 @@ def _still_falling(loss: Floats) -> float:
     return 1 - float(last.mean() / before.mean()) if len(before) else 0.0
 
 
-def _thinned(loss: Floats) -> Floats:
+def _thinned(run: SavedRun) -> Floats:
     """Updates and mean losses of at most `POINTS_DRAWN` stretches of updates, (2, P)."""
+    loss, every = np.array(run.history.loss), run.schedule.record_every
     stretches = np.array_split(np.arange(len(loss)), min(POINTS_DRAWN, len(loss)))
-    return np.array([[rows.mean() + 1, loss[rows].mean()] for rows in stretches]).T
+    return np.array([[every * (rows.mean() + 1), loss[rows].mean()] for rows in stretches]).T
 
 
 def _draw_curves(measured: Mapping[int, Measurement], setting: Setting) -> Figure:

@@ -15,6 +15,7 @@ from tacit.questions.overfitting_figures import draw_gaps, draw_losses, draw_rec
 from tacit.questions.overfitting_measures import is_per_image, measure_run
 from tacit.questions.overfitting_rule import (
     BETTER,
+    KINDS,
     LOSSES,
     LOWER,
     NONE,
@@ -23,6 +24,7 @@ from tacit.questions.overfitting_rule import (
     Judged,
     finals,
     judge,
+    loss_of,
 )
 
 
@@ -74,7 +76,8 @@ class Overfitting(Question):
                 self.refine_images,
                 self.refine_steps,
             )
-            found.values[f"run.{name}/kind"] = float(list(LOSSES).index(first.config.learn))
+            found.values[f"run.{name}/kind"] = float(KINDS.index(first.config.learn))
+            found.values[f"run.{name}/loss"] = float(LOSSES.index(loss_of(first)))
             found.values[f"run.{name}/refined"] = float(is_per_image(first))
             found.values[f"run.{name}/beta"] = first.beta
         return found
@@ -159,7 +162,7 @@ class Overfitting(Question):
                 f"images still rose by {rising}."
             )
             if any(first.values[f"run.{run}/beta"] != 1 for run in refined):
-                cautions.append("Refinement maximises the ELBO itself, whatever β training had.")
+                cautions.append("Refinement maximises the ELBO itself, with β 1.")
         if len(measured) == 1 and any(one.gap.interval.endswith("this model") for one in judged):
             cautions.append(
                 "With one seed, intervals over images are given this model: another training "

@@ -37,11 +37,12 @@ def draw_losses(runs: Sequence[Judged], setting: Setting) -> Figure:
             f"{one.run}: {one.loss} {one.train.average[-1]:.4g} on training and "
             f"{one.test.average[-1]:.4g} on test images"
         )
-    bands = "; ".join(sorted({band_is(*one.test.mean.shape[:2]) for one in runs}))
+    bands = {band_is(*one.test.mean.shape[:2]) for one in runs}
+    band = bands.pop() if len(bands) == 1 else "bands reach over all seeds and draws, or images"
     return setting.figures.chart(
         f"{setting.question}-losses",
         curves(*panels, height=250),
-        f"Loss per image while learning; {bands}. High losses of the beginning are cut off.",
+        f"Loss per image while learning; {band}. High losses of the beginning are cut off.",
         f"Training and test loss of each run. At the end, {'; '.join(said)}.",
     )
 

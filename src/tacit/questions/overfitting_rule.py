@@ -10,15 +10,21 @@ from tacit.measures.intervals import crossed, decide, welch
 from tacit.measures.number import Number
 from tacit.questions.base import Measurement
 from tacit.questions.curves import Curve, axis_of, curve_of
+from tacit.questions.overfitting_measures import is_per_image
 from tacit.questions.turning import rise_over_curves, rise_over_images, turned_at
 from tacit.streams import numpy_stream
+from tacit.training.saved import SavedRun
 
-LOSSES = {
-    "classifier": ("cross-entropy", "nats"),
-    "vae": ("negative ELBO", "nats"),
-    "autoencoder": ("squared error", ""),
-}
-"""What each kind of model minimises, and its unit."""
+KINDS = ("classifier", "vae", "autoencoder")
+LOSSES = (
+    "cross-entropy",
+    "negative ELBO",
+    "squared error",
+    "β-weighted negative ELBO",
+    "negative importance-weighted bound",
+)
+"""What a run may minimise, in words; all but the squared error are in nats."""
+
 
 OVERFITTED, BETTER, NONE, LOWER, UNDECIDED = (
     "overfitted",
@@ -34,7 +40,8 @@ class Judged:
     """What was found about one run.
 
     Attributes:
-        run: its name. kind: of model. refined: whether its images' posteriors were refined.
+        run: its name. kind: of model. loss: what it minimises, in words.
+        refined: whether its images' posteriors were refined.
         gap: test minus training loss after the last update.
         rise: of the test loss since its lowest. turned: the update of the lowest.
         accuracy_gap: training minus test, of a classifier.
@@ -43,6 +50,7 @@ class Judged:
 
     run: str
     kind: str
+    loss: str
     refined: bool
     gap: Number
     rise: Number
@@ -53,11 +61,6 @@ class Judged:
     axis: str
 
     @property
-    def loss(self) -> str:
-        """What it minimises, in words."""
-        return LOSSES[self.kind][0]
-
-    @property
     def verdict(self) -> str:
         """By the rule that `Overfitting` states."""
         gap = decide(self.gap)
@@ -66,12 +69,23 @@ class Judged:
         return {"lower": LOWER, "undefined": UNDECIDED}.get(gap, NONE)
 
 
+def loss_of(run: SavedRun) -> str:
+    """One of `LOSSES`. Refinement maximises the ELBO itself, whatever training did."""
+    if run.config.learn != "vae":
+        return "cross-entropy" if run.config.learn == "classifier" else "squared error"
+    if is_per_image(run):
+        return "negative ELBO"
+    if run.objective_table.kind != "elbo":
+        return "negative importance-weighted bound"
+    return "negative ELBO" if run.beta == 1 else "β-weighted negative ELBO"
+
+
 def judge(measured: Mapping[int, Measurement], run: str) -> Judged:
     """The numbers of one run, over all seeds and draws."""
     prefix, table = f"run.{run}", f"table/{run}"
     seed, first = next(iter(measured.items()))
-    kind = list(LOSSES)[int(first.values[f"{prefix}/kind"])]
-    unit = LOSSES[kind][1]
+    kind = KINDS[int(first.values[f"{prefix}/kind"])]
+    unit = "" if kind == "autoencoder" else "nats"
     train, test = (curve_of(measured, prefix, split, "loss") for split in ("train", "test"))
     rng = numpy_stream(seed, "overfitting", run)
     single = test.mean.shape[0] * test.mean.shape[1] == 1
@@ -102,6 +116,7 @@ def judge(measured: Mapping[int, Measurement], run: str) -> Judged:
     return Judged(
         run=run,
         kind=kind,
+        loss=LOSSES[int(first.values[f"{prefix}/loss"])],
         refined=bool(first.values[f"{prefix}/refined"]),
         gap=gap,
         rise=rise,
