@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from tacit.figures.sink import Figures
+from tacit.images.dataset import Images
 from tacit.measures.intervals import mean_t
-from tacit.questions.base import Measurement, Setting
+from tacit.questions.base import Measurement, Runs, Setting
 from tacit.questions.linear_layers import TABLE, LinearLayers
 from tacit.streams import numpy_stream
 
@@ -91,3 +92,15 @@ def test_end_to_end(trained: Callable, tmp_path: Path) -> None:
     finding = ASKED.answer(measured, study.setting(tmp_path))
     assert all((tmp_path / figure.file).exists() for figure in finding.figures)
     assert "paired over 2 seeds" in finding.answer
+
+
+def test_images_without_labels_will_do(trained: Callable, tmp_path: Path) -> None:
+    study = trained("transfer")
+    runs = study.runs(ASKED)
+    train, test = (Images(images.pixels[:12]) for images in study.images)
+    found = ASKED.measure(Runs(0, train, test, {name: runs.draws(name) for name in ASKED.needs()}))
+    assert f"{TABLE}/label" not in found.arrays
+    finding = ASKED.answer({0: found}, setting(tmp_path))
+    # Twelve images are too few to resample, and the answer says so.
+    assert "is undecided" in finding.answer
+    assert "too few to resample" in finding.answer

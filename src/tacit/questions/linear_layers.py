@@ -55,6 +55,7 @@ class LinearLayers(Question):
         found.arrays[f"{TABLE}/index"] = rows
         if runs.test.labels is not None:
             found.arrays[f"{TABLE}/label"] = runs.test.labels[rows]
+            found.arrays["pictures.class"] = runs.test.labels[shown]
         found.arrays["pictures.original"] = runs.test.pixels[shown]
         for way, run in saved.items():
             model = run.model()
@@ -258,15 +259,16 @@ def _draw_differences(
 
 def _draw_pictures(seed: int, first: Measurement, setting: Setting) -> Figure:
     rows = [first.arrays[f"pictures.{way}"] for way in ("original", *LAYERS)]
-    columns = setting.class_names[: len(rows[0])] if setting.class_names else ()
+    classes = first.arrays.get("pictures.class", np.empty(0, np.int64))
     return setting.figures.grid(
         f"{setting.question}-outputs",
         grid(
             [list(row) for row in rows],
             row_labels=["original", *LAYERS.values()],
-            column_labels=columns if len(columns) == len(rows[0]) else (),
+            column_labels=[setting.class_names[c] for c in classes],
         ),
-        f"One test image of each class and what both autoencoders of seed {seed} make of it.",
+        f"{'One test image of each class' if len(classes) else 'Test images'}, and what both "
+        f"autoencoders of seed {seed} make of them.",
         f"{len(rows[0])} test images in the first row; below, their reconstructions with and "
         "without the middle linear layer.",
     )

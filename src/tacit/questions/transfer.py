@@ -260,12 +260,12 @@ def _draw_differences(
             names,
             {"": differences},
             {"": means},
-            x_label="difference of test accuracy on the same draw and seed, percentage points",
+            x_label="difference of test accuracy, percentage points",
             reference=0.0,
             reference_label="no difference",
         ),
-        "The same draws, paired: differences of test accuracy, each as a dot, and their mean with "
-        "its interval.",
+        "Differences of test accuracy between two ways on the same draw and seed, each as a dot, "
+        "and their mean with its interval.",
         f"Paired differences of test accuracy: {said}.",
     )
 
