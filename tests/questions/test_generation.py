@@ -74,7 +74,7 @@ def test_the_answer_of_one_seed_and_of_two(
     two = answer(measured, study, tmp_path / "two")
     assert one.question == "generation-2"
     assert len(one.numbers) <= 26
-    key = "classifier.samples-minus-reconstructions"
+    key = "classifier.samples-minus-drawn-codes"
     assert one.key == key
     assert one.numbers[key].interval == "95 % t over 100 images a side, paired, given this model"
     assert two.numbers[key].interval == "95 % t over 2 seeds, paired, given these images"
@@ -97,7 +97,7 @@ def test_without_labels_a_random_network_is_left(study: Any, tmp_path: Path) -> 
     assert question is not None
     finding = question.answer({0: question.measure(study.runs(question))}, study.setting(tmp_path))
     assert finding.runs == ("vae",)
-    assert finding.key == "random.samples-minus-reconstructions"
+    assert finding.key == "random.samples-minus-drawn-codes"
     assert not any(name.startswith("classifier") for name in finding.numbers)
 
 
@@ -112,14 +112,15 @@ def test_two_test_images_leave_the_distance_undefined_and_the_rest_said(
 
 
 def numbers(gap: float, *, p: float = 0.005, nearer: float = 0.3, shared: float = 3.0) -> Any:
-    """Numbers with an interval of ± 0.1 around the samples' distance above reconstructions."""
+    """Numbers with an interval of ± 0.1 around the samples' distance above drawn codes."""
 
     def around(value: float, half: float = 0.1) -> Number:
         return Number(value, value - half, value + half, 100)
 
     return {
-        "random.samples-minus-reconstructions": around(gap),
+        "random.samples-minus-drawn-codes": around(gap),
         "random.samples": around(0.3 + gap),
+        "random.drawn-codes": around(0.3),
         "random.reconstructions": around(0.3),
         "random.training-images": around(0.0),
         "random.p": Number(p),
@@ -137,8 +138,8 @@ def numbers(gap: float, *, p: float = 0.005, nearer: float = 0.3, shared: float 
 @pytest.mark.parametrize(
     ("gap", "said"),
     [
-        (0.5, "drawing codes from N(0, I) costs 0.50 (0.40 to 0.60) beyond what decoding costs"),
-        (-0.2, "samples come nearer to images than reconstructions do"),
+        (0.5, "drawing codes from N(0, I) instead costs 0.50 (0.40 to 0.60)"),
+        (-0.2, "samples from N(0, I) come nearer to images (-0.20 (-0.30 to -0.10))"),
         (0.05, "not distinguishable from nothing (+0.05 (-0.05 to 0.15))"),
     ],
 )

@@ -9,9 +9,18 @@ import torch
 
 from tacit.models.models import VAE, Autoencoder
 from tacit.questions.base import Measurement
-from tacit.questions.codes import against_prior, decoded, of_codes, posterior, untrained
+from tacit.questions.codes import (
+    POINT_LOG_VAR,
+    against_prior,
+    decoded,
+    drawn,
+    of_codes,
+    posterior,
+    untrained,
+)
 from tacit.questions.generation import Generation
 from tacit.questions.prior import Prior
+from tacit.streams import numpy_stream
 from tacit.studies.work import assemble
 from tacit.training.checkpoint import same_tensors
 from tacit.training.saved import SavedRun
@@ -77,6 +86,15 @@ def test_active_units_stand_beside_what_the_initialisation_gives(study: Any) -> 
     assert found["per-image"]["start-share"] > 0.95
     assert found["per-image-small"]["start-share"] < 0.2
     assert "start-share" not in found["vae"]
+
+
+def test_drawn_codes_are_where_the_decoder_was_trained_and_points_stay_points() -> None:
+    rng = numpy_stream(0, "drawn")
+    means = np.zeros((400, 200))
+    radius = np.linalg.norm(drawn(means, np.zeros_like(means), rng), axis=1)
+    assert radius.min() > 10  # N(0, I) in 200 dimensions is a shell at √200, means at the centre
+    points = drawn(means + 3, np.full_like(means, POINT_LOG_VAR), rng)
+    assert points == pytest.approx(3, abs=1e-6)
 
 
 def test_mutual_information_is_at_most_ln_n_and_the_split_adds_up(study: Any) -> None:

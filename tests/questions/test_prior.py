@@ -23,7 +23,7 @@ ASKED = Prior(
 )
 
 Distances = tuple[float, float, float]
-"""Of samples from N(0, I), of samples from the mixture, and of reconstructions."""
+"""Of samples from N(0, I), of samples from the mixture, and of the model's own codes."""
 
 
 def compared(seeds: int = 1, network: str = NETWORK, **distances: Distances) -> Compared:
@@ -45,9 +45,9 @@ def compared(seeds: int = 1, network: str = NETWORK, **distances: Distances) -> 
         arrays: dict[str, Any] = {}
         rows = rng.normal(0, 0.1, N)
         sets = {"training images": 0.0}
-        for run, (prior, mixture, reconstructions) in distances.items():
+        for run, (prior, mixture, own_codes) in distances.items():
             sets |= {f"{run}/prior": prior, f"{run}/gaussian": prior, f"{run}/mixture": mixture}
-            sets[f"{run}/reconstructions"] = reconstructions
+            sets |= {f"{run}/drawn": own_codes, f"{run}/reconstructions": own_codes}
         for name, value in sets.items():
             own = rng.normal(0, 0.1, N)
             arrays[f"{network}/{name}/influence"] = value + rows + own - (rows + own).mean()
@@ -66,7 +66,7 @@ GOOD: Distances = (0.5, 0.1, 0.1)
 
 
 @pytest.mark.parametrize("seeds", [1, 4])
-def test_the_prior_is_judged_by_what_it_costs_beyond_reconstructions(seeds: int) -> None:
+def test_the_prior_is_judged_by_what_it_costs_beyond_own_codes(seeds: int) -> None:
     def verdict(wide: Distances) -> str:
         return said(compared(seeds, vae=GOOD, wide=wide, narrow=GOOD)).split(":")[0]
 
@@ -77,7 +77,7 @@ def test_the_prior_is_judged_by_what_it_costs_beyond_reconstructions(seeds: int)
         "N(0, I) works better for optimised codes than for an encoder's"
     )
     assert verdict(GOOD).endswith("cannot be told")
-    # A blurred decoder puts samples and reconstructions alike farther away: not the prior's doing.
+    # A blurred decoder puts samples and own codes alike farther away: not the prior's doing.
     assert verdict((0.8, 0.4, 0.4)).endswith("but N(0, I) is not the reason")
     # One that makes the same of every code has no cost at all, which is no merit of the prior.
     assert verdict((0.9, 0.9, 0.9)).endswith("but N(0, I) is not the reason")

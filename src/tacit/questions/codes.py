@@ -66,6 +66,15 @@ def decoded(model: VAE | Autoencoder, codes: Floats | Tensor) -> NDArray[np.floa
     return np.concatenate([model.decode(part).numpy() for part in z.split(BATCH)])
 
 
+def drawn(means: Floats, log_vars: Floats, rng: np.random.Generator) -> Floats:
+    """One draw of each q(z | x), (n, D): codes as the decoder saw them while it learned.
+
+    In many dimensions draws keep away from their means, so that a decoder may never have seen
+    anything near those: where q(z | x) is close to N(0, I), all means lie at the centre.
+    """
+    return means + np.exp(0.5 * log_vars) * rng.standard_normal(means.shape)
+
+
 def untrained(run: SavedRun) -> Model:
     """The model as its run began, parts taken from other runs apart: the seed gives it again."""
     with seeded_initialisation(run.seed):

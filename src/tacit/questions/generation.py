@@ -10,7 +10,7 @@ from tacit.measures.intervals import mean_t, welch
 from tacit.measures.number import Number
 from tacit.models.models import VAE
 from tacit.questions.base import Measurement, Question, Runs, Setting
-from tacit.questions.codes import against_prior, counted, decoded, of_codes, posterior
+from tacit.questions.codes import against_prior, counted, decoded, drawn, of_codes, posterior
 from tacit.questions.finding import Finding
 from tacit.questions.generation_figures import draw
 from tacit.questions.generation_words import words
@@ -69,15 +69,15 @@ class Generation(Question):
         z = model.draw_prior(max(quality.size, SHOWN), torch_stream(runs.seed, "samples"))
         samples = decoded(model, z)
         means, log_vars = posterior(model, learned, quality.learned)
-        noise = numpy_stream(runs.seed, "drawn codes").standard_normal(means.shape)
+        codes = drawn(means, log_vars, numpy_stream(runs.seed, "drawn codes"))
         quality.add(RECONSTRUCTIONS, decoded(model, means))
-        quality.add(DRAWN, decoded(model, means + np.exp(0.5 * log_vars) * noise))
+        quality.add(DRAWN, decoded(model, codes))
         quality.add(SAMPLES, samples[: quality.size])
 
         found = quality.found
-        codes = against_prior(run, learned)
-        found.values |= {f"codes/{name}": value for name, value in codes.values.items()}
-        found.arrays |= {f"codes/{name}": array for name, array in codes.arrays.items()}
+        apart = against_prior(run, learned)
+        found.values |= {f"codes/{name}": value for name, value in apart.values.items()}
+        found.arrays |= {f"codes/{name}": array for name, array in apart.arrays.items()}
         rows, squared = nearest(samples, learned.pixels)
         tested = runs.test.scaled(slice(0, quality.size))
         found.arrays |= {
@@ -86,8 +86,8 @@ class Generation(Question):
             "table/samples/nearest-training-image": rows,
             "table/samples/distance": np.sqrt(squared),
             "table/dimensions/dimension": np.arange(model.n_code),
-            "table/dimensions/kl": codes.arrays["kl-per-dimension"],
-            "table/dimensions/aggregate-kl": codes.arrays["aggregate-kl"],
+            "table/dimensions/kl": apart.arrays["kl-per-dimension"],
+            "table/dimensions/aggregate-kl": apart.arrays["aggregate-kl"],
             "shown/nearest": learned.scaled(rows[:SHOWN]),
             "shown/final": samples[:SHOWN],
         }
@@ -110,7 +110,7 @@ class Generation(Question):
             decided_by=(
                 "Samples differ from images where a permutation test of their kernel distance to "
                 "test images says so (p < 0.05 for every seed). The prior is a part of the reason "
-                "where the interval of the samples' distance minus that of reconstructions lies "
+                "where the interval of the samples' distance minus that of drawn codes lies "
                 f"above zero, on {on_features(networks_of(measured)[0])}."
             ),
             figures=draw(self.run, measured, numbers, setting),
@@ -118,9 +118,9 @@ class Generation(Question):
                 *one_seed(measured),
                 "Samples and reconstructions are decoded means, not noisy draws of p(x | z): they "
                 "lack the model's pixel noise, and images have their own.",
-                "Reconstructions are of training images, from posterior means; 'drawn codes' are "
-                "decoded from one draw of q(z | x) each, which N(0, I) would equal if the codes "
-                "of all images together were distributed like the prior.",
+                "Drawn codes are one draw of q(z | x) for each training image, as the decoder saw "
+                "them while it learned: N(0, I) would serve as well if the codes of all images "
+                "together were distributed like it. Reconstructions are from posterior means.",
                 "The kernel distance (unbiased MMD², cubic kernel) is in units of its features, "
                 "centred on and scaled to those of training images; values on two networks do "
                 "not compare. It is unbiased, so near zero it may be negative; there its interval "
@@ -140,15 +140,15 @@ class Generation(Question):
                 "Hoffman and Johnson 2016 (ELBO surgery)",
                 "Burda, Grosse and Salakhutdinov 2016 (active units)",
             ),
-            key=f"{networks_of(measured)[0]}.samples-minus-reconstructions",
+            key=f"{networks_of(measured)[0]}.samples-minus-drawn-codes",
         )
 
     def _numbers(self, measured: Mapping[int, Measurement]) -> dict[str, Number]:
         numbers: dict[str, Number] = {}
         for network in networks_of(measured):
             numbers |= {
-                f"{network}.samples-minus-reconstructions": contrast(
-                    measured, network, [SAMPLES], [RECONSTRUCTIONS]
+                f"{network}.samples-minus-drawn-codes": contrast(
+                    measured, network, [SAMPLES], [DRAWN]
                 ),
                 f"{network}.samples": contrast(measured, network, [SAMPLES]),
                 f"{network}.reconstructions": contrast(measured, network, [RECONSTRUCTIONS]),

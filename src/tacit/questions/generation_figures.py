@@ -14,8 +14,8 @@ from tacit.questions.sample_quality import networks_of, on_features
 
 ROWS = {
     "training-images": "training images",
-    "drawn-codes": "drawn codes, decoded",
     "reconstructions": "reconstructions",
+    "drawn-codes": "drawn codes, decoded",
     "samples": "samples from N(0, I)",
 }
 

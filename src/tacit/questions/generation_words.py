@@ -34,28 +34,29 @@ def agreement(numbers: Sequence[Number]) -> str:
 
 def _of_samples(numbers: Numbers, networks: Sequence[str]) -> str:
     network = networks[0]
-    p, gap = numbers[f"{network}.p"], numbers[f"{network}.samples-minus-reconstructions"]
+    p, gap = numbers[f"{network}.p"], numbers[f"{network}.samples-minus-drawn-codes"]
     if p.value is None or gap.value is None:
         return f"How near samples come to images is {gap.interval}."
     cost = {
-        "higher": f"drawing codes from N(0, I) costs {show(gap)} beyond what decoding costs",
-        "lower": f"samples come nearer to images than reconstructions do ({show(gap)})",
+        "higher": f"drawing codes from N(0, I) instead costs {show(gap)}",
+        "lower": f"samples from N(0, I) come nearer to images ({show(gap)})",
         "not distinguishable": (
-            "what drawing codes from N(0, I) costs is not distinguishable from nothing "
+            "what drawing codes from N(0, I) instead costs is not distinguishable from nothing "
             f"({show(gap, sign=True)})"
         ),
-        "undefined": f"the samples' distance less the reconstructions' is {show(gap)}",
+        "undefined": f"the samples' distance less that of drawn codes is {show(gap)}",
     }[decide(gap)]
     text = (
         f"Samples {'can' if p.value < 0.05 else 'cannot'} be told from test images "
         f"(permutation test, p = {significant(p.value, 1)}). "
         f"On {on_features(network)} their kernel distance to test images is "
-        f"{show(numbers[f'{network}.samples'])}, that of reconstructions of training images "
-        f"{show(numbers[f'{network}.reconstructions'])} and that of training images themselves "
-        f"{show(numbers[f'{network}.training-images'])}: {cost}."
+        f"{show(numbers[f'{network}.samples'])}, that of codes drawn from training images' own "
+        f"posteriors {show(numbers[f'{network}.drawn-codes'])} (of reconstructions, from their "
+        f"means, {show(numbers[f'{network}.reconstructions'])}) and that of training images "
+        f"themselves {show(numbers[f'{network}.training-images'])}: {cost}."
     )
     for other in networks[1:]:
-        beside = numbers[f"{other}.samples-minus-reconstructions"]
+        beside = numbers[f"{other}.samples-minus-drawn-codes"]
         text += (
             f" {on_features(other).capitalize()} {agreement([gap, beside])} "
             f"({show(beside, sign=True)})."

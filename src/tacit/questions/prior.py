@@ -11,10 +11,11 @@ from tacit.measures.fits import fit_gaussian, fit_mixture
 from tacit.models.config import PerImageTable
 from tacit.models.models import VAE, Autoencoder
 from tacit.questions.base import Measurement, Question, Runs, Setting
-from tacit.questions.codes import against_prior, decoded, posterior
+from tacit.questions.codes import against_prior, decoded, drawn, posterior
 from tacit.questions.finding import Finding
 from tacit.questions.prior_figures import draw, tables
 from tacit.questions.prior_numbers import (
+    DRAWN,
     GAUSSIAN,
     MIXTURE,
     PRIOR,
@@ -89,7 +90,7 @@ class Prior(Question):
         return (self.amortized, *self.per_image, *last)
 
     def measure(self, runs: Runs) -> Measurement:
-        """Distances of samples from three densities and of reconstructions, for each model.
+        """Distances of samples from three densities and of training images' codes, by model.
 
         Raises:
             ValueError: where one of `per_image` has an encoder.
@@ -104,9 +105,9 @@ class Prior(Question):
             run = runs[name]
             model = run.model()
             assert isinstance(model, VAE | Autoencoder)
-            codes = against_prior(run, images)
-            found.values |= {f"codes/{name}/{key}": value for key, value in codes.values.items()}
-            found.arrays |= {f"codes/{name}/{key}": array for key, array in codes.arrays.items()}
+            apart = against_prior(run, images)
+            found.values |= {f"codes/{name}/{key}": value for key, value in apart.values.items()}
+            found.arrays |= {f"codes/{name}/{key}": array for key, array in apart.arrays.items()}
             if isinstance(run.config.posterior, PerImageTable):
                 found.values |= {
                     f"codes/{name}/mean-std": run.config.posterior.mean_std,
@@ -114,12 +115,14 @@ class Prior(Question):
                 }
             if quality.size < AT_LEAST:
                 continue
-            reconstructed, _ = posterior(model, images, quality.learned)
-            quality.add(f"{name}/{RECONSTRUCTIONS}", decoded(model, reconstructed))
-            fitted = sample_of(len(images), "fitted", size=CODES_FITTED)
-            means, _ = posterior(model, images, fitted)
-            for density, drawn in self._draws(means, quality.size, runs.seed).items():
-                pictures = decoded(model, drawn)
+            means, log_vars = posterior(model, images, quality.learned)
+            own = drawn(means, log_vars, numpy_stream(runs.seed, "own codes"))
+            quality.add(f"{name}/{RECONSTRUCTIONS}", decoded(model, means))
+            quality.add(f"{name}/{DRAWN}", decoded(model, own))
+            fitted = posterior(model, images, sample_of(len(images), "fitted", size=CODES_FITTED))
+            codes = drawn(*fitted, numpy_stream(runs.seed, "fitted codes"))
+            for density, sampled in self._draws(codes, quality.size, runs.seed).items():
+                pictures = decoded(model, sampled)
                 quality.add(f"{name}/{density}", pictures)
                 found.arrays[f"shown/{name}/{density}"] = pictures[:SHOWN]
         return found
@@ -152,12 +155,12 @@ class Prior(Question):
             runs=tuple(self.needs()),
             decided_by=(
                 "What the prior costs is the kernel distance to test images of samples from "
-                "N(0, I) minus that of the same model's reconstructions, so that a blurred decoder "
-                "is not held against the prior. N(0, I) works less well for optimised codes where "
-                "the interval of their cost minus the amortised VAE's lies above zero; where only "
-                "the samples' own distance does, the decoder is the reason. A fit repairs samples "
-                "where it lowers their distance, and wholly where what is left above "
-                "reconstructions is not distinguishable from zero. The initialisation is to blame "
+                "N(0, I) minus that of what the same model decodes from its training images' own "
+                "codes, so that a blurred decoder is not held against the prior. N(0, I) works less "
+                "well for optimised codes where the interval of their cost minus the amortised "
+                "VAE's lies above zero; where only the samples' own distance does, the decoder is "
+                "the reason. A fit repairs samples where it lowers their distance, and wholly where what is left above "
+                "own codes is not distinguishable from zero. The initialisation is to blame "
                 "for as much as the cost (or else the distance) falls when codes start near zero "
                 "instead; all on "
                 f"{on_features(networks_of(measured)[0])}."
@@ -166,13 +169,13 @@ class Prior(Question):
             tables=tables(compared),
             cautions=(
                 *one_seed(measured),
-                "Samples and reconstructions are decoded means, not noisy draws of p(x | z); "
-                "reconstructions are of training images.",
-                "Codes are posterior means; the Gaussian and the mixture (of "
-                f"{self.components} Gaussians with full covariances) are fitted to those of at "
-                f"most {CODES_FITTED:,} training images, after training. With few codes to a "
-                "component a mixture stays near these images' own codes, and so near their "
-                "reconstructions.",
+                "All pictures are decoded means, not noisy draws of p(x | z).",
+                "A VAE's own codes are one draw of q(z | x) for each training image, as the "
+                "decoder saw them while it learned, and not posterior means, which in many "
+                "dimensions can lie where no draw does; reconstructions are from the means. The "
+                f"Gaussian and the mixture (of {self.components} Gaussians with full covariances) "
+                f"are fitted to such codes of at most {CODES_FITTED:,} training images, after "
+                "training. With few codes to a component a mixture stays near these codes.",
                 "Costs are differences, since a ratio to a floor near zero says nothing. They do "
                 "not compare between features.",
                 "A per-image VAE whose codes hardly moved has codes like its initialisation, "

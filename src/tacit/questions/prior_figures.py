@@ -10,11 +10,18 @@ from tacit.measures.number import Number
 from tacit.questions.base import Setting
 from tacit.questions.codes import counted, of_codes
 from tacit.questions.finding import Table
-from tacit.questions.prior_numbers import GAUSSIAN, MIXTURE, PRIOR, RECONSTRUCTIONS, Compared
+from tacit.questions.prior_numbers import (
+    DRAWN,
+    GAUSSIAN,
+    MIXTURE,
+    PRIOR,
+    RECONSTRUCTIONS,
+    Compared,
+)
 from tacit.questions.sample_quality import TRAINING, contrast, on_features
 
 DENSITIES = {PRIOR: "N(0, I)", GAUSSIAN: "Gaussian", MIXTURE: "mixture"}
-SETS = {**DENSITIES, RECONSTRUCTIONS: "reconstructions"}
+SETS = {**DENSITIES, DRAWN: "own codes"}
 
 
 def draw(compared: Compared, numbers: Mapping[str, Number], setting: Setting) -> tuple[Figure, ...]:
@@ -55,8 +62,9 @@ def draw(compared: Compared, numbers: Mapping[str, Number], setting: Setting) ->
                 reference=0.0,
                 reference_label="alike",
             ),
-            "How far each model's samples and reconstructions lie from test images. The prior's "
-            "cost is the way from the last dot of a row to its first; the fits are in between.",
+            "How far each model's samples lie from test images, and what it decodes from its "
+            "training images' own codes. The prior's cost is the way from the last mark of a "
+            "model to its first.",
             f"Kernel distances to test images on {on_features(network)}: {said}.",
         ),
     )
@@ -71,12 +79,19 @@ def _distances(compared: Compared, network: str) -> Table:
     floor = show(contrast(compared.measured, network, [TRAINING]))
     return Table(
         f"Kernel distance to test images on {on_features(network)}; of training images: {floor}",
-        ("model", *SETS.values(), "N(0, I) minus reconstructions", "N(0, I) minus Gaussian"),
+        (
+            "model",
+            *SETS.values(),
+            "reconstructions",
+            "N(0, I) minus own codes",
+            "N(0, I) minus Gaussian",
+        ),
         tuple(
             (
                 run,
                 *(compared.distance(network, run, name) for name in SETS),
-                compared.difference(network, run, PRIOR, RECONSTRUCTIONS),
+                compared.distance(network, run, RECONSTRUCTIONS),
+                compared.difference(network, run, PRIOR, DRAWN),
                 compared.difference(network, run, PRIOR, GAUSSIAN),
             )
             for run in compared.models

@@ -8,7 +8,8 @@ from tacit.questions.base import Measurement
 from tacit.questions.codes import counted
 from tacit.questions.sample_quality import TRAINING, contrast, networks_of, null_quantile
 
-PRIOR, GAUSSIAN, MIXTURE, RECONSTRUCTIONS = "prior", "gaussian", "mixture", "reconstructions"
+PRIOR, GAUSSIAN, MIXTURE = "prior", "gaussian", "mixture"
+DRAWN, RECONSTRUCTIONS = "drawn", "reconstructions"
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,8 @@ class Compared:
         return contrast(
             self.measured,
             network,
-            [f"{run}/{PRIOR}", f"{other}/{RECONSTRUCTIONS}"],
-            [f"{run}/{RECONSTRUCTIONS}", f"{other}/{PRIOR}"],
+            [f"{run}/{PRIOR}", f"{other}/{DRAWN}"],
+            [f"{run}/{DRAWN}", f"{other}/{PRIOR}"],
         )
 
 
@@ -93,9 +94,9 @@ def prior_numbers(compared: Compared) -> dict[str, Number]:
         )
     for run in compared.models:
         numbers |= {
-            f"{run}.prior-cost": compared.difference(network, run, PRIOR, RECONSTRUCTIONS),
+            f"{run}.prior-cost": compared.difference(network, run, PRIOR, DRAWN),
             f"{run}.repaired-by-mixture": compared.difference(network, run, PRIOR, MIXTURE),
-            f"{run}.left-by-mixture": compared.difference(network, run, MIXTURE, RECONSTRUCTIONS),
+            f"{run}.left-by-mixture": compared.difference(network, run, MIXTURE, DRAWN),
         }
     numbers["training-images"] = contrast(compared.measured, network, [TRAINING])
     numbers["null"] = null_quantile(compared.measured, network, TRAINING)

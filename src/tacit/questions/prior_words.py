@@ -7,7 +7,7 @@ from tacit.measures.formatting import percent, show, significant
 from tacit.measures.intervals import decide
 from tacit.measures.number import Number
 from tacit.questions.generation_words import agreement
-from tacit.questions.prior_numbers import MIXTURE, PRIOR, RECONSTRUCTIONS, Compared
+from tacit.questions.prior_numbers import DRAWN, MIXTURE, PRIOR, Compared
 from tacit.questions.sample_quality import on_features
 
 Numbers = Mapping[str, Number]
@@ -66,16 +66,16 @@ def _of_prior(compared: Compared, numbers: Numbers) -> str:
     }[verdict]
     text = (
         f"{said}: what its samples cost, their distance from test images beyond that of "
-        f"reconstructions, is {show(numbers[f'{main}.prior-cost'])} for '{main}' and "
-        f"{show(numbers[f'{amortized}.prior-cost'])} for '{amortized}', a difference of "
+        f"training images' own codes decoded, is {show(numbers[f'{main}.prior-cost'])} for "
+        f"'{main}' and {show(numbers[f'{amortized}.prior-cost'])} for '{amortized}', a difference of "
         f"{show(numbers[f'{main}.prior-cost-minus-{amortized}'], sign=True)}."
     )
     if verdict == "not the prior":
         text += (
             f" The samples of '{main}' are farther from images "
-            f"({show(numbers[f'{main}.samples-minus-{amortized}'], sign=True)}) because its "
-            "reconstructions are; where a decoder makes little of any code, a low cost is no "
-            "merit of the prior."
+            f"({show(numbers[f'{main}.samples-minus-{amortized}'], sign=True)}) because what "
+            "it decodes from its own codes is; where a decoder makes little of any code, a low "
+            "cost is no merit of the prior."
         )
     return text
 
@@ -121,7 +121,7 @@ def _of_fit(compared: Compared, numbers: Numbers) -> str:
     said = "; it ".join(f"{outcome} {listed(runs)}" for outcome, runs in groups.items())
     falls = (
         f" (for '{main}' the distance falls by {show(numbers[f'{main}.repaired-by-mixture'])}, to "
-        f"{show(numbers[f'{main}.left-by-mixture'], sign=True)} above reconstructions)"
+        f"{show(numbers[f'{main}.left-by-mixture'], sign=True)} above own codes)"
     )
     shown = f"'{main}'" not in groups.get(NOTHING, [])
     return f"A Gaussian mixture fitted to the codes afterwards {said}{falls if shown else ''}."
@@ -177,7 +177,7 @@ def _of_features(compared: Compared) -> str:
         ],
         "on the fit": [compared.difference(n, main, PRIOR, MIXTURE) for n in compared.networks],
         "on what the fit leaves": [
-            compared.difference(n, main, MIXTURE, RECONSTRUCTIONS) for n in compared.networks
+            compared.difference(n, main, MIXTURE, DRAWN) for n in compared.networks
         ],
     }
     apart = [
