@@ -22,7 +22,11 @@ ROOMS = [
     "questions",
     "report",
     "studies",
+    "saved",
     "trained",
+    "onnx",
+    "estimators",
+    "commands",
     "cli",
 ]
 # Intervals are needed wherever numbers are made, so measures may be read by evidence as well; the

@@ -10,12 +10,12 @@ from tacit.evidence.estimate import LogProbEstimate
 from tacit.evidence.importance import importance_sampling
 from tacit.evidence.proposals import from_encoder
 from tacit.evidence.refine import refine
-from tacit.files import read_json
-from tacit.models.models import VAE, Autoencoder, Classifier, Model
+from tacit.models.config import ModelConfig
+from tacit.models.models import VAE, Autoencoder, Classifier
+from tacit.saved.folder import Saved, is_model_folder, load_saved, save
+from tacit.saved.form import Form
+from tacit.saved.runs import INDEX, read_run, runs_of
 from tacit.streams import torch_stream
-from tacit.studies.faults import nearest
-from tacit.studies.work import read_images
-from tacit.training.saved import SavedRun
 
 BATCH = 500
 
@@ -30,14 +30,41 @@ class TrainedModel:
         model: the PyTorch module, in evaluation mode.
         shape: channels, height and width of an image.
         class_names: of the labels that it learned from, if any.
+        about: what it learned from, how, and how it measured.
     """
 
-    def __init__(
-        self, model: Model, shape: tuple[int, int, int], class_names: tuple[str, ...] = ()
-    ) -> None:
-        self.model = model
-        self.shape = shape
-        self.class_names = class_names
+    def __init__(self, saved: Saved) -> None:
+        if saved.form.layout == "values":
+            name = saved.about.estimator.name if saved.about.estimator else "VAE"
+            raise TypeError(
+                f"this model reads rows of {saved.form.shape[2]} values and no images; "
+                f"open it with tacit.{name}.from_pretrained"
+            )
+        self.model = saved.model
+        self.about = saved.about
+        self.form = Form("nchw", saved.form.shape)
+        self.shape = saved.form.shape
+        self.class_names = tuple(str(name) for name in saved.about.classes)
+
+    @property
+    def config(self) -> ModelConfig:
+        """Which model it is, apart from its weights."""
+        return self.about.model
+
+    def save(self, folder: str | Path) -> None:
+        """Write ``model.safetensors``, ``config.json`` and a model card, README.md.
+
+        Raises:
+            ValueError: the folder holds other things.
+        """
+        save(folder, Saved(self.model, self.form, self.about))
+
+    save_pretrained = save
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> "TrainedModel":
+        """The model that `save` wrote; `tacit.load` does the same."""
+        return cls(load_saved(folder))
 
     def encode(self, images: ArrayLike | torch.Tensor) -> NDArray[np.float32]:
         """Codes of images; of a VAE the posterior's mean, the same at every call.
@@ -157,49 +184,31 @@ def as_pixels(images: ArrayLike | torch.Tensor, shape: tuple[int, int, int]) -> 
 
 def load(
     folder: str | Path,
-    run: str,
+    run: str | None = None,
     *,
     seed: int | None = None,
     draw: int = 0,
     epoch: int | None = None,
 ) -> TrainedModel:
-    """A finished run of a study.
+    """A saved model, or a finished run of a study.
 
     Args:
-        folder: the study's folder, such as ``tacit-out/inference``.
-        run: the run's name.
+        folder: of a saved model, or a study's, such as ``tacit-out/inference``.
+        run: the run's name, in a study.
         seed: which repetition; the first by default.
         draw: which choice of few labels.
         epoch: the snapshot of that epoch; the final model by default.
 
     Raises:
         FileNotFoundError: if the folder holds no study, or the run is not finished.
-        ValueError: if there is no such run, seed, draw or snapshot, with the choices.
+        ValueError: if there is no such run, seed, draw or snapshot, with the choices; or a file is
+            no model, a damaged one (`tacit.files.Damaged`), or one of a later version.
     """
     folder = Path(folder)
-    index = folder / "study.json"
-    if not index.exists():
-        raise FileNotFoundError(f"{folder} holds no study: {index.name} is missing")
-    runs = read_json(index)["runs"]
-    if run not in runs:
-        raise ValueError(f"{folder} has no run '{run}'" + nearest(run, runs))
-    seed = runs[run][0]["seed"] if seed is None else seed
-    found = [job for job in runs[run] if (job["seed"], job["draw"]) == (seed, draw)]
-    if not found:
-        seeds, draws = ({job[key] for job in runs[run]} for key in ("seed", "draw"))
-        raise ValueError(
-            f"run '{run}' has no seed {seed} with draw {draw}; "
-            f"seeds: {sorted(seeds)}, draws: {sorted(draws)}"
-        )
-    saved = SavedRun(folder / found[0]["folder"])
-    if not (saved.folder / "done.json").exists():
-        raise FileNotFoundError(f"run '{run}' is not finished; run the study again to go on")
-    update = None
-    if epoch is not None:
-        if epoch not in saved.snapshots:
-            raise ValueError(
-                f"run '{run}' kept no snapshot of epoch {epoch}; it kept {sorted(saved.snapshots)}"
-            )
-        update = saved.snapshots[epoch]
-    names = read_images(folder / "images").train.class_names
-    return TrainedModel(saved.model(update), saved.config.shape, names)
+    if run is not None and not is_model_folder(folder):
+        return TrainedModel(read_run(folder, run, seed=seed, draw=draw, epoch=epoch))
+    if run is None and (folder / INDEX).is_file():
+        raise ValueError(f"{folder} holds a study; say which run: {', '.join(runs_of(folder))}")
+    if run is not None or seed is not None or draw or epoch is not None:
+        raise ValueError(f"{folder} holds one saved model; run, seed, draw and epoch are a study's")
+    return TrainedModel(load_saved(folder))

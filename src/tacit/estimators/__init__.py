@@ -1,0 +1,1 @@
+"""The scikit-learn face: `Autoencoder`, `VAE` and `Classifier` for arrays and images."""

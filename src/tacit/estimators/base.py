@@ -1,0 +1,266 @@
+"""What the three estimators share: arrays in, one fit, float64 out."""
+
+import math
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from pydantic import TypeAdapter, ValidationError
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor
+
+from tacit.estimators.rows import Rows
+from tacit.models.config import ConvNetwork, DenseNetwork, ModelConfig, Network, build
+from tacit.models.models import Model
+from tacit.models.parts import freeze
+from tacit.saved.about import About, Data, Estimator, array_sha256, measured_at
+from tacit.saved.folder import Saved, load_saved, save
+from tacit.saved.form import Form
+from tacit.streams import seeded_initialisation
+from tacit.studies.faults import faults_of
+from tacit.training.fit import fit
+from tacit.training.history import History
+from tacit.training.objectives import ObjectiveTable, objective_of
+from tacit.training.schedule import Schedule
+
+CHUNK = 256
+"""Rows that go through a network at once."""
+
+_NETWORK: TypeAdapter[Any] = TypeAdapter(Network)
+
+
+class NetworkEstimator(BaseEstimator):
+    """Arrays (n, d), or images (n, h, w) or (n, h, w, c), through `tacit`'s models and its loop.
+
+    Networks are trained in float32 and asked in float64, so that a row's result is the same,
+    whatever other rows it comes with.
+    """
+
+    n_code: int
+    network: Any
+    epochs: int
+    updates: int
+    batch_size: int
+    rate: float
+    random_state: Any
+
+    form_: Form
+    config_: ModelConfig
+    model_: Model
+    history_: History
+    about_: About
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write a folder of ``model.safetensors``, ``config.json`` and a model card, README.md.
+
+        Raises:
+            sklearn.exceptions.NotFittedError: before `fit`.
+            ValueError: the folder holds other things.
+        """
+        check_is_fitted(self, "model_")
+        save(folder, Saved(self.model_, self.form_, self.about_))
+
+    save = save_pretrained
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> Self:
+        """The fitted estimator that was saved, or one made of a saved model of this kind.
+
+        Raises:
+            tacit.saved.folder.ModelFileError: the folder holds no such model, or a damaged one.
+        """
+        saved = load_saved(folder)
+        return cls._of(saved, folder)
+
+    @classmethod
+    def _of(cls, saved: Saved, folder: str | Path) -> Self:
+        kind = {"autoencoder": "Autoencoder", "vae": "VAE", "classifier": "Classifier"}
+        if (found := kind[saved.about.model.learn]) != cls.__name__:
+            raise ValueError(f"{folder} holds a model for {found}, not for {cls.__name__}")
+        known = saved.about.estimator
+        estimator = cls(**(known.parameters if known else {}))
+        estimator._become(saved)
+        estimator.n_features_in_ = math.prod(saved.form.shape)
+        return estimator
+
+    def _become(self, saved: Saved) -> None:
+        """Take up what was learned."""
+        self.form_, self.config_, self.model_ = saved.form, saved.about.model, saved.model
+        self.about_ = saved.about
+
+    def _checked(self, x: Any, y: Any = None, *, reset: bool) -> Any:
+        """X (and y where it is given) as arrays, X in the form of the training data.
+
+        Raises:
+            ValueError, TypeError: as scikit-learn's estimators do.
+        """
+        ndim = x.ndim if hasattr(x, "ndim") else np.asarray(x).ndim
+        images = ndim in (3, 4)
+        if not reset:
+            self._check_kind(x, images)
+        options: dict[str, Any] = {"reset": reset} if y is None else {"reset": reset, "y": y}
+        if not images:
+            return validate_data(self, x, dtype=np.float64, **options)
+        x = np.asarray(x)
+        shape = x.shape
+        # scikit-learn's checks are for two dimensions.
+        flat = x.reshape(len(x), math.prod(shape[1:]))
+        checked = validate_data(self, flat, dtype=[np.uint8, np.float64, np.float32], **options)
+        if y is None:
+            return checked.reshape(shape)
+        return checked[0].reshape(shape), checked[1]
+
+    def _check_kind(self, x: Any, images: bool) -> None:
+        learned = self.form_.layout
+        if images != (learned != "values"):
+            raise ValueError(
+                f"X has the shape {np.shape(x)}; this {type(self).__name__} was fitted on "
+                f"{self.form_}"
+            )
+        if images and (given := Form.of_images(np.shape(x))).shape != self.form_.shape:
+            raise ValueError(f"X is {given}; this {type(self).__name__} was fitted on {self.form_}")
+
+    @staticmethod
+    def _form_of(x: NDArray[Any]) -> Form:
+        return Form.of_values(x) if x.ndim == 2 else Form.of_images(x.shape)
+
+    def _network(self, form: Form) -> Any:
+        """The network table: dense for values and convolutional for images, unless it is said."""
+        if self.network == "auto":
+            return DenseNetwork() if form.layout == "values" else ConvNetwork()
+        try:
+            return _NETWORK.validate_python(self.network)
+        except ValidationError as error:
+            raise ValueError("network: " + "; ".join(faults_of(error, self.network))) from None
+
+    def _configured(self, **settings: Any) -> ModelConfig:
+        try:
+            return ModelConfig(**settings)
+        except ValidationError as error:
+            raise ValueError("; ".join(faults_of(error, settings))) from None
+
+    def _learn(
+        self,
+        config: ModelConfig,
+        form: Form,
+        x: NDArray[Any],
+        labels: NDArray[np.int64] | None = None,
+        *,
+        objective: ObjectiveTable | None = None,
+        prepare: Callable[[Model], None] = lambda model: None,
+        **about: Any,
+    ) -> None:
+        """Build the model, `prepare` it, train it, and keep what is known of it."""
+        seed = seed_of(self.random_state)
+        schedule = self._schedule(config, len(x))
+        form.to_network(x[:1], np.float32)
+        with seeded_initialisation(seed):
+            model = build(config)
+        prepare(model)
+        objective = objective or ObjectiveTable()
+        history = fit(
+            model, objective_of(config, objective), Rows(x, form, labels), schedule, seed=seed
+        )
+        freeze(model)
+        training: dict[str, Any] = {
+            "updates": schedule.updates,
+            "batch size": schedule.batch_size,
+            "rate": schedule.rate,
+            "seed": seed,
+        }
+        if config.learn == "vae":
+            training["beta"] = objective.beta
+        known = About(
+            model=config,
+            layout=form.layout,
+            data=Data(
+                source=f"an array of shape {x.shape}",
+                n=len(x),
+                sha256=array_sha256(form, x, labels),
+            ),
+            training=training,
+            measured=measured_at(history),
+            estimator=Estimator.model_validate(
+                {"name": type(self).__name__, "parameters": self._plain_parameters()}
+            ),
+            **about,
+        )
+        self._become(Saved(model, form, known))
+        self.history_ = history
+
+    def _schedule(self, config: ModelConfig, n: int) -> Schedule:
+        for name in ("epochs", "updates", "batch_size"):
+            if (value := getattr(self, name)) < 1:
+                raise ValueError(f"{name} is {value}; it is at least 1")
+        if not (0 < self.rate < math.inf):
+            raise ValueError(f"rate is {self.rate}; it is positive")
+        updates = max(self.epochs * math.ceil(n / self.batch_size), self.updates)
+        return Schedule(
+            n_images=n,
+            batch_size=int(self.batch_size),
+            updates=int(updates),
+            rate=float(self.rate),
+            evaluate_at=(int(updates),),
+        )
+
+    def _plain_parameters(self) -> dict[str, Any]:
+        """Parameters as plain data; what is none (a generator, an estimator) is left out."""
+        given = self.get_params(deep=False)
+        return {
+            name: value.item() if isinstance(value, np.generic) else value
+            for name, value in given.items()
+            if isinstance(value, str | int | float | dict | np.generic | type(None))
+        }
+
+    def _exact(self) -> Model:
+        """The model in float64."""
+        return deepcopy(self.model_).double()
+
+    def _tensor(self, x: NDArray[Any]) -> Tensor:
+        return torch.from_numpy(self.form_.to_network(x, np.float64))
+
+    def _through(
+        self, function: Callable[[Tensor], Tensor], x: NDArray[Any], *, codes: bool = False
+    ) -> NDArray[np.float64]:
+        """`function` of rows or of codes, in chunks, without gradient."""
+        parts = []
+        with torch.no_grad():
+            for start in range(0, len(x), CHUNK):
+                part = x[start : start + CHUNK]
+                parts.append(function(torch.from_numpy(part) if codes else self._tensor(part)))
+        return torch.cat(parts).numpy()
+
+
+def seed_of(random_state: Any) -> int:
+    """A seed from a parameter `random_state`: a number, a generator, or None for a new one."""
+    if isinstance(random_state, int | np.integer):
+        return int(random_state)
+    if random_state is None:
+        return int(np.random.default_rng().integers(2**31))
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**31))
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def codes_of(estimator: NetworkEstimator, codes: ArrayLike) -> NDArray[np.float64]:
+    """Codes to be decoded, (n, n_code).
+
+    Raises:
+        ValueError: another width.
+    """
+    array = np.asarray(codes, dtype=np.float64)
+    width = estimator.config_.n_code
+    if array.ndim != 2 or array.shape[1] != width:
+        raise ValueError(f"codes have the shape {array.shape}; they are (n, {width})")
+    return array

@@ -1,0 +1,182 @@
+"""A model in a folder of its own: ``model.safetensors``, ``config.json`` and ``README.md``.
+
+Nothing in it is ever unpickled. Loading verifies the checksums of the configuration and of the
+weights, and that both name the same training data, before a number is used.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from tacit import __version__
+from tacit.files import file_sha256, write_atomically, write_json
+from tacit.images.bounded import shown
+from tacit.models.config import build
+from tacit.models.models import Model
+from tacit.models.parts import freeze
+from tacit.saved.about import About
+from tacit.saved.card import card
+from tacit.saved.form import Form
+from tacit.saved.weights import ModelFileError, check_tensors, read_header
+from tacit.training.checkpoint import write_tensors
+
+FORMAT = 1
+"""Raised when a folder is written that an earlier version cannot read."""
+
+WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+MAX_CONFIG = 4 << 20
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A trained model, the form of its inputs, and what is known of it."""
+
+    model: Model
+    form: Form
+    about: About
+
+
+def save(folder: str | Path, saved: Saved) -> None:
+    """Write a model into a folder, which is made where there is none.
+
+    Raises:
+        ValueError: the folder holds something other than a model.
+    """
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{shown(folder)} is a file; a model is saved in a folder")
+    if folder.is_dir() and any(folder.iterdir()) and not is_model_folder(folder):
+        raise ValueError(
+            f"{shown(folder)} holds other files; a model is saved in a folder of its own"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    about = saved.about.model_dump(mode="json")
+    write_tensors(
+        folder / WEIGHTS,
+        {f"model.{name}": value for name, value in saved.model.state_dict().items()}
+        | _form_tensors(saved.form),
+        note={"data_sha256": saved.about.data.sha256},
+    )
+    write_atomically(
+        folder / CARD, lambda file: file.write_text(card(saved.about), encoding="utf-8")
+    )
+    # The configuration is written last: while it is not there, or is another's, nothing loads.
+    config = {
+        "format": FORMAT,
+        "tacit": __version__,
+        "about": about,
+        "weights_sha256": file_sha256(folder / WEIGHTS),
+    }
+    write_json(folder / CONFIG, config | {"sha256": _digest(config)})
+
+
+def is_model_folder(path: Path) -> bool:
+    """Whether a folder says that it holds a model (which may yet turn out to be damaged)."""
+    config = path / CONFIG
+    return config.is_file() and b'"weights_sha256"' in config.read_bytes()[:MAX_CONFIG]
+
+
+def load_saved(folder: str | Path) -> Saved:
+    """The model of a folder, in evaluation mode and without gradients.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        ModelFileError: it holds no model, a damaged one, or one of a later version.
+    """
+    folder = Path(folder)
+    if not folder.exists():
+        raise FileNotFoundError(f"{shown(folder)}: there is no such folder")
+    if not folder.is_dir():
+        raise ModelFileError(
+            f"{shown(folder)} is a file; a model is a folder with {CONFIG} and {WEIGHTS}"
+        )
+    for name in (CONFIG, WEIGHTS):
+        if not (folder / name).is_file():
+            raise ModelFileError(f"{shown(folder)} holds no model: {name} is missing")
+    config = _read_config(folder / CONFIG)
+    try:
+        about = About.model_validate(config["about"])
+    except ValidationError as error:
+        raise ModelFileError(f"{shown(folder / CONFIG)}: {error}") from None
+    path = folder / WEIGHTS
+    header = read_header(path)
+    try:
+        # On the meta device a model of any size takes no memory.
+        with torch.device("meta"):
+            model = build(about.model)
+            form = _empty_form(about)
+    except (RuntimeError, ArithmeticError, ValueError, TypeError) as error:
+        raise ModelFileError(f"{shown(folder / CONFIG)} describes no model: {error}") from None
+    wanted = {f"model.{name}": value for name, value in model.state_dict().items()} | form
+    check_tensors(path, header, wanted)
+    if (found := file_sha256(path)) != config["weights_sha256"]:
+        raise ModelFileError(
+            f"{shown(path)} is damaged: its SHA-256 is {found}, {CONFIG} has "
+            f"{config['weights_sha256']}"
+        )
+    if header.note.get("data_sha256") != about.data.sha256:
+        raise ModelFileError(f"{shown(path)} and {CONFIG} name different training data")
+    tensors = load_file(path)
+    model.load_state_dict(
+        {name: tensors[f"model.{name}"] for name in model.state_dict()}, assign=True
+    )
+    freeze(model)
+    return Saved(model, _form(about, tensors), about)
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    if (size := path.stat().st_size) > MAX_CONFIG:
+        raise ModelFileError(f"{shown(path)} has {size:,} bytes; at most {MAX_CONFIG:,} are read")
+    try:
+        config = json.loads(path.read_bytes())
+        version, made_by = config["format"], config["tacit"]
+        if type(version) is int and version > FORMAT:
+            raise ModelFileError(
+                f"{shown(path)} was made by a later version, tacit {made_by} (format {version}); "
+                f"this is tacit {__version__}, which reads formats up to {FORMAT}"
+            )
+        digest = config.pop("sha256")
+        if version != FORMAT or digest != _digest(config):
+            raise ModelFileError(f"{shown(path)} is damaged: its checksum does not fit")
+        return {name: config[name] for name in ("about", "weights_sha256")}
+    except ModelFileError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ModelFileError(
+            f"{shown(path)} is no configuration of a model, or damaged ({error!r})"
+        ) from None
+
+
+def _digest(config: dict[str, Any]) -> str:
+    """SHA-256 of plain data."""
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+
+
+def _form_tensors(form: Form) -> dict[str, Tensor]:
+    if form.offset is None or form.scale is None:
+        return {}
+    return {
+        "form.offset": torch.from_numpy(form.offset),
+        "form.scale": torch.from_numpy(form.scale),
+    }
+
+
+def _empty_form(about: About) -> dict[str, Tensor]:
+    if about.layout != "values":
+        return {}
+    width = about.model.shape[2]
+    return {f"form.{name}": torch.empty(width, dtype=torch.float64) for name in ("offset", "scale")}
+
+
+def _form(about: About, tensors: dict[str, Tensor]) -> Form:
+    if about.layout != "values":
+        return Form(about.layout, about.model.shape)
+    offset, scale = tensors["form.offset"].numpy(), tensors["form.scale"].numpy()
+    return Form(about.layout, about.model.shape, offset, scale)

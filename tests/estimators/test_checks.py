@@ -1,0 +1,22 @@
+"""scikit-learn's own checks, all of them: none is expected to fail."""
+
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from tacit.estimators.autoencoder import Autoencoder
+from tacit.estimators.classifier import Classifier
+from tacit.estimators.vae import VAE
+
+# Small networks and few updates: the checks ask about behaviour, not about fits.
+SMALL = {"n_code": 2, "network": {"kind": "dense", "hidden": [16]}, "epochs": 1, "rate": 0.01}
+
+
+@parametrize_with_checks(
+    [
+        Autoencoder(**SMALL, updates=5),
+        VAE(**SMALL, updates=5, importance_samples=4),
+        VAE(**SMALL, updates=5, importance_samples=4, posterior="per_image", posterior_steps=4),
+        Classifier(**SMALL | {"n_code": 8}, updates=60),
+    ]
+)
+def test_scikit_learns_checks(estimator, check) -> None:
+    check(estimator)
