@@ -156,13 +156,13 @@ class Prior(Question):
             decided_by=(
                 "What the prior costs is the kernel distance to test images of samples from "
                 "N(0, I) minus that of what the same model decodes from its training images' own "
-                "codes, so that a blurred decoder is not held against the prior. N(0, I) works less "
-                "well for optimised codes where the interval of their cost minus the amortised "
-                "VAE's lies above zero; where only the samples' own distance does, the decoder is "
-                "the reason. A fit repairs samples where it lowers their distance, and wholly where what is left above "
-                "own codes is not distinguishable from zero. The initialisation is to blame "
-                "for as much as the cost (or else the distance) falls when codes start near zero "
-                "instead; all on "
+                "codes, so that a blurred decoder is not held against the prior. N(0, I) works "
+                "less well for optimised codes where the interval of their cost minus the "
+                "amortised VAE's lies above zero; where only the samples' own distance does, the "
+                "decoder is the reason. A fit repairs samples where it lowers their distance, and "
+                "wholly where what is left above own codes is not distinguishable from zero. The "
+                "initialisation is to blame for as much as the cost (or else the distance) falls "
+                "when codes start near zero instead; all on "
                 f"{on_features(networks_of(measured)[0])}."
             ),
             figures=draw(compared, numbers, setting),

@@ -64,10 +64,11 @@ def _of_prior(compared: Compared, numbers: Numbers) -> str:
         ),
         "undecided": "Whether N(0, I) works less well for optimised codes is not decided",
     }[verdict]
+    cost, usual = numbers[f"{main}.prior-cost"], numbers[f"{amortized}.prior-cost"]
     text = (
         f"{said}: what its samples cost, their distance from test images beyond that of "
-        f"training images' own codes decoded, is {show(numbers[f'{main}.prior-cost'])} for "
-        f"'{main}' and {show(numbers[f'{amortized}.prior-cost'])} for '{amortized}', a difference of "
+        f"training images' own codes decoded, is {show(cost)} for '{main}' and {show(usual)} for "
+        f"'{amortized}', a difference of "
         f"{show(numbers[f'{main}.prior-cost-minus-{amortized}'], sign=True)}."
     )
     if verdict == "not the prior":
