@@ -19,6 +19,7 @@ from tacit.models.config import (
     PerImageTable,
     PoolNetwork,
 )
+from tacit.questions.base import Question
 from tacit.questions.registry import QUESTIONS
 from tacit.studies.faults import StudyError
 from tacit.studies.reading import parse
@@ -129,6 +130,9 @@ def test_every_question_is_documented(name: str) -> None:
         key for key, field in fields.items() if field.is_required()
     }
     for key, field in fields.items():
+        if key in Question.model_fields:
+            assert f"`{key}`" in section("Questions")
+            continue
         assert f"`{key}`" in arguments, f"'{key}' of '{name}' is not documented"
         if isinstance(field.default, int):
             assert f"`{key}` ({field.default})" in arguments

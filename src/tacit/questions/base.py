@@ -82,7 +82,12 @@ class Question(Table):
 
     A subclass says `name`, `title`, `asks`, and whether it needs labels, and is registered in
     `tacit.questions.registry`.
+
+    Attributes:
+        heading: shown in place of the title, where a study asks the same question twice.
     """
+
+    heading: str = ""
 
     name: ClassVar[str]
     title: ClassVar[str]

@@ -27,6 +27,9 @@ from tacit.report.results import read_records
 
 REPORT, FIGURES = "report.html", "figures"
 
+LEAD_LENGTH = 330
+"""About so many characters of an answer stand on its card; all of it in its section."""
+
 DRAWN = {"svg", "g", "defs", "clipPath", "path", "rect", "use", "text", "tspan"}
 """The elements that a chart is made of; an SVG with others is not put into the page."""
 
@@ -100,6 +103,7 @@ def render(provenance: Provenance, findings: Sequence[Finding], figures: Path) -
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "lead": lead,
         "value": value,
         "range": interval,
         "plain": plain,
@@ -114,6 +118,23 @@ def render(provenance: Provenance, findings: Sequence[Finding], figures: Path) -
         randomness=randomness(provenance),
         unfinished=[job for job in provenance.jobs if job.status in ("failed", "blocked")],
     )
+
+
+def lead(answer: str) -> str:
+    """The first sentences of an answer, for the card: at least one, and about 300 characters.
+
+    >>> lead("Yes. " + "It is so. " * 100)[-26:]
+    ' so. It is so. It is so. …'
+    >>> lead("Short. And whole.")
+    'Short. And whole.'
+    """
+    sentences = re.split(r"(?<=\.)\s+(?=[A-Z])", answer)
+    taken = sentences[0]
+    for sentence in sentences[1:]:
+        if len(taken) + len(sentence) > LEAD_LENGTH:
+            return f"{taken} …"
+        taken += f" {sentence}"
+    return taken
 
 
 def hero(provenance: Provenance, findings: Sequence[Finding], figures: Path) -> Shown | None:

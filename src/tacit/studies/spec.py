@@ -151,6 +151,7 @@ class Study(Table):
         images, seeds, snapshots: shared by all runs; `snapshots` are epochs.
         runs: by name.
         questions: each a table with one key, the question's name, and its arguments.
+        hero: the name of the figure that opens the page; by default the first grid of images.
         origins: where a setting comes from ("the reports' text", "assumed: …"), by its path.
     """
 
@@ -161,6 +162,7 @@ class Study(Table):
     snapshots: tuple[Count, ...] = ()
     runs: dict[Name, Run]
     questions: tuple[dict[str, Any], ...] = ()
+    hero: str = ""
     origins: dict[str, str] = Field(default_factory=dict)
 
     @field_validator("seeds")

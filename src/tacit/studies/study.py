@@ -3,7 +3,7 @@
 import hashlib
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -108,6 +108,8 @@ def run_study(
         record = provenance(
             name, study, planned, outcome, unanswered, opened, images_sha256(split), folder, told
         )
+        shown = {figure.name for finding in findings for figure in finding.figures}
+        record = replace(record, hero=study.hero if study.hero in shown else "")
         write_records(folder, record, findings)
         report = write_report(folder)
     return Ended(report, tuple(findings), outcome, unanswered)
@@ -152,7 +154,8 @@ def _answers(
             source=source,
         )
         try:
-            findings.append(question.answer(measured, setting))
+            finding = question.answer(measured, setting)
+            findings.append(replace(finding, title=question.heading or finding.title))
         except Exception as error:  # recorded, shown in the page, and exit code 1
             unanswered[question_id] = f"{type(error).__name__}: {error}"
             (folder / f"{question_id}.failure.txt").write_text(traceback.format_exc())
