@@ -12,8 +12,9 @@ from tacit.models.likelihoods import Gaussian
 from tacit.models.models import VAE
 from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
-from tacit.questions.log_probability_answer import Scores, numbers_of, sentences
-from tacit.questions.log_probability_shown import class_table, figures_of
+from tacit.questions.log_probability_figures import class_table, figures_of
+from tacit.questions.log_probability_numbers import Scores, numbers_of
+from tacit.questions.log_probability_words import rule, sentences
 from tacit.questions.samples import Rows, compared_classes, of_all, of_each_class
 from tacit.questions.scoring import mean_images, score
 from tacit.streams import numpy_stream
@@ -88,7 +89,7 @@ class LogProbability(Question):
             numbers=numbers_of(scores, setting.class_names),
             key="test.log-prob",
             runs=(self.run,),
-            decided_by=_rule(scores),
+            decided_by=rule(scores),
             figures=figures_of(scores, setting),
             tables=(class_table(scores, setting),) if scores.classes else (),
             cautions=self._cautions(scores, setting),
@@ -134,25 +135,3 @@ class LogProbability(Question):
         return np.concatenate(
             [np.flatnonzero(labels == c)[: self.shown_per_class] for c in classes]
         )
-
-
-def _rule(scores: Scores) -> str:
-    seeds = " and, over seeds, the interval of its lead excludes zero" if scores.n_seeds > 1 else ""
-    both = "both over images and over seeds" if scores.n_seeds > 1 else "over images"
-    within = " within classes, which count alike," if scores.classes else ""
-    top = (
-        "A class is called the likeliest where Welch's test tells its mean over test images from "
-        f"the next one's, p < 0.05 after Holm's adjustment for all pairs of classes{seeds}. "
-        if scores.classes
-        else ""
-    )
-    explain = (
-        " A share of the variance between class means is called most where its interval lies "
-        "above one half."
-        if scores.classes
-        else ""
-    )
-    return (
-        f"{top}Training and test images, two independent samples, differ where the 95 % interval "
-        f"of their difference{within} excludes zero {both}.{explain}"
-    )

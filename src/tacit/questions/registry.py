@@ -4,7 +4,9 @@ from tacit.questions.base import Question
 from tacit.questions.classifier import ClassifierAccuracy
 from tacit.questions.frozen_encoder import FrozenEncoder
 from tacit.questions.generation import Generation
+from tacit.questions.inference_method import InferenceMethod
 from tacit.questions.linear_layers import LinearLayers
+from tacit.questions.log_probability import LogProbability
 from tacit.questions.overfitting import Overfitting
 from tacit.questions.prior import Prior
 from tacit.questions.transfer import Transfer
@@ -15,7 +17,9 @@ QUESTIONS: dict[str, type[Question]] = {
         ClassifierAccuracy,
         FrozenEncoder,
         Generation,
+        InferenceMethod,
         LinearLayers,
+        LogProbability,
         Overfitting,
         Prior,
         Transfer,

@@ -18,10 +18,11 @@ def compared_classes(train: Images, test: Images, fewest: int = 2) -> list[int]:
     """The classes with at least `fewest` images on both sides; none without labels."""
     if train.labels is None or test.labels is None:
         return []
-    sides = [
-        np.bincount(s.labels[s.labels != UNLABELLED], minlength=s.n_classes) for s in (train, test)
+    counts = [
+        np.bincount(labels[labels != UNLABELLED], minlength=train.n_classes)
+        for labels in (train.labels, test.labels)
     ]
-    return np.flatnonzero(np.minimum(*sides) >= fewest).tolist()
+    return np.flatnonzero(np.minimum(*counts) >= fewest).tolist()
 
 
 def of_each_class(images: Images, classes: list[int], per_class: int, split: str) -> Rows:

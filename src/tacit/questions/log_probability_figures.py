@@ -1,6 +1,7 @@
 """Figures and the table of log p(x): images with their values, classes, and what explains them."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tacit.figures.charts import histogram, intervals, scatter
 from tacit.figures.grids import grid
@@ -8,7 +9,7 @@ from tacit.figures.sink import Figure
 from tacit.measures.formatting import show, significant
 from tacit.questions.base import Setting
 from tacit.questions.finding import Table
-from tacit.questions.log_probability_answer import SPLITS, Scores
+from tacit.questions.log_probability_numbers import SPLITS, Scores
 
 PER_ROW = 10
 
@@ -17,7 +18,7 @@ def figures_of(scores: Scores, setting: Setting) -> tuple[Figure, ...]:
     """All figures, in reading order."""
     if not scores.classes:
         return (
-            *(_images(scores, split, setting) for split in SPLITS),
+            _images(scores, setting),
             _distributions(scores, setting),
             _over_images(scores, setting),
         )
@@ -26,7 +27,7 @@ def figures_of(scores: Scores, setting: Setting) -> tuple[Figure, ...]:
         _by_class(scores, setting),
         _beside_classes(scores, setting),
         _over_images(scores, setting),
-        *(_images(scores, split, setting) for split in SPLITS),
+        _images(scores, setting),
     )
 
 
@@ -74,7 +75,7 @@ def _one_each(scores: Scores, setting: Setting) -> Figure:
     classes, at = np.unique(labels, return_index=True)
     values = arrays["table/test/log_prob"][rows[at]]
     errors = arrays["table/test/standard_error"][rows[at]]
-    notes = [f"{v:.0f} ± {e:.1f}" for v, e in zip(values, errors, strict=True)]
+    notes = [f"{v:.1f} ± {e:.1f}" for v, e in zip(values, errors, strict=True)]
     lines = [range(start, min(start + PER_ROW, len(at))) for start in range(0, len(at), PER_ROW)]
     names = [setting.class_names[c] for c in classes.tolist()]
     return setting.figures.grid(
@@ -90,37 +91,55 @@ def _one_each(scores: Scores, setting: Setting) -> Figure:
     )
 
 
-def _images(scores: Scores, split: str, setting: Setting) -> Figure:
-    """All images that are shown of a split, class by class, each with its value."""
-    arrays = scores.first.arrays
-    rows, pixels = arrays[f"shown/{split}/rows"], arrays[f"shown/{split}/pixels"]
-    values = arrays[f"table/{split}/log_prob"][rows]
-    noun = "Training" if split == "train" else "Test"
+def _images(scores: Scores, setting: Setting) -> Figure:
+    """All images that are shown, each with its value: a row per class, train beside test."""
+    pictures: list[list[NDArray[np.generic] | None]] = []
+    notes: list[list[str]] = []
     if scores.classes:
-        labels = arrays[f"table/{split}/label"][rows]
-        lines = [np.flatnonzero(labels == c).tolist() for c in np.unique(labels)]
-        names = [setting.class_names[c] for c in np.unique(labels).tolist()]
+        shown = _classes_shown(scores)
+        names = [setting.class_names[c] for c in shown]
+        sides = [[_shown(scores, split, c) for split in SPLITS] for c in shown]
+        width = 1 + max(len(train) for (train, _), _ in sides)
+        for (train, train_notes), (test, test_notes) in sides:
+            gap = width - len(train)
+            pictures.append([*train, *[None] * gap, *test])
+            notes.append([*train_notes, *[""] * gap, *test_notes])
+        heads = ["train", *[""] * (width - 1), "test"]
+        heads += [""] * (max(map(len, pictures)) - len(heads))
         of_each = " of each class" + _not_all(scores)
     else:
-        lines = [
-            list(range(start, min(start + PER_ROW, len(rows))))
-            for start in range(0, len(rows), PER_ROW)
-        ]
-        names, of_each = [], ""
-    texts = [[f"{values[k]:.0f}" for k in line] for line in lines]
-    said = [" ".join(text) for text in texts]
+        names, heads, of_each = list(SPLITS), [], ""
+        for split in SPLITS:
+            images, values = _shown(scores, split, None)
+            pictures.append(list(images))
+            notes.append(values)
+    said = [
+        f"{name}: {' '.join(filter(None, row))}" for name, row in zip(names, notes, strict=True)
+    ]
     return setting.figures.grid(
-        f"{setting.question}-{split}-images",
-        grid(
-            [[pixels[k] for k in line] for line in lines],
-            row_labels=names,
-            notes=texts,
-        ),
-        f"{noun} images{of_each}, drawn at random, with their log p(x) in nats.",
-        "; ".join(f"class {n}: {text}" for n, text in zip(names, said, strict=True))
-        if names
-        else f"values in nats: {'; '.join(said)}",
+        f"{setting.question}-images",
+        grid(pictures, row_labels=names, column_labels=heads, notes=notes),
+        f"Training and test images{of_each}, drawn at random, with their log p(x) in nats.",
+        f"log p(x) in nats, {'train then test by class; ' if heads else ''}{'; '.join(said)}",
     )
+
+
+def _shown(
+    scores: Scores, split: str, c: int | None
+) -> tuple[list[NDArray[np.generic]], list[str]]:
+    """The images of a split that are shown, of one class or all, and their values as notes."""
+    arrays = scores.first.arrays
+    rows, pixels = arrays[f"shown/{split}/rows"], arrays[f"shown/{split}/pixels"]
+    kept = np.arange(len(rows))
+    if c is not None:
+        kept = np.flatnonzero(arrays[f"table/{split}/label"][rows] == c)
+    values = arrays[f"table/{split}/log_prob"][rows[kept]]
+    return list(pixels[kept]), [f"{round(float(value))}" for value in values]
+
+
+def _classes_shown(scores: Scores) -> list[int]:
+    arrays = scores.first.arrays
+    return np.unique(arrays["table/test/label"][arrays["shown/test/rows"]]).tolist()
 
 
 def _by_class(scores: Scores, setting: Setting) -> Figure:
@@ -191,7 +210,5 @@ def _distributions(scores: Scores, setting: Setting) -> Figure:
 
 
 def _not_all(scores: Scores) -> str:
-    shown = len(
-        np.unique(scores.first.arrays["table/test/label"][scores.first.arrays["shown/test/rows"]])
-    )
+    shown = len(_classes_shown(scores))
     return "" if shown == len(scores.classes) else f" (the first {shown} classes)"
