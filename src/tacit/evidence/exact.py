@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tacit.evidence.estimate import LogProbEstimate
 from tacit.evidence.observed import Noise
@@ -43,26 +43,25 @@ class LinearGaussian(VAE):
                 f"images of shape {shape}: they are (C·H·W, D) and (C·H·W,)"
             )
         encoder = DenseEncoder(shape, n_code, hidden=())
-        super().__init__(
-            Amortized(encoder),
-            DenseDecoder(shape, n_code, hidden=()),
-            Gaussian(sigma, link="identity"),
-        )
+        decoder = DenseDecoder(shape, n_code, hidden=())
+        posterior, likelihood = Amortized(encoder), Gaussian(sigma, link="identity")
+        super().__init__(posterior, decoder, likelihood)
         self.double()
-        weight, bias = weight.double(), bias.double()
-        self.weight, self.bias = weight, bias
-        # As the likelihood holds it: a float32 number.
-        self.variance = float(self.likelihood.log_sigma.mul(2).exp())  # type: ignore[operator]
-        self.precision = torch.eye(n_code, dtype=torch.float64) + weight.T @ weight / self.variance
-        self.to_mean = torch.linalg.solve(self.precision, weight.T / self.variance)
-        last = self.decoder.layers[-1]
+        self.weight, self.bias = weight.double(), bias.double()
+        # As the likelihood holds it, a number rounded to float32.
+        self.variance = likelihood.log_sigma.mul(2).exp().item()
+        identity = torch.eye(n_code, dtype=torch.float64)
+        self.precision = identity + self.weight.T @ self.weight / self.variance
+        self.to_mean = torch.linalg.solve(self.precision, self.weight.T / self.variance)
+        output = decoder.layers[-1]
+        assert isinstance(output, nn.Linear)
         with torch.no_grad():
-            last.weight.copy_(weight)  # type: ignore[operator]
-            last.bias.copy_(bias)  # type: ignore[operator]
+            output.weight.copy_(self.weight)
+            output.bias.copy_(self.bias)
             encoder.code.weight.copy_(self.to_mean)
-            encoder.code.bias.copy_(-self.to_mean @ bias)
-            self.posterior.log_var.weight.zero_()  # type: ignore[operator]
-            self.posterior.log_var.bias.copy_(-self.precision.diagonal().log())  # type: ignore[operator]
+            encoder.code.bias.copy_(-self.to_mean @ self.bias)
+            posterior.log_var.weight.zero_()
+            posterior.log_var.bias.copy_(-self.precision.diagonal().log())
 
     def simulate(self, n: int, generator: torch.Generator) -> Tensor:
         """n images from p(x), (n, C, H, W); their pixels are not confined to [0, 1]."""
