@@ -87,7 +87,9 @@ def estimated(model: VAE, data: Observed, samples: int, seed: int, split: str) -
     proposal = (
         from_encoder
         if model.amortized
-        else fitted(refine(model, data, generator=torch_stream(seed, "refined", split)).q)
+        else fitted(
+            refine(model, data, start="prior", generator=torch_stream(seed, "refined", split)).q
+        )
     )
     generator = torch_stream(seed, "importance", split)
     return importance_sampling(model, proposal, data, n_samples=samples, generator=generator)

@@ -1,0 +1,229 @@
+"""How likely an image is: measured end to end, decided over images and seeds, said as it is."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from tacit.images.dataset import Images
+from tacit.questions.base import Measurement, Runs, Setting
+from tacit.questions.log_probability import LogProbability
+from tacit.questions.log_probability_numbers import Scores, numbers_of
+from tacit.questions.log_probability_words import rule, sentences
+
+ASKED = LogProbability(run="vae", samples=100, per_class=4, shown_per_class=2)
+
+
+@pytest.fixture(scope="module")
+def study(trained: Callable[[str], Any]) -> Any:
+    return trained("inference")
+
+
+@pytest.fixture(scope="module")
+def measured(study: Any) -> dict[int, Measurement]:
+    return {seed: ASKED.measure(study.runs(ASKED, seed)) for seed in (0, 1)}
+
+
+def test_so_many_images_of_each_class_are_scored_on_both_sides(
+    study: Any, measured: dict[int, Measurement]
+) -> None:
+    for split, images in (("train", study.images.train), ("test", study.images.test)):
+        arrays = measured[0].arrays
+        index, label = arrays[f"table/{split}/index"], arrays[f"table/{split}/label"]
+        assert np.array_equal(images.labels[index], label)
+        assert np.bincount(label).tolist() == [4] * 10
+        assert len(set(index.tolist())) == 40
+        assert np.array_equal(index, measured[1].arrays[f"table/{split}/index"])
+        shown = arrays[f"shown/{split}/rows"]
+        assert np.bincount(label[shown]).tolist() == [2] * 10
+        assert np.array_equal(arrays[f"shown/{split}/pixels"], images.pixels[index[shown]])
+
+
+def test_every_estimate_has_its_error_its_health_and_what_stands_beside_it(
+    study: Any, measured: dict[int, Measurement]
+) -> None:
+    arrays = measured[0].arrays
+    columns = {name.split("/")[2] for name in arrays if name.startswith("table/test/")}
+    assert columns == {
+        *("index", "label", "log_prob", "standard_error", "effective_samples", "pareto_k"),
+        *("flagged", "ink", "mean_image", "class_mean_image"),
+    }
+    index = arrays["table/test/index"]
+    pixels = study.images.test.pixels[index] / 255
+    assert arrays["table/test/ink"] == pytest.approx(pixels.mean(axis=(1, 2, 3)))
+    mean = study.images.train.pixels.mean(axis=0) / 255
+    squared = ((pixels - mean) ** 2).sum(axis=(1, 2, 3))
+    wanted = -0.5 * squared / 0.2**2 - 64 * (np.log(0.2) + 0.5 * np.log(2 * np.pi))
+    assert arrays["table/test/mean_image"] == pytest.approx(wanted)
+    ceiling = Scores(measured).ceiling()
+    assert ceiling == pytest.approx(64 * 0.69049937, abs=1e-4)
+    assert arrays["table/test/log_prob"].max() < ceiling
+
+
+def test_it_is_answered_for_one_seed_and_for_two(
+    study: Any, measured: dict[int, Measurement], tmp_path: Path
+) -> None:
+    one = ASKED.answer({0: measured[0]}, study.setting(tmp_path / "one"))
+    assert (
+        one.numbers["test.log-prob"].interval
+        == "95 % bootstrap over 40 test images, given this model"
+    )
+    assert any("One seed" in caution for caution in one.cautions)
+    assert len(one.tables[0].rows) == 10
+    assert len(one.figures) == 5
+    assert all((tmp_path / "one" / figure.file).stat().st_size for figure in one.figures)
+    two = ASKED.answer(measured, study.setting(tmp_path / "two"))
+    assert "2 seeds" in two.numbers["test.log-prob"].interval
+    assert two.answer != one.answer
+
+
+def test_without_labels_classes_are_left_out(study: Any, tmp_path: Path) -> None:
+    runs = study.runs(ASKED)
+    train, test = (Images(images.pixels) for images in (runs.train, runs.test))
+    few = LogProbability(run="vae", samples=50, per_class=3, shown_per_class=2)
+    found = few.measure(Runs(0, train, test, {"vae": [runs["vae"]]}))
+    assert len(found.arrays["table/test/log_prob"]) == 30
+    assert not any("label" in name or "class" in name for name in found.arrays)
+    setting = Setting("q", study.setting(tmp_path).figures, (), 160, 100, (1, 8, 8), "x")
+    finding = few.answer({0: found}, setting)
+    assert not any("class" in name for name in finding.numbers)
+    assert "likeliest class" not in finding.answer + finding.decided_by
+    assert "training and" in finding.answer.lower()
+    assert finding.tables == ()
+
+
+def test_measuring_twice_gives_the_same_to_the_bit(
+    study: Any, measured: dict[int, Measurement]
+) -> None:
+    torch.rand(5)
+    np.random.random(5)  # noqa: NPY002  # the global generators must not matter
+    again = ASKED.measure(study.runs(ASKED))
+    for name, array in measured[0].arrays.items():
+        assert np.array_equal(again.arrays[name], array, equal_nan=array.dtype.kind == "f")
+
+
+@pytest.mark.parametrize("fault", [{"samples": 0}, {"per_class": 1}, {"method": "importance"}])
+def test_faults_of_its_table_are_refused(fault: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        LogProbability.model_validate({"run": "vae"} | fault)
+
+
+def fabricated(
+    means: Sequence[float],
+    *,
+    train_lead: float = 0.0,
+    beside: Sequence[float] | None = None,
+    seeds: int = 1,
+    seed_lead: Sequence[float] = (0.0,),
+    per_class: int = 40,
+    flagged: float = 0.0,
+) -> Scores:
+    """Classes of the given means with a spread of 25 nats in each, as in MNIST.
+
+    `beside`: class means of what the mean image gives; by default the model's own.
+    `seed_lead`: added to the first class and to training images, by seed.
+    """
+    k = len(means)
+    labels = np.repeat(np.arange(k), per_class)
+    measured = {}
+    for seed in range(seeds):
+        arrays: dict[str, np.ndarray] = {"within-class-variance": -np.asarray(means)}
+        for number, split in enumerate(("train", "test")):
+            rng = np.random.default_rng(number)  # the same images for every seed
+            noise = rng.normal(size=(k, per_class))
+            noise = 25 * (noise - noise.mean(axis=1, keepdims=True)).ravel()
+            lead = (split == "train") * (train_lead + seed_lead[seed % len(seed_lead)])
+            values = np.asarray(means)[labels] + noise + lead
+            pictures = np.asarray(means if beside is None else beside)[labels] + noise
+            arrays |= {
+                f"table/{split}/log_prob": values,
+                f"table/{split}/label": labels,
+                f"table/{split}/ink": -pictures,
+                f"table/{split}/mean_image": pictures,
+                f"table/{split}/class_mean_image": pictures,
+                f"table/{split}/flagged": np.arange(len(labels)) < flagged * len(labels),
+                f"table/{split}/standard_error": np.full(len(labels), 0.3),
+                f"table/{split}/effective_samples": np.full(len(labels), 12.0),
+            }
+        measured[seed] = Measurement({"pixels": 784.0, "sigma": 0.2}, arrays)
+    return Scores(measured)
+
+
+NAMES = tuple("abcdefghij")
+SPREAD = (490.0, 450.0, 440.0, 430.0, 425.0, 420.0, 415.0, 410.0)
+
+
+def test_a_top_class_far_above_the_next_is_called_the_likeliest() -> None:
+    said = sentences(fabricated(SPREAD), 1000, NAMES)
+    assert "The likeliest class is 'a' with 490.0" in said
+    assert "above 'b', the next" in said
+    assert "541.4" in said  # no Gaussian log p(x) can exceed it at σ = 0.2
+
+
+def test_a_top_class_near_the_next_is_not() -> None:
+    said = sentences(fabricated((452.0, 450.0, 400.0)), 1000, NAMES)
+    assert "Class 'a' has the highest mean" in said
+    assert "not distinguishable from 'b'" in said
+
+
+def test_training_images_are_called_likelier_only_where_they_are() -> None:
+    assert "Training images are likelier than test images by 20.0" in sentences(
+        fabricated(SPREAD, train_lead=20), 1000, NAMES
+    )
+    assert "Training and test images are not distinguishable, +1.0" in sentences(
+        fabricated(SPREAD, train_lead=1), 1000, NAMES
+    )
+
+
+def test_differences_between_classes_do_not_blur_that_between_splits() -> None:
+    number = numbers_of(fabricated(SPREAD, train_lead=20), NAMES)["train-minus-test.log-prob"]
+    assert "stratified by 8 classes" in number.interval
+    half = (number.high or 0) - (number.value or 0)
+    assert half == pytest.approx(1.96 * 25 * np.sqrt(2 / 320), rel=0.05)
+
+
+def test_seeds_that_agree_on_the_same_images_prove_nothing_about_others() -> None:
+    found = fabricated(SPREAD, train_lead=1, seeds=3, seed_lead=(-0.1, 0.0, 0.1))
+    number = found.train_minus_test()
+    assert "over 640 images, given these models of 3 seeds" in number.interval
+    assert "Training and test images are not distinguishable" in sentences(found, 1000, NAMES)
+
+
+def test_seeds_that_disagree_leave_it_undecided() -> None:
+    found = fabricated(SPREAD, train_lead=20, seeds=3, seed_lead=(-40.0, 0.0, 40.0))
+    assert found.train_minus_test().interval == "95 % t over 3 seeds, given these images"
+    assert "Training and test images are not distinguishable" in sentences(found, 1000, NAMES)
+    assert "both over images and over seeds" in rule(found)
+
+
+def test_what_the_images_explain_is_bracketed() -> None:
+    all_of_it = fabricated(SPREAD)
+    share = all_of_it.shares_explained()["mean_image"]
+    assert share.value == pytest.approx(1)
+    assert "Most of what separates the classes lies in the images" in sentences(
+        all_of_it, 1000, NAMES
+    )
+    unrelated = fabricated(SPREAD, beside=(0, 9, 3, 7, 1, 8, 4, 5))
+    share = unrelated.shares_explained()["mean_image"]
+    assert share.value is not None
+    assert share.value < 0.5
+    assert "8 classes do not settle" in sentences(unrelated, 1000, NAMES)
+
+
+def test_one_outlying_class_does_not_hide_that_few_classes_are_few() -> None:
+    numbers = numbers_of(fabricated((490.0, 450.0, 440.0)), NAMES)
+    share = numbers["between-classes.explained-by.mean-image"]
+    assert share.value is None
+    assert "3 classes, 4 are needed" in share.interval
+    assert "is undefined" in sentences(fabricated((490.0, 450.0, 440.0)), 1000, NAMES)
+
+
+def test_flagged_estimates_are_counted_and_said_to_be_low() -> None:
+    said = sentences(fabricated(SPREAD, flagged=0.25), 1000, NAMES)
+    assert "25.0 % of the estimates are flagged as unreliable" in said
+    assert "1,000 samples are worth 12 on the median image" in said
+    assert "No estimate is flagged" in sentences(fabricated(SPREAD), 1000, NAMES)
