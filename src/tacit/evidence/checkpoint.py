@@ -9,6 +9,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from tacit.files import write_atomically
 from tacit.models.models import VAE
 
 SECONDS_BETWEEN = 20.0
@@ -52,10 +53,9 @@ class Store:
         if not last and time.monotonic() - self._written < self.seconds_between:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        part = self.path.with_suffix(".part")
         whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
-        save_file(whole, part, metadata={"identity": self.identity})
-        part.replace(self.path)
+        metadata = {"identity": self.identity}
+        write_atomically(self.path, lambda path: save_file(whole, path, metadata=metadata))
         self._written = time.monotonic()
 
 

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from tacit.evidence.packed import packed_linear_layers
 from tacit.models.likelihoods import Bernoulli
 from tacit.models.models import VAE
 from tacit.streams import stream_seed
 
 MIB = 1024 * 1024
-CPU_ROWS = 1024
+CPU_ROWS = 256
 """Codes decoded at once on a CPU: larger batches leave its caches and gain nothing."""
 
 
@@ -188,12 +189,16 @@ def check_positive(**counts: int) -> None:
 
 @contextmanager
 def frozen(model: VAE) -> Iterator[None]:
-    """Inside: evaluation mode and no gradient for any parameter. Afterwards: as it was."""
+    """Inside: evaluation mode, no gradient for any parameter, fast linear layers.
+
+    Afterwards the model is as it was.
+    """
     modes = [(module, module.training) for module in model.modules()]
     needs = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     model.eval().requires_grad_(False)
     try:
-        yield
+        with packed_linear_layers(model):
+            yield
     finally:
         for module, mode in modes:
             module.training = mode
