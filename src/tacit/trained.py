@@ -71,7 +71,7 @@ class TrainedModel:
 
         A VAE without an encoder optimises the posterior of each image against its decoder.
         """
-        x = self._tensor(images)
+        x = torch.from_numpy(self.pixels(images))
         if isinstance(self.model, VAE) and not self.model.amortized:
             mean = refine(self.model, x, start="prior", generator=torch_stream(0, "encode")).mean
             return np.asarray(mean, dtype=np.float32)
@@ -113,7 +113,7 @@ class TrainedModel:
             TypeError: if the model is no VAE.
         """
         vae = self._vae("evaluate log p(x) of")
-        x = self._tensor(images)
+        x = torch.from_numpy(self.pixels(images))
         generator = torch_stream(seed, "log-prob")
         proposal = (
             from_encoder if vae.amortized else refine(vae, x, start="prior", generator=generator).q
@@ -129,11 +129,15 @@ class TrainedModel:
         if not isinstance(self.model, Classifier):
             raise TypeError(f"a {type(self.model).__name__} does not predict; a classifier does")
         model = self.model
-        return _in_batches(lambda x: model(x).softmax(dim=1), self._tensor(images))
+        return _in_batches(lambda x: model(x).softmax(dim=1), torch.from_numpy(self.pixels(images)))
 
     def predict(self, images: ArrayLike | torch.Tensor) -> NDArray[np.str_]:
         """The likeliest class of each image, by name."""
         return np.asarray(self.class_names)[self.predict_proba(images).argmax(axis=1)]
+
+    def pixels(self, images: ArrayLike | torch.Tensor) -> NDArray[np.float32]:
+        """Images of any accepted form as the network reads them: see `as_pixels`."""
+        return as_pixels(images, self.shape)
 
     def _generative(self) -> Autoencoder | VAE:
         if isinstance(self.model, Classifier):
@@ -144,9 +148,6 @@ class TrainedModel:
         if not isinstance(self.model, VAE):
             raise TypeError(f"a {type(self.model).__name__} has no p(x) to {what}; a VAE has one")
         return self.model
-
-    def _tensor(self, images: ArrayLike | torch.Tensor) -> torch.Tensor:
-        return torch.from_numpy(as_pixels(images, self.shape))
 
 
 def _in_batches(function: object, values: torch.Tensor) -> NDArray[np.float32]:

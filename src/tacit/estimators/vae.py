@@ -61,7 +61,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Netwo
         likelihood: Literal["gaussian", "bernoulli"] = "gaussian",
         sigma: float | None = 0.2,
         beta: float = 1.0,
-        importance_samples: int = 1000,
+        importance_samples: int = 200,
         posterior_steps: int = 300,
         network: Any = "auto",
         epochs: int = 30,
