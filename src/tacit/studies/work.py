@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
+from threadpoolctl import threadpool_limits
 
 from tacit.files import Damaged, read_json, write_atomically, write_json
 from tacit.images.dataset import UNLABELLED, Images, Split
 from tacit.models.config import ModelConfig, build
-from tacit.models.models import Model
-from tacit.models.networks import Decoder
+from tacit.models.models import Classifier, Model
 from tacit.models.parts import copy_part, freeze, part_of
 from tacit.questions.base import Measurement, Runs
 from tacit.questions.registry import QUESTIONS
@@ -68,11 +68,22 @@ def read_images(folder: Path) -> Split:
     return Split(*parts)
 
 
-def assemble(config: ModelConfig, seed: int, taken: list[dict[str, Any]], out: Path) -> Model:
-    """A new model from its seed, with the parts it takes from finished jobs."""
+def assemble(
+    config: ModelConfig,
+    seed: int,
+    taken: list[dict[str, Any]],
+    out: Path,
+    mean: torch.Tensor | None = None,
+) -> Model:
+    """A new model from its seed, with the parts it takes from finished jobs.
+
+    `mean` is the image, (C, H, W), at which the decoder's output starts, if any.
+    """
     # The names of streams do not tell runs apart: equal architectures start from equal weights.
     with seeded_initialisation(seed):
         model = build(config)
+    if mean is not None and not isinstance(model, Classifier):
+        model.decoder.set_output_bias(mean)
     for part in taken:
         upstream = SavedRun(out / part["folder"])
         source = part_of(upstream.model(), part["part"])
@@ -110,12 +121,8 @@ def train(
         train_index=index,
     )
     learned = images.train if index is None else images.train.take(index)
-    model = assemble(config, job["seed"], task["taken"], out)
-    if task["output_bias"] == "training-mean":
-        decoder = part_of(model, "decoder")
-        assert isinstance(decoder, Decoder)
-        decoder.set_output_bias(mean_image(learned))
-    model = model.to(device)
+    mean = mean_image(learned) if task["output_bias"] == "training-mean" else None
+    model = assemble(config, job["seed"], task["taken"], out, mean).to(device)
     keeper = FolderKeeper(
         folder, stop=stop, report=lambda update, loss: report(update, schedule.updates, loss)
     )
@@ -208,6 +215,8 @@ def perform(job: dict[str, Any], out: str, device: str, messages: Connection) ->
 
     try:
         torch.set_num_threads(job["task"]["threads"])
+        # NumPy's and SciPy's linear algebra has threads of its own.
+        threadpool_limits(job["task"]["threads"])
         root = Path(out)
         folder = root / job["folder"]
         folder.mkdir(parents=True, exist_ok=True)
