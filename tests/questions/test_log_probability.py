@@ -96,6 +96,18 @@ def test_without_labels_classes_are_left_out(study: Any, tmp_path: Path) -> None
     assert finding.tables == ()
 
 
+def test_a_class_with_one_test_image_is_left_out_and_said_to_be(study: Any, tmp_path: Path) -> None:
+    runs = study.runs(ASKED)
+    nines = np.flatnonzero(runs.test.labels == 9)
+    test = runs.test.take(np.setdiff1d(np.arange(len(runs.test)), nines[1:]))
+    few = LogProbability(run="vae", samples=20, per_class=2, shown_per_class=1)
+    found = few.measure(Runs(0, runs.train, test, {"vae": [runs["vae"]]}))
+    assert np.unique(found.arrays["table/test/label"]).tolist() == list(range(9))
+    finding = few.answer({0: found}, study.setting(tmp_path))
+    assert any("1 of 10 classes have fewer than two" in caution for caution in finding.cautions)
+    assert len(finding.tables[0].rows) == 9
+
+
 def test_measuring_twice_gives_the_same_to_the_bit(
     study: Any, measured: dict[int, Measurement]
 ) -> None:
@@ -202,13 +214,13 @@ def test_seeds_that_disagree_leave_it_undecided() -> None:
 
 def test_what_the_images_explain_is_bracketed() -> None:
     all_of_it = fabricated(SPREAD)
-    share = all_of_it.shares_explained()["mean_image"]
+    share = all_of_it.shares_explained()["class_mean_image"]
     assert share.value == pytest.approx(1)
     assert "Most of what separates the classes lies in the images" in sentences(
         all_of_it, 1000, NAMES
     )
     unrelated = fabricated(SPREAD, beside=(0, 9, 3, 7, 1, 8, 4, 5))
-    share = unrelated.shares_explained()["mean_image"]
+    share = unrelated.shares_explained()["class_mean_image"]
     assert share.value is not None
     assert share.value < 0.5
     assert "8 classes do not settle" in sentences(unrelated, 1000, NAMES)
@@ -216,10 +228,12 @@ def test_what_the_images_explain_is_bracketed() -> None:
 
 def test_one_outlying_class_does_not_hide_that_few_classes_are_few() -> None:
     numbers = numbers_of(fabricated((490.0, 450.0, 440.0)), NAMES)
-    share = numbers["between-classes.explained-by.mean-image"]
+    share = numbers["between-classes.explained-by.class-mean-image"]
     assert share.value is None
     assert "3 classes, 4 are needed" in share.interval
-    assert "is undefined" in sentences(fabricated((490.0, 450.0, 440.0)), 1000, NAMES)
+    assert "lies in the images is undefined" in sentences(
+        fabricated((490.0, 450.0, 440.0)), 1000, NAMES
+    )
 
 
 def test_flagged_estimates_are_counted_and_said_to_be_low() -> None:

@@ -109,10 +109,10 @@ def _rises(found: Inferred) -> str:
 
 def _parts(found: Inferred, setting: Setting) -> Figure:
     groups = {
-        "encoder - own codes": [found.encoder_minus_own(run) for run in found.per_image],
+        "encoder's lead": [found.encoder_minus_own(run) for run in found.per_image],
         "decoder": [found.decoder(run, "train") for run in found.per_image],
         "not finished": [found.unfinished(run) for run in found.per_image],
-        "encoder misses": [found.missed("train") for _ in found.per_image],
+        "missed": [found.missed("train") for _ in found.per_image],
     }
     return setting.figures.chart(
         f"{setting.question}-parts",
@@ -124,7 +124,7 @@ def _parts(found: Inferred, setting: Setting) -> Figure:
         ),
         "What the encoder's lead over own codes, as trained, is made of: what its decoder is "
         "better by when all codes are refined alike, plus what own codes had not finished, minus "
-        "what the encoder misses of its own optimum.",
+        "what the encoder missed of its own optimum.",
         "; ".join(
             f"{run}: " + ", ".join(f"{name} {show(n[k])}" for name, n in groups.items())
             for k, run in enumerate(found.per_image)
@@ -192,7 +192,7 @@ def _snapshots(found: Inferred, setting: Setting) -> tuple[Figure, ...]:
     for epoch in kept:
         for run in found.runs:
             rows.append(list(arrays[f"snapshot/{epoch}/{run}"]))
-            labels.append(f"{epoch} · {run}")
+            labels.append(f"epoch {epoch} · {run}")
     return (
         setting.figures.grid(
             f"{setting.question}-snapshots",

@@ -75,7 +75,11 @@ def _one_each(scores: Scores, setting: Setting) -> Figure:
     classes, at = np.unique(labels, return_index=True)
     values = arrays["table/test/log_prob"][rows[at]]
     errors = arrays["table/test/standard_error"][rows[at]]
-    notes = [f"{v:.1f} ± {e:.1f}" for v, e in zip(values, errors, strict=True)]
+    flagged = arrays["table/test/flagged"][rows[at]]
+    notes = [
+        f"≥ {v:.1f}" if unreliable else f"{v:.1f} ± {e:.1f}"
+        for v, e, unreliable in zip(values, errors, flagged, strict=True)
+    ]
     lines = [range(start, min(start + PER_ROW, len(at))) for start in range(0, len(at), PER_ROW)]
     names = [setting.class_names[c] for c in classes.tolist()]
     return setting.figures.grid(
@@ -85,8 +89,9 @@ def _one_each(scores: Scores, setting: Setting) -> Figure:
             column_labels=names if len(lines) == 1 else (),
             notes=[[notes[k] for k in line] for line in lines],
         ),
-        "One test image of each class with its log p(x) and standard error in nats; the images "
-        "were drawn at random, not chosen by their value." + _not_all(scores),
+        "One test image of each class with its log p(x) and standard error in nats. Where the "
+        "weights are unreliable (≥) the value is a lower bound, with no error to be believed. The "
+        "images were drawn at random, not chosen by their value." + _not_all(scores),
         "; ".join(f"class {n}: {note} nats" for n, note in zip(names, notes, strict=True)),
     )
 
@@ -163,21 +168,21 @@ def _by_class(scores: Scores, setting: Setting) -> Figure:
 
 
 def _beside_classes(scores: Scores, setting: Setting) -> Figure:
-    x = scores.beside("mean_image")
+    x = scores.beside(scores.picture)
     y = scores.class_means("test", "log_prob").mean(axis=0)
     names = [setting.class_names[c] for c in scores.classes]
-    share = show(scores.shares_explained()["mean_image"])
+    share = show(scores.shares_explained()[scores.picture])
     return setting.figures.chart(
         f"{setting.question}-explained",
         scatter(
             {"classes": (x, y)},
-            x_label="log-likelihood of the mean training image, nats",
+            x_label="log-likelihood of the class's mean image, nats",
             y_label="log p(x), nats",
             names=names,
         ),
-        "Each class's mean log p(x) against what the mean training image alone would give under "
-        "the same likelihood: where the dots follow a line, classes differ by their images and "
-        f"not by the model. A line accounts for {share} of the variance.",
+        "Each class's mean log p(x) against what its mean training image alone would give under "
+        "the same likelihood: where the dots follow a line, classes differ by how alike their "
+        f"images are. A line accounts for {share} of the variance.",
         "; ".join(
             f"class {n}: mean image {a:.0f}, model {b:.0f}"
             for n, a, b in zip(names, x, y, strict=True)
@@ -191,10 +196,9 @@ def _over_images(scores: Scores, setting: Setting) -> Figure:
     return setting.figures.chart(
         f"{setting.question}-ink",
         scatter({"test images": (ink, y)}, x_label="ink: mean pixel", y_label="log p(x), nats"),
-        "Every test image's log p(x) against its ink. The less there is on an image, the less a "
-        f"model can get wrong; the correlation is {found['ink']}.",
+        f"Every test image's log p(x) against its ink; their correlation is {found['ink']}.",
         f"correlation of log p(x) with ink: {found['ink']}; with the log-likelihood of the mean "
-        f"image: {found['mean_image']}; over {len(y)} test images",
+        f"image: {found[scores.picture]}; over {len(y)} test images",
     )
 
 

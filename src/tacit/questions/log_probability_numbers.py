@@ -20,13 +20,9 @@ SPLITS = ("train", "test")
 NAMED_CLASSES = 12
 """Up to so many classes each have a number of their own."""
 
-BESIDE = {
-    "mean_image": "the log-likelihood of the mean training image",
-    "class_mean_image": "that of the class's own mean image",
-    "ink": "ink",
-    "within_class_variance": "the variance within the class",
-}
-"""What log p(x) is read beside; the first decides."""
+BESIDE = ("class_mean_image", "mean_image", "ink", "within_class_variance")
+"""What log p(x) is read beside. The first that there is decides: the mean image of its class knows
+of an image what class it is, and nothing of its hand."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +128,11 @@ class Scores:
         if column == "within_class_variance":
             return np.asarray(self.first.arrays["within-class-variance"], np.float64)
         return self.class_means("test", column).mean(axis=0)
+
+    @property
+    def picture(self) -> str:
+        """The mean image that decides: of the class, or of all where there are none."""
+        return "class_mean_image" if self.classes else "mean_image"
 
     def shares_explained(self) -> dict[str, Number]:
         """How much of the variance between class means of log p(x) a line in each accounts for."""

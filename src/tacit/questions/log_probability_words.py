@@ -3,7 +3,7 @@
 from tacit.measures.formatting import percent, show, significant
 from tacit.measures.intervals import decide
 from tacit.measures.number import Undefined
-from tacit.questions.log_probability_numbers import BESIDE, Scores
+from tacit.questions.log_probability_numbers import Scores
 from tacit.questions.wider import magnitude
 
 MOSTLY = 0.5
@@ -22,8 +22,8 @@ def rule(scores: Scores) -> str:
         else ""
     )
     explain = (
-        " A share of the variance between class means is called most where its interval lies "
-        "above one half."
+        " The share of the variance between class means that the class's mean image accounts for "
+        "is called most where its interval lies above one half."
         if scores.classes
         else ""
     )
@@ -92,34 +92,37 @@ def _split_said(scores: Scores) -> str:
 
 
 def _explained_said(scores: Scores) -> str:
-    single = scores.correlations()["mean_image"]
-    alone = (
-        f"over single test images its correlation with log p(x) is {show(single)}"
-        if single.value is not None
-        else f"over single test images its correlation is {single.interval}"
-    )
+    single = scores.correlations()[scores.picture]
     if not scores.classes:
         return (
-            "Beside the model stands what a mean image alone would give under the same "
-            f"likelihood: {alone}."
+            "Beside the model stands what the mean training image alone would give under the same "
+            f"likelihood; over test images its correlation with log p(x) is {show(single)}."
         )
     shares = scores.shares_explained()
-    share = shares["mean_image"]
+    share = shares[scores.picture]
     if share.low is None or share.high is None:
-        opening = "How much of the difference between classes lies in the images is undefined"
-    elif share.low > MOSTLY:
+        return (
+            "How much of the difference between classes lies in the images is "
+            f"{show(share)}; over single test images log p(x) and what the class's mean image "
+            f"alone would give have a correlation of {show(single)}."
+        )
+    if share.low > MOSTLY:
         opening = "Most of what separates the classes lies in the images, not in the model"
     elif share.high < MOSTLY:
-        opening = "Most of what separates the classes is not in how near they are to a mean image"
+        opening = "Most of what separates the classes is not in how alike their images are"
     else:
-        opening = f"{len(scores.classes)} classes do not settle how much of this is the image's own"
-    parts = [f"{BESIDE[c]} for {show(n)}" for c, n in shares.items() if n.value is not None]
-    if not parts:
-        return f"{opening}; {alone}."
-    parts[0] = parts[0].replace(
-        "the mean training image", "the mean training image under the same likelihood accounts"
+        opening = f"{len(scores.classes)} classes do not settle how much of this is the images' own"
+    others = {
+        "that of the mean of all training images": shares["mean_image"],
+        "ink": shares["ink"],
+        "the variance within the class": shares["within_class_variance"],
+    }
+    also = "".join(f", {name} for {show(n)}" for name, n in others.items() if n.value is not None)
+    return (
+        f"{opening}: under the same likelihood, the log-likelihood of the class's mean image alone "
+        f"accounts for {show(share)}{also} of the variance between class means; over single test "
+        f"images its correlation with log p(x) is {show(single)}."
     )
-    return f"{opening}: {', '.join(parts)} of the variance between class means; {alone}."
 
 
 def _reliability_said(scores: Scores, samples: int) -> str:
@@ -134,5 +137,5 @@ def _reliability_said(scores: Scores, samples: int) -> str:
         return f"No estimate is flagged as unreliable{worth}."
     return (
         f"{percent(share)} of the estimates are flagged as unreliable{worth}: they are lower "
-        "bounds that more samples would raise."
+        "bounds that more samples would raise, and not by the same for every image."
     )
