@@ -16,6 +16,7 @@ Bound = Literal["lower", "upper", "exact"]
 
 SMALLEST_ESS = 10
 SMALLEST_ACCEPTANCE = 0.2
+LARGEST_NUMERICAL_ERROR = 0.05
 GREY_LEVELS = 256
 
 
@@ -65,6 +66,9 @@ class LogProbEstimate:
     def flags(self) -> dict[str, NDArray[np.bool_]]:
         """For each reason to doubt an image's number, which images have it, (B,)."""
         flags = {"log p(x) is not finite": ~np.isfinite(self.log_prob)}
+        if self.bound == "exact":
+            name = f"numerical error above {LARGEST_NUMERICAL_ERROR:g} nats"
+            flags[name] = ~(self.standard_error <= LARGEST_NUMERICAL_ERROR)
         if self.ess is not None:
             # Of 16 chains, 10 effective ones are much to ask; half of them are not.
             smallest = min(SMALLEST_ESS, self.n_samples / 2)

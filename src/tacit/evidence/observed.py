@@ -91,7 +91,8 @@ class Noise:
         """Continue where `state` was taken."""
         for kind, states in zip(self._generators.values(), state, strict=True):
             for generator, one in zip(kind, states, strict=True):
-                generator.set_state(one)
+                # A copy: set_state reads the first bytes of the storage, whatever row `one` is.
+                generator.set_state(one.clone())
 
 
 def observe(

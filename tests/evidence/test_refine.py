@@ -1,0 +1,144 @@
+"""Refinement finds the optimum that algebra gives, alike for all, and leaves the model alone."""
+
+import numpy as np
+import pytest
+import torch
+
+from tacit.evidence.elbo import elbo
+from tacit.evidence.observed import observe
+from tacit.evidence.refine import refine
+from tacit.models.posteriors import DiagonalNormal, PerImage
+from tacit.streams import torch_stream
+
+
+def noise(seed: int = 0) -> torch.Generator:
+    return torch_stream(seed, "noise")
+
+
+@pytest.mark.parametrize("start", ["prior", "encoder"])
+def test_it_reaches_the_best_diagonal_normal(linear, start: str) -> None:
+    """In the linear-Gaussian model q* and its ELBO are known, and are the encoder's own."""
+    model, data = linear(4, 25, strength=30.0)
+    best = model.posterior(data.x)
+    gap = 0.5 * (model.precision.diagonal().log().sum() - model.precision.logdet())
+    optimum = model.log_prob(data.x).log_prob - gap.item()
+    found = refine(model, data, start=start, n_samples=512, generator=noise())
+    assert found.converged.all()
+    assert np.abs(found.elbo - optimum).max() < 0.3
+    assert (found.elbo - optimum).mean() == pytest.approx(0, abs=0.1)
+    assert (found.mean - best.mean).abs().max() < 0.15
+    exact = elbo(model, best, data, n_samples=2000, generator=noise(1))
+    np.testing.assert_allclose(exact.elbo, optimum, atol=5 * exact.standard_error.max())
+
+
+def _reference_ascent(model, x, mean, log_var, noises, rate):
+    """torch's Adam on the negative ELBO, one image at a time; ± pairs of noise."""
+    means, log_vars = [], []
+    for i in range(len(x)):
+        m = mean[i : i + 1].clone().requires_grad_()
+        v = log_var[i : i + 1].clone().requires_grad_()
+        optimizer = torch.optim.Adam([m, v], lr=rate, betas=(0.9, 0.99))
+        for one in noises[:, i : i + 1]:
+            for sign in (1, -1):
+                q = DiagonalNormal(m, v)
+                z = m + sign * torch.exp(0.5 * v) * one
+                log_likelihood = model.likelihood.log_prob(x[i : i + 1], model.decoder(z))
+                optimizer.zero_grad()
+                (q.kl_to_standard().sum() - log_likelihood.sum()).backward(inputs=[m, v])
+                optimizer.step()
+        means.append(m.detach())
+        log_vars.append(v.detach())
+    return torch.cat(means), torch.cat(log_vars)
+
+
+def test_fixed_steps_equal_the_slow_reference(curved) -> None:
+    from tacit.evidence.observed import Noise
+
+    model, x = curved(3, 4)
+    model = model.double()
+    data = observe(model, x, noise(1))
+    root = int(torch.randint(2**62, (), generator=noise()))
+    noises = Noise(root, "refine", tuple(f"{key}/0" for key in data.keys), data.x).normal(12, 3)
+    zeros = torch.zeros(4, 3, dtype=torch.float64)
+    mean, log_var = _reference_ascent(model, data.x, zeros, zeros, noises, 0.05)
+    found = refine(model, data, start="prior", steps=24, generator=noise())
+    torch.testing.assert_close(found.mean, mean, atol=1e-8, rtol=0)
+    torch.testing.assert_close(found.log_var, log_var, atol=1e-8, rtol=0)
+    assert found.steps.tolist() == [24] * 4
+    assert not found.converged.any()
+    assert found.trace.shape == (24, 4)
+
+
+def test_images_do_not_know_of_each_other(curved) -> None:
+    model, x = curved(2, 6)
+    model = model.double()
+    together = refine(model, x, start="prior", generator=noise())
+    alone = refine(model, x[[3]], start="prior", generator=noise())
+    np.testing.assert_allclose(alone.elbo, together.elbo[[3]], atol=1e-5)
+    assert alone.steps == together.steps[[3]]
+    small = refine(model, x, start="prior", generator=noise(), memory=40_000)
+    np.testing.assert_allclose(small.elbo, together.elbo, atol=1e-5)
+
+
+def test_it_never_ends_below_its_start_or_its_other_starts(curved) -> None:
+    model, x = curved(2, 12, sigma=0.1)
+    one = refine(model, x, start="encoder", generator=noise(), n_samples=500)
+    many = refine(model, x, start="encoder", n_starts=4, generator=noise(), n_samples=500)
+    begun = elbo(model, model.posterior(x), x, n_samples=500, generator=noise(1))
+    assert (one.elbo > begun.elbo).all()
+    assert (many.elbo - one.elbo).min() > -0.5
+    assert (many.elbo - one.elbo).max() > 0.3
+    assert set(many.start) > {0}
+    assert (np.diff(one.trace[[0, 50, -1]].mean(axis=1)) > 0).all()
+
+
+def test_a_given_start_is_where_it_starts(curved) -> None:
+    model, x = curved(2, 3)
+    q = refine(model, x, start="prior", generator=noise()).q
+    again = refine(model, x, start=q, steps=1, rate=1e-9, generator=noise())
+    torch.testing.assert_close(again.mean, q.mean)
+    torch.testing.assert_close(again.log_var, q.log_var)
+
+
+def test_the_number_of_steps_is_bounded(curved) -> None:
+    model, x = curved(2, 3)
+    found = refine(model, x, start="prior", max_steps=30, generator=noise())
+    assert found.steps.tolist() == [30] * 3
+    assert not found.converged.any()
+    assert "stopped improving: 0 of 3" in str(found)
+
+
+def test_the_model_is_bit_identical_and_gets_no_gradient(curved) -> None:
+    model, x = curved(2, 3)
+    model.train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    found = refine(model, x, generator=noise(), steps=5)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert all(p.requires_grad and p.grad is None for p in model.parameters())
+    assert not found.mean.requires_grad
+
+
+def test_same_seed_same_bits(curved) -> None:
+    model, x = curved(2, 5)
+    runs = [refine(model, x, n_starts=2, generator=noise()) for _ in range(2)]
+    assert torch.equal(runs[0].mean, runs[1].mean)
+    assert (runs[0].elbo == runs[1].elbo).all()
+
+
+def test_bad_input(curved) -> None:
+    model, x = curved(2, 3)
+    wrong = DiagonalNormal(torch.zeros(2, 2), torch.zeros(2, 2))
+    for settings, message in [
+        ({"start": "posterior"}, "`start` is 'posterior'; it is 'encoder', 'prior'"),
+        ({"start": wrong}, "3 images of 2 latent dimensions need one row each"),
+        ({"steps": 0}, "`steps` is 0"),
+        ({"n_starts": 0}, "`n_starts` is 0"),
+        ({"tolerance": 0.0}, "both are positive"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            refine(model, x, generator=noise(), **settings)
+    with pytest.raises(ValueError, match="q has 2 rows and x 3 images"):
+        elbo(model, wrong, x, generator=noise())
+    model.posterior = PerImage(3, 2)
+    with pytest.raises(TypeError, match="no encoder"):
+        refine(model, x, generator=noise())
