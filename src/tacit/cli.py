@@ -10,6 +10,12 @@ from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 
 from tacit import __version__
+from tacit.commands.describe import describe
+from tacit.commands.encode import encode
+from tacit.commands.export import export
+from tacit.commands.predict import predict
+from tacit.commands.reconstruct import reconstruct
+from tacit.commands.sample import sample
 
 if TYPE_CHECKING:
     from tacit.studies.study import Ended
@@ -22,6 +28,8 @@ app = App(
     version=__version__,
     help_flags=["--help", "-h"],
 )
+for command in (encode, reconstruct, sample, predict, export, describe):
+    app.command(command)
 
 
 def run_command(arguments: Sequence[str]) -> int:

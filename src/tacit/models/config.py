@@ -50,7 +50,9 @@ class DenseNetwork(Table):
     """`DenseEncoder` and `DenseDecoder`."""
 
     kind: Literal["dense"] = "dense"
-    hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = (512,)
+    hidden: Annotated[tuple[Annotated[int, Field(ge=1, le=65536)], ...], Field(max_length=64)] = (
+        512,
+    )
     activation: Literal["relu", "tanh", "gelu"] = "relu"
 
     def encoder(self, shape: tuple[int, int, int], n_code: int) -> Encoder:
@@ -135,6 +137,9 @@ PosteriorTable = Annotated[
 Learn = Literal["autoencoder", "vae", "classifier"]
 
 
+Side = Annotated[int, Field(ge=1, le=2**24)]
+
+
 class ModelConfig(Table):
     """Everything that says which model this is, apart from its weights.
 
@@ -143,10 +148,10 @@ class ModelConfig(Table):
     """
 
     learn: Learn
-    shape: tuple[int, int, int]
+    shape: tuple[Side, Side, Side]
     n_code: Annotated[int, Field(ge=1, le=65536)]
-    n_classes: int = 0
-    n_images: int = 0
+    n_classes: Annotated[int, Field(ge=0)] = 0
+    n_images: Annotated[int, Field(ge=0)] = 0
     network: Network = ConvNetwork()
     likelihood: LikelihoodTable = GaussianTable()
     posterior: PosteriorTable = AmortizedTable()

@@ -1,0 +1,220 @@
+"""Images that a command reads: their names, their labels where known, their pixels in batches."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tacit.images import idx
+from tacit.images.alike import made_alike
+from tacit.images.arrays import Arrays, read_npy, read_npz, split_from_arrays
+from tacit.images.bounded import faults_named, shown
+from tacit.images.catalog import NAMES
+from tacit.images.dataset import UNLABELLED, Images
+from tacit.images.decoding import MAX_BYTES, decode
+from tacit.images.errors import ImagesError, UnreadableImagesError
+from tacit.images.listing import ENDINGS, list_folder
+from tacit.images.parallel import in_order
+from tacit.images.sources import open_images
+from tacit.models.networks import Shape
+from tacit.studies.work import read_images
+
+BATCH = 200
+
+
+class Batch(NamedTuple):
+    """Names, labels ("" where unknown) and pixels, uint8 (n, C, H, W), of some images."""
+
+    names: list[str]
+    labels: list[str]
+    pixels: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Images in their order.
+
+    Attributes:
+        names: of the images.
+        labels: the names of their classes, "" where unknown.
+        read: the pixels of one image, by its number, or why it cannot be read.
+        skip_bad: leave unreadable images out.
+        notes: what was done to them, for people to read.
+    """
+
+    names: Sequence[str]
+    labels: Sequence[str]
+    read: Callable[[int], NDArray[np.uint8] | str]
+    skip_bad: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether any class is known."""
+        return any(self.labels)
+
+    def first(self, n: int) -> "Inputs":
+        """The first `n` images, or all."""
+        return replace(self, names=self.names[:n], labels=self.labels[:n])
+
+    def batches(self) -> Iterator[Batch]:
+        """All images, some at a time.
+
+        Raises:
+            UnreadableImagesError: at the end, naming all that cannot be read.
+        """
+        bad: list[tuple[str, str]] = []
+        for start in range(0, len(self), BATCH):
+            numbers = range(start, min(start + BATCH, len(self)))
+            found = list(zip(numbers, in_order(self.read, numbers), strict=True))
+            bad += [(self.names[i], image) for i, image in found if isinstance(image, str)]
+            good = [(i, image) for i, image in found if not isinstance(image, str)]
+            if good and (self.skip_bad or not bad):
+                yield Batch(
+                    [self.names[i] for i, _ in good],
+                    [self.labels[i] for i, _ in good],
+                    np.stack([image for _, image in good]),
+                )
+        if bad and not self.skip_bad:
+            raise UnreadableImagesError(bad, len(self))
+        if bad:
+            listed = "; ".join(f"{name} ({reason})" for name, reason in bad)
+            self.notes.append(f"Left out because they cannot be read: {len(bad)} ({listed}).")
+
+
+def study_inputs(folder: Path) -> Inputs:
+    """The test images of a study."""
+    return _from_images([("test", read_images(folder / "images").test)])
+
+
+def read_inputs(
+    sources: Sequence[str], shape: Shape, *, data_dir: Path | None, skip_bad: bool
+) -> Inputs:
+    """The images that are named, made alike to those that a model of `shape` reads.
+
+    Args:
+        sources: one named set, folder or array file (as `tacit.images.sources.open_images` takes),
+            or image files.
+        shape: channels, height, width. Image files are cut and resized where it is square.
+
+    Raises:
+        ImagesError: they cannot be used.
+    """
+    paths = [Path(source) for source in sources]
+    if all(path.suffix.lower() in ENDINGS for path in paths):
+        for path in paths:
+            with faults_named(path):
+                if not path.is_file():
+                    raise ImagesError(f"{shown(path)}: there is no such file")
+        return _from_files(
+            paths, [shown(path) for path in paths], [""] * len(paths), shape, skip_bad
+        )
+    if len(sources) > 1:
+        odd = next(path for path in paths if path.suffix.lower() not in ENDINGS)
+        raise ImagesError(
+            f"{shown(odd)} is no image file; several sources can be named where all are files that "
+            f"end with {', '.join(ENDINGS)}"
+        )
+    source, path = sources[0], paths[0]
+    if source not in NAMES and path.is_dir() and idx.find_idx(path, idx.TRAIN_IMAGES) is None:
+        listing = list_folder(path)
+        if listing.bad and not skip_bad:
+            raise UnreadableImagesError(listing.bad, len(listing.entries) + len(listing.bad))
+        return _from_files(
+            [listing.root / entry.path for entry in listing.entries],
+            [shown(Path(entry.path)) for entry in listing.entries],
+            [_class_name(listing.class_names, entry.label) for entry in listing.entries],
+            shape,
+            skip_bad,
+        )
+    return _alike(_parts_of(source, path, data_dir), shape)
+
+
+def _parts_of(source: str, path: Path, data_dir: Path | None) -> list[tuple[str, Images]]:
+    """The images of a named set or an array file, in the order of the file."""
+    arrays: Arrays | None = None
+    if source not in NAMES and path.is_file():
+        suffix = path.suffix.lower()
+        if suffix in (".npy", ".npz"):
+            arrays = read_npy(path) if suffix == ".npy" else read_npz(path)
+        else:
+            arrays = Arrays(*idx.read_idx_pair(path, None))
+    if arrays is None:
+        opened = open_images(source, data_dir=data_dir)
+        return [("train", opened.train), ("test", opened.test)]
+    images, test, _ = split_from_arrays(arrays, (), shown(Path(path.name)))
+    return [("", images)] if test is None else [("train", images), ("test", test)]
+
+
+def _alike(parts: list[tuple[str, Images]], shape: Shape) -> Inputs:
+    channels, height, width = shape
+    conversions: dict[str, int] = {}
+    made = [
+        (
+            name,
+            made_alike(
+                images,
+                height if height == width else None,
+                "rgb" if channels == 3 else "gray",
+                conversions,
+            ),
+        )
+        for name, images in parts
+    ]
+    if made[0][1].shape != shape:
+        raise ImagesError(f"images are {made[0][1].shape}, and the model reads {shape}")
+    inputs = _from_images(made)
+    return replace(inputs, notes=[f"{n:,} images: {kind}." for kind, n in conversions.items()])
+
+
+def _from_images(parts: list[tuple[str, Images]]) -> Inputs:
+    names: list[str] = []
+    labels: list[str] = []
+    places: list[tuple[Images, int]] = []
+    for prefix, images in parts:
+        names += [f"{prefix}/{i}" if prefix else str(i) for i in range(len(images))]
+        known = images.labels if images.labels is not None else [UNLABELLED] * len(images)
+        labels += [_class_name(images.class_names, int(label)) for label in known]
+        places += [(images, i) for i in range(len(images))]
+
+    def read(number: int) -> NDArray[np.uint8]:
+        images, i = places[number]
+        return np.asarray(images.pixels[i])
+
+    return Inputs(names, labels, read)
+
+
+def _class_name(names: Sequence[str], label: int) -> str:
+    return "" if label == UNLABELLED or not names else names[label]
+
+
+def _from_files(
+    paths: list[Path], names: list[str], labels: list[str], shape: Shape, skip_bad: bool
+) -> Inputs:
+    channels, height, width = shape
+    size = height if height == width else None
+
+    def read(number: int) -> NDArray[np.uint8] | str:
+        path = paths[number]
+        try:
+            if path.stat().st_size > MAX_BYTES:
+                return f"the file has more than {MAX_BYTES:,} bytes"
+            pixels, _ = decode(
+                path.read_bytes(), size=size, channels="rgb" if channels == 3 else "gray"
+            )
+        except Exception as error:
+            # A decoder may raise anything on a damaged file; all of it is reported, none is hidden.
+            return str(error) or type(error).__name__
+        if pixels.shape != shape:
+            return f"it is {pixels.shape}, and the model reads {shape}"
+        return pixels
+
+    note = f"Images were made {'gray' if channels == 1 else 'rgb'}"
+    note += f" squares of {size}×{size} where they were not." if size else " where they were not."
+    return Inputs(names, labels, read, skip_bad, [note])

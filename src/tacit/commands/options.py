@@ -1,0 +1,119 @@
+"""Options that commands share, and what becomes of errors. Nothing here costs time to import."""
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from tacit.commands.inputs import Inputs
+    from tacit.trained import TrainedModel
+
+DONE, USAGE = 0, 2
+Command = TypeVar("Command", bound=Callable[..., int])
+
+
+class CommandError(ValueError):
+    """What was asked cannot be done; the message says why and what can."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Which:
+    """Which run of a study; a folder of a saved model needs none of them."""
+
+    run: Annotated[str | None, Parameter(help="The run's name, where MODEL is a study.")] = None
+    seed: Annotated[int | None, Parameter(help="Which repetition; the first by default.")] = None
+    draw: Annotated[int, Parameter(help="Which choice of few labels.")] = 0
+    epoch: Annotated[
+        int | None, Parameter(help="The snapshot of that epoch; the final model by default.")
+    ] = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Source:
+    """Which images, and how many of them."""
+
+    images: Annotated[
+        list[str] | None,
+        Parameter(
+            consume_multiple=True,
+            negative=(),
+            help="A named set, a folder, an .npz, .npy or idx file, or image files; a study's "
+            "test images by default.",
+        ),
+    ] = None
+    data_dir: Annotated[Path | None, Parameter(help="Folder that holds a named set's files.")] = (
+        None
+    )
+    limit: Annotated[int | None, Parameter(help="Only the first so many images.")] = None
+    skip_bad: Annotated[
+        bool, Parameter(negative=(), help="Leave unreadable images out instead of stopping.")
+    ] = False
+
+
+def command(function: Command) -> Command:
+    """Errors of the user's making are said in one line, with exit code 2."""
+
+    @functools.wraps(function)
+    def careful(*arguments: Any, **options: Any) -> int:
+        from rich.console import Console
+
+        from tacit.images.errors import ImagesError
+
+        try:
+            return function(*arguments, **options)
+        except (CommandError, ImagesError) as error:
+            errors = Console(stderr=True, soft_wrap=True)
+            errors.print(f"error: {error}", markup=False, highlight=False)
+            return USAGE
+
+    return careful  # type: ignore[return-value]
+
+
+@contextmanager
+def faults_of_use() -> Iterator[None]:
+    """What the library refuses becomes a `CommandError`."""
+    try:
+        yield
+    except (ValueError, TypeError, OSError) as error:
+        raise CommandError(str(error)) from error
+
+
+def open_model(model: Path, which: Which) -> "TrainedModel":
+    """The model that was named.
+
+    Raises:
+        CommandError: there is none, or it is damaged.
+    """
+    from tacit.trained import load
+
+    with faults_of_use():
+        return load(model, which.run, seed=which.seed, draw=which.draw, epoch=which.epoch)
+
+
+def open_inputs(model: Path, trained: "TrainedModel", source: Source) -> "Inputs":
+    """The images that were named, or a study's test images, made alike to the model's.
+
+    Raises:
+        CommandError: none were named, and MODEL is no study.
+        ImagesError: they cannot be used.
+    """
+    from tacit.commands.inputs import read_inputs, study_inputs
+
+    if source.limit is not None and source.limit < 1:
+        raise CommandError(f"--limit is {source.limit}; it is at least 1")
+    if source.images:
+        inputs = read_inputs(
+            source.images, trained.shape, data_dir=source.data_dir, skip_bad=source.skip_bad
+        )
+    elif (model / "images").is_dir():
+        inputs = study_inputs(model)
+    else:
+        raise CommandError("name the images: --images SOURCE")
+    return inputs if source.limit is None else inputs.first(source.limit)

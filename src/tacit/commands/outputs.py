@@ -1,0 +1,94 @@
+"""Tables and pictures that commands write, whole or not at all; progress on the way."""
+
+import csv
+import io
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from rich.console import Console
+from rich.progress import Progress
+
+from tacit.commands.inputs import Batch, Inputs
+from tacit.commands.options import CommandError
+from tacit.figures.grids import grid, pixels
+from tacit.files import write_atomically
+
+GRID_COLUMNS = 10
+
+
+def followed(inputs: Inputs, doing: str) -> Iterator[Batch]:
+    """Batches with a bar on the terminal, and afterwards what is to be said of the images."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(doing, total=len(inputs))
+        for batch in inputs.batches():
+            yield batch
+            progress.advance(task, len(batch.names))
+    for note in inputs.notes:
+        console.print(note, markup=False, highlight=False, soft_wrap=True)
+
+
+def check_out(out: Path | None, suffixes: Sequence[str], *, folder: bool = False) -> None:
+    """See, before any work, that what is to be written has a form that is known.
+
+    Raises:
+        CommandError: with the choices.
+    """
+    if out is None:
+        return
+    if out.suffix.lower() not in suffixes and not (folder and not out.suffix):
+        choices = ", ".join(suffixes) + (" or a folder" if folder else "")
+        raise CommandError(f"--out is {out}; it ends with {choices}")
+    if not out.resolve().parent.is_dir():
+        raise CommandError(f"--out is {out}; there is no folder {out.parent}")
+
+
+def write_table(out: Path | None, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """CSV into a file, or to the standard output."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    if out is None:
+        sys.stdout.write(text.getvalue())
+    else:
+        write_atomically(out, lambda file: file.write_text(text.getvalue(), encoding="utf-8"))
+
+
+def write_arrays(out: Path, **arrays: NDArray[Any]) -> None:
+    """Arrays as .npz."""
+
+    def write(file: Path) -> None:
+        with file.open("wb") as stream:
+            np.savez(stream, **arrays)  # type: ignore[arg-type]
+
+    write_atomically(out, write)
+
+
+def write_pictures(out: Path, names: Sequence[str], images: NDArray[Any]) -> None:
+    """Images, (n, C, H, W), as one PNG each, named after their source."""
+    out.mkdir(parents=True, exist_ok=True)
+    for number, (name, image) in enumerate(zip(names, images, strict=True)):
+        stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in Path(name).stem)[:80]
+        shown = pixels(image)
+        picture = Image.fromarray(shown[:, :, 0] if image.shape[0] == 1 else shown)
+        write_atomically(out / f"{number:05d}-{stem}.png", partial(picture.save, format="PNG"))
+
+
+def write_grid(out: Path, rows: Sequence[Sequence[NDArray[Any] | None]]) -> None:
+    """Images in rows as one PNG."""
+    data = grid(rows)
+    write_atomically(out, lambda file: file.write_bytes(data))
+
+
+def in_rows(images: Sequence[NDArray[Any]]) -> list[list[NDArray[Any]]]:
+    """Images ten to a row."""
+    return [
+        list(images[start : start + GRID_COLUMNS]) for start in range(0, len(images), GRID_COLUMNS)
+    ]
