@@ -60,7 +60,9 @@ class LogProbability(Question):
         classes = compared_classes(learned, runs.test)
         classes = classes if len(classes) > 1 else []
         means = mean_images(learned, classes)
-        found = Measurement({"pixels": float(np.prod(learned.shape))})
+        found = Measurement(
+            {"pixels": float(np.prod(learned.shape)), "amortized": float(model.amortized)}
+        )
         if isinstance(model.likelihood, Gaussian):
             found.values["sigma"] = model.likelihood.sigma
         for split, images in (("train", learned), ("test", runs.test)):
@@ -109,6 +111,11 @@ class LogProbability(Question):
             cautions.append(
                 "These are densities over pixels scaled to [0, 1]; on another scale all of them "
                 "shift by the same number of nats, and they are no code lengths."
+            )
+        if not scores.first.values["amortized"]:
+            cautions.append(
+                "This VAE has no encoder: samples come from posteriors that were optimised for "
+                "each image, train and test alike, against the frozen decoder."
             )
         if scores.n_seeds == 1:
             cautions.append("One seed: every interval is given this one model.")
