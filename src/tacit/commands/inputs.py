@@ -1,5 +1,6 @@
 """Images that a command reads: their names, their labels where known, their pixels in batches."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import UnidentifiedImageError
 
 from tacit.images import idx
 from tacit.images.alike import made_alike
@@ -25,6 +27,9 @@ from tacit.studies.work import read_images
 BATCH = 200
 
 
+Read = tuple[NDArray[np.uint8], Sequence[str]]
+
+
 class Batch(NamedTuple):
     """Names, labels ("" where unknown) and pixels, uint8 (n, C, H, W), of some images."""
 
@@ -40,16 +45,19 @@ class Inputs:
     Attributes:
         names: of the images.
         labels: the names of their classes, "" where unknown.
-        read: the pixels of one image, by its number, or why it cannot be read.
+        read: the pixels of one image, by its number, and the kinds of conversion applied; or why
+            it cannot be read.
         skip_bad: leave unreadable images out.
-        notes: what was done to them, for people to read.
+        conversions: how many images each kind was applied to.
+        skipped: name and reason of those that were left out.
     """
 
     names: Sequence[str]
     labels: Sequence[str]
-    read: Callable[[int], NDArray[np.uint8] | str]
+    read: Callable[[int], Read | str]
     skip_bad: bool = False
-    notes: list[str] = field(default_factory=list)
+    conversions: Counter[str] = field(default_factory=Counter)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -59,6 +67,17 @@ class Inputs:
         """Whether any class is known."""
         return any(self.labels)
 
+    @property
+    def notes(self) -> list[str]:
+        """What was done to the images that were read, for people."""
+        notes = [
+            f"{n:,} image{'' if n == 1 else 's'}: {kind}." for kind, n in self.conversions.items()
+        ]
+        if self.skipped:
+            listed = "; ".join(f"{name} ({reason})" for name, reason in self.skipped)
+            notes.append(f"Left out because they cannot be read: {len(self.skipped)} ({listed}).")
+        return notes
+
     def first(self, n: int) -> "Inputs":
         """The first `n` images, or all."""
         return replace(self, names=self.names[:n], labels=self.labels[:n])
@@ -67,25 +86,25 @@ class Inputs:
         """All images, some at a time.
 
         Raises:
-            UnreadableImagesError: at the end, naming all that cannot be read.
+            UnreadableImagesError: at the end, naming all that cannot be read, where they are not to be left
+                out, or are all.
         """
         bad: list[tuple[str, str]] = []
         for start in range(0, len(self), BATCH):
             numbers = range(start, min(start + BATCH, len(self)))
             found = list(zip(numbers, in_order(self.read, numbers), strict=True))
-            bad += [(self.names[i], image) for i, image in found if isinstance(image, str)]
-            good = [(i, image) for i, image in found if not isinstance(image, str)]
+            bad += [(self.names[i], read) for i, read in found if isinstance(read, str)]
+            good = [(i, *read) for i, read in found if not isinstance(read, str)]
+            self.conversions.update(kind for _, _, kinds in good for kind in kinds)
             if good and (self.skip_bad or not bad):
                 yield Batch(
-                    [self.names[i] for i, _ in good],
-                    [self.labels[i] for i, _ in good],
-                    np.stack([image for _, image in good]),
+                    [self.names[i] for i, *_ in good],
+                    [self.labels[i] for i, *_ in good],
+                    np.stack([pixels for _, pixels, _ in good]),
                 )
-        if bad and not self.skip_bad:
+        if bad and (not self.skip_bad or len(bad) == len(self)):
             raise UnreadableImagesError(bad, len(self))
-        if bad:
-            listed = "; ".join(f"{name} ({reason})" for name, reason in bad)
-            self.notes.append(f"Left out because they cannot be read: {len(bad)} ({listed}).")
+        self.skipped.extend(bad)
 
 
 def study_inputs(folder: Path) -> Inputs:
@@ -170,7 +189,7 @@ def _alike(parts: list[tuple[str, Images]], shape: Shape) -> Inputs:
     if made[0][1].shape != shape:
         raise ImagesError(f"images are {made[0][1].shape}, and the model reads {shape}")
     inputs = _from_images(made)
-    return replace(inputs, notes=[f"{n:,} images: {kind}." for kind, n in conversions.items()])
+    return replace(inputs, conversions=Counter(conversions))
 
 
 def _from_images(parts: list[tuple[str, Images]]) -> Inputs:
@@ -183,9 +202,9 @@ def _from_images(parts: list[tuple[str, Images]]) -> Inputs:
         labels += [_class_name(images.class_names, int(label)) for label in known]
         places += [(images, i) for i in range(len(images))]
 
-    def read(number: int) -> NDArray[np.uint8]:
+    def read(number: int) -> Read:
         images, i = places[number]
-        return np.asarray(images.pixels[i])
+        return np.asarray(images.pixels[i]), ()
 
     return Inputs(names, labels, read)
 
@@ -200,21 +219,21 @@ def _from_files(
     channels, height, width = shape
     size = height if height == width else None
 
-    def read(number: int) -> NDArray[np.uint8] | str:
+    def read(number: int) -> Read | str:
         path = paths[number]
         try:
             if path.stat().st_size > MAX_BYTES:
                 return f"the file has more than {MAX_BYTES:,} bytes"
-            pixels, _ = decode(
+            pixels, kinds = decode(
                 path.read_bytes(), size=size, channels="rgb" if channels == 3 else "gray"
             )
+        except UnidentifiedImageError:
+            return "no PNG, JPEG, BMP, TIFF or WebP image"
         except Exception as error:
             # A decoder may raise anything on a damaged file; all of it is reported, none is hidden.
             return str(error) or type(error).__name__
         if pixels.shape != shape:
             return f"it is {pixels.shape}, and the model reads {shape}"
-        return pixels
+        return pixels, kinds
 
-    note = f"Images were made {'gray' if channels == 1 else 'rgb'}"
-    note += f" squares of {size}×{size} where they were not." if size else " where they were not."
-    return Inputs(names, labels, read, skip_bad, [note])
+    return Inputs(names, labels, read, skip_bad)

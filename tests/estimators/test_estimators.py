@@ -1,0 +1,263 @@
+"""Estimators against truth: densities that integrate to one, scales that count, encoders kept."""
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import tacit
+from tacit.models.parts import PartError, part_of
+
+DENSE = {"kind": "dense", "hidden": [16]}
+SMALL = {"n_code": 2, "network": DENSE, "epochs": 1, "updates": 30, "rate": 0.01}
+TINY = {"n_code": 3, "epochs": 1, "updates": 3}
+
+
+@pytest.fixture(scope="module")
+def digits():
+    data = load_digits()
+    return data.images[:120] / 16, data.target[:120]
+
+
+@pytest.fixture(scope="module")
+def rows():
+    generator = np.random.default_rng(0)
+    return generator.normal(size=(80, 2)) @ [[2.0, 1.0], [0.0, 0.3]] + [5.0, -3.0]
+
+
+@pytest.fixture(scope="module")
+def vae(rows):
+    return tacit.VAE(**SMALL, sigma=0.5, importance_samples=200).fit(rows)
+
+
+def test_the_density_of_values_integrates_to_one_in_their_own_units() -> None:
+    x = 100 + 20 * np.random.default_rng(0).normal(size=(100, 1)) ** 3
+    vae = tacit.VAE(**SMALL | {"n_code": 1}, sigma=0.3, importance_samples=100).fit(x)
+    width = x.std()
+    grid = np.linspace(x.mean() - 8 * width, x.mean() + 8 * width, 400)
+    density = np.exp(vae.score_samples(grid[:, None]))
+    assert np.trapezoid(density, grid) == pytest.approx(1, abs=0.02)
+
+
+def test_the_unit_of_values_moves_their_log_density_by_the_logarithm_of_the_unit(rows, vae) -> None:
+    # A power of two scales numbers without rounding, so that the standardised rows are the same.
+    other = tacit.VAE(**SMALL, sigma=0.5, importance_samples=200).fit(1024 * rows)
+    expected = vae.score_samples(rows[:9]) - 2 * np.log(1024)
+    np.testing.assert_allclose(other.score_samples(1024 * rows[:9]), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("posterior", ["amortized", "per_image"])
+def test_a_score_depends_on_neither_order_nor_company(posterior, rows) -> None:
+    options = SMALL | {"importance_samples": 20, "posterior_steps": 10}
+    vae = tacit.VAE(**options, posterior=posterior).fit(rows)
+    scores = vae.score_samples(rows)
+    np.testing.assert_array_equal(vae.score_samples(rows[:1]), scores[:1])
+    twice = vae.score_samples(np.concatenate([rows[3:4], rows[3:4]]))
+    np.testing.assert_allclose(vae.score_samples(rows[::-1])[::-1], scores, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(twice, scores[3], rtol=0, atol=1e-9)
+    if posterior == "amortized":
+        np.testing.assert_array_equal(vae.score_samples(rows[::-1])[::-1], scores)
+        np.testing.assert_array_equal(twice, [scores[3]] * 2)
+
+
+def test_score_is_the_mean_of_score_samples(rows, vae) -> None:
+    assert vae.score(rows[:7]) == vae.score_samples(rows[:7]).mean()
+
+
+def test_likelier_rows_score_higher(rows, vae) -> None:
+    assert vae.score(rows[:20]) > vae.score(rows[:20] + 10) + 10
+
+
+@pytest.mark.parametrize("form", ["nhw", "nhwc", "rgb"])
+def test_images_come_back_in_the_form_they_were_given(form, digits) -> None:
+    x = digits[0] if form == "nhw" else digits[0][..., None].repeat(3 if form == "rgb" else 1, 3)
+    for estimator in (tacit.Autoencoder(**TINY), tacit.VAE(**TINY)):
+        codes = estimator.fit_transform(x)
+        assert codes.shape == (120, 3)
+        back = estimator.inverse_transform(codes)
+        assert back.shape == x.shape
+        assert back.min() >= 0
+        assert back.max() <= 1
+        assert len(estimator.get_feature_names_out()) == 3
+    assert estimator.sample(5).shape == (5, *x.shape[1:])
+
+
+def test_bytes_are_floats_times_255(digits) -> None:
+    bytes_ = np.rint(digits[0] * 255).astype(np.uint8)
+    ours, theirs = (tacit.Autoencoder(**TINY).fit(x) for x in (bytes_, bytes_ / 255))
+    np.testing.assert_allclose(ours.transform(bytes_), theirs.transform(bytes_ / 255), atol=1e-5)
+
+
+def test_values_come_back_in_their_own_units(rows) -> None:
+    options = SMALL | {"updates": 400}
+    autoencoder = tacit.Autoencoder(**options).fit(rows)
+    error = np.square(autoencoder.inverse_transform(autoencoder.transform(rows)) - rows).sum(axis=1)
+    assert autoencoder.score(rows) == pytest.approx(-error.mean())
+    assert error.mean() < 0.05 * rows.var(axis=0).sum()
+
+
+def test_a_constant_column_does_no_harm(rows) -> None:
+    x = np.column_stack([rows, np.full(len(rows), 0.1)])
+    vae = tacit.VAE(**SMALL, importance_samples=5).fit(x)
+    assert np.isfinite(vae.score_samples(x[:5])).all()
+
+
+def test_samples_are_the_same_for_the_same_number_and_spread_with_noise(rows, vae) -> None:
+    np.testing.assert_array_equal(vae.sample(4), vae.sample(4))
+    assert (vae.sample(4) != vae.sample(4, random_state=1)).any()
+    assert vae.sample(500, noise=True).std() > vae.sample(500).std()
+    with pytest.raises(ValueError, match="at least one row"):
+        vae.sample(0)
+
+
+def test_the_same_random_state_gives_the_same_fit_and_none_another(rows) -> None:
+    first, second, other = (
+        tacit.Autoencoder(**SMALL, random_state=state).fit(rows).transform(rows)
+        for state in (0, 0, None)
+    )
+    np.testing.assert_array_equal(first, second)
+    assert (first != other).any()
+
+
+def test_pipelines_searches_and_processes(digits) -> None:
+    x, y = digits
+    flat = x.reshape(len(x), -1)
+    pipeline = make_pipeline(StandardScaler(), tacit.Classifier(**SMALL | {"n_code": 8}))
+    assert cross_val_score(pipeline, flat, y, cv=2).shape == (2,)
+    options = SMALL | {"updates": 3, "importance_samples": 2}
+    search = GridSearchCV(tacit.VAE(**options), {"n_code": [1, 2]}, cv=2, n_jobs=2)
+    search.fit(x)
+    assert search.best_params_["n_code"] in (1, 2)
+    kept = search.best_estimator_.fit(flat)
+    scores = joblib.Parallel(n_jobs=2)(
+        joblib.delayed(kept.score_samples)(part) for part in (flat[:3], flat[3:6])
+    )
+    np.testing.assert_array_equal(np.concatenate(scores), kept.score_samples(flat[:6]))
+
+
+def weights_of(estimator):
+    return {k: v.clone() for k, v in part_of(estimator.model_, "encoder").state_dict().items()}
+
+
+@pytest.mark.parametrize("make", [tacit.Autoencoder, tacit.VAE])
+def test_a_given_encoder_is_kept_frozen_or_fine_tuned(make, digits) -> None:
+    x, y = digits
+    given = make(**TINY).fit(x)
+    before = weights_of(given)
+    frozen = tacit.Classifier(given, frozen=True, updates=20, epochs=1).fit(x, y)
+    tuned = tacit.Classifier(given, updates=20, epochs=1).fit(x, y)
+    assert all((weights_of(frozen)[name] == value).all() for name, value in before.items())
+    assert any((weights_of(tuned)[name] != value).any() for name, value in before.items())
+    assert all((weights_of(given)[name] == value).all() for name, value in before.items())
+    np.testing.assert_allclose(frozen.predict_proba(x).sum(axis=1), 1)
+    assert clone(frozen).encoder is given
+    assert cross_val_score(clone(frozen).set_params(updates=2), x, y, cv=2).shape == (2,)
+
+
+def test_what_an_encoder_cannot_be(digits, rows) -> None:
+    x, y = digits
+    with pytest.raises(NotFittedError):
+        tacit.Classifier(tacit.Autoencoder()).fit(x, y)
+    per_image = tacit.VAE(**TINY, posterior="per_image").fit(x)
+    with pytest.raises(PartError, match="no encoder to take"):
+        tacit.Classifier(per_image).fit(x, y)
+    with pytest.raises(
+        ValueError, match=r"X is \(n, 8, 8\); the encoder that was given reads \(n, 2"
+    ):
+        tacit.Classifier(tacit.Autoencoder(**SMALL).fit(rows)).fit(x, y)
+    with pytest.raises(ValueError, match="no encoder to be frozen"):
+        tacit.Classifier(frozen=True).fit(x, y)
+
+
+@pytest.mark.parametrize("labels", [["cat", "dog"], [False, True], [3, 7], [0.0, 1.0]])
+def test_labels_of_any_type_are_predicted_as_they_are(labels, rows, tmp_path) -> None:
+    y = np.array(labels)[(rows[:, 0] > 5).astype(int)]
+    classifier = tacit.Classifier(**SMALL | {"updates": 100}).fit(rows, y)
+    assert classifier.score(rows, y) > 0.9
+    classifier.save_pretrained(tmp_path / "model")
+    loaded = tacit.Classifier.from_pretrained(tmp_path / "model")
+    found = loaded.predict(rows)
+    assert found.dtype.kind == y.dtype.kind
+    np.testing.assert_array_equal(found, classifier.predict(rows))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n_code": 0}, "n_code: 0: input should be greater"),
+        ({"network": "convolution"}, "network: .*'convolution' is none of"),
+        ({"network": "pool"}, "network 'pool' has no decoder"),
+        ({"epochs": 0}, "epochs is 0; it is at least 1"),
+        ({"rate": -1.0}, r"rate is -1\.0; it is positive"),
+        ({"posterior": "shared"}, "'shared'; it is amortized or per_image"),
+        ({"likelihood": "poisson"}, "'poisson'; it is gaussian or bernoulli"),
+        ({"sigma": -0.1}, "sigma"),
+        ({"importance_samples": 0}, "importance_samples is 0"),
+    ],
+)
+def test_a_parameter_that_cannot_be_is_named(options, message, digits) -> None:
+    with pytest.raises(ValueError, match=message):
+        tacit.VAE(**TINY | options).fit(digits[0])
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.zeros((4, 3, 8, 8)), r"np\.moveaxis"),
+        (np.full((4, 8, 8), 2.0), r"pixels are 2 to 2; floats lie in \[0, 1\]"),
+        (np.full((4, 8, 8), np.nan), "NaN"),
+        (np.zeros((0, 8, 8)), "0 sample"),
+        (np.zeros((2, 2, 2, 2, 2)), "dim"),
+    ],
+)
+def test_images_that_cannot_be_are_named(x, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        tacit.Autoencoder(**TINY).fit(x)
+
+
+def test_rows_of_another_form_than_the_training_data_are_refused(digits, rows, vae) -> None:
+    x = digits[0]
+    images = tacit.Autoencoder(**TINY).fit(x)
+    for other in (x.reshape(len(x), -1), x[:, :4], x[..., None].repeat(3, 3)):
+        with pytest.raises(ValueError, match=r"fitted on \(n, 8, 8\)"):
+            images.transform(other)
+    with pytest.raises(ValueError, match=r"fitted on \(n, 2\)"):
+        vae.transform(x)
+    with pytest.raises(ValueError, match=r"they are \(n, 3\)"):
+        images.inverse_transform(np.zeros((2, 4)))
+
+
+def test_bernoulli_is_a_probability_of_binarised_images(digits) -> None:
+    x = digits[0].round()
+    vae = tacit.VAE(**TINY, likelihood="bernoulli", importance_samples=5).fit(x)
+    assert (vae.score_samples(x[:5]) < 0).all()
+    with pytest.raises(ValueError, match="is for images"):
+        tacit.VAE(likelihood="bernoulli").fit(x.reshape(len(x), -1))
+
+
+def test_an_estimator_that_is_saved_is_the_one_that_is_loaded(rows, vae, tmp_path) -> None:
+    vae.save_pretrained(tmp_path / "vae")
+    loaded = tacit.VAE.from_pretrained(tmp_path / "vae")
+    assert loaded.get_params() == vae.get_params()
+    np.testing.assert_array_equal(loaded.score_samples(rows[:5]), vae.score_samples(rows[:5]))
+    with pytest.raises(ValueError, match="holds a model for VAE, not for Classifier"):
+        tacit.Classifier.from_pretrained(tmp_path / "vae")
+    with pytest.raises(TypeError, match=r"tacit\.VAE\.from_pretrained"):
+        tacit.load(tmp_path / "vae")
+    with pytest.raises(NotFittedError):
+        tacit.VAE().save_pretrained(tmp_path / "new")
+
+
+def test_a_saved_image_estimator_is_a_trained_model_too(digits, tmp_path) -> None:
+    x, y = digits
+    vae = tacit.VAE(**TINY).fit(x)
+    vae.save(tmp_path / "vae")
+    model = tacit.load(tmp_path / "vae")
+    np.testing.assert_allclose(model.encode(x), vae.transform(x), atol=1e-5)
+    classifier = tacit.Classifier(model, updates=3, epochs=1).fit(x, y)
+    assert classifier.config_.n_code == 3
