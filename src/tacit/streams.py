@@ -1,6 +1,7 @@
 """Named random streams: every random choice comes from a seed and the name of what it is for."""
 
 import hashlib
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -9,6 +10,9 @@ import numpy as np
 
 if TYPE_CHECKING:
     import torch
+
+
+_GLOBAL_GENERATOR = threading.RLock()
 
 
 def stream_seed(seed: int, *names: str | int) -> int:
@@ -49,6 +53,7 @@ def seeded_initialisation(seed: int, *names: str | int) -> Iterator[None]:
     """
     import torch
 
-    with torch.random.fork_rng(devices=[]):
+    # Two threads that initialise at once would draw from one generator in turns.
+    with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(stream_seed(seed, "initialisation", *names))
         yield

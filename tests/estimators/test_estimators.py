@@ -261,3 +261,27 @@ def test_a_saved_image_estimator_is_a_trained_model_too(digits, tmp_path) -> Non
     np.testing.assert_allclose(model.encode(x), vae.transform(x), atol=1e-5)
     classifier = tacit.Classifier(model, updates=3, epochs=1).fit(x, y)
     assert classifier.config_.n_code == 3
+
+
+def test_threads_that_fit_at_once_do_not_disturb_each_other(rows) -> None:
+    alone = [tacit.Autoencoder(**SMALL, random_state=i).fit(rows).transform(rows) for i in range(4)]
+    together = joblib.Parallel(n_jobs=4, backend="threading")(
+        joblib.delayed(tacit.Autoencoder(**SMALL, random_state=i).fit_transform)(rows)
+        for i in range(4)
+    )
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_a_model_of_images_with_channels_first_reads_them_last_here(digits, tmp_path) -> None:
+    x, y = digits
+    colour = np.stack([x, x[::-1], 1 - x], axis=3)
+    fitted = tacit.VAE(**TINY).fit(colour)
+    fitted.save(tmp_path / "first")
+    model = tacit.load(tmp_path / "first")
+    model.save(tmp_path / "second")
+    again = tacit.VAE.from_pretrained(tmp_path / "second")
+    np.testing.assert_array_equal(again.transform(colour), fitted.transform(colour))
+    assert again.inverse_transform(again.transform(colour[:2])).shape == (2, 8, 8, 3)
+    options = {"frozen": True, "updates": 3, "epochs": 1}
+    ours, theirs = (tacit.Classifier(e, **options).fit(colour, y) for e in (fitted, model))
+    np.testing.assert_array_equal(ours.predict_proba(colour), theirs.predict_proba(colour))

@@ -68,7 +68,7 @@ def command(function: Command) -> Command:
 
         try:
             return function(*arguments, **options)
-        except (CommandError, ImagesError) as error:
+        except (CommandError, ImagesError, OSError) as error:
             errors = Console(stderr=True, soft_wrap=True)
             errors.print(f"error: {error}", markup=False, highlight=False)
             return USAGE

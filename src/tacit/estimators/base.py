@@ -96,8 +96,12 @@ class NetworkEstimator(BaseEstimator):
 
     def _become(self, saved: Saved) -> None:
         """Take up what was learned."""
-        self.form_, self.config_, self.model_ = saved.form, saved.about.model, saved.model
-        self.about_ = saved.about
+        self.form_, self.config_, self.model_ = (
+            saved.form.channels_last,
+            saved.about.model,
+            saved.model,
+        )
+        self.about_ = saved.about.model_copy(update={"layout": self.form_.layout})
 
     def _checked(self, x: Any, y: Any = None, *, reset: bool) -> Any:
         """X (and y where it is given) as arrays, X in the form of the training data.

@@ -86,9 +86,11 @@ class Classifier(ClassifierMixin, NetworkEstimator):
         form = self._form_of(x)
         n_code, network = self.n_code, None
         if given is not None:
-            own, (form, known, source) = form, given
-            if own.shape != form.shape:
-                raise ValueError(f"X is {own}; the encoder that was given reads {form}")
+            read, known, source = given
+            if (read.layout == "values", read.shape) != (form.layout == "values", form.shape):
+                raise ValueError(f"X is {form}; the encoder that was given reads {read}")
+            if form.layout == "values":
+                form = read
             n_code, network = known.n_code, known.network
         elif self.frozen:
             raise ValueError("frozen is True, but there is no encoder to be frozen; give one")

@@ -68,6 +68,13 @@ class Form:
         return cls("nhwc", (shape[3], shape[1], shape[2]))
 
     @property
+    def channels_last(self) -> "Form":
+        """The same images with their channels last, as scikit-learn's users have them."""
+        if self.layout != "nchw":
+            return self
+        return Form("nhw" if self.shape[0] == 1 else "nhwc", self.shape)
+
+    @property
     def row_shape(self) -> tuple[int, ...]:
         """The shape of one row of a user's array."""
         channels, height, width = self.shape
