@@ -39,7 +39,7 @@ def test_a_misfit_is_refused_with_every_difference() -> None:
     with pytest.raises(PartError, match="does not fit") as error:
         copy_part(part_of(small, "encoder"), part_of(large, "encoder"), "the encoder")
     text = str(error.value)
-    assert "taken (256, 256), needed (32, 256)" in text
+    assert "taken (256, 512), needed (32, 512)" in text
     assert "code.weight" in text
 
 

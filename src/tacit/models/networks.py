@@ -28,18 +28,18 @@ def halved(side: int) -> int:
 def convolution_shapes(shape: Shape) -> list[Shape]:
     """The shapes through which `ConvEncoder` takes an image, the image's own first.
 
-    The longer side is halved until it is at most 4, at least twice: 28×28 is taken through three
-    convolutions of 32, 64 and 128 channels to 4×4, as in the reports; 8×8 through two.
+    The longer side is halved until it is at most 4: 28×28 is taken through three convolutions of
+    32, 64 and 128 channels to 4×4, as in the reports; 8×8 through one.
 
     >>> convolution_shapes((1, 28, 28))
     [(1, 28, 28), (32, 14, 14), (64, 7, 7), (128, 4, 4)]
     >>> convolution_shapes((1, 8, 8))
-    [(1, 8, 8), (32, 4, 4), (64, 2, 2)]
+    [(1, 8, 8), (32, 4, 4)]
     """
     shapes = [shape]
     for width in WIDTHS:
         _, height, breadth = shapes[-1]
-        if len(shapes) > 2 and max(height, breadth) <= SMALLEST_SIDE:
+        if len(shapes) > 1 and max(height, breadth) <= SMALLEST_SIDE:
             break
         shapes.append((width, halved(height), halved(breadth)))
     return shapes

@@ -46,7 +46,7 @@ class Overfitting(Question):
     weight: ClassVar[float] = 3.0
 
     runs: Annotated[tuple[str, ...], Field(min_length=1)]
-    refine_images: Annotated[int, Field(ge=2, le=10_000)] = 300
+    refine_images: Annotated[int, Field(ge=2, le=10_000)] = 200
     refine_steps: Annotated[int, Field(ge=1, le=10_000)] = 100
 
     @field_validator("runs")

@@ -23,7 +23,7 @@ from tacit.training.schedule import Schedule, evenly
 CODE_VERSION = 1
 """Raised whenever the code gives other results for the same study."""
 
-EPOCHS_EVALUATED, FEW_LABEL_POINTS = 40, 20
+EPOCHS_EVALUATED, FEW_LABEL_POINTS = 30, 20
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from tacit.training.objectives import Batch, Objective, Terms
 from tacit.training.optimizers import RowAdam
 from tacit.training.schedule import Schedule
 
-EVALUATED_IMAGES = 2_000
+EVALUATED_IMAGES = 1_000
 """At most so many images of each split are evaluated for the curves."""
 
 
@@ -127,15 +127,11 @@ def fit(
     test_sample = sample_of(len(test), "test") if test is not None else None
     device = next(iter(model.parameters())).device
     generator = torch.Generator(device=device)
-    order, order_epoch = np.empty(0, np.int64), -1
+    batches = _Batches(train, schedule, seed, device)
     training_mode(model)
     for update in range(done + 1, schedule.updates + 1):
         epoch, position = divmod(update - 1, schedule.batches_per_epoch)
-        if epoch != order_epoch:
-            order = numpy_stream(seed, "order", epoch).permutation(len(train))
-            order_epoch = epoch
-        first = position * schedule.batch_size
-        batch = batch_of(train, order[first : first + schedule.batch_size], device)
+        batch = batches.at(epoch, position)
         generator.manual_seed(stream_seed(seed, "noise", update))
         if rows is not None:
             for _ in range(schedule.row_updates - 1):
@@ -170,6 +166,28 @@ def fit(
             keeper.after_update(update, value, state, history)
     model.eval()
     return history
+
+
+class _Batches:
+    """The batches of any epoch, in an order that the seed and the epoch say."""
+
+    def __init__(
+        self, images: Examples, schedule: Schedule, seed: int, device: torch.device
+    ) -> None:
+        self.images, self.size, self.seed, self.device = images, schedule.batch_size, seed, device
+        self.order, self.epoch = np.empty(0, np.int64), -1
+        # Where all images make one batch, their order says nothing: it is made once.
+        whole = schedule.batches_per_epoch == 1
+        self.only = batch_of(images, np.arange(len(images)), device) if whole else None
+
+    def at(self, epoch: int, position: int) -> Batch:
+        if self.only is not None:
+            return self.only
+        if epoch != self.epoch:
+            self.order = numpy_stream(self.seed, "order", epoch).permutation(len(self.images))
+            self.epoch = epoch
+        first = position * self.size
+        return batch_of(self.images, self.order[first : first + self.size], self.device)
 
 
 def _row_optimizer(model: nn.Module, schedule: Schedule) -> RowAdam | None:
