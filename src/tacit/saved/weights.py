@@ -54,7 +54,7 @@ def read_header(path: Path) -> Header:
         text = file.read(length)
     try:
         return _parsed(json.loads(text), size - 8 - length)
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ModelFileError(f"{shown(path)}: its header is damaged ({error})") from None
 
 
