@@ -105,6 +105,25 @@ def test_what_does_not_fit_is_named(runs, expected) -> None:
 
 
 @pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("classifier: {run: a}", "run 'a' learns 'amortized vae'; needed: 'classifier'"),
+        ("classifier: {run: q}", "looks at 'q', which is no run"),
+        ("classifier: {rnu: a}", "unknown key; did you mean 'run'?"),
+        (
+            "inference-method: {amortized: b, per_image: [c]}",
+            "run 'b' learns 'per-image vae'; needed: 'amortized vae'",
+        ),
+        ("prior: {amortized: a, per_image: [a]}", "needed: 'per-image vae'"),
+    ],
+)
+def test_questions_are_held_to_their_runs(question, expected) -> None:
+    runs = "a: {learn: vae}"
+    runs += "".join(f"\n  {name}: {{learn: vae, posterior: per-image}}" for name in "bc")
+    assert expected in faults_in(f"title: t\nruns:\n  {runs}\nquestions:\n  - {question}\n")
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("title: a\ntitle: b\nruns: {}\n", 'line 2, column 1: found duplicate key "title"'),

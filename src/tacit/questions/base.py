@@ -97,7 +97,11 @@ class Question(Table):
     """Roughly how much work measuring is, in passes over the training images."""
 
     def needs(self) -> dict[str, tuple[str, ...]]:
-        """The runs that are looked at, each with the kinds of model it may be."""
+        """The runs that are looked at, each with the kinds of model it may be.
+
+        Kinds are what a run learns: "autoencoder", "classifier", "vae", or closer "amortized vae"
+        and "per-image vae".
+        """
         raise NotImplementedError
 
     def without(self, run: str) -> "Question | None":

@@ -63,7 +63,10 @@ class InferenceMethod(Question):
     refined: Annotated[int, Field(ge=2, le=10**6)] = 500
 
     def needs(self) -> dict[str, tuple[str, ...]]:
-        return dict.fromkeys((self.amortized, *self.per_image), ("vae",))
+        return {
+            self.amortized: ("amortized vae",),
+            **dict.fromkeys(self.per_image, ("per-image vae",)),
+        }
 
     def measure(self, runs: Runs) -> Measurement:
         self._check(runs)

@@ -72,7 +72,8 @@ class Prior(Question):
         """The VAEs; the autoencoder and the classifier where they are there."""
         known = {self.autoencoder: ("autoencoder",), self.classifier: ("classifier",)}
         return {
-            **dict.fromkeys((self.amortized, *self.per_image), ("vae",)),
+            self.amortized: ("amortized vae",),
+            **dict.fromkeys(self.per_image, ("per-image vae",)),
             **{run: kinds for run, kinds in known.items() if run is not None},
         }
 

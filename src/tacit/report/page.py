@@ -128,7 +128,7 @@ def lead(answer: str) -> str:
     >>> lead("Short. And whole.")
     'Short. And whole.'
     """
-    sentences = re.split(r"(?<=\.)\s+(?=[A-Z])", answer)
+    sentences = re.split(r"(?<=\.)\s+(?=['A-Z])", answer)
     taken = sentences[0]
     for sentence in sentences[1:]:
         if len(taken) + len(sentence) > LEAD_LENGTH:

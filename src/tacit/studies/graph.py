@@ -30,9 +30,16 @@ def faults_of_graph(
         for name, kinds in question.needs().items():
             if name not in runs:
                 yield place, f"looks at '{name}', which is no run" + nearest(name, runs)
-            elif kinds and runs[name].learn not in kinds:
+            elif kinds and not kinds_of(runs[name]) & set(kinds):
                 wanted = " or ".join(f"'{kind}'" for kind in kinds)
-                yield place, f"run '{name}' learns '{runs[name].learn}'; needed: {wanted}"
+                given = max(kinds_of(runs[name]), key=len)
+                yield place, f"run '{name}' learns '{given}'; needed: {wanted}"
+
+
+def kinds_of(run: Run) -> set[str]:
+    """What a run learns, as questions name it: "vae" is also "amortized vae" or "per-image vae"."""
+    kinds = {str(run.learn)}
+    return kinds | {f"{run.posterior.kind} vae"} if run.learn == "vae" else kinds
 
 
 def _misfits(run: Run, part: str, source: Run) -> Iterator[str]:
