@@ -78,3 +78,25 @@ def test_the_tutorials_likelihood_is_a_density() -> None:
     assert torch.trapezoid(density, grid).item() == pytest.approx(1, abs=1e-4)
     drawn = likelihood.sample(decoded.expand(100_000, 1, 1, 1), torch.Generator().manual_seed(0))
     assert (drawn - 0.5).abs().mean().item() == pytest.approx(0.1, rel=0.02)
+
+
+@pytest.mark.slow
+def test_the_readmes_estimators() -> None:
+    from sklearn.datasets import load_digits
+
+    import tacit
+
+    data = load_digits()
+    images = data.images / 16
+    text = (TUTORIALS.parent.parent / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(autoencoder = .*?)```", text, re.DOTALL)
+    names: dict[str, Any] = {
+        "tacit": tacit,
+        "unlabelled": images[:300],
+        "few": images[:100],
+        "labels": data.target[:100],
+        "new": images[-3:],
+    }
+    exec(block, names)
+    loaded = tacit.Classifier.from_pretrained("my-classifier")
+    assert loaded.score(images[300:], data.target[300:]) > 0.6

@@ -9,7 +9,6 @@ from tacit.models.config import DenseNetwork, ModelConfig, build
 from tacit.streams import seeded_initialisation, torch_stream
 from tacit.training.objectives import Batch, cross_entropy, dreg, elbo, iwae, squared_error
 
-
 SMALL = DenseNetwork(hidden=(8,), activation="tanh")
 
 

@@ -86,8 +86,8 @@ class Inputs:
         """All images, some at a time.
 
         Raises:
-            UnreadableImagesError: at the end, naming all that cannot be read, where they are not to be left
-                out, or are all.
+            UnreadableImagesError: at the end, naming all that cannot be read, where they are not
+                to be left out, or are all.
         """
         bad: list[tuple[str, str]] = []
         for start in range(0, len(self), BATCH):

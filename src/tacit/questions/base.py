@@ -29,6 +29,10 @@ class Measurement:
     values: dict[str, float] = field(default_factory=dict)
     arrays: dict[str, NDArray[np.generic]] = field(default_factory=dict)
 
+    def floats(self, name: str) -> NDArray[np.float64]:
+        """The array called `name`, in float64."""
+        return np.asarray(self.arrays[name], dtype=np.float64)
+
 
 class Runs:
     """The trained runs of one seed, and the images they learned from and are tested on."""

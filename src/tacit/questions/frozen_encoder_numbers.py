@@ -42,18 +42,18 @@ class Kept:
 
     def error(self, role: str) -> Number:
         """The squared error of a decoder on test images; role "class-mean" is no decoder."""
-        return self._number(lambda m: finite(m.arrays[f"table/errors/{role}"]), unit=PER_IMAGE)
+        return self._number(lambda m: finite(m.floats(f"table/errors/{role}")), unit=PER_IMAGE)
 
     def train_error(self, role: str) -> Number:
         """The same on training images."""
         return self._number(
-            lambda m: m.arrays[f"train-error/{role}"], unit=PER_IMAGE, images="training images"
+            lambda m: m.floats(f"train-error/{role}"), unit=PER_IMAGE, images="training images"
         )
 
     def error_difference(self, first: str, second: str) -> Number:
         """The squared error of one decoder minus another's, on the same test images."""
         return self._number(
-            lambda m: m.arrays[f"table/errors/{first}"] - m.arrays[f"table/errors/{second}"],
+            lambda m: m.floats(f"table/errors/{first}") - m.floats(f"table/errors/{second}"),
             paired=True,
             unit=PER_IMAGE,
         )
