@@ -1,5 +1,6 @@
 """What a worker process does with one job: plain data in, files in the job's own folder out."""
 
+import mmap
 import os
 import signal
 import time
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from threadpoolctl import threadpool_limits
@@ -30,23 +32,41 @@ from tacit.training.schedule import Schedule
 
 
 def write_images(folder: Path, images: Split) -> None:
-    """Lay the images where workers map them into memory."""
+    """Lay the images where workers map them into memory.
+
+    Pixels that are mapped from a file already, such as the cache of an image folder, stay there:
+    the record says where.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for name, part in zip(images._fields, images, strict=True):
+        mapped = mapped_from(part.pixels)
         record = {
             "class_names": list(part.class_names),
             "source": part.source,
             "sha256": part.sha256,
+            "shape": list(part.pixels.shape),
             "labelled": part.labels is not None,
+            "file": None if mapped is None else str(mapped[0]),
+            "offset": 0 if mapped is None else mapped[1],
         }
         path = folder / f"{name}.json"
         if path.exists() and read_json(path) == record:
             continue
         path.unlink(missing_ok=True)
-        _write_array(folder / f"{name}-pixels.npy", part.pixels)
+        if mapped is None:
+            _write_array(folder / f"{name}-pixels.npy", part.pixels)
         if part.labels is not None:
             _write_array(folder / f"{name}-labels.npy", part.labels)
         write_json(path, record)
+
+
+def mapped_from(pixels: NDArray[np.uint8]) -> tuple[Path, int] | None:
+    """The file that an array is mapped from as a whole, and where in it; None for others."""
+    if not isinstance(pixels, np.memmap) or pixels.filename is None:
+        return None
+    if not isinstance(pixels.base, mmap.mmap):
+        return None  # a part of a map: its place in the file is not known
+    return Path(pixels.filename).resolve(), pixels.offset
 
 
 def _write_array(path: Path, array: np.ndarray) -> None:
@@ -58,12 +78,20 @@ def _write_array(path: Path, array: np.ndarray) -> None:
 
 
 def read_images(folder: Path) -> Split:
-    """What `write_images` laid there, mapped into memory."""
+    """What `write_images` laid there, mapped into memory.
+
+    Raises:
+        FileNotFoundError: the file that pixels were mapped from is gone.
+    """
     parts = []
     for name in Split._fields:
         record = read_json(folder / f"{name}.json")
         labels = np.load(folder / f"{name}-labels.npy") if record["labelled"] else None
-        pixels = np.load(folder / f"{name}-pixels.npy", mmap_mode="r")
+        if record["file"] is None:
+            pixels = np.load(folder / f"{name}-pixels.npy", mmap_mode="r")
+        else:
+            shape = tuple(record["shape"])
+            pixels = np.memmap(record["file"], np.uint8, "r", record["offset"], shape)
         parts.append(Images(pixels, labels, tuple(record["class_names"]), record["source"]))
     return Split(*parts)
 

@@ -1,0 +1,42 @@
+"""How images reach the workers."""
+
+import numpy as np
+
+from tacit.images.dataset import Images, Split
+from tacit.streams import numpy_stream
+from tacit.studies.work import mapped_from, mean_image, read_images, write_images
+
+
+def some_pixels() -> np.ndarray:
+    return numpy_stream(0, "pixels").integers(0, 256, (10, 1, 8, 8), dtype=np.uint8)
+
+
+def test_images_come_back_as_they_were(tmp_path) -> None:
+    train = Images(some_pixels(), np.arange(10) % 2, ("a", "b"), "noise")
+    test = Images(some_pixels()[:4])
+    write_images(tmp_path / "images", Split(train, test))
+    back = read_images(tmp_path / "images")
+    assert back.train.sha256 == train.sha256
+    assert back.test.sha256 == test.sha256
+    assert back.train.class_names == ("a", "b")
+    assert back.test.labels is None
+
+
+def test_pixels_that_are_mapped_from_a_file_are_not_copied(tmp_path) -> None:
+    path = tmp_path / "pixels.npy"
+    np.save(path, some_pixels())
+    mapped = np.load(path, mmap_mode="r")
+    assert mapped_from(mapped) == (path.resolve(), mapped.offset)
+    assert mapped_from(mapped[2:]) is None
+    assert mapped_from(some_pixels()) is None
+    write_images(tmp_path / "images", Split(Images(mapped), Images(mapped[2:])))
+    assert not (tmp_path / "images" / "train-pixels.npy").exists()
+    back = read_images(tmp_path / "images")
+    np.testing.assert_array_equal(back.train.pixels, some_pixels())
+    np.testing.assert_array_equal(back.test.pixels, some_pixels()[2:])
+
+
+def test_the_mean_image_is_the_mean_of_all(tmp_path) -> None:
+    images = Images(some_pixels())
+    expected = some_pixels().astype(float).mean(axis=0) / 255
+    np.testing.assert_allclose(mean_image(images).numpy(), expected, atol=1e-6)
