@@ -16,6 +16,7 @@ from tacit.commands.export import export
 from tacit.commands.predict import predict
 from tacit.commands.reconstruct import reconstruct
 from tacit.commands.sample import sample
+from tacit.commands.score import score
 
 if TYPE_CHECKING:
     from tacit.studies.study import Ended
@@ -28,7 +29,7 @@ app = App(
     version=__version__,
     help_flags=["--help", "-h"],
 )
-for command in (encode, reconstruct, sample, predict, export, describe):
+for command in (encode, reconstruct, sample, score, predict, export, describe):
     app.command(command)
 
 

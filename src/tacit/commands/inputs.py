@@ -113,7 +113,12 @@ def study_inputs(folder: Path) -> Inputs:
 
 
 def read_inputs(
-    sources: Sequence[str], shape: Shape, *, data_dir: Path | None, skip_bad: bool
+    sources: Sequence[str],
+    shape: Shape,
+    *,
+    data_dir: Path | None,
+    skip_bad: bool,
+    as_they_are: bool = False,
 ) -> Inputs:
     """The images that are named, made alike to those that a model of `shape` reads.
 
@@ -121,6 +126,7 @@ def read_inputs(
         sources: one named set, folder or array file (as `tacit.images.sources.open_images` takes),
             or image files.
         shape: channels, height, width. Image files are cut and resized where it is square.
+        as_they_are: refuse images of another shape instead.
 
     Raises:
         ImagesError: they cannot be used.
@@ -131,9 +137,8 @@ def read_inputs(
             with faults_named(path):
                 if not path.is_file():
                     raise ImagesError(f"{shown(path)}: there is no such file")
-        return _from_files(
-            paths, [shown(path) for path in paths], [""] * len(paths), shape, skip_bad
-        )
+        names = [shown(path) for path in paths]
+        return _from_files(paths, names, [""] * len(paths), shape, skip_bad, as_they_are)
     if len(sources) > 1:
         odd = next(path for path in paths if path.suffix.lower() not in ENDINGS)
         raise ImagesError(
@@ -151,8 +156,12 @@ def read_inputs(
             [_class_name(listing.class_names, entry.label) for entry in listing.entries],
             shape,
             skip_bad,
+            as_they_are,
         )
-    return _alike(_parts_of(source, path, data_dir), shape)
+    parts = _parts_of(source, path, data_dir)
+    if as_they_are and (found := parts[0][1].shape) != shape:
+        raise ImagesError(f"{source}: images are {found}, and the model reads {shape}")
+    return _alike(parts, shape)
 
 
 def _parts_of(source: str, path: Path, data_dir: Path | None) -> list[tuple[str, Images]]:
@@ -214,19 +223,23 @@ def _class_name(names: Sequence[str], label: int) -> str:
 
 
 def _from_files(
-    paths: list[Path], names: list[str], labels: list[str], shape: Shape, skip_bad: bool
+    paths: list[Path],
+    names: list[str],
+    labels: list[str],
+    shape: Shape,
+    skip_bad: bool,
+    as_they_are: bool,
 ) -> Inputs:
     channels, height, width = shape
-    size = height if height == width else None
+    size = height if height == width and not as_they_are else None
+    colour = None if as_they_are else "rgb" if channels == 3 else "gray"
 
     def read(number: int) -> Read | str:
         path = paths[number]
         try:
             if path.stat().st_size > MAX_BYTES:
                 return f"the file has more than {MAX_BYTES:,} bytes"
-            pixels, kinds = decode(
-                path.read_bytes(), size=size, channels="rgb" if channels == 3 else "gray"
-            )
+            pixels, kinds = decode(path.read_bytes(), size=size, channels=colour)
         except UnidentifiedImageError:
             return "no PNG, JPEG, BMP, TIFF or WebP image"
         except Exception as error:

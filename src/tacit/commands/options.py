@@ -97,8 +97,12 @@ def open_model(model: Path, which: Which) -> "TrainedModel":
         return load(model, which.run, seed=which.seed, draw=which.draw, epoch=which.epoch)
 
 
-def open_inputs(model: Path, trained: "TrainedModel", source: Source) -> "Inputs":
+def open_inputs(
+    model: Path, trained: "TrainedModel", source: Source, *, as_they_are: bool = False
+) -> "Inputs":
     """The images that were named, or a study's test images, made alike to the model's.
+
+    as_they_are: refuse images of another shape instead.
 
     Raises:
         CommandError: none were named, and MODEL is no study.
@@ -110,7 +114,11 @@ def open_inputs(model: Path, trained: "TrainedModel", source: Source) -> "Inputs
         raise CommandError(f"--limit is {source.limit}; it is at least 1")
     if source.images:
         inputs = read_inputs(
-            source.images, trained.shape, data_dir=source.data_dir, skip_bad=source.skip_bad
+            source.images,
+            trained.shape,
+            data_dir=source.data_dir,
+            skip_bad=source.skip_bad,
+            as_they_are=as_they_are,
         )
     elif (model / "images").is_dir():
         inputs = study_inputs(model)

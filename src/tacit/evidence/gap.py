@@ -11,7 +11,7 @@ from tacit.evidence.elbo import ElboEstimate, elbo
 from tacit.evidence.estimate import LogProbEstimate
 from tacit.evidence.importance import importance_sampling
 from tacit.evidence.observed import MIB, Observed, draw_root, observed_from
-from tacit.evidence.proposals import fitted, from_prior, mixture, widened
+from tacit.evidence.proposals import covering
 from tacit.evidence.refine import Refined, refine
 from tacit.models.models import VAE
 from tacit.models.posteriors import Amortized, DiagonalNormal
@@ -141,11 +141,9 @@ def inference_gap(
             memory=memory,
         )
     if log_prob is None:
-        best = fitted(refined.q, "the refined posterior")
-        proposal = mixture([best, widened(best, 1.5), from_prior(model, data.x)], [0.6, 0.3, 0.1])
         log_prob = importance_sampling(
             model,
-            proposal,
+            covering(refined.q),
             data,
             n_samples=n_samples,
             generator=torch_stream(root, "importance"),

@@ -149,6 +149,14 @@ def defensive(q: NormalMixture, prior_share: float = 0.1) -> NormalMixture:
     return mixture([q, prior], [1 - prior_share, prior_share])
 
 
+def covering(q: DiagonalNormal) -> NormalMixture:
+    """A refined posterior with a wider one and the prior, for what a diagonal normal leaves out."""
+    best = fitted(q, "the refined posterior")
+    zeros = torch.zeros_like(best.components[0].mean)
+    prior = fitted(DiagonalNormal(zeros, zeros), "the prior")
+    return mixture([best, widened(best, 1.5), prior], [0.6, 0.3, 0.1])
+
+
 def proposal_for(
     proposal: Proposal | DiagonalNormal | MakeProposal,
     model: VAE,

@@ -1,0 +1,126 @@
+"""``tacit score``: images to log p(x), and how far each number is to be believed."""
+
+import math
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from tacit.commands.options import (
+    DONE,
+    CommandError,
+    Source,
+    Which,
+    command,
+    faults_of_use,
+    open_inputs,
+    open_model,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+ANY, NONE = Which(), Source()
+
+
+@command
+def score(
+    model: Path,
+    /,
+    *,
+    method: Literal["importance", "refined", "annealed"] | None = None,
+    samples: int | None = None,
+    distributions: int = 1000,
+    which: Which = ANY,
+    source: Source = NONE,
+    out: Path | None = None,
+) -> int:
+    """Write log p(x) of each image in nats, with its error, its health and what it bounds.
+
+    Images are taken as they are: one of another size or number of channels is refused.
+
+    Parameters
+    ----------
+    model
+        A study's folder, such as tacit-out/inference, or the folder of a saved VAE.
+    method
+        "importance" samples from the encoder (the default, where there is one), "refined" ones from
+        posteriors optimised per image, or "annealed" importance sampling, which costs most.
+    samples
+        Weights per image: 1000 samples, or 16 chains of "annealed".
+    distributions
+        Of "annealed", from the encoder (or the prior) to the posterior.
+    out
+        A file that ends with .csv; by default CSV is printed. The summary goes to standard error.
+    """
+    import torch
+    from rich.console import Console
+
+    from tacit.commands.outputs import check_out, followed, write_table
+    from tacit.evidence.estimate import concatenate
+    from tacit.evidence.methods import score as estimated
+    from tacit.models.models import VAE
+    from tacit.streams import torch_stream
+
+    check_out(out, (".csv",))
+    for option, value in (("samples", samples), ("distributions", distributions)):
+        if value is not None and value < 1:
+            raise CommandError(f"--{option} is {value}; it is at least 1")
+    trained = open_model(model, which)
+    vae = trained.model
+    if not isinstance(vae, VAE):
+        raise CommandError(
+            f"{model} holds a model of kind {type(vae).__name__}, which has no p(x); a VAE has one"
+        )
+    if method == "importance" and not vae.amortized:
+        raise CommandError(
+            "--method is importance, but this VAE has no encoder to draw from; use refined or "
+            "annealed"
+        )
+    method = method or ("importance" if vae.amortized else "refined")
+    inputs = open_inputs(model, trained, source, as_they_are=True)
+    names, labels, parts = [], [], []
+    for batch in followed(inputs, "scoring"):
+        names += batch.names
+        labels += batch.labels
+        # The estimate repeats the warning as a caution, once for all batches.
+        with faults_of_use(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            parts.append(
+                estimated(
+                    vae,
+                    torch.from_numpy(trained.pixels(batch.pixels)),
+                    method=method,
+                    n_samples=samples,
+                    n_distributions=distributions,
+                    generator=torch_stream(0, "score"),
+                )
+            )
+    estimate = concatenate(parts)
+    flagged = estimate.flagged
+    columns = (
+        estimate.log_prob,
+        estimate.standard_error,
+        estimate.ess,
+        estimate.pareto_k,
+        estimate.acceptance,
+    )
+    header = ["log_prob", "standard_error", "ess", "pareto_k", "acceptance"]
+    rows = []
+    for i, name in enumerate(names):
+        numbers = [_number(column, i) for column in columns]
+        reasons = "; ".join(estimate.reasons(i))
+        known = [labels[i]] if inputs.labelled else []
+        rows.append([name, *known, *numbers, estimate.bound, int(flagged[i]), reasons])
+    label = ["label"] if inputs.labelled else []
+    write_table(out, ["image", *label, *header, "bound", "flag", "reason"], rows)
+    summary = Console(stderr=True, soft_wrap=True)
+    summary.print(str(estimate), markup=False, highlight=False)
+    return DONE
+
+
+def _number(column: "NDArray[np.float64] | None", image: int) -> float | str:
+    """One image's number, or "undefined"."""
+    if column is None or math.isnan(column[image]):
+        return "undefined"
+    return float(column[image])
