@@ -1,15 +1,17 @@
 """How likely is an image, by class, and are the training images likelier than the test images?"""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tacit.images.dataset import Images
 from tacit.measures.images import within_class_variance
 from tacit.models.likelihoods import Gaussian
 from tacit.models.models import VAE
+from tacit.questions.annealing import Checking, annealing
+from tacit.questions.annealing_relations import CAUTIONS, RULE, SOURCES, Relations
 from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
 from tacit.questions.log_probability_figures import class_table, figures_of
@@ -34,6 +36,13 @@ class LogProbability(Question):
         samples: importance samples per image.
         per_class: images of each class and split that the answer rests on.
         shown_per_class: images of each class and split that are shown with their values.
+        methods: "annealed" checks the importance samples on a few test images by more samples and
+            by annealed importance sampling, and annealing on images that the model simulates.
+        annealed_images: test images that are annealed, from the encoder and from the prior.
+        distributions: from the start of annealing to the posterior; by each of these.
+        long_images: of them, annealed by ten times the most distributions too.
+        resampled_images: test images that get ten times the importance samples too.
+        simulated_images: images that the model simulates, for a lower and an upper bound.
     """
 
     name: ClassVar[str] = "log-probability"
@@ -48,6 +57,31 @@ class LogProbability(Question):
     samples: Annotated[int, Field(ge=1, le=10**6)] = 1000
     per_class: Annotated[int, Field(ge=2, le=10**5)] = 100
     shown_per_class: Annotated[int, Field(ge=1, le=20)] = 5
+    methods: tuple[Literal["importance", "annealed"], ...] = ("importance",)
+    annealed_images: Annotated[int, Field(ge=2, le=10**4)] = 25
+    distributions: tuple[Annotated[int, Field(ge=2, le=10**6)], ...] = (100, 1000)
+    long_images: Annotated[int, Field(ge=0, le=10**4)] = 0
+    resampled_images: Annotated[int, Field(ge=2, le=10**5)] = 100
+    simulated_images: Annotated[int, Field(ge=2, le=10**4)] = 10
+
+    @field_validator("methods")
+    @classmethod
+    def _importance_is_checked(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
+        if "importance" not in methods or len(set(methods)) < len(methods):
+            raise ValueError(
+                f"methods are {list(methods)}; they are [importance] or [importance, annealed]: "
+                "annealing checks importance samples"
+            )
+        return methods
+
+    @field_validator("distributions")
+    @classmethod
+    def _distributions_rise(cls, distributions: tuple[int, ...]) -> tuple[int, ...]:
+        if not distributions or list(distributions) != sorted(set(distributions)):
+            raise ValueError(
+                f"distributions are {list(distributions)}; they are one or more rising numbers"
+            )
+        return distributions
 
     def needs(self) -> dict[str, tuple[str, ...]]:
         return {self.run: ("vae",)}
@@ -79,26 +113,47 @@ class LogProbability(Question):
             if classes and split == "test":
                 variance = within_class_variance(images.pixels[rows], columns["label"])
                 found.arrays["within-class-variance"] = variance
+            if self._checking and split == "test":
+                found.arrays |= annealing(
+                    model, images, rows, columns["log_prob"], self._checking, runs.seed
+                )
         return found
 
     def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
         scores = Scores(measured)
+        checks = Relations(measured, self._checking) if self._checking else None
+        said = sentences(scores, self.samples, setting.class_names)
+        tables = (class_table(scores, setting),) if scores.classes else ()
         return Finding(
             question=setting.question,
             title=self.title,
             asks=self.asks,
-            answer=sentences(scores, self.samples, setting.class_names),
-            numbers=numbers_of(scores, setting.class_names),
+            answer=f"{said} {checks.sentences()}" if checks else said,
+            numbers=numbers_of(scores, setting.class_names) | (checks.numbers() if checks else {}),
             key="test.log-prob",
             runs=(self.run,),
-            decided_by=rule(scores),
+            decided_by=rule(scores) + (RULE if checks else ""),
             figures=figures_of(scores, setting),
-            tables=(class_table(scores, setting),) if scores.classes else (),
-            cautions=self._cautions(scores, setting),
+            tables=(*tables, checks.table()) if checks else tables,
+            cautions=self._cautions(scores, setting) + (CAUTIONS if checks else ()),
             sources=(
                 "Burda, Grosse and Salakhutdinov 2016, Importance weighted autoencoders",
                 "Vehtari, Simpson, Gelman, Yao and Gabry 2024, Pareto smoothed importance sampling",
+                *(SOURCES if checks else ()),
             ),
+        )
+
+    @property
+    def _checking(self) -> Checking | None:
+        if "annealed" not in self.methods:
+            return None
+        return Checking(
+            samples=self.samples,
+            distributions=self.distributions,
+            annealed=self.annealed_images,
+            resampled=self.resampled_images,
+            long=self.long_images,
+            simulated=self.simulated_images,
         )
 
     def _cautions(self, scores: Scores, setting: Setting) -> tuple[str, ...]:

@@ -1,0 +1,170 @@
+"""Importance samples held to annealing: the same images, decided both ways, said as it is."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from tacit.questions.annealing import Checking
+from tacit.questions.annealing_relations import Relations
+from tacit.questions.base import Measurement
+from tacit.questions.log_probability import LogProbability
+
+SMALL = {
+    "samples": 60,
+    "per_class": 3,
+    "shown_per_class": 1,
+    "methods": ["importance", "annealed"],
+    "annealed_images": 5,
+    "distributions": [2, 4],
+    "long_images": 2,
+    "resampled_images": 8,
+    "simulated_images": 4,
+}
+
+
+@pytest.fixture(scope="module")
+def study(trained: Callable[[str], Any]) -> Any:
+    return trained("inference")
+
+
+@pytest.mark.parametrize("run", ["vae", "per-image"])
+def test_the_same_images_are_scored_by_every_method(study: Any, run: str, tmp_path: Path) -> None:
+    asked = LogProbability.model_validate({"run": run, **SMALL})
+    found = asked.measure(study.runs(asked))
+    arrays = found.arrays
+    place = {int(index): i for i, index in enumerate(arrays["table/test/index"])}
+    resampled = arrays["table/resampled/index"]
+    assert len(set(resampled.tolist())) == 8
+    assert np.array_equal(resampled[:5], arrays["table/annealed/index"])
+    assert np.array_equal(resampled[:2], arrays["table/annealed-long/index"])
+    few = arrays["table/resampled/importance-60.log_prob"]
+    own = arrays["table/test/log_prob"][[place[i] for i in resampled.tolist()]]
+    assert np.array_equal(few, own)
+    best = "encoder" if run == "vae" else "refined"
+    # Other estimates of the same numbers, which differ from image to image by far more.
+    for column in (f"{best}-4", f"{best}-2"):
+        other = arrays[f"table/annealed/{column}.log_prob"]
+        assert np.corrcoef(other, few[:5])[0, 1] > 0.9
+    assert "table/annealed/prior-4.log_prob" in arrays
+    assert len(arrays[f"table/annealed-long/{best}-40.log_prob"]) == 2
+    assert arrays["table/simulated/upper"].mean() > arrays["table/simulated/lower"].mean()
+    finding = asked.answer({0: found}, study.setting(tmp_path))
+    assert "images that the model itself made" in finding.answer
+    *_, table = finding.tables
+    assert len(table.rows) == 8
+    assert all(row[3] for row in table.rows if "simulated" in str(row[0]))
+    where = "the encoder" if run == "vae" else "refined posteriors"
+    assert f"annealing from {where}, 40 - 4 distributions" in [row[0] for row in table.rows]
+
+
+def test_without_annealing_nothing_is_annealed(study: Any) -> None:
+    asked = LogProbability(run="vae", samples=20, per_class=2, shown_per_class=1)
+    arrays = asked.measure(study.runs(asked)).arrays
+    assert {name.split("/")[1] for name in arrays if name.startswith("table/")} == {"train", "test"}
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ({"methods": ["annealed"]}, r"methods are \['annealed'\]"),
+        ({"methods": ["importance", "importance"]}, "methods are"),
+        ({"methods": ["exact"]}, "importance"),
+        ({"distributions": [1000, 100]}, r"distributions are \[1000, 100\]"),
+        ({"distributions": []}, r"distributions are \[\]"),
+    ],
+)
+def test_faults_are_refused(fault: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        LogProbability.model_validate({"run": "vae"} | fault)
+
+
+def fabricated(
+    *,
+    annealed_lead: float,
+    spread: float = 0.5,
+    gap: float = 1.0,
+    seeds: int = 1,
+    seed_lead: Sequence[float] = (0.0,),
+    flagged: int = 0,
+    long: int = 0,
+) -> Relations:
+    """20 images annealed, 40 resampled, whose log p(x) differ from image to image by 25 nats."""
+    measured = {}
+    for seed in range(seeds):
+        rng = np.random.default_rng(seed)
+        true = np.random.default_rng(99).normal(400, 25, 40)
+        lead = annealed_lead + seed_lead[seed % len(seed_lead)]
+        columns = {
+            "resampled/importance-1000.log_prob": true,
+            "resampled/importance-10000.log_prob": true + 0.25 * lead,
+            "simulated/lower": (lower := rng.normal(400, 25, 10)),
+            "simulated/upper": lower + gap + rng.normal(0, 0.1, 10),
+            "simulated/flagged": np.zeros(10),
+        }
+        for start in ("encoder", "prior"):
+            for t, more in ((100, -0.1), (1000, 0.0)):
+                noise = rng.normal(0, spread, 20)
+                columns[f"annealed/{start}-{t}.log_prob"] = true[:20] + lead + more + noise
+                columns[f"annealed/{start}-{t}.flagged"] = np.arange(20) < flagged
+        if long:
+            columns["annealed-long/encoder-10000.log_prob"] = true[:long] + lead + 0.5
+        arrays = {f"table/{name}": np.asarray(column) for name, column in columns.items()}
+        measured[seed] = Measurement({}, arrays)
+    return Relations(measured, Checking(1000, (100, 1000), 20, 40, long, 10))
+
+
+def test_importance_samples_that_miss_are_called_low() -> None:
+    said = fabricated(annealed_lead=4.0, spread=0.05).sentences()
+    assert "from the encoder, on 20 test images, finds 4.0" in said
+    assert "more than 1,000 importance samples, which are low by at least that much" in said
+    assert "10,000 samples leave +3.0" in said
+
+
+def test_annealing_that_falls_short_is_no_check() -> None:
+    said = fabricated(annealed_lead=-4.0).sentences()
+    assert "less than 1,000 importance samples: annealing is the looser bound here" in said
+
+
+def test_no_difference_is_not_distinguishable() -> None:
+    relations = fabricated(annealed_lead=0.05)
+    assert "1,000 importance samples are not distinguishable" in relations.sentences()
+    number = relations.all()[0].number
+    assert number.interval == "95 % t over 20 test images, paired, given this model"
+    # Between images log p(x) spreads by 25 nats; differences are of the same image.
+    assert (number.high or 0) - (number.low or 0) < 1
+
+
+def test_the_gap_of_both_bounds_is_over_simulated_images() -> None:
+    number = fabricated(annealed_lead=0, gap=1.5).gap()
+    assert number.value == pytest.approx(1.5, abs=0.1)
+    assert number.n == 10
+    assert "10 simulated images" in number.interval
+
+
+def test_seeds_that_disagree_leave_it_undecided() -> None:
+    relations = fabricated(annealed_lead=4.0, seeds=3, seed_lead=(-8.0, 0.0, 8.0))
+    assert "not distinguishable" in relations.sentences()
+    assert "3 seeds" in relations.all()[0].number.interval
+    assert "3 seeds" in relations.gap().interval
+
+
+def test_flags_are_counted_not_averaged_away() -> None:
+    relations = fabricated(annealed_lead=4.0, flagged=3)
+    assert "Flagged: 12 of 80 annealed estimates and 0 of 10 pairs of bounds" in (
+        relations.sentences()
+    )
+    assert relations.numbers()["annealed.flagged"].value == pytest.approx(0.15)
+
+
+def test_more_distributions_on_fewer_images_are_compared_on_these() -> None:
+    (long,) = [
+        r
+        for r in fabricated(annealed_lead=1, spread=0.1, long=6).all()
+        if "10,000 and" in r.published
+    ]
+    assert long.number.n == 6
+    assert long.number.value == pytest.approx(0.5, abs=0.15)
