@@ -81,7 +81,8 @@ def run(
     Parameters
     ----------
     study
-        A built-in study (inference, transfer) or a YAML file; both built-in ones without it.
+        A built-in study (inference, transfer, code-size) or a YAML file; without it inference and
+        transfer.
     images
         digits, mnist, fashion-mnist, or a folder or file of your own.
     data_dir

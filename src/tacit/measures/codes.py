@@ -108,6 +108,22 @@ def active_units(means: ArrayLike, threshold: float = 0.01) -> NDArray[np.bool_]
     return np.asarray(mean.var(axis=0, ddof=1) > threshold)
 
 
+def directions(codes: ArrayLike, share: float = 0.99) -> int:
+    """How many principal directions hold `share` of the codes' variance; 0 where nothing varies.
+
+    For codes whose scale means nothing, such as an autoencoder's, of which `active_units` cannot be
+    asked.
+
+    Args:
+        codes: (N, D).
+    """
+    x = as_features(codes, "codes")
+    variances = np.linalg.svd(x - x.mean(axis=0), compute_uv=False) ** 2
+    if variances.sum() <= 1e-24 * np.sum(x**2):
+        return 0
+    return int(np.searchsorted(np.cumsum(variances) / variances.sum(), share - 1e-12) + 1)
+
+
 def prior_distance(
     means: ArrayLike,
     log_vars: ArrayLike,

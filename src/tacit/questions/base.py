@@ -1,9 +1,9 @@
 """A question: what it needs, how it measures, how it decides, how it is drawn."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,6 +115,14 @@ class Question(Table):
         labels.
         """
         return None
+
+    def faults(self, runs: Mapping[str, Any]) -> Iterable[str]:
+        """What is wrong with asking this of these runs of a study, beyond their kinds.
+
+        Args:
+            runs: the settings of the runs of `needs` by name, as the study's file has them.
+        """
+        return ()
 
     def measure(self, runs: Runs) -> Measurement:
         """Numbers from the models of one seed. Deterministic: all noise comes from `runs.seed`."""

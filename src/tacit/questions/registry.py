@@ -2,6 +2,7 @@
 
 from tacit.questions.base import Question
 from tacit.questions.classifier import ClassifierAccuracy
+from tacit.questions.code_size import CodeSize
 from tacit.questions.frozen_encoder import FrozenEncoder
 from tacit.questions.generation import Generation
 from tacit.questions.inference_method import InferenceMethod
@@ -15,6 +16,7 @@ QUESTIONS: dict[str, type[Question]] = {
     question.name: question
     for question in (
         ClassifierAccuracy,
+        CodeSize,
         FrozenEncoder,
         Generation,
         InferenceMethod,

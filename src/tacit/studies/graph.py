@@ -34,6 +34,9 @@ def faults_of_graph(
                 wanted = " or ".join(f"'{kind}'" for kind in kinds)
                 given = max(kinds_of(runs[name]), key=len)
                 yield place, f"run '{name}' learns '{given}'; needed: {wanted}"
+        if question.needs().keys() <= runs.keys():
+            looked_at = {name: runs[name] for name in question.needs()}
+            yield from ((place, fault) for fault in question.faults(looked_at))
 
 
 def kinds_of(run: Run) -> set[str]:

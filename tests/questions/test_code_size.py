@@ -1,0 +1,252 @@
+"""Which latent size: the rule on fabricated numbers, what it refuses, and end to end."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from tacit.images.dataset import Images
+from tacit.questions.base import Measurement, Runs
+from tacit.questions.code_size import CodeSize, objectives
+from tacit.questions.code_size_numbers import LABELLED, TABLE, Sizes
+from tacit.questions.code_size_words import words
+from tacit.streams import numpy_stream
+from tacit.studies.faults import StudyError
+from tacit.studies.reading import builtin_names, parse, study_text
+from tacit.training.fit import evaluate
+
+N = 400
+
+
+def sizes(
+    elbo: Mapping[int, float],
+    *,
+    seeds: int = 1,
+    tolerance: float = 0.01,
+    spread: float = 0.5,
+    n: int = N,
+    column: str = "elbo",
+    told: Mapping[int, float] | None = None,
+) -> Sizes:
+    """Codes with these objectives, of which the mean training image has 0.
+
+    Images differ by 10, and what an image is better with one code than another by `spread`.
+    """
+    measured = {}
+    images = 10 * numpy_stream(0, "images").standard_normal(n)
+    for seed in range(seeds):
+        rng = numpy_stream(seed, "fabricated")
+        values: dict[str, float] = {}
+        arrays: dict[str, Any] = {f"{TABLE}/index": np.arange(n)}
+        for code, mean in elbo.items():
+            own = spread * rng.standard_normal(n)
+            arrays[f"{TABLE}/vae-{code}.{column}"] = mean + images + own - own.mean()
+            if column == "elbo":
+                arrays[f"{TABLE}/vae-{code}.kl"] = np.linspace(1, 2, n)
+            values |= {
+                f"vae-{code}/code": code,
+                f"vae-{code}/used": code / 2,
+                f"vae-{code}/weights": 100 * code,
+                f"vae-{code}/mean-image": 0.0 if column == "elbo" else 100.0,
+                f"vae-{code}/train.{column}": mean,
+            }
+            for way in ("probe", "nearest") if told else ():
+                right = np.arange(n) < (told or {})[code] * n
+                arrays[f"{LABELLED}/vae-{code}.{way}"] = right.astype(int)
+        measured[seed] = Measurement(values, arrays)
+    return Sizes(measured, tuple(f"vae-{code}" for code in reversed(elbo)), tolerance)
+
+
+def said(found: Sizes) -> str:
+    return words(found, found.numbers())
+
+
+@pytest.mark.parametrize("seeds", [1, 4])
+def test_the_smallest_code_within_the_tolerance_is_enough(seeds: int) -> None:
+    # Of 100 nats gained, one may be lost.
+    found = sizes({2: 60, 4: 90, 8: 99.8, 16: 100, 32: 99.9}, seeds=seeds)
+    assert (found.best, found.chosen) == ("vae-16", "vae-8")
+    assert found.allowed == pytest.approx(1, rel=0.05)
+    text = said(found)
+    assert text.startswith("A code of 8 is enough: its test ELBO")
+    assert "With 4 it would be worse by 9." in text
+    assert "The VAE uses 4 of 8 and 16 of 32 dimensions." in text
+
+
+def test_a_loss_beyond_the_tolerance_is_not_excused_by_noise() -> None:
+    # Not distinguishable from the best, but more short of it than the one nat that may be lost.
+    noisy = sizes({4: 97, 8: 100}, spread=20)
+    short = noisy.shortfall("vae-4", "vae-8", noisy.choosing)
+    assert not short.excludes_zero
+    assert short.value is not None
+    assert short.value > noisy.allowed
+    assert noisy.chosen == noisy.best == "vae-8"
+    assert sizes({4: 98, 8: 100}, spread=0.1).chosen == "vae-8"
+
+
+def test_a_loss_that_is_certain_but_small_is_accepted() -> None:
+    found = sizes({4: 99.5, 8: 100}, spread=0.1)
+    assert found.shortfall("vae-4", "vae-8", found.choosing).excludes_zero
+    assert found.chosen == "vae-4"
+    assert "falls short of that of 8, the best, by 0.4" in said(found)
+    assert sizes({4: 99.5, 8: 100}, spread=0.1, tolerance=0.001).chosen == "vae-8"
+
+
+def test_the_ends_of_what_was_tried_are_named() -> None:
+    rising = said(sizes({2: 60, 4: 80, 8: 100}))
+    assert "A code of 8 is the best of those tried" in rising
+    assert "It is the largest that was tried: more than 8 may bring more." in rising
+    flat = said(sizes({2: 100, 4: 90, 8: 80}))
+    assert "The smallest code tried, 2, is also the best" in flat
+    assert "With 8 one would lose 20." in flat
+    still = said(sizes({2: 60, 4: 99.2, 8: 99.6, 16: 100}, spread=0.1))
+    assert still.startswith("A code of 4 is enough")
+    assert "With 16 one would gain 0.8" in still
+    assert "the curve still rises there" in still
+
+
+def test_squared_errors_are_better_where_they_are_less() -> None:
+    found = sizes({2: 40, 4: 10, 8: 9.9, 16: 9.8}, column="squared-error")
+    assert (found.best, found.chosen) == ("vae-16", "vae-4")
+    assert found.allowed == pytest.approx(0.9, rel=0.1)
+    assert "its test squared error" in said(found)
+    assert "99 % of the variance lies in 2 directions of a code of 4" in said(found)
+
+
+def test_nothing_is_reported_on_the_images_that_a_size_was_chosen_on() -> None:
+    found = sizes({4: 90, 8: 100})
+    assert not set(found.choosing) & set(found.reporting)
+    assert len(found.choosing) + len(found.reporting) == N
+    spoiled = found.first.arrays[f"{TABLE}/vae-4.elbo"]
+    spoiled[found.choosing] = -1e6
+    before = sizes({4: 90, 8: 100}).numbers()["vae-4.elbo"]
+    assert found.numbers()["vae-4.elbo"] == before
+
+
+def test_one_seed_is_over_images_and_several_take_the_wider_interval() -> None:
+    assert sizes({4: 90, 8: 100}).numbers()["vae-4.shortfall"].interval == (
+        "95 % t over 200 test images, paired, given this model"
+    )
+    apart = sizes({4: 90, 8: 100}, seeds=3)
+    for seed, found in apart.measured.items():
+        found.arrays[f"{TABLE}/vae-4.elbo"] = found.arrays[f"{TABLE}/vae-4.elbo"] + 5 * seed
+    assert apart.numbers()["vae-4.shortfall"].interval == "95 % t over 3 seeds, given these images"
+
+
+def test_too_few_images_for_an_interval_leave_the_best() -> None:
+    found = sizes({4: 99.9, 8: 100}, n=2)
+    assert found.chosen == found.best
+    assert sizes({4: 90, 8: 100}, n=1).chosen == "vae-8"
+
+
+def test_classes_may_want_another_code() -> None:
+    ours = said(sizes({4: 99.9, 8: 100}, told={4: 0.7, 8: 0.9}))
+    assert "from codes of 8, the best for this, +20" in ours
+    same = said(sizes({4: 99.9, 8: 100}, told={4: 0.9, 8: 0.9}))
+    assert "no fewer than from any other size" in same
+
+
+def study(text: str) -> None:
+    parse(f"title: Sizes\n{text}", "sizes.yaml")
+
+
+@pytest.mark.parametrize(
+    ("other", "fault"),
+    [
+        ("{learn: autoencoder, code: 8, epochs: 3}", "'a' and 'b' differ in epochs"),
+        ("{learn: vae, code: 8}", "'a' and 'b' differ in learn"),
+        ("{learn: autoencoder, code: 4}", "'a' and 'b' both have a code of 4"),
+        ("{learn: classifier, code: 8}", "needed: 'autoencoder' or 'amortized vae'"),
+        ("{learn: vae, code: 8, posterior: per-image}", "learns 'per-image vae'"),
+    ],
+)
+def test_runs_that_differ_in_more_than_their_code_are_refused(other: str, fault: str) -> None:
+    runs = f"runs:\n  a: {{learn: autoencoder, code: 4}}\n  b: {other}\n"
+    with pytest.raises(StudyError, match=fault):
+        study(f"{runs}questions:\n  - code-size: {{runs: [a, b]}}\n")
+
+
+def test_arguments_are_checked() -> None:
+    with pytest.raises(ValidationError, match="runs"):
+        CodeSize(runs=("vae",))
+    with pytest.raises(ValidationError, match="names 'vae' twice"):
+        CodeSize(runs=("vae", "vae"))
+    with pytest.raises(ValidationError, match="tolerance"):
+        CodeSize(runs=("a", "b"), tolerance=0)
+
+
+def test_it_is_asked_without_runs_that_are_missing() -> None:
+    asked = CodeSize(runs=("a", "b", "c"))
+    reduced = asked.without("b")
+    assert reduced is not None
+    assert reduced.runs == ("a", "c")
+    assert reduced.without("a") is None
+
+
+def test_the_built_in_study_asks_it() -> None:
+    assert "code-size" in builtin_names()
+    found, (question,) = parse(study_text("code-size")[1], "code-size")
+    assert isinstance(question, CodeSize)
+    assert sorted(run.code for run in found.runs.values()) == [2, 4, 8, 16, 32, 64]
+
+
+@pytest.fixture(scope="module")
+def trained_sizes(trained: Callable[[str], Any]) -> Any:
+    return trained("code-size")
+
+
+def test_measured_and_answered_on_digits(trained_sizes: Any, tmp_path: Path) -> None:
+    asked = CodeSize(runs=("vae-2", "vae-8", "vae-4"))
+    runs = trained_sizes.runs(asked)
+    measured = {seed: asked.measure(trained_sizes.runs(asked, seed)) for seed in (0, 1)}
+    again = asked.measure(trained_sizes.runs(asked))
+    assert again.values == measured[0].values
+    assert all(np.array_equal(again.arrays[k], v) for k, v in measured[0].arrays.items())
+    # The ELBO is the one that was trained, but for the draws of z.
+    saved = runs["vae-8"]
+    ours = measured[0].arrays[f"{TABLE}/vae-8.elbo"].mean()
+    theirs = evaluate(saved.model(), saved.objective, runs.test)["elbo"].double().numpy()
+    assert ours == pytest.approx(theirs.mean(), abs=4 * theirs.std() / 10)
+    for found in (measured, {0: measured[0]}):
+        finding = asked.answer(found, trained_sizes.setting(tmp_path / str(len(found))))
+        assert finding.key == "chosen-code"
+        assert finding.numbers["chosen-code"].value in (2, 4, 8)
+        assert [figure.kind for figure in finding.figures] == ["chart", "grid"]
+        assert len(finding.tables[0].rows) == 3
+
+
+def test_autoencoders_without_labels(trained: Callable[[str], Any], tmp_path: Path) -> None:
+    transfer = trained("transfer")
+    asked = CodeSize(runs=("autoencoder", "autoencoder-10"))
+    runs = transfer.runs(asked)
+    plain = Runs(
+        0, Images(runs.train.pixels), Images(runs.test.pixels), {n: [runs[n]] for n in asked.runs}
+    )
+    found = asked.measure(plain)
+    assert not [name for name in found.arrays if name.startswith(LABELLED)]
+    column = found.arrays[f"{TABLE}/autoencoder-10.squared-error"]
+    saved = runs["autoencoder-10"]
+    trained_for = evaluate(saved.model(), saved.objective, runs.test)["loss"].numpy()
+    assert np.allclose(column, trained_for, rtol=1e-4)
+    finding = asked.answer({0: found}, transfer.setting(tmp_path))
+    assert "code of" in finding.answer
+    assert "linear probe" not in finding.answer
+
+
+def test_binarised_images_are_the_same_for_every_size(trained_sizes: Any) -> None:
+    from tacit.models.config import BernoulliTable
+
+    asked = CodeSize(runs=("vae-2", "vae-4"))
+    runs = trained_sizes.runs(asked)
+    models = [runs[name].model() for name in asked.runs]
+    for model in models:
+        model.likelihood = BernoulliTable().build()
+        for parameter in model.decoder.parameters():
+            parameter.zero_()  # every pixel is decoded to one half, whatever the code
+    rows = np.arange(8)
+    for model in models:
+        found = objectives(model, runs.test, rows, 0, "test")
+        assert np.allclose(found["elbo"] + found["kl"], -64 * np.log(2))
