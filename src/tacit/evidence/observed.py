@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tacit.evidence.packed import packed_linear_layers
 from tacit.models.likelihoods import Bernoulli
 from tacit.models.models import VAE
 from tacit.streams import stream_seed
@@ -190,7 +189,7 @@ def check_positive(**counts: int) -> None:
 
 @contextmanager
 def frozen(model: VAE) -> Iterator[None]:
-    """Inside: evaluation mode, no gradient for any parameter, fast linear layers.
+    """Inside: evaluation mode, no gradient for any parameter.
 
     Afterwards the model is as it was.
     """
@@ -198,8 +197,7 @@ def frozen(model: VAE) -> Iterator[None]:
     needs = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     model.eval().requires_grad_(False)
     try:
-        with packed_linear_layers(model):
-            yield
+        yield
     finally:
         for module, mode in modes:
             module.training = mode

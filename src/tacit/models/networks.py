@@ -12,6 +12,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from tacit.models.linear import Linear
+
 Shape = tuple[int, int, int]
 """Channels, height, width of one image."""
 
@@ -78,11 +80,11 @@ class ConvEncoder(Encoder):
         layers.append(nn.Flatten())
         self.n_features = math.prod(shapes[-1])
         if hidden is not None:
-            layers += [nn.Linear(self.n_features, hidden), nn.ReLU()]
+            layers += [Linear(self.n_features, hidden), nn.ReLU()]
             self.n_features = hidden
         self.n_code = n_code
         self.features = nn.Sequential(*layers)
-        self.code = nn.Linear(self.n_features, n_code)
+        self.code = Linear(self.n_features, n_code)
 
 
 class PoolEncoder(Encoder):
@@ -107,10 +109,10 @@ class PoolEncoder(Encoder):
         )
         with torch.no_grad():
             flat = trunk(torch.zeros(1, *shape)).shape[1]
-        self.features = nn.Sequential(*trunk, nn.Linear(flat, 256), nn.ReLU())
+        self.features = nn.Sequential(*trunk, Linear(flat, 256), nn.ReLU())
         self.n_features = 256
         self.n_code = n_code
-        self.code = nn.Linear(256, n_code)
+        self.code = Linear(256, n_code)
 
 
 class DenseEncoder(Encoder):
@@ -123,12 +125,12 @@ class DenseEncoder(Encoder):
         layers: list[nn.Module] = [nn.Flatten()]
         width = math.prod(shape)
         for out in hidden:
-            layers += [nn.Linear(width, out), ACTIVATIONS[activation]()]
+            layers += [Linear(width, out), ACTIVATIONS[activation]()]
             width = out
         self.features = nn.Sequential(*layers)
         self.n_features = width
         self.n_code = n_code
-        self.code = nn.Linear(width, n_code)
+        self.code = Linear(width, n_code)
 
 
 class Decoder(nn.Module):
@@ -169,10 +171,10 @@ class ConvDecoder(Decoder):
         width = n_code
         layers: list[nn.Module] = []
         if hidden is not None:
-            layers += [nn.Linear(width, hidden), nn.ReLU()]
+            layers += [Linear(width, hidden), nn.ReLU()]
             width = hidden
         layers += [
-            nn.Linear(width, math.prod(shapes[0])),
+            Linear(width, math.prod(shapes[0])),
             nn.ReLU(),
             nn.Unflatten(1, shapes[0]),
         ]
@@ -197,9 +199,9 @@ class DenseDecoder(Decoder):
         layers: list[nn.Module] = []
         width = n_code
         for out in reversed(hidden):
-            layers += [nn.Linear(width, out), ACTIVATIONS[activation]()]
+            layers += [Linear(width, out), ACTIVATIONS[activation]()]
             width = out
-        self.layers = nn.Sequential(*layers, nn.Linear(width, math.prod(shape)))
+        self.layers = nn.Sequential(*layers, Linear(width, math.prod(shape)))
 
 
 class Head(nn.Module):
@@ -207,7 +209,7 @@ class Head(nn.Module):
 
     def __init__(self, n_code: int, n_classes: int) -> None:
         super().__init__()
-        self.linear = nn.Linear(n_code, n_classes)
+        self.linear = Linear(n_code, n_classes)
 
     def forward(self, code: Tensor) -> Tensor:
         return self.linear(code)
