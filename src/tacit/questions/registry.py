@@ -5,6 +5,7 @@ from tacit.questions.classifier import ClassifierAccuracy
 from tacit.questions.code_size import CodeSize
 from tacit.questions.frozen_encoder import FrozenEncoder
 from tacit.questions.generation import Generation
+from tacit.questions.inference_gap import InferenceGapQuestion
 from tacit.questions.inference_method import InferenceMethod
 from tacit.questions.linear_layers import LinearLayers
 from tacit.questions.log_probability import LogProbability
@@ -19,6 +20,7 @@ QUESTIONS: dict[str, type[Question]] = {
         CodeSize,
         FrozenEncoder,
         Generation,
+        InferenceGapQuestion,
         InferenceMethod,
         LinearLayers,
         LogProbability,
