@@ -31,9 +31,12 @@ DOCUMENTS = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")])
 STUDIES = (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")
 
 
-def blocks(kind: str) -> list[str]:
-    """The code blocks of docs/studies.md whose fence says `kind`."""
-    return re.findall(rf"^```{kind}\n(.*?)^```$", STUDIES, re.M | re.S)
+SIZES = (ROOT / "docs" / "choosing-a-size.md").read_text(encoding="utf-8")
+
+
+def blocks(kind: str, text: str = STUDIES) -> list[str]:
+    """The code blocks of a document whose fence says `kind`."""
+    return re.findall(rf"^```{kind}\n(.*?)^```$", text, re.M | re.S)
 
 
 def section(heading: str) -> str:
@@ -54,9 +57,11 @@ def keys(table: type[BaseModel]) -> set[str]:
     return {field.alias or name for name, field in table.model_fields.items()}
 
 
-@pytest.mark.parametrize("text", blocks("yaml"), ids=lambda text: text.splitlines()[0])
+@pytest.mark.parametrize(
+    "text", blocks("yaml") + blocks("yaml", SIZES), ids=lambda text: text.splitlines()[0]
+)
 def test_a_study_in_the_documents_is_one(text: str) -> None:
-    study, questions = parse(text, "docs/studies.md")
+    study, questions = parse(text, "documents")
     assert study.runs
     assert questions
 

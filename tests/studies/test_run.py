@@ -26,7 +26,7 @@ def test_a_study_leaves_its_records_and_its_page(finished) -> None:
         "source": "digits",
         "sha256": record["images"]["sha256"],
         "train": 80,
-        "test": 360,
+        "test": 359,
     }
     (finding,) = record["findings"]
     assert finding["question"] == "classifier"

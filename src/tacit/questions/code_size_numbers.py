@@ -185,11 +185,9 @@ class Sizes:
 
     def numbers(self) -> dict[str, Number]:
         """The numbers of the finding, the most telling first."""
-        stated = Number(float(self.code(self.chosen)), n=1, unit="dimensions", interval="a choice")
-        share = f"{100 * self.tolerance:g} % of the best's gain over the mean training image"
         numbers = {
-            "chosen-code": stated,
-            "allowed-shortfall": Number(self.allowed, unit=self.unit, interval=share),
+            "chosen-code": Number(float(self.code(self.chosen)), unit="dimensions"),
+            "allowed-shortfall": Number(self.allowed, unit=self.unit),
         }
         if self.largest != self.chosen:
             numbers["more-dimensions.gain"] = self.shortfall(
