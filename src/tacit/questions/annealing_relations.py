@@ -201,8 +201,8 @@ class Relations:
             )
         else:
             said = (
-                f"{opening} and {few:,} importance samples are {verdict} "
-                f"({show(beyond.number, sign=True)})."
+                f"{opening} and {few:,} importance samples are {verdict}, "
+                f"{show(beyond.number, sign=True)}."
             )
         width = f"On images that the model itself made the two bounds lie {show(gap.number)} apart"
         flagged = {name: round(f.n * (f.value or 0)) for name, f in self.flagged().items()}

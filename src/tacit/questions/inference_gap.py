@@ -49,7 +49,7 @@ class InferenceGapQuestion(Question):
 
     run: str
     images: Annotated[int, Field(ge=2, le=10**5)] = 100
-    samples: Annotated[int, Field(ge=100, le=10**6)] = 5000
+    samples: Annotated[int, Field(ge=100, le=10**6)] = 2000
 
     def needs(self) -> dict[str, tuple[str, ...]]:
         return {self.run: ("vae",)}

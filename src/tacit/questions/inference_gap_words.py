@@ -46,7 +46,7 @@ def sentences(gaps: Gaps) -> str:
         "No value of log p(x) is flagged."
         if not flagged.value
         else f"{percent(flagged.value)} of {flagged.n} values of log p(x) are flagged as "
-        "unreliable."
+        "unreliable: more samples would raise them, and the approximation gap with them."
     )
     return " ".join(said)
 
@@ -61,7 +61,7 @@ def _larger_said(gaps: Gaps) -> str:
     if verdict == "undefined":
         return f"Which is the larger: {show(difference)}."
     if verdict == "not distinguishable":
-        return f"Which is the larger is not distinguishable ({show(difference, sign=True)})."
+        return f"Which is the larger is not distinguishable, {show(difference, sign=True)}."
     larger = PARTS[1] if verdict == "higher" else PARTS[0]
     return f"The {larger} gap is the larger by {magnitude(difference)}."
 
@@ -71,7 +71,7 @@ def _splits_said(gaps: Gaps, part: str) -> str:
     verdict = decide(difference)
     if verdict in ("undefined", "not distinguishable"):
         said = show(difference, sign=True)
-        return f"Between training and test images the {part} gap is {verdict} ({said})."
+        return f"Between training and test images the {part} gap is {verdict}, {said}."
     than = "larger" if verdict == "higher" else "smaller"
     return f"On training images the {part} gap is {than} than on test images by " + (
         f"{magnitude(difference)}."
