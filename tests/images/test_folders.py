@@ -277,8 +277,19 @@ def test_links_and_other_files_are_counted(tmp_path):
     (tmp_path / "in/cat/out.png").symlink_to(tmp_path / "out.png")
     (tmp_path / "in/readme.txt").write_text("x")
     notes = " ".join(read_folder(tmp_path / "in").notes)
-    assert "Not followed: 1 links" in notes
-    assert "Passed over: 1 files" in notes
+    assert "not followed: 1." in notes
+    assert "passed over: 1." in notes
+    assert "Copies" not in notes
+
+
+def test_copies_and_links_to_images_are_counted(tmp_path):
+    write_images(tmp_path / "in", NAMES)
+    (tmp_path / "in/cat/again.png").symlink_to(tmp_path / "in" / NAMES[0])
+    (tmp_path / "in/copy.png").write_bytes((tmp_path / "in" / NAMES[1]).read_bytes())
+    (tmp_path / "in/copy.png").rename(tmp_path / "in/cat/copy.png")
+    opened = read_folder(tmp_path / "in")
+    for found in (opened, read_folder(tmp_path / "in")):  # decoded, and from the cache
+        assert "Copies of another image, or links to one: 2 of 42." in " ".join(found.notes)
 
 
 def test_progress(folder):

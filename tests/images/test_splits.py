@@ -88,9 +88,27 @@ def test_more_labels_than_a_class_has():
     names = ["zero", "1", "2", "3", "4", "5", "6", "7", "8"]
     with pytest.raises(ImagesError) as fault:
         few_label_draw(np.array([0] * 100 + [1] * 41), 60, 0, ["zero", "8"])
-    assert str(fault.value) == "`per_class` is 60, but class '8' has only 41 training images"
+    assert str(fault.value) == (
+        "`per_class` is 60, but class '8' has only 41 training images; ask for at most so many, or "
+        "for the whole of such classes (`small_classes: whole`)"
+    )
     with pytest.raises(ImagesError, match="class '1' has only 0"):
         few_label_draw(labels, 1, 0, names)
+
+
+def test_small_classes_may_be_taken_whole():
+    labels = np.repeat([0, 1, UNLABELLED, 2], [30, 4, 9, 1])
+    names = ["many", "few", "one", "none"]
+    draws = [few_label_draw(labels, 10, draw, names, small_classes="whole") for draw in range(3)]
+    for chosen in draws:
+        assert np.bincount(labels[chosen]).tolist() == [10, 4, 1]
+    assert len({tuple(chosen) for chosen in draws}) == 3
+    # Where every class is large enough, nothing changes.
+    assert np.array_equal(
+        few_label_draw(labels[:34], 4, 0), few_label_draw(labels[:34], 4, 0, small_classes="whole")
+    )
+    with pytest.raises(ImagesError, match="no image has one"):
+        few_label_draw(labels[34:43], 10, 0, names, small_classes="whole")
 
 
 @pytest.mark.parametrize(("per_class", "draw"), [(0, 0), (-1, 0), (1, -1)])

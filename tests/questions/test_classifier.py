@@ -75,6 +75,11 @@ def test_a_constant_classifier_is_not_better_than_one_answer(tmp_path: Path) -> 
     assert "surer of its answers than it is right" in finding.answer
 
 
+def test_worse_than_one_answer_is_said(tmp_path: Path) -> None:
+    finding = ASKED.answer({0: fabricated((TRUTH + 1) % 4, train=0.25)}, setting(tmp_path))
+    assert "would be right on 25 %, and it does worse than that." in finding.answer
+
+
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_a_harder_class_is_named_only_where_images_show_it(seeds: int, tmp_path: Path) -> None:
     def ask(classes: tuple[int, ...], folder: str) -> str:

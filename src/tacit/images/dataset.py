@@ -55,6 +55,12 @@ class Images:
         """The number of classes; 0 without labels."""
         return len(self.class_names)
 
+    @property
+    def class_counts(self) -> NDArray[np.int64]:
+        """How many images each class has, (n_classes,)."""
+        known = np.empty(0, np.int64) if self.labels is None else self.labels
+        return np.bincount(known[known != UNLABELLED], minlength=self.n_classes)
+
     def take(self, index: NDArray[np.integer[Any]] | Sequence[int]) -> "Images":
         """The images at `index`, in its order."""
         index = np.asarray(index, dtype=np.int64)

@@ -27,8 +27,8 @@ from tacit.images.parallel import in_order
 from tacit.images.pixelcache import PixelWriter, Stored, finish, stored
 from tacit.images.splits import both_sides, in_test
 
-_VERSION = 1
-"""Raised when decoding changes, so that an older cache is not taken for a newer one."""
+_VERSION = 2
+"""Raised when decoding or the record changes: an older cache is not taken for a newer one."""
 
 _USUAL_SIDES = (8, 16, 28, 32, 48, 64, 96, 128, 192, 256)
 
@@ -94,6 +94,7 @@ def _build(
 ) -> Stored:
     """Decode all images into a new cache."""
     skipped = list(listing.bad)
+    contents: set[bytes] = set()
     read = partial(_read, root=listing.root, size=size, channels=channels)
     with new_folder(folder) as unfinished, warnings.catch_warnings():
         # Pillow warns of oddities in files that it reads nevertheless.
@@ -106,12 +107,15 @@ def _build(
                     _side(entry, result.content, listing), result.pixels, entry.label, result.kinds
                 ):
                     raise ImagesError(_unlike(listing, size, channels))
+                else:
+                    contents.add(result.content)
                 if progress:
                     progress(done, len(listing.entries))
         if skipped and not skip_bad:
             raise UnreadableImagesError(skipped, len(listing.entries))
         both_sides(len(writer.labels["train"]), len(writer.labels["test"]), source)
-        finish(writer, listing.class_names, source, skipped)
+        n_copies = sum(map(len, writer.labels.values())) - len(contents)
+        finish(writer, listing.class_names, source, skipped, n_copies)
     kept = stored(folder, listing.class_names, source)
     if kept is None:
         raise ImagesError(f"{shown(folder)}: the cache does not hold what was written to it")
@@ -189,10 +193,16 @@ def _notes(listing: Listing, kept: Stored) -> list[str]:
     if kept.skipped:
         names = "; ".join(f"{name} ({reason})" for name, reason in kept.skipped)
         notes.append(f"Left out because they cannot be read: {len(kept.skipped):,} ({names}).")
-    if listing.n_links:
+    if kept.n_copies:
         notes.append(
-            f"Not followed: {listing.n_links:,} links that lead out of the folder or to folders."
+            f"Copies of another image, or links to one: {kept.n_copies:,} of {n_train + n_test:,}. "
+            "They are on the same side of the split; intervals over images count each of them, and "
+            "are narrower for it."
         )
+    if listing.n_links:
+        notes.append(f"Links out of the folder or to folders, not followed: {listing.n_links:,}.")
     if listing.n_others:
-        notes.append(f"Passed over: {listing.n_others:,} files that are no images by their ending.")
+        notes.append(
+            f"Files that are no images by their ending, passed over: {listing.n_others:,}."
+        )
     return notes

@@ -20,11 +20,15 @@ _RECORD = "record.json"
 
 
 class Stored(NamedTuple):
-    """What a cache holds: images, kinds of conversion with their number, and what was left out."""
+    """What a cache holds: images, kinds of conversion with their number, and what was left out.
+
+    `n_copies` images have the same bytes as another one before them.
+    """
 
     split: Split
     conversions: dict[str, int]
     skipped: tuple[tuple[str, str], ...]
+    n_copies: int
 
 
 class PixelWriter(AbstractContextManager["PixelWriter"]):
@@ -74,6 +78,7 @@ def finish(
     class_names: tuple[str, ...],
     source: str,
     skipped: list[tuple[str, str]],
+    n_copies: int,
 ) -> None:
     """Note what was written, with its hashes; the writer must have been left."""
     record: dict[str, Any] = {
@@ -81,6 +86,7 @@ def finish(
         "labels": writer.labels,
         "conversions": writer.conversions,
         "skipped": skipped,
+        "copies": n_copies,
     }
     split = _map(writer.folder, record, class_names, source)
     record["sha256"] = [images.sha256 for images in split]
@@ -96,7 +102,7 @@ def stored(folder: Path, class_names: tuple[str, ...], source: str) -> Stored | 
         if [images.sha256 for images in split] != record["sha256"]:
             return None
         skipped = tuple((str(name), str(reason)) for name, reason in record["skipped"])
-        return Stored(split, dict(record["conversions"]), skipped)
+        return Stored(split, dict(record["conversions"]), skipped, int(record["copies"]))
     except (OSError, ValueError, TypeError, KeyError, OverflowError, AttributeError):
         # Whatever damage raises, the answer is the same: the cache is made again.
         return None

@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,8 @@ def few_label_draw(
     per_class: int,
     draw: int,
     class_names: Sequence[str] = (),
+    *,
+    small_classes: Literal["refuse", "whole"] = "refuse",
 ) -> NDArray[np.int64]:
     """The images whose labels a method may see: `per_class` of each class, sorted.
 
@@ -60,9 +62,12 @@ def few_label_draw(
         per_class: how many of each class.
         draw: the number of the draw, from 0.
         class_names: of the classes 0, 1, …; without them, the classes that occur.
+        small_classes: what becomes of classes with fewer than `per_class` images: they are an
+            error, or the method sees the whole of them.
 
     Raises:
-        ImagesError: a class has fewer than `per_class` images, or a number is out of range.
+        ImagesError: a class has fewer than `per_class` images and `small_classes` is "refuse", no
+            image has a label, or a number is out of range.
     """
     if per_class < 1 or draw < 0:
         raise ImagesError(
@@ -70,15 +75,16 @@ def few_label_draw(
             "`per_class` is at least 1, `draw` at least 0"
         )
     n_classes = len(class_names) or int(labels.max(initial=UNLABELLED)) + 1
-    if n_classes == 0:
-        raise ImagesError("labels are to be drawn, but no image has one")
     names = tuple(class_names) or tuple(str(label) for label in range(n_classes))
     counts = np.bincount(labels[labels != UNLABELLED], minlength=n_classes)
+    if not counts.any():
+        raise ImagesError("labels are to be drawn, but no image has one")
     smallest = int(counts.argmin())
-    if counts[smallest] < per_class:
+    if counts[smallest] < per_class and small_classes == "refuse":
         raise ImagesError(
             f"`per_class` is {per_class}, but class '{names[smallest]}' has only "
-            f"{counts[smallest]} training images"
+            f"{counts[smallest]} training images; ask for at most so many, or for the whole of "
+            "such classes (`small_classes: whole`)"
         )
     chosen = [
         numpy_stream(draw, "draw", label).permutation(np.flatnonzero(labels == label))[:per_class]

@@ -88,13 +88,18 @@ class ClassifierAccuracy(Question):
         if len(names) <= CLASSES_IN_NUMBERS:
             numbers |= {f"test-accuracy.{names[c]}": number for c, number in recalls.items()}
         accuracy, blind = numbers["test-accuracy"], numbers["always-most-frequent-class"]
-        lows = [proportion(_right(found)).low or 0.0 for found in measured.values()]
-        learned = all(low > (blind.value or 0.0) for low in lows)
+        share = blind.value or 0.0
+        ranges = [proportion(_right(found)) for found in measured.values()]
+        if all(share < (one.low or 0.0) for one in ranges):
+            verdict = ""
+        elif all(share > (one.high or 0.0) for one in ranges):
+            verdict = ", and it does worse than that"
+        else:
+            verdict = ", and the two are not distinguishable"
         words = [
             f"After its last update the classifier is right on {show(accuracy)} of {len(truth):,} "
             f"test images; always answering the class that is most frequent in training would be "
-            f"right on {show(blind)}"
-            + ("." if learned else ", and the two are not distinguishable."),
+            f"right on {show(blind)}{verdict}.",
             _against_training(numbers["train-accuracy"], numbers["train-minus-test.accuracy"]),
             _hardest(truth, answered, recalls, names),
             _sureness(numbers["confidence-minus-accuracy"]),
@@ -117,7 +122,8 @@ class ClassifierAccuracy(Question):
             decided_by=(
                 "The model after the last update counts; nothing was chosen by the test curves. "
                 "It does better than always answering one class where, for every seed, Wilson's "
-                "interval over test images lies above that share. A class is called harder where "
+                "interval over test images lies above that share, and worse where all lie below. "
+                "A class is called harder where "
                 "Fisher's exact test against all others has p < 0.05 after Holm's adjustment. "
                 "Other differences are distinguishable where their interval excludes zero."
             ),

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from tacit.files import read_json
+from tacit.images.dataset import Images
 from tacit.images.opened import Opened
 from tacit.models.config import GaussianTable, PerImageTable, build
 from tacit.report.provenance import (
@@ -70,7 +72,7 @@ def provenance(
             classes=opened.train.n_classes,
             licence=opened.origin.licence,
             citation=opened.origin.citation,
-            notes=tuple(opened.notes),
+            notes=(*opened.notes, *_small_classes(study, opened.train)),
         ),
         command=told.command,
         seeds=study.seeds,
@@ -88,6 +90,19 @@ def provenance(
         versions=(("python", platform.python_version()), *((p, version(p)) for p in PACKAGES)),
         machine=_machine(told),
         left_out=tuple(LeftOut(*reason.split(": ", 1)) for reason in planned.left_out),
+    )
+
+
+def _small_classes(study: Study, train: Images) -> tuple[str, ...]:
+    """What few-label runs learn from where classes have fewer images than they ask for."""
+    asked = max((run.train.per_class for run in study.runs.values() if run.train), default=0)
+    counts = dict(zip(train.class_names, train.class_counts.tolist(), strict=True))
+    small = [f"{name} ({count:,})" for name, count in counts.items() if count < asked]
+    if not small:
+        return ()
+    return (
+        f"Fewer than {asked:,} training images, of which few-label runs learn from all: "
+        f"{', '.join(small)}.",
     )
 
 
@@ -137,7 +152,7 @@ def _run_used(name: str, run: Run, study: Study, opened: Opened) -> RunUsed:
         parameters = sum(p.numel() for p in build(config).parameters())
     n_images = len(opened.train)
     if run.train is not None:
-        n_images = run.train.per_class * opened.train.n_classes
+        n_images = int(np.minimum(opened.train.class_counts, run.train.per_class).sum())
     schedule = schedule_of(run, n_images, study.snapshots, keep=False)
     trained = (
         f"{n_images:,} images, {schedule.updates:,} updates of {min(run.batch_size, n_images)}"
@@ -152,7 +167,8 @@ def _run_used(name: str, run: Run, study: Study, opened: Opened) -> RunUsed:
         "classifier": "classifier, cross-entropy",
     }[run.learn]
     if isinstance(run.posterior, PerImageTable):
-        learns = f"VAE, codes per image ({run.posterior.updates} updates a visit)"
+        visits = run.posterior.updates
+        learns = f"VAE, codes per image ({visits} update{'s' if visits > 1 else ''} a visit)"
     is_vae = run.learn == "vae"
     sigma = run.likelihood.sigma if is_vae and isinstance(run.likelihood, GaussianTable) else None
     return RunUsed(

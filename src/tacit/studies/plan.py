@@ -253,7 +253,13 @@ def _learned_from(run: Run, draw: int, train: Images) -> NDArray[np.int64] | Non
     if not run.reads_class_labels or train.labels is None:
         return None
     if run.train is not None:
-        return few_label_draw(train.labels, run.train.per_class, draw, train.class_names)
+        return few_label_draw(
+            train.labels,
+            run.train.per_class,
+            draw,
+            train.class_names,
+            small_classes=run.train.small_classes,
+        )
     known = np.flatnonzero(train.labels != UNLABELLED)
     return known if len(known) < len(train) else None
 

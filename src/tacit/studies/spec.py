@@ -23,10 +23,14 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 
 
 class FewLabels(Table):
-    """Learn from `per_class` images of each class, in `draws` different choices of them."""
+    """Learn from `per_class` images of each class, in `draws` different choices of them.
+
+    A class that has fewer is a fault (`refuse`), or all of it is learned from (`whole`).
+    """
 
     per_class: Count
     draws: Annotated[int, Field(ge=1, le=1000)] = 1
+    small_classes: Literal["refuse", "whole"] = "refuse"
 
 
 class TakenPart(Table):
