@@ -68,6 +68,7 @@ def run(
     skip_bad: Annotated[bool, Parameter(negative=())] = False,
     seeds: int | None = None,
     epochs: int | None = None,
+    stages: int | None = None,
     runs: str | None = None,
     jobs: int | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
@@ -81,8 +82,8 @@ def run(
     Parameters
     ----------
     study
-        A built-in study (inference, transfer, code-size) or a YAML file; without it inference and
-        transfer.
+        A built-in study (inference, transfer, code-size, burda) or a YAML file; without it
+        inference and transfer.
     images
         digits, mnist, fashion-mnist, or a folder or file of your own.
     data_dir
@@ -99,6 +100,8 @@ def run(
         How many repetitions with other weights, orders and noise: seeds 0 to N-1.
     epochs
         Passes over the training images; few-label runs train by updates all the same.
+    stages
+        Only the first so many phases of runs that train in phases, as the study burda's do.
     runs
         Only these runs (separated by commas), what they need, and the questions about them.
     jobs
@@ -127,6 +130,7 @@ def run(
         skip_bad=skip_bad,
         seeds=seeds,
         epochs=epochs,
+        stages=stages,
         runs=tuple(name.strip() for name in runs.split(",")) if runs is not None else (),
         jobs=cores() if jobs is None else jobs,
         device=device,

@@ -1,6 +1,7 @@
 """All questions, by name. A new question is a file and a line here."""
 
 from tacit.questions.base import Question
+from tacit.questions.bound_by_stage import BoundByStage
 from tacit.questions.classifier import ClassifierAccuracy
 from tacit.questions.code_size import CodeSize
 from tacit.questions.frozen_encoder import FrozenEncoder
@@ -16,6 +17,7 @@ from tacit.questions.transfer import Transfer
 QUESTIONS: dict[str, type[Question]] = {
     question.name: question
     for question in (
+        BoundByStage,
         ClassifierAccuracy,
         CodeSize,
         FrozenEncoder,

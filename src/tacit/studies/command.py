@@ -37,6 +37,7 @@ class Request:
     skip_bad: bool = False
     seeds: int | None = None
     epochs: int | None = None
+    stages: int | None = None
     runs: tuple[str, ...] = ()
     jobs: int = 1
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -53,6 +54,7 @@ class Request:
             "skip-bad": "true" if self.skip_bad else None,
             "seeds": self.seeds,
             "epochs": self.epochs,
+            "stages": self.stages,
             "runs": ",".join(self.runs) or None,
         }
         return {name: str(value) for name, value in options.items() if value is not None}
@@ -112,10 +114,13 @@ def check_options(request: Request) -> None:
             ("size", request.size),
             ("seeds", request.seeds),
             ("epochs", request.epochs),
+            ("stages", request.stages),
             ("jobs", request.jobs),
         )
         if value is not None and value < 1
     ]
+    if request.epochs is not None and request.stages is not None:
+        faults.append("--epochs and --stages both say how long runs train; give one of them")
     if request.device == "cuda" and not torch.cuda.is_available():
         faults.append("--device is cuda, but PyTorch sees no CUDA device here; use cpu or auto")
     if faults:
@@ -151,6 +156,8 @@ def _as_requested(
         questions = [question for question in questions if question.needs().keys() <= runs.keys()]
     if request.epochs is not None:
         runs = {name: _with_epochs(run, request.epochs) for name, run in runs.items()}
+    if request.stages is not None:
+        runs = _first_stages(runs, request.stages)
     changed["runs"] = runs
     return study.model_copy(update=changed), questions
 
@@ -159,6 +166,17 @@ def _with_epochs(run: Run, epochs: int) -> Run:
     # Few labels make so few batches that epochs would hardly train: their updates stay.
     updates = run.updates if run.train is not None else 0
     return run.model_copy(update={"epochs": epochs, "updates": updates, "phases": ()})
+
+
+def _first_stages(runs: dict[str, Run], stages: int) -> dict[str, Run]:
+    most = max((len(run.phases) for run in runs.values()), default=0)
+    if not most:
+        raise StudyError("options", [f"--stages is {stages}, but no run of this study has phases"])
+    if stages > most:
+        raise StudyError("options", [f"--stages is {stages}; the runs have at most {most} phases"])
+    return {
+        name: run.model_copy(update={"phases": run.phases[:stages]}) for name, run in runs.items()
+    }
 
 
 def _only(runs: dict[str, Run], names: Sequence[str]) -> dict[str, Run]:

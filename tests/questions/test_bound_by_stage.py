@@ -1,0 +1,218 @@
+"""-log p(x) by stage: measured on a tiny prefix of the protocol, decided both ways."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from tacit.evidence.importance import importance_sampling
+from tacit.evidence.observed import observe
+from tacit.evidence.proposals import from_encoder
+from tacit.figures.sink import Figures
+from tacit.images.dataset import Images, Split
+from tacit.questions.base import Measurement, Runs, Setting
+from tacit.questions.bound_by_stage import BoundByStage
+from tacit.questions.bound_by_stage_numbers import Stages
+from tacit.questions.bound_by_stage_words import cautions, sentences
+from tacit.streams import torch_stream
+from tacit.studies import work
+from tacit.studies.faults import StudyError
+from tacit.studies.plan import plan
+from tacit.studies.reading import parse, study_text
+from tacit.training.saved import SavedRun
+
+PROTOCOL = (1, 3, 9, 27, 81, 243, 729, 2187)
+
+
+def test_the_built_in_study_is_the_published_protocol() -> None:
+    study, (question,) = parse(study_text("burda")[1], "burda")
+    assert isinstance(question, BoundByStage)
+    assert question.stages == PROTOCOL
+    assert question.published["vae-1"] == {"Burda 2016, VAE with k = 1": 86.76}
+    assert sorted(question.published["dreg-5"].values()) == [84.90, 85.54]
+    assert study.images.source == "mnist"
+    for run in study.runs.values():
+        epochs, rates = zip(*((phase.epochs, phase.rate) for phase in run.phases), strict=True)
+        assert epochs == PROTOCOL
+        assert rates == pytest.approx([1e-4 * round(10 ** (1 - i / 7), 1) for i in range(8)])
+        assert run.network.model_dump() == {
+            "kind": "dense", "hidden": (200, 200), "activation": "tanh",
+        }  # fmt: skip
+        assert (run.code, run.batch_size, run.eps) == (50, 20, 1e-4)
+        assert run.output_bias == "training-mean"
+        assert run.likelihood.model_dump() == {"kind": "bernoulli", "binarize": "dynamic"}
+    objectives = {name: run.objective for name, run in study.runs.items()}
+    assert (objectives["vae-1"].kind, objectives["vae-1"].samples) == ("elbo", 1)
+    assert (objectives["dreg-5"].kind, objectives["dreg-5"].samples) == ("dreg", 5)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """The first two stages of the protocol on 60 images of noise with two shapes in it."""
+    folder = tmp_path_factory.mktemp("burda")
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 120, (100, 1, 8, 8), dtype=np.uint8)
+    pixels[:50, :, :4] += 120
+    labels = (np.arange(100) >= 50).astype(np.int64)
+    order = rng.permutation(100)
+    images = Images(pixels[order], labels[order], ("upper", "none"))
+    split = Split(images.take(np.arange(60)), images.take(np.arange(60, 100)))
+    study, _ = parse(study_text("burda")[1], "burda")
+    cut = {
+        name: run.model_copy(update={"phases": run.phases[:2]}) for name, run in study.runs.items()
+    }
+    study = study.model_copy(update={"runs": cut})
+    work.write_images(folder / "images", split)
+    jobs = plan(study, (), split).jobs
+    for job in jobs:
+        (folder / job.folder).mkdir(parents=True)
+        work.train(
+            asdict(job), folder, split, device="cpu", stop=lambda: False, report=lambda *_: None
+        )
+    saved = {job.name: [SavedRun(folder / job.folder)] for job in jobs}
+    return Runs(0, split.train, split.test, saved)
+
+
+ASKED = BoundByStage(
+    runs=("vae-1", "dreg-5"), samples=120, images=10, stages=PROTOCOL,
+    published={"vae-1": {"somewhere": 30.0}},
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def measured(runs: Runs) -> Measurement:
+    return ASKED.measure(runs)
+
+
+def test_every_stage_is_evaluated_and_the_last_on_all_images(
+    runs: Runs, measured: Measurement
+) -> None:
+    arrays = measured.arrays
+    for name in ASKED.runs:
+        assert arrays[f"stages/{name}"].tolist() == [[3, 1, 1e-3], [12, 4, 7.2e-4]]
+        assert len(arrays[f"table/{name}/stage-1.nll"]) == 10
+        rows = arrays[f"table/{name}/index"]
+        everything = arrays[f"table/{name}.all/nll"]
+        assert len(everything) == 40
+        assert np.array_equal(arrays[f"table/{name}/stage-2.nll"], everything[rows])
+        assert not np.array_equal(
+            arrays[f"table/{name}/stage-1.nll"], arrays[f"table/{name}/stage-2.nll"]
+        )
+    # The snapshot's own model, with the same noise.
+    run = runs["vae-1"]
+    model: Any = run.model(3)
+    x = torch.from_numpy(runs.test.scaled(arrays["table/vae-1/index"]))
+    data = observe(model, x, torch_stream(0, "observed", "test"))
+    expected = importance_sampling(
+        model, from_encoder, data, n_samples=120,
+        generator=torch_stream(0, "importance", "test"),
+    )  # fmt: skip
+    np.testing.assert_allclose(arrays["table/vae-1/stage-1.nll"], -expected.log_prob, atol=1e-4)
+
+
+@pytest.mark.parametrize("source", ["mnist", "noise"])
+def test_published_values_are_compared_on_their_images_alone(
+    measured: Measurement, source: str, tmp_path: Path
+) -> None:
+    setting = Setting("q", Figures(tmp_path), ("upper", "none"), 60, 40, (1, 8, 8), source)
+    finding = ASKED.answer({0: measured}, setting)
+    assert ("30.00 (somewhere)" in finding.answer) == (source == "mnist")
+    assert ("vae-1.above-published-1" in finding.numbers) == (source == "mnist")
+    said = any("not compared with those of 'noise'" in c for c in finding.cautions)
+    assert said == (source != "mnist")
+    assert "After stage 2 of 8 (4 of 3,280 epochs, 12 updates)" in finding.answer
+    assert "The 6 stages that remain would take 3,276 epochs more, 9,828 updates" in finding.answer
+    assert finding.numbers["vae-1.nll"].n == 40
+    assert (tmp_path / finding.figures[0].file).stat().st_size
+    rows = finding.tables[0].rows
+    assert len(rows) == 6 + (source == "mnist")
+
+
+def fabricated(
+    lasts: Sequence[float],
+    *,
+    trained: int = 2,
+    gain: float = 3.0,
+    published: float = 86.76,
+    seeds: int = 1,
+    seed_lead: Sequence[float] = (0.0,),
+) -> Stages:
+    """Runs 'a', 'b', … on 400 images with a spread of 20 nats; the same images for all."""
+    names = tuple("abc"[: len(lasts)])
+    common = np.random.default_rng(0).normal(0, 20, 400)
+    common -= common.mean()
+    measured = {}
+    for seed in range(seeds):
+        arrays: dict[str, np.ndarray] = {}
+        for number, (name, last) in enumerate(zip(names, lasts, strict=True)):
+            noise = np.random.default_rng([seed, number]).normal(0, 0.5, 400)
+            lead = seed_lead[seed % len(seed_lead)] if number else 0.0
+            nll = last + lead + common + noise - noise.mean()
+            epochs = np.cumsum(PROTOCOL[:trained])
+            arrays[f"stages/{name}"] = np.stack([epochs * 3000, epochs, 1e-3 * epochs], axis=1)
+            for stage in range(1, trained + 1):
+                worse = gain * (trained - stage)
+                ripple = 0.1 * np.sin(np.arange(400) + stage)
+                arrays[f"table/{name}/stage-{stage}.nll"] = (nll + worse + ripple)[:100]
+            arrays[f"table/{name}.all/nll"] = nll
+            arrays[f"table/{name}.all/flagged"] = np.arange(400) < 3
+        measured[seed] = Measurement({}, arrays)
+    return Stages(measured, names, 5000, PROTOCOL, {names[0]: {"a paper": published}})
+
+
+def test_published_values_are_missed_beaten_or_not_distinguishable() -> None:
+    assert "86.76 (a paper), which it misses by 13.2" in sentences(fabricated([100.0]))
+    assert "86.76 (a paper), which it beats by 6.8" in sentences(fabricated([80.0]))
+    assert "from which it is not distinguishable" in sentences(fabricated([86.9]))
+
+
+def test_runs_are_compared_on_the_same_images() -> None:
+    # One nat between runs, twenty between images.
+    assert "On the same images 'b' is 1.000 nats" in sentences(fabricated([87.0, 86.0]))
+    assert "below 'a'" in sentences(fabricated([87.0, 86.0]))
+    assert "'b' and 'a' are not distinguishable" in sentences(fabricated([87.0, 87.01]))
+
+
+def test_seeds_that_disagree_leave_it_undecided() -> None:
+    stages = fabricated([87.0, 86.0], seeds=3, seed_lead=(-4.0, 0.0, 4.0))
+    assert "'b' and 'a' are not distinguishable" in sentences(stages)
+    assert "3 seeds" in stages.difference(("b", None), ("a", None)).interval
+
+
+def test_what_remains_is_counted_in_epochs_and_updates() -> None:
+    assert fabricated([87.0], trained=6).remaining("a") == (2, 2916, 8_748_000)
+    assert fabricated([87.0], trained=8).remaining("a") == (0, 0, 0)
+    assert "The stage that remains would take 2,187 epochs" in sentences(
+        fabricated([87.0], trained=7)
+    )
+    assert "remain" not in sentences(fabricated([87.0], trained=8))
+    assert any("all stages of the protocol" in c for c in cautions(fabricated([87.0], trained=7)))
+    other = fabricated([87.0])
+    assert Stages(other.measured, other.runs, 5000, (2, 3, 9), {}).remaining("a") == (0, 0, 0)
+
+
+def test_the_gain_of_the_last_stage_is_told() -> None:
+    assert "Its last stage gained 3.0" in sentences(fabricated([87.0]))
+    assert "Its last stage lost 3.0" in sentences(fabricated([87.0], gain=-3))
+    assert fabricated([87.0], trained=1).last_gain("a") is None
+    assert "3 of 400 estimates are flagged" in sentences(fabricated([87.0]))
+
+
+def test_faults_are_refused() -> None:
+    with pytest.raises(ValidationError, match="published names 'c', which is none of runs: a, b"):
+        BoundByStage(runs=("a", "b"), published={"c": {"x": 1.0}})
+    text = """
+title: Two scales
+runs:
+  a: {learn: vae, likelihood: bernoulli}
+  b: {learn: vae}
+questions:
+  - bound-by-stage: {runs: [a, b]}
+"""
+    with pytest.raises(StudyError, match="'a' and 'b' differ in likelihood; log p"):
+        parse(text, "two")
