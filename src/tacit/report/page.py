@@ -131,7 +131,7 @@ def lead(answer: str) -> str:
     sentences = re.split(r"(?<=\.)\s+(?=['A-Z])", answer)
     taken = sentences[0]
     for sentence in sentences[1:]:
-        if len(taken) + len(sentence) > LEAD_LENGTH:
+        if len(taken) > LEAD_LENGTH // 2 and len(taken) + len(sentence) > LEAD_LENGTH:
             return f"{taken} …"
         taken += f" {sentence}"
     return taken
