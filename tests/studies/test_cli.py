@@ -51,3 +51,15 @@ def test_a_dry_run_lists_jobs_with_time_and_disk_and_trains_nothing(
     assert "per-image" in said
     assert "7 jobs" in said
     assert not list(out.rglob("job.json"))
+
+
+def test_without_a_name_the_two_reports_are_run_and_no_other(monkeypatch, tmp_path) -> None:
+    listed = []
+    monkeypatch.setattr(
+        "tacit.studies.command.list_jobs", lambda prepared, console: listed.append(prepared.name)
+    )
+    options = ["--train-size", "200", "--out", str(tmp_path), "--dry-run"]
+    assert run_command(["run", *options]) == 0
+    assert listed == ["inference", "transfer"]
+    assert run_command(["run", "code-size", *options]) == 0
+    assert listed[2:] == ["code-size"]

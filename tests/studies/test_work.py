@@ -1,6 +1,7 @@
 """How images reach the workers."""
 
 import numpy as np
+import pytest
 
 from tacit.images.dataset import Images, Split
 from tacit.streams import numpy_stream
@@ -36,7 +37,9 @@ def test_pixels_that_are_mapped_from_a_file_are_not_copied(tmp_path) -> None:
     np.testing.assert_array_equal(back.test.pixels, some_pixels()[2:])
 
 
-def test_the_mean_image_is_the_mean_of_all(tmp_path) -> None:
+@pytest.mark.parametrize("at_once", [2**24, 3 * 64, 1])
+def test_the_mean_image_is_the_mean_of_all(at_once, monkeypatch) -> None:
+    monkeypatch.setattr("tacit.studies.work.PIXELS_AT_ONCE", at_once)
     images = Images(some_pixels())
     expected = some_pixels().astype(float).mean(axis=0) / 255
     np.testing.assert_allclose(mean_image(images).numpy(), expected, atol=1e-6)

@@ -243,6 +243,22 @@ def test_evaluation_uses_the_same_noise_each_time_and_no_gradient() -> None:
     assert not first["loss"].requires_grad
 
 
+def test_large_images_are_evaluated_in_smaller_batches(monkeypatch) -> None:
+    model, images, sizes = new("autoencoder"), some_images(), []
+
+    def counting(model, batch, generator):
+        sizes.append(len(batch.x))
+        return squared_error(model, batch, generator)
+
+    whole = evaluate(model, counting, images)["loss"]
+    monkeypatch.setattr("tacit.training.fit.PIXELS_AT_ONCE", 3 * 64)
+    parts = evaluate(model, counting, images)["loss"]
+    assert sizes == [10, 3, 3, 3, 1]
+    assert torch.allclose(whole, parts, rtol=1e-5)
+    monkeypatch.setattr("tacit.training.fit.PIXELS_AT_ONCE", 1)  # less than an image has
+    assert torch.allclose(whole, evaluate(model, counting, images)["loss"], rtol=1e-5)
+
+
 def test_one_cycle_rises_and_falls() -> None:
     schedule = Schedule(10, 5, 100, rate=1.0, one_cycle=True)
     rates = [schedule.rate_at(update) for update in range(1, 101)]

@@ -30,6 +30,9 @@ from tacit.training.objectives import ObjectiveTable, objective_of
 from tacit.training.saved import SavedRun, seal, write_job, write_trained
 from tacit.training.schedule import Schedule
 
+PIXELS_AT_ONCE = 2**24
+"""As floats, 64 MiB."""
+
 
 def write_images(folder: Path, images: Split) -> None:
     """Lay the images where workers map them into memory.
@@ -178,8 +181,9 @@ def train(
 def mean_image(images: Images) -> torch.Tensor:
     """The mean of the images, (C, H, W), in [0, 1]."""
     total = np.zeros(images.shape)
-    for first in range(0, len(images), 4096):
-        total += images.scaled(slice(first, first + 4096)).sum(axis=0, dtype=np.float64)
+    rows = max(1, min(4096, PIXELS_AT_ONCE // total.size))
+    for first in range(0, len(images), rows):
+        total += images.scaled(slice(first, first + rows)).sum(axis=0, dtype=np.float64)
     return torch.from_numpy(total / len(images)).float()
 
 

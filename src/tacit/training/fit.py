@@ -24,6 +24,9 @@ from tacit.training.schedule import Schedule
 EVALUATED_IMAGES = 1_000
 """At most so many images of each split are evaluated for the curves."""
 
+PIXELS_AT_ONCE = 2**23
+"""At most so many pixels are evaluated at once: first layers need 16 times as many numbers."""
+
 
 class Diverged(ArithmeticError):
     """A loss that is not finite."""
@@ -255,6 +258,7 @@ def evaluate(
     device = next(iter(model.parameters())).device
     if index is None:
         index = np.arange(len(images))
+    batch_size = max(1, min(batch_size, PIXELS_AT_ONCE // images.scaled(index[:1]).size))
     parts: list[Terms] = []
     for first in range(0, len(index), batch_size):
         batch = batch_of(images, index[first : first + batch_size], device)

@@ -1,0 +1,118 @@
+"""More images than memory, and folders of many files: what issue reports would be about."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tacit.images.sources import open_images
+from tacit.streams import numpy_stream
+
+pytestmark = pytest.mark.slow
+
+TRAINING = """
+import json, sys, threading, time
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from tacit.images.dataset import Images, Split
+from tacit.streams import numpy_stream
+from tacit.studies import work
+from tacit.studies.plan import plan
+from tacit.studies.reading import parse
+
+torch.set_num_threads(1)
+path, out = Path(sys.argv[1]), Path(sys.argv[2])
+most, done = 0, threading.Event()
+
+
+def anonymous():
+    (line,) = [l for l in open("/proc/self/status") if l.startswith("RssAnon")]
+    return int(line.split()[1]) * 1024
+
+
+def watch():
+    global most
+    while not done.wait(0.02):
+        most = max(most, anonymous())
+
+
+threading.Thread(target=watch, daemon=True).start()
+pixels = np.memmap(path, np.uint8, "r", shape=(path.stat().st_size // (3 * 256 * 256), 3, 256, 256))
+labels = np.arange(len(pixels)) % 10
+names = tuple("0123456789")
+test = numpy_stream(0, "test").integers(0, 256, (50, 3, 256, 256), dtype=np.uint8)
+images = Split(Images(pixels, labels, names), Images(test, labels[:50], names))
+study, questions = parse(
+    "title: Large\\ndefaults: {epochs: 1, output_bias: training-mean}\\n"
+    "runs: {vae: {learn: vae}, classifier: {learn: classifier}}", "large.yaml"
+)
+work.write_images(out / "images", images)
+shared = work.read_images(out / "images")
+updates = 0
+for job in plan(study, questions, shared).jobs:
+    job = asdict(job)
+    job["task"]["schedule"] |= {"updates": 3, "evaluate_at": [2, 3], "snapshot_at": [3]}
+    (out / job["folder"]).mkdir(parents=True)
+    work.train(
+        job, out, shared, device="cpu", stop=lambda: False, report=lambda done, of, loss: None
+    )
+    updates += 3
+done.set()
+print(json.dumps({"most": max(most, anonymous()), "updates": updates, "images": len(pixels)}))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_twenty_gigabytes_of_pixels_train_in_two_of_memory(tmp_path: Path) -> None:
+    path = tmp_path / "pixels"
+    n = 20 * 10**9 // (3 * 256 * 256)
+    some = numpy_stream(0, "pixels").integers(0, 256, (300, 3 * 256 * 256), dtype=np.uint8)
+    with path.open("wb") as file:
+        file.truncate(n * 3 * 256 * 256)  # sparse: it takes no room on the disk
+        for place, image in zip(np.linspace(0, n - 1, 300, dtype=int), some, strict=True):
+            file.seek(int(place) * image.size)
+            file.write(image.tobytes())
+    found = json.loads(
+        subprocess.run(
+            [sys.executable, "-c", TRAINING, str(path), str(tmp_path / "out")],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+    )
+    print(found)
+    assert found["images"] == n
+    assert found["updates"] == 6
+    assert found["most"] < 2e9
+    # Mapped, and not copied into the study's folder.
+    assert sum(f.stat().st_size for f in (tmp_path / "out").rglob("*") if f.is_file()) < 1e9
+
+
+def test_sixty_thousand_small_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = tmp_path / "many"
+    rng = numpy_stream(0, "many")
+    for name in range(10):
+        (folder / str(name)).mkdir(parents=True)
+    for number in range(60_000):
+        pixels = rng.integers(0, 256, (28, 28), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / str(number % 10) / f"{number}.png")
+    began = time.perf_counter()
+    first = open_images(str(folder))
+    decoded = time.perf_counter()
+    again = open_images(str(folder))
+    ended = time.perf_counter()
+    print(f"first {decoded - began:.1f} s, again {ended - decoded:.2f} s")
+    assert len(first.train) + len(first.test) == 60_000
+    assert again.train.sha256 == first.train.sha256
+    assert decoded - began <= 60
+    assert ended - decoded < 1
