@@ -6,11 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from pydantic import ValidationError
 
+from tacit.evidence.exact import LinearGaussian
+from tacit.images.dataset import Images
 from tacit.questions.annealing import Checking
 from tacit.questions.annealing_relations import Relations
-from tacit.questions.base import Measurement
+from tacit.questions.annealing_words import checked_said
+from tacit.questions.base import Measurement, Runs
 from tacit.questions.log_probability import LogProbability
 
 SMALL = {
@@ -82,6 +86,36 @@ def test_faults_are_refused(fault: dict[str, Any], said: str) -> None:
         LogProbability.model_validate({"run": "vae"} | fault)
 
 
+class Fixed:
+    """A run whose model is given."""
+
+    train_index = None
+
+    def __init__(self, model: LinearGaussian) -> None:
+        self._model = model
+
+    def model(self) -> LinearGaussian:
+        return self._model
+
+
+def test_with_two_latent_dimensions_the_truth_stands_beside_them() -> None:
+    generator = torch.Generator().manual_seed(0)
+    weight = 0.1 * torch.randn(64, 2, generator=generator, dtype=torch.float64)
+    model = LinearGaussian(weight, torch.full((64,), 0.5), 0.15, (1, 8, 8))
+    x = model.simulate(40, generator).clamp(0, 1)
+    images = Images((x * 255).round().to(torch.uint8).numpy())
+    asked = LogProbability.model_validate({"run": "linear", **SMALL})
+    found = asked.measure(Runs(0, images, images, {"linear": [Fixed(model)]}))  # type: ignore[list-item]
+    pixels = images.pixels[found.arrays["table/resampled/index"]]
+    truth = model.log_prob(torch.from_numpy(pixels).double() / 255).log_prob
+    exact = found.arrays["table/resampled/exact.log_prob"]
+    np.testing.assert_allclose(exact, truth, atol=1e-3)
+    checking = Checking(60, (2, 4), 5, 8, 2, 4)
+    numbers = Relations({0: found}, checking).numbers()
+    assert numbers["importance-600-minus-exact.log-prob"].value == pytest.approx(0, abs=0.05)
+    assert numbers["flag.false-alarms"].n > 20
+
+
 def fabricated(
     *,
     annealed_lead: float,
@@ -118,20 +152,20 @@ def fabricated(
 
 
 def test_importance_samples_that_miss_are_called_low() -> None:
-    said = fabricated(annealed_lead=4.0, spread=0.05).sentences()
+    said = checked_said(fabricated(annealed_lead=4.0, spread=0.05))
     assert "from the encoder, on 20 test images, finds 4.0" in said
     assert "more than 1,000 importance samples, which are low by at least that much" in said
     assert "10,000 samples leave +3.0" in said
 
 
 def test_annealing_that_falls_short_is_no_check() -> None:
-    said = fabricated(annealed_lead=-4.0).sentences()
+    said = checked_said(fabricated(annealed_lead=-4.0))
     assert "less than 1,000 importance samples: annealing is the looser bound here" in said
 
 
 def test_no_difference_is_not_distinguishable() -> None:
     relations = fabricated(annealed_lead=0.05)
-    assert "1,000 importance samples are not distinguishable" in relations.sentences()
+    assert "1,000 importance samples are not distinguishable" in checked_said(relations)
     number = relations.all()[0].number
     assert number.interval == "95 % t over 20 test images, paired, given this model"
     # Between images log p(x) spreads by 25 nats; differences are of the same image.
@@ -147,7 +181,7 @@ def test_the_gap_of_both_bounds_is_over_simulated_images() -> None:
 
 def test_seeds_that_disagree_leave_it_undecided() -> None:
     relations = fabricated(annealed_lead=4.0, seeds=3, seed_lead=(-8.0, 0.0, 8.0))
-    assert "not distinguishable" in relations.sentences()
+    assert "not distinguishable" in checked_said(relations)
     assert "3 seeds" in relations.all()[0].number.interval
     assert "3 seeds" in relations.gap().interval
 
@@ -155,7 +189,7 @@ def test_seeds_that_disagree_leave_it_undecided() -> None:
 def test_flags_are_counted_not_averaged_away() -> None:
     relations = fabricated(annealed_lead=4.0, flagged=3)
     assert "Flagged: 12 of 80 annealed estimates and 0 of 10 pairs of bounds" in (
-        relations.sentences()
+        checked_said(relations)
     )
     assert relations.numbers()["annealed.flagged"].value == pytest.approx(0.15)
 
@@ -168,3 +202,21 @@ def test_more_distributions_on_fewer_images_are_compared_on_these() -> None:
     ]
     assert long.number.n == 6
     assert long.number.value == pytest.approx(0.5, abs=0.15)
+
+
+def test_flags_are_held_to_the_truth_where_there_is_one() -> None:
+    relations = fabricated(annealed_lead=4.0, spread=0.05, flagged=5)
+    assert relations.alarms() == {}
+    arrays = relations.measured[0].arrays
+    true = arrays["table/resampled/importance-1000.log_prob"] + 4.0
+    arrays["table/resampled/exact.log_prob"] = true
+    for n, flagged in ((1000, 30), (10000, 0)):
+        arrays[f"table/resampled/importance-{n}.flagged"] = np.arange(40) < flagged
+    # All importance samples err by nats; annealing by a tenth, or hardly: 5 of 20 flagged each.
+    alarms = relations.alarms()
+    assert (alarms["flag.sensitivity"].value, alarms["flag.sensitivity"].n) == (30 / 80, 80)
+    assert (alarms["flag.false-alarms"].value, alarms["flag.false-alarms"].n) == (20 / 80, 80)
+    assert "37.5 % of 80 estimates that err by more than 0.5 nats" in checked_said(relations)
+    numbers = relations.numbers()
+    assert numbers["importance-1000-minus-exact.log-prob"].value == pytest.approx(-4)
+    assert numbers["encoder-1000-minus-exact.log-prob"].value == pytest.approx(0, abs=0.05)

@@ -10,6 +10,7 @@ from tacit.evidence.annealed import Start, annealed_importance_sampling, sigmoid
 from tacit.evidence.bidirectional import bidirectional
 from tacit.evidence.estimate import LogProbEstimate
 from tacit.evidence.observed import Observed, observe
+from tacit.evidence.quadrature import quadrature
 from tacit.evidence.refine import refine
 from tacit.images.dataset import Images
 from tacit.models.models import VAE
@@ -19,6 +20,7 @@ from tacit.questions.scoring import estimated
 from tacit.streams import numpy_stream, torch_stream
 
 Arrays = dict[str, NDArray[np.generic]]
+MOST_FOR_QUADRATURE = 2
 MORE = 10
 """The check of so many samples, or distributions, is so many times as many."""
 
@@ -56,18 +58,19 @@ def annealing(
     model: VAE,
     images: Images,
     rows: Rows,
-    log_prob: NDArray[np.generic],
+    columns: Arrays,
     checking: Checking,
     seed: int,
 ) -> Arrays:
-    """Columns of three tables, all on images drawn at random from `rows`.
+    """Columns of a few tables, all on images drawn at random from `rows`.
 
     ``table/resampled``: ``importance-N.log_prob`` with its error and flag, for the samples asked
     for and more. ``table/annealed``: ``START-T.log_prob``, …, from the prior and from the encoder
     (or refined posteriors); of ``table/annealed-long`` there are fewer images. ``table/simulated``:
-    ``lower``, ``upper`` and ``flagged`` of images that the model made.
+    ``lower``, ``upper`` and ``flagged`` of images that the model made. With one or two latent
+    dimensions the integral stands beside them, ``exact.log_prob``.
 
-    log_prob: by importance sampling, of each of `rows`, (n,).
+    columns: ``log_prob`` by importance sampling, its error and flag, of each of `rows`, (n,).
     """
     order = numpy_stream(0, "annealed").permutation(len(rows))
     found: Arrays = {}
@@ -83,9 +86,14 @@ def annealing(
 
     place = order[: max(checking.resampled, checking.annealed)]
     found["table/resampled/index"] = rows[place]
-    found[f"table/resampled/importance-{checking.samples}.log_prob"] = log_prob[place]
-    more = estimated(model, observed(place), MORE * checking.samples, seed, "test")
+    for name in ("log_prob", "standard_error", "flagged"):
+        found[f"table/resampled/importance-{checking.samples}.{name}"] = columns[name][place]
+    data = observed(place)
+    more = estimated(model, data, MORE * checking.samples, seed, "test")
     keep("resampled", f"importance-{MORE * checking.samples}", more)
+    if model.n_code <= MOST_FOR_QUADRATURE:
+        exact = quadrature(model, data, generator=torch_stream(seed, "quadrature"))
+        keep("resampled", "exact", exact)
 
     place = order[: checking.annealed]
     data = observed(place)

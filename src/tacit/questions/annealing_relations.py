@@ -1,4 +1,4 @@
-"""What importance sampling and annealing say of the same images, as differences and in words."""
+"""What importance sampling and annealing say of the same images, as differences."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,14 +7,15 @@ from itertools import pairwise
 import numpy as np
 
 from tacit.measures.distances import Floats
-from tacit.measures.formatting import show
-from tacit.measures.intervals import decide, paired
-from tacit.measures.number import Number
+from tacit.measures.intervals import paired
+from tacit.measures.number import Number, undefined
 from tacit.questions.annealing import MORE, Checking
 from tacit.questions.base import Measurement
-from tacit.questions.finding import Table
 from tacit.questions.over_seeds import over_seeds
-from tacit.questions.wider import given_models, magnitude, wider
+from tacit.questions.wider import given_models, wider
+
+ERROR = 0.5
+"""Nats by which an estimate errs that a flag should have been raised for."""
 
 START_NAMES = {
     "encoder": "the encoder",
@@ -61,7 +62,8 @@ class Relations:
     def _importance(self, samples: int) -> Floats:
         return self.by_seed("resampled", f"importance-{samples}.log_prob")
 
-    def _annealed(self, start: str, distributions: int) -> Floats:
+    def annealed(self, start: str, distributions: int) -> Floats:
+        """log p(x) by annealing, one row per seed, (S, n)."""
         return self.by_seed("annealed", f"{start}-{distributions}.log_prob")
 
     def _difference(self, first: Floats, second: Floats) -> Number:
@@ -81,7 +83,7 @@ class Relations:
         few, many = self.checking.samples, MORE * self.checking.samples
         *_, most = distributions = self.checking.distributions
         best, where = self.best, START_NAMES[self.best]
-        annealed = self._annealed(best, most)
+        annealed = self.annealed(best, most)
         found = [
             Relation(
                 f"annealed-minus-importance-{samples}.log-prob",
@@ -105,7 +107,7 @@ class Relations:
                 Relation(
                     f"annealed-{start}.{more}-minus-{fewer}.log-prob",
                     f"annealing from {START_NAMES[start]}, {more:,} - {fewer:,} distributions",
-                    self._difference(self._annealed(start, more), self._annealed(start, fewer)),
+                    self._difference(self.annealed(start, more), self.annealed(start, fewer)),
                 )
                 for fewer, more in pairwise(distributions)
             ]
@@ -115,7 +117,7 @@ class Relations:
                 f"annealing by {distributions[0]:,} distributions from {where} - by {most:,} "
                 "from the prior",
                 self._difference(
-                    self._annealed(best, distributions[0]), self._annealed("prior", most)
+                    self.annealed(best, distributions[0]), self.annealed("prior", most)
                 ),
                 "within 0.15 nats for 100 from the encoder",
             )
@@ -139,7 +141,66 @@ class Relations:
                 "above zero: the bound rises with the samples",
             )
         )
-        return tuple(found)
+        return (*found, *self._minus_exact())
+
+    @property
+    def exact(self) -> Floats | None:
+        """log p(x) by quadrature; None with more than two latent dimensions."""
+        if "table/resampled/exact.log_prob" not in next(iter(self.measured.values())).arrays:
+            return None
+        return self.by_seed("resampled", "exact.log_prob")
+
+    def _methods(self) -> dict[tuple[str, str], str]:
+        """Every method by its table and column, in words."""
+        samples = (self.checking.samples, MORE * self.checking.samples)
+        named = {("resampled", f"importance-{n}"): f"{n:,} importance samples" for n in samples}
+        for start in (self.best, "prior"):
+            for n in self.checking.distributions:
+                said = f"annealing by {n:,} distributions from {START_NAMES[start]}"
+                named["annealed", f"{start}-{n}"] = said
+        return named
+
+    def _minus_exact(self) -> tuple[Relation, ...]:
+        exact = self.exact
+        if exact is None:
+            return ()
+        return tuple(
+            Relation(
+                f"{column}-minus-exact.log-prob",
+                f"{said} - the integral",
+                self._difference(self.by_seed(table, f"{column}.log_prob"), exact),
+            )
+            for (table, column), said in self._methods().items()
+        )
+
+    def alarms(self) -> dict[str, Number]:
+        """How many estimates that err are flagged, and how many that do not; {} without truth.
+
+        Importance sampling and annealing taken together.
+        """
+        exact = self.exact
+        if exact is None:
+            return {}
+        errors, flags = [], []
+        for table, column in self._methods():
+            estimates = self.by_seed(table, f"{column}.log_prob")
+            errors.append(np.abs(estimates - exact[:, : estimates.shape[1]]).ravel() > ERROR)
+            flags.append(self.by_seed(table, f"{column}.flagged").ravel() > 0)
+        wrong, flagged = np.concatenate(errors), np.concatenate(flags)
+        found = {}
+        for name, of in (("flag.sensitivity", wrong), ("flag.false-alarms", ~wrong)):
+            n = int(of.sum())
+            found[name] = (
+                Number(
+                    float(flagged[of].mean()),
+                    n=n,
+                    unit="share",
+                    interval=f"a count of {n:,} estimates",
+                )
+                if n
+                else undefined("no such estimate", unit="share")
+            )
+        return found
 
     def gap(self) -> Number:
         """upper - lower bound on log p(x) of the images that each model simulated."""
@@ -167,68 +228,5 @@ class Relations:
 
     def numbers(self) -> dict[str, Number]:
         """All numbers."""
-        return {relation.name: relation.number for relation in self.all()} | self.flagged()
-
-    def table(self) -> Table:
-        """Wu's relations on this model."""
-        return Table(
-            caption="log p(x) of the same images by several methods: differences in nats, and what "
-            "Wu et al. 2017 found for theirs, on models of their own.",
-            columns=("first - second", "difference", "images", "published"),
-            rows=tuple((r.said, r.number, r.number.n, r.published) for r in self.all()),
-        )
-
-    def sentences(self) -> str:
-        """The answer in words."""
-        beyond, beyond_more, gap = self.all()[:3]
-        most, n = self.checking.most, self._annealed(self.best, self.checking.most).shape[1]
-        opening = (
-            f"Annealing by {most:,} distributions from {START_NAMES[self.best]}, on {n} test "
-            "images,"
-        )
-        few, many = self.checking.samples, MORE * self.checking.samples
-        verdict = decide(beyond.number)
-        if verdict == "higher":
-            said = (
-                f"{opening} finds {magnitude(beyond.number)} more than {few:,} importance samples, "
-                f"which are low by at least that much on average; {many:,} samples leave "
-                f"{show(beyond_more.number, sign=True)}."
-            )
-        elif verdict == "lower":
-            said = (
-                f"{opening} finds {magnitude(beyond.number)} less than {few:,} importance samples: "
-                "annealing is the looser bound here, and no check of the other."
-            )
-        else:
-            said = (
-                f"{opening} and {few:,} importance samples are {verdict}, "
-                f"{show(beyond.number, sign=True)}."
-            )
-        width = f"On images that the model itself made the two bounds lie {show(gap.number)} apart"
-        flagged = {name: round(f.n * (f.value or 0)) for name, f in self.flagged().items()}
-        counted = {name: number.n for name, number in self.flagged().items()}
-        flags = " and ".join(
-            f"{flagged[name]} of {counted[name]} {what}"
-            for name, what in (
-                ("annealed.flagged", "annealed estimates"),
-                ("simulated.flagged", "pairs of bounds"),
-            )
-        )
-        return f"{said} {width}. Flagged: {flags}."
-
-
-RULE = (
-    " Importance sampling is called low where the interval of annealing minus importance sampling "
-    "over the same images lies above zero; the annealed estimate is that with the most "
-    "distributions from the encoder, or from refined posteriors where there is none."
-)
-CAUTIONS = (
-    "Annealing too gives lower bounds in expectation. The gap of both bounds certifies it on "
-    "images that the model made, and on real ones only as far as they resemble these.",
-)
-SOURCES = (
-    "Wu, Burda, Salakhutdinov and Grosse 2017, On the quantitative analysis of decoder-based "
-    "generative models",
-    "Grosse, Ghahramani and Adams 2015, Sandwiching the marginal likelihood using bidirectional "
-    "Monte Carlo",
-)
+        relations = {relation.name: relation.number for relation in self.all()}
+        return relations | self.flagged() | self.alarms()

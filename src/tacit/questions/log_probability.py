@@ -11,7 +11,8 @@ from tacit.measures.images import within_class_variance
 from tacit.models.likelihoods import Gaussian
 from tacit.models.models import VAE
 from tacit.questions.annealing import Checking, annealing
-from tacit.questions.annealing_relations import CAUTIONS, RULE, SOURCES, Relations
+from tacit.questions.annealing_relations import Relations
+from tacit.questions.annealing_words import CAUTIONS, RULE, SOURCES, checked_said, table_of
 from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
 from tacit.questions.log_probability_figures import class_table, figures_of
@@ -115,9 +116,7 @@ class LogProbability(Question):
                 variance = within_class_variance(images.pixels[rows], columns["label"])
                 found.arrays["within-class-variance"] = variance
             if self._checking and split == "test":
-                found.arrays |= annealing(
-                    model, images, rows, columns["log_prob"], self._checking, runs.seed
-                )
+                found.arrays |= annealing(model, images, rows, columns, self._checking, runs.seed)
         return found
 
     def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
@@ -129,13 +128,13 @@ class LogProbability(Question):
             question=setting.question,
             title=self.title,
             asks=self.asks,
-            answer=f"{said} {checks.sentences()}" if checks else said,
+            answer=f"{said} {checked_said(checks)}" if checks else said,
             numbers=numbers_of(scores, setting.class_names) | (checks.numbers() if checks else {}),
             key="test.log-prob",
             runs=(self.run,),
             decided_by=rule(scores) + (RULE if checks else ""),
             figures=figures_of(scores, setting),
-            tables=(*tables, checks.table()) if checks else tables,
+            tables=(*tables, table_of(checks)) if checks else tables,
             cautions=self._cautions(scores, setting) + (CAUTIONS if checks else ()),
             sources=(
                 "Burda, Grosse and Salakhutdinov 2016, Importance weighted autoencoders",
