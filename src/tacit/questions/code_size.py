@@ -87,7 +87,8 @@ class CodeSize(Question):
         rows = sample_of(len(runs.test), "test", size=IMAGES)
         known, shown = labelled(runs.test), one_per_class(runs.test)
         known = known[sample_of(len(known), "test", size=IMAGES)]
-        found = Measurement(arrays={f"{TABLE}/index": rows, "pictures.original": shown_of(runs)})
+        originals = runs.test.pixels[shown]
+        found = Measurement(arrays={f"{TABLE}/index": rows, "pictures.original": originals})
         if runs.test.labels is not None:
             found.arrays[f"{TABLE}/label"] = runs.test.labels[rows]
             found.arrays["pictures.class"] = runs.test.labels[shown]
@@ -102,9 +103,8 @@ class CodeSize(Question):
             found.arrays |= {f"{TABLE}/{name}.{key}": column for key, column in values.items()}
             seen = sample_of(len(learned), "train", size=TRAINING_IMAGES)
             train = objectives(model, learned, seen, runs.seed, "train")
-            codes, _ = posterior(
-                model, learned, index := sample_of(len(learned), "codes", size=CODES)
-            )
+            index = sample_of(len(learned), "codes", size=CODES)
+            codes, _ = posterior(model, learned, index)
             is_vae = isinstance(model, VAE)
             used = int(active_units(codes).sum()) if is_vae else directions(codes)
             found.values |= {
@@ -193,11 +193,6 @@ class CodeSize(Question):
             ),
             key="chosen-code",
         )
-
-
-def shown_of(runs: Runs) -> NDArray[np.uint8]:
-    """The test images whose reconstructions are shown."""
-    return runs.test.pixels[one_per_class(runs.test)]
 
 
 @torch.no_grad()
