@@ -23,6 +23,16 @@ def test_the_first_stages_are_trained_and_no_others(tmp_path) -> None:
     assert request(tmp_path, stages=3).chosen()["stages"] == "3"
 
 
+def test_one_run_is_asked_about_without_the_other(tmp_path) -> None:
+    prepared = prepare("burda", request(tmp_path, stages=1, runs=("dreg-5",)))
+    (question,) = prepared.questions
+    assert question.runs == ("dreg-5",)
+    assert list(question.published) == ["dreg-5"]
+    assert [job.kind for job in prepared.jobs] == ["train", "measure"]
+    prepared = prepare("transfer", request(tmp_path, runs=("autoencoder",)))
+    assert not prepared.questions
+
+
 @pytest.mark.parametrize(
     ("study", "options", "message"),
     [

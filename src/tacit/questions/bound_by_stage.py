@@ -60,6 +60,13 @@ class BoundByStage(Question):
     def needs(self) -> dict[str, tuple[str, ...]]:
         return dict.fromkeys(self.runs, ("vae",))
 
+    def without(self, run: str) -> "BoundByStage | None":
+        """The same of the other runs, where there are any."""
+        left = tuple(name for name in self.runs if name != run)
+        published = {name: self.published[name] for name in left if name in self.published}
+        changed = {"runs": left, "published": published}
+        return self.model_copy(update=changed) if left else None
+
     def faults(self, runs: Mapping[str, Any]) -> Iterator[str]:
         """Values of different likelihoods do not stand side by side."""
         first, *others = self.runs

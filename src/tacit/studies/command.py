@@ -153,7 +153,8 @@ def _as_requested(
     runs = dict(study.runs)
     if request.runs:
         runs = _only(runs, request.runs)
-        questions = [question for question in questions if question.needs().keys() <= runs.keys()]
+        asked = [_asked_of(question, runs) for question in questions]
+        questions = [question for question in asked if question is not None]
     if request.epochs is not None:
         runs = {name: _with_epochs(run, request.epochs) for name, run in runs.items()}
     if request.stages is not None:
@@ -166,6 +167,15 @@ def _with_epochs(run: Run, epochs: int) -> Run:
     # Few labels make so few batches that epochs would hardly train: their updates stay.
     updates = run.updates if run.train is not None else 0
     return run.model_copy(update={"epochs": epochs, "updates": updates, "phases": ()})
+
+
+def _asked_of(question: Question, runs: dict[str, Run]) -> Question | None:
+    """The question asked of these runs alone; None where it cannot do without another."""
+    reduced: Question | None = question
+    for name in question.needs():
+        if reduced is not None and name not in runs:
+            reduced = reduced.without(name)
+    return reduced
 
 
 def _first_stages(runs: dict[str, Run], stages: int) -> dict[str, Run]:
