@@ -46,10 +46,10 @@ def watch():
 
 
 threading.Thread(target=watch, daemon=True).start()
-pixels = np.memmap(path, np.uint8, "r", shape=(path.stat().st_size // (3 * 256 * 256), 3, 256, 256))
+pixels = np.memmap(path, np.uint8, "r", shape=(path.stat().st_size // (3 * 64 * 64), 3, 64, 64))
 labels = np.arange(len(pixels)) % 10
 names = tuple("0123456789")
-test = numpy_stream(0, "test").integers(0, 256, (50, 3, 256, 256), dtype=np.uint8)
+test = numpy_stream(0, "test").integers(0, 256, (50, 3, 64, 64), dtype=np.uint8)
 images = Split(Images(pixels, labels, names), Images(test, labels[:50], names))
 study, questions = parse(
     "title: Large\\ndefaults: {epochs: 1, output_bias: training-mean}\\n"
@@ -60,12 +60,12 @@ shared = work.read_images(out / "images")
 updates = 0
 for job in plan(study, questions, shared).jobs:
     job = asdict(job)
-    job["task"]["schedule"] |= {"updates": 3, "evaluate_at": [2, 3], "snapshot_at": [3]}
+    job["task"]["schedule"] |= {"updates": 12, "evaluate_at": [6, 12], "snapshot_at": [12]}
     (out / job["folder"]).mkdir(parents=True)
     work.train(
         job, out, shared, device="cpu", stop=lambda: False, report=lambda done, of, loss: None
     )
-    updates += 3
+    updates += 12
 done.set()
 print(json.dumps({"most": max(most, anonymous()), "updates": updates, "images": len(pixels)}))
 """
@@ -74,10 +74,10 @@ print(json.dumps({"most": max(most, anonymous()), "updates": updates, "images": 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 def test_twenty_gigabytes_of_pixels_train_in_two_of_memory(tmp_path: Path) -> None:
     path = tmp_path / "pixels"
-    n = 20 * 10**9 // (3 * 256 * 256)
-    some = numpy_stream(0, "pixels").integers(0, 256, (300, 3 * 256 * 256), dtype=np.uint8)
+    n = 20 * 10**9 // (3 * 64 * 64)
+    some = numpy_stream(0, "pixels").integers(0, 256, (300, 3 * 64 * 64), dtype=np.uint8)
     with path.open("wb") as file:
-        file.truncate(n * 3 * 256 * 256)  # sparse: it takes no room on the disk
+        file.truncate(n * 3 * 64 * 64)  # sparse: it takes no room on the disk
         for place, image in zip(np.linspace(0, n - 1, 300, dtype=int), some, strict=True):
             file.seek(int(place) * image.size)
             file.write(image.tobytes())
@@ -91,7 +91,7 @@ def test_twenty_gigabytes_of_pixels_train_in_two_of_memory(tmp_path: Path) -> No
     )
     print(found)
     assert found["images"] == n
-    assert found["updates"] == 6
+    assert found["updates"] == 24
     assert found["most"] < 2e9
     # Mapped, and not copied into the study's folder.
     assert sum(f.stat().st_size for f in (tmp_path / "out").rglob("*") if f.is_file()) < 1e9
