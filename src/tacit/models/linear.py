@@ -31,14 +31,15 @@ class Linear(nn.Linear):
 
 
 def _runs_on_onednn(x: Tensor, weight: Tensor) -> bool:
+    # While a network is traced its batch has no number, so tracing is asked about first.
     return bool(
         _onednn is not None
+        and not torch.compiler.is_compiling()
+        and not torch.jit.is_tracing()
         and x.device.type == weight.device.type == "cpu"
         and x.dtype == weight.dtype == torch.float32
         and x.numel() * len(weight) >= SMALLEST_PRODUCT
         and torch.backends.mkldnn.enabled
-        and not torch.compiler.is_compiling()
-        and not torch.jit.is_tracing()
     )
 
 
