@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -33,17 +34,32 @@ class Measurement:
         """The array called `name`, in float64."""
         return np.asarray(self.arrays[name], dtype=np.float64)
 
+    def joined(self, other: "Measurement") -> "Measurement":
+        """This measurement and another part of it."""
+        return Measurement(self.values | other.values, self.arrays | other.arrays)
+
 
 class Runs:
-    """The trained runs of one seed, and the images they learned from and are tested on."""
+    """The trained runs of one seed, and the images they learned from and are tested on.
+
+    Attributes:
+        keep: a folder for what a long measurement has finished so far, so that an interrupted one
+            goes on from there; it is emptied when the measurement is whole. None keeps nothing.
+    """
 
     def __init__(
-        self, seed: int, train: Images, test: Images, runs: Mapping[str, Sequence[SavedRun]]
+        self,
+        seed: int,
+        train: Images,
+        test: Images,
+        runs: Mapping[str, Sequence[SavedRun]],
+        keep: Path | None = None,
     ) -> None:
         self.seed = seed
         self.train = train
         self.test = test
         self._runs = runs
+        self.keep = keep
 
     def __getitem__(self, name: str) -> SavedRun:
         """The run of that name; of several draws the first."""
@@ -115,6 +131,14 @@ class Question(Table):
         labels.
         """
         return None
+
+    def parts(self) -> dict[str, "Question"]:
+        """The questions, by a label for people, whose measurements together are this one's.
+
+        Each is measured as a job of its own, reused while what it asks stays the same; their
+        numbers and arrays are named apart. By default the whole question is one.
+        """
+        return {"": self}
 
     def faults(self, runs: Mapping[str, Any]) -> Iterable[str]:
         """What is wrong with asking this of these runs of a study, beyond their kinds.

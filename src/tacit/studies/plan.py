@@ -55,7 +55,8 @@ class Job:
     def label(self) -> str:
         """How people are told of it."""
         draw = f" draw {self.draw}" if self.task.get("few") else ""
-        return f"{self.name} (seed {self.seed}{draw})"
+        part = f", {self.task['part']}" if self.task.get("part") else ""
+        return f"{self.name}{part} (seed {self.seed}{draw})"
 
 
 @dataclass(frozen=True)
@@ -112,9 +113,10 @@ def plan(study: Study, questions: Sequence[Question], images: Split) -> Plan:
             for draw in range(runs[name].draws):
                 jobs[name, seed, draw] = _train_job(study, name, seed, draw, images, jobs, runs)
     measures = [
-        _measure_job(name, question, seed, images, jobs, runs)
+        _measure_job(name, label, part, seed, images, jobs, runs)
         for seed in study.seeds
         for name, question in kept.items()
+        for label, part in question.parts().items()
     ]
     return Plan((*jobs.values(), *measures), kept, tuple(left_out))
 
@@ -266,6 +268,7 @@ def _learned_from(run: Run, draw: int, train: Images) -> NDArray[np.int64] | Non
 
 def _measure_job(
     name: str,
+    part: str,
     question: Question,
     seed: int,
     images: Split,
@@ -289,6 +292,7 @@ def _measure_job(
         needs=tuple(needs),
         task={
             "question": question.name,
+            "part": part,
             "arguments": arguments,
             "runs": {run: [job.folder for job in draws] for run, draws in looked_at.items()},
             "threads": 1,

@@ -166,8 +166,12 @@ def _answers(
 def _measured(
     question_id: str, planned: Plan, outcome: Outcome, folder: Path
 ) -> dict[int, Measurement]:
-    return {
-        job.seed: read_measurement(folder / job.folder)
-        for job in planned.jobs
-        if job.kind == "measure" and job.name == question_id and job.id in outcome.done
-    }
+    """The measurements by seed, of the seeds that have them whole."""
+    jobs = [job for job in planned.jobs if job.kind == "measure" and job.name == question_id]
+    missing = {job.seed for job in jobs if job.id not in outcome.done}
+    measured: dict[int, Measurement] = {}
+    for job in jobs:
+        if job.seed not in missing:
+            part = read_measurement(folder / job.folder)
+            measured[job.seed] = measured.get(job.seed, Measurement()).joined(part)
+    return measured

@@ -2,6 +2,7 @@
 
 import mmap
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -198,12 +199,15 @@ def measure(job: dict[str, Any], out: Path, images: Split) -> None:
     """Measure one question on the models of one seed."""
     task = job["task"]
     folder = out / job["folder"]
+    keep = folder / "unfinished"
+    keep.mkdir(exist_ok=True)
     question = QUESTIONS[task["question"]].model_validate(task["arguments"])
     runs = Runs(
         job["seed"],
         images.train,
         images.test,
         {name: [SavedRun(out / f) for f in folders] for name, folders in task["runs"].items()},
+        keep,
     )
     started = time.perf_counter()
     found = question.measure(runs)
@@ -211,6 +215,7 @@ def measure(job: dict[str, Any], out: Path, images: Split) -> None:
     arrays = {name: np.ascontiguousarray(array) for name, array in found.arrays.items()}
     write_atomically(folder / "arrays.safetensors", lambda file: save_file(arrays, file))
     write_json(folder / "times.json", {"seconds": time.perf_counter() - started})
+    shutil.rmtree(keep)
     seal(folder)
 
 
