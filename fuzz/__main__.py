@@ -1,0 +1,50 @@
+"""Fuzz one reader with atheris: ``python -m fuzz TARGET [libFuzzer's options]``.
+
+What is found is written to build/fuzz/TARGET/; a corpus that grows there is used again.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["tacit", "ruamel", "safetensors", "PIL", "zipfile", "csv"]):
+    from fuzz.targets import TARGETS, Target
+
+MEGABYTES, SECONDS = 1024, 20
+
+
+def main() -> None:
+    if len(sys.argv) < 2 or sys.argv[1] not in TARGETS:
+        sys.exit(f"which target? {', '.join(TARGETS)}")
+    name = sys.argv.pop(1)
+    target = TARGETS[name]
+    folder = Path("build/fuzz") / name
+    corpus = folder / "corpus"
+    corpus.mkdir(parents=True, exist_ok=True)
+    for number, seed in enumerate(target.seeds()):
+        (corpus / f"seed-{number}").write_bytes(seed)
+    words = folder / "words.txt"
+    words.write_text("".join(f'"{word}"\n' for word in sorted(vocabulary(target))))
+    options = [
+        f"-rss_limit_mb={MEGABYTES}",
+        f"-timeout={SECONDS}",
+        f"-artifact_prefix={folder}/",
+        f"-dict={words}",
+        f"-max_len={4 * max(map(len, target.seeds()))}",
+    ]
+    atheris.Setup([sys.argv[0], *options, *sys.argv[1:], str(corpus)], target)
+    atheris.Fuzz()
+
+
+def vocabulary(target: Target) -> set[str]:
+    """The words of the valid files, which mutations put elsewhere."""
+    found: set[bytes] = set()
+    for seed in target.seeds():
+        found.update(re.findall(rb"[A-Za-z_-]{3,20}", seed))
+    return {word.decode() for word in found}
+
+
+if __name__ == "__main__":
+    main()
