@@ -259,6 +259,40 @@ def test_large_images_are_evaluated_in_smaller_batches(monkeypatch) -> None:
     assert torch.allclose(whole, evaluate(model, counting, images)["loss"], rtol=1e-5)
 
 
+def reconstruction_of_the_mean(model, batch, generator):
+    """An objective of a VAE without noise, so that a batch and its parts are comparable."""
+    q = model.posterior(batch.x, batch.index)
+    log_prob = model.likelihood.log_prob(batch.x, model.decoder(q.mean))
+    return {"loss": q.mean.square().sum(dim=1) + q.log_var.square().sum(dim=1) - log_prob}
+
+
+@pytest.mark.parametrize(
+    ("learn", "settings", "objective"),
+    [*KINDS[:2], *((*kind[:2], reconstruction_of_the_mean) for kind in KINDS[2:])],
+)
+def test_a_batch_of_large_images_is_learned_from_in_parts(
+    learn, settings, objective, monkeypatch
+) -> None:
+    """As the whole batch, the last short part included, and never more images at once."""
+    images = some_images()
+    schedule = Schedule(10, 7, 8, row_updates=2)
+    whole, parts = new(learn, **settings), new(learn, **settings)
+    together = fit(whole, objective, images, schedule, seed=0)
+    sizes = []
+
+    def seen(model, batch, generator):
+        sizes.append(len(batch.x))
+        return objective(model, batch, generator)
+
+    monkeypatch.setattr("tacit.training.fit.PIXELS_AT_ONCE", 3 * 64 + 10)
+    divided = fit(parts, seen, images, schedule, seed=0)
+    assert set(sizes) == {3, 1}
+    assert sum(sizes) == 4 * 10 * (2 if "posterior" in settings else 1)
+    np.testing.assert_allclose(divided.loss, together.loss, rtol=1e-5)
+    for name, value in weights(whole).items():
+        torch.testing.assert_close(value, weights(parts)[name], rtol=1e-4, atol=1e-5)
+
+
 def test_one_cycle_rises_and_falls() -> None:
     schedule = Schedule(10, 5, 100, rate=1.0, one_cycle=True)
     rates = [schedule.rate_at(update) for update in range(1, 101)]

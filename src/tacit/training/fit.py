@@ -25,7 +25,8 @@ EVALUATED_IMAGES = 1_000
 """At most so many images of each split are evaluated for the curves."""
 
 PIXELS_AT_ONCE = 2**23
-"""At most so many pixels are evaluated at once: first layers need 16 times as many numbers."""
+"""At most so many pixels go through a network at once: first layers need 16 times as many numbers,
+and with gradients that three times over. A larger batch is taken in parts."""
 
 
 class Diverged(ArithmeticError):
@@ -136,18 +137,26 @@ def fit(
         epoch, position = divmod(update - 1, schedule.batches_per_epoch)
         batch = batches.at(epoch, position)
         generator.manual_seed(stream_seed(seed, "noise", update))
+        parts = _parts_of(batch)
         if rows is not None:
             for _ in range(schedule.row_updates - 1):
-                loss = objective(model, batch, generator)["loss"].mean()
-                rows.step(torch.autograd.grad(loss, rows.parameters), scale=len(batch.x))
-        loss = objective(model, batch, generator)["loss"].mean()
-        value = loss.item()
-        if not math.isfinite(value):
-            raise Diverged(
-                f"the loss is {value} at update {update} (epoch {epoch + 1}, batch "
-                f"{position + 1} of {schedule.batches_per_epoch}) with seed {seed}"
-            )
-        _step(loss, optimizer, rows, schedule.rate_at(update), len(batch.x))
+                for part in parts:  # a row's update is its own, whatever part it comes in
+                    loss = objective(model, part, generator)["loss"].mean()
+                    rows.step(torch.autograd.grad(loss, rows.parameters), scale=len(part.x))
+        if optimizer is not None:
+            optimizer.zero_grad(set_to_none=True)
+        value = 0.0
+        for part in parts:
+            share = len(part.x) / len(batch.x)
+            loss = objective(model, part, generator)["loss"].mean() * share
+            value += loss.item()
+            if not math.isfinite(value):
+                raise Diverged(
+                    f"the loss is {value} at update {update} (epoch {epoch + 1}, batch "
+                    f"{position + 1} of {schedule.batches_per_epoch}) with seed {seed}"
+                )
+            loss.backward()
+        _step(optimizer, rows, schedule.rate_at(update), len(batch.x))
         history.record(value, schedule.record_every)
         if update in evaluate_at:
             history.evaluations.append(
@@ -206,18 +215,25 @@ def _row_optimizer(model: nn.Module, schedule: Schedule) -> RowAdam | None:
     return RowAdam(parameters, rate=schedule.row_rate, betas=schedule.row_betas)
 
 
+def _parts_of(batch: Batch) -> list[Batch]:
+    """A batch in parts of at most `PIXELS_AT_ONCE`; the whole of it where it is no larger.
+
+    The gradients of the parts, each weighted by its share, add up to the gradient of the batch.
+    """
+    size = max(1, PIXELS_AT_ONCE // batch.x[0].numel())
+    if len(batch.x) <= size:
+        return [batch]
+    slices = [slice(first, first + size) for first in range(0, len(batch.x), size)]
+    return [
+        Batch(batch.x[s], None if batch.y is None else batch.y[s], batch.index[s]) for s in slices
+    ]
+
+
 def _step(
-    loss: Tensor,
-    optimizer: torch.optim.Optimizer | None,
-    rows: RowAdam | None,
-    rate: float,
-    batch_size: int,
+    optimizer: torch.optim.Optimizer | None, rows: RowAdam | None, rate: float, batch_size: int
 ) -> None:
     if optimizer is not None:
-        optimizer.zero_grad(set_to_none=True)
         optimizer.param_groups[0]["lr"] = rate
-    loss.backward()
-    if optimizer is not None:
         optimizer.step()
     if rows is not None:
         gradients = [p.grad for p in rows.parameters]
