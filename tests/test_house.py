@@ -18,6 +18,7 @@ ROOMS = [
     "training",
     "evidence",
     "measures",
+    "labels",
     "figures",
     "questions",
     "report",
