@@ -1,0 +1,65 @@
+"""One method against each of the others: p-values that agree with intervals, and Holm's rule."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tacit.measures.corrections import against_each, crossed_p
+from tacit.measures.intervals import crossed_difference
+
+
+@given(st.integers(0, 10_000), st.integers(1, 3), st.integers(2, 8))
+def test_the_p_value_and_the_interval_agree(seed: int, seeds: int, draws: int) -> None:
+    rng = np.random.default_rng(seed)
+    a, b = rng.standard_normal((2, seeds, draws))
+    b = b + rng.normal(0, 1)
+    interval = crossed_difference(a, b)
+    assert (crossed_p(a, b) < 0.05) == interval.excludes_zero
+
+
+def test_one_of_many_has_to_be_clearer_than_one_alone() -> None:
+    rng = np.random.default_rng(0)
+    best = 0.9 + 0.01 * rng.standard_normal((1, 6))
+    near = best - 0.012 + 0.01 * rng.standard_normal((1, 6))
+    alone = against_each(best, {"near": near})
+    assert alone["near"].p_value == alone["near"].adjusted
+    assert alone["near"].verdict == "higher"
+    others = {f"alike-{k}": best + 0.01 * rng.standard_normal((1, 6)) for k in range(10)}
+    among = against_each(best, {"near": near, **others})
+    assert among["near"].p_value == alone["near"].p_value
+    assert among["near"].adjusted > alone["near"].adjusted
+    assert among["near"].verdict == "not distinguishable"
+
+
+def test_verdicts_both_ways() -> None:
+    rng = np.random.default_rng(1)
+    best = 0.5 + 0.01 * rng.standard_normal((3, 4))
+    found = against_each(
+        best,
+        {
+            "worse": best - 0.3 - 0.01 * rng.random((3, 1)),
+            "better": best + 0.2 + 0.01 * rng.random((3, 1)),
+        },
+    )
+    assert found["worse"].verdict == "higher"
+    assert found["better"].verdict == "lower"
+    assert against_each(best, {}) == {}
+
+
+def test_few_false_discoveries_where_all_are_alike() -> None:
+    rng = np.random.default_rng(2)
+    wrong = 0
+    for _ in range(200):
+        first, *others = rng.standard_normal((7, 1, 6))
+        found = against_each(first, {str(k): other for k, other in enumerate(others)})
+        wrong += any(c.verdict in ("higher", "lower") for c in found.values())
+    assert wrong / 200 < 0.08
+
+
+@pytest.mark.parametrize("values", [np.full((1, 4), 0.3), np.full((1, 1), 0.3)])
+def test_without_spread_nothing_is_decided(values: np.ndarray) -> None:
+    (found,) = against_each(values + 0.5, {"other": values}).values()
+    assert found.verdict == "undefined"
+    assert (found.p_value, found.adjusted) == (1.0, 1.0)
+    assert found.difference.value == pytest.approx(0.5)
