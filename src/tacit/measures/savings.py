@@ -57,8 +57,8 @@ class Savings:
     def words(self) -> str:
         """The factor and its interval, such as "3.1 times (2.2 to more than 10)".
 
-        >>> Savings(math.inf, 8.0, math.inf, 0.1, 10.0, 5, "…").words()
-        'more than 10 times (at least 8.0)'
+        >>> Savings(math.inf, 8.0, math.inf, 0.1, 10.0, 5, "").words()
+        'more than 10 times (at least 8)'
         """
         text = f"{self._bound(self.factor)} times"
         if self.low is None or self.high is None:
