@@ -5,6 +5,7 @@ import pickle
 import joblib
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
@@ -213,6 +214,9 @@ def test_labels_of_any_type_are_predicted_as_they_are(labels, rows, tmp_path) ->
         ({"likelihood": "poisson"}, "'poisson'; it is gaussian or bernoulli"),
         ({"sigma": -0.1}, "sigma"),
         ({"importance_samples": 0}, "importance_samples is 0"),
+        ({"device": "gpu"}, "device is 'gpu'; it is auto, cpu, cuda, or cuda:N"),
+        ({"device": None}, "device is None; it is auto"),
+        ({"device": "cuda:-1"}, "device is 'cuda:-1'; it is"),
     ],
 )
 def test_a_parameter_that_cannot_be_is_named(options, message, digits) -> None:
@@ -300,3 +304,44 @@ def test_a_model_of_images_with_channels_first_reads_them_last_here(digits, tmp_
     options = {"frozen": True, "updates": 3, "epochs": 1}
     ours, theirs = (tacit.Classifier(e, **options).fit(colour, y) for e in (fitted, model))
     np.testing.assert_array_equal(ours.predict_proba(colour), theirs.predict_proba(colour))
+
+
+def test_a_gpu_that_is_not_there_is_named(digits, monkeypatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    for device in ("cuda", "cuda:1"):
+        with pytest.raises(ValueError, match=f"{device}, but PyTorch sees no CUDA.*cpu or auto"):
+            tacit.Autoencoder(**TINY, device=device).fit(digits[0])
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    with pytest.raises(ValueError, match="cuda:1, but PyTorch sees 1 here, from cuda:0 on"):
+        tacit.Autoencoder(**TINY, device="cuda:1").fit(digits[0])
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        "cpu",
+        "auto",
+        pytest.param(
+            "cuda",
+            marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"),
+        ),
+    ],
+)
+def test_wherever_it_was_trained_it_is_asked_on_the_cpu(device, digits, tmp_path) -> None:
+    x, y = digits
+    options = TINY | {"device": device}
+    vaes = [
+        tacit.VAE(**options | FEW, posterior=kind).fit(x) for kind in ("amortized", "per_image")
+    ]
+    classifier = tacit.Classifier(**TINY | {"device": device}, encoder=vaes[0], frozen=True)
+    models = [tacit.Autoencoder(**options).fit(x), *vaes, classifier.fit(x, y)]
+    cpu = tacit.Autoencoder(**TINY, device="cpu").fit(x)
+    np.testing.assert_allclose(models[0].transform(x), cpu.transform(x), rtol=1e-2, atol=1e-3)
+    for number, model in enumerate(models):
+        assert {p.device.type for p in model.model_.parameters()} == {"cpu"}
+        model.save(tmp_path / str(number))
+        assert type(model).from_pretrained(tmp_path / str(number)).device == device
+        ask = model.predict_proba if number == 3 else model.transform
+        assert np.isfinite(ask(x[:3])).all()
+    assert np.isfinite(vaes[0].score_samples(x[:3])).all()

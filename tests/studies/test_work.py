@@ -6,6 +6,7 @@ import pytest
 from tacit.images.dataset import Images, Split
 from tacit.streams import numpy_stream
 from tacit.studies.work import mapped_from, mean_image, read_images, write_images
+from tacit.training.examples import Chosen
 
 
 def some_pixels() -> np.ndarray:
@@ -43,3 +44,16 @@ def test_the_mean_image_is_the_mean_of_all(at_once, monkeypatch) -> None:
     images = Images(some_pixels())
     expected = some_pixels().astype(float).mean(axis=0) / 255
     np.testing.assert_allclose(mean_image(images).numpy(), expected, atol=1e-6)
+
+
+def test_chosen_examples_are_the_images_and_no_copy() -> None:
+    images = Images(some_pixels(), np.arange(10) % 3, ("a", "b", "c"))
+    index = np.array([7, 2, 5])
+    chosen, taken = Chosen(images, index), images.take(index)
+    assert len(chosen) == 3
+    np.testing.assert_array_equal(chosen.labels, taken.labels)
+    some = np.array([2, 0])
+    np.testing.assert_array_equal(chosen.scaled(some), taken.scaled(some))
+    np.testing.assert_allclose(mean_image(chosen), mean_image(taken))
+    assert chosen.images.pixels is images.pixels
+    assert Chosen(Images(some_pixels()), index).labels is None

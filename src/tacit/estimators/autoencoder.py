@@ -25,6 +25,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEsti
         epochs: passes over the rows.
         updates: train for at least so many updates, however few rows there are.
         batch_size, rate: of Adam.
+        device: to train on: "auto" (a GPU where there is one), "cpu", "cuda" or "cuda:1". The
+            fitted model is on the CPU, where it is asked in float64.
         random_state: of weights, order and noise; None for new ones at every fit.
 
     Attributes:
@@ -48,6 +50,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEsti
         updates: int = 400,
         batch_size: int = 100,
         rate: float = 1e-3,
+        device: str = "auto",
         random_state: Any = 0,
     ) -> None:
         self.n_code = n_code
@@ -56,6 +59,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEsti
         self.updates = updates
         self.batch_size = batch_size
         self.rate = rate
+        self.device = device
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> Self:

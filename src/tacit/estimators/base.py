@@ -24,6 +24,7 @@ from tacit.saved.folder import Saved, load_saved, save
 from tacit.saved.form import Form
 from tacit.streams import seeded_initialisation
 from tacit.studies.faults import faults_of
+from tacit.training.devices import device_of
 from tacit.training.fit import fit
 from tacit.training.history import History
 from tacit.training.objectives import ObjectiveTable, objective_of
@@ -38,8 +39,8 @@ _NETWORK: TypeAdapter[Any] = TypeAdapter(Network)
 class NetworkEstimator(BaseEstimator):
     """Arrays (n, d), or images (n, h, w) or (n, h, w, c), through `tacit`'s models and its loop.
 
-    Networks are trained in float32 and asked in float64, so that a row's result is the same,
-    whatever other rows it comes with.
+    Networks are trained in float32, on a device, and asked in float64 on the CPU, so that a row's
+    result is the same, whatever other rows it comes with.
     """
 
     n_code: int
@@ -48,6 +49,7 @@ class NetworkEstimator(BaseEstimator):
     updates: int
     batch_size: int
     rate: float
+    device: str
     random_state: Any
 
     form_: Form
@@ -166,17 +168,18 @@ class NetworkEstimator(BaseEstimator):
         **about: Any,
     ) -> None:
         """Build the model, `prepare` it, train it, and keep what is known of it."""
-        seed = seed_of(self.random_state)
+        device, seed = device_of(self.device), seed_of(self.random_state)
         schedule = self._schedule(config, len(x))
         form.to_network(x[:1], np.float32)
         with seeded_initialisation(seed):
             model = build(config)
         prepare(model)
+        model.to(device)
         objective = objective or ObjectiveTable()
         history = fit(
             model, objective_of(config, objective), Rows(x, form, labels), schedule, seed=seed
         )
-        freeze(model)
+        freeze(model.cpu())
         training: dict[str, Any] = {
             "updates": schedule.updates,
             "batch size": schedule.batch_size,

@@ -30,7 +30,7 @@ class Classifier(ClassifierMixin, NetworkEstimator):
         frozen: leave the given encoder as it is and learn the head alone.
         n_code: width of the code that the head reads.
         network: as in `tacit.estimators.autoencoder.Autoencoder`, and "pool".
-        epochs, updates, batch_size, rate, random_state: as there.
+        epochs, updates, batch_size, rate, device, random_state: as there.
 
     Attributes:
         classes_: the labels, in the order of `predict_proba`'s columns.
@@ -55,6 +55,7 @@ class Classifier(ClassifierMixin, NetworkEstimator):
         updates: int = 400,
         batch_size: int = 100,
         rate: float = 1e-3,
+        device: str = "auto",
         random_state: Any = 0,
     ) -> None:
         self.encoder = encoder
@@ -65,6 +66,7 @@ class Classifier(ClassifierMixin, NetworkEstimator):
         self.updates = updates
         self.batch_size = batch_size
         self.rate = rate
+        self.device = device
         self.random_state = random_state
 
     def __sklearn_clone__(self) -> Self:

@@ -39,7 +39,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Netwo
         beta: the weight of the KL; 1 is the ELBO.
         importance_samples: for log p(x), per row.
         posterior_steps: of optimisation of a new row's posterior, where it is per image.
-        network, epochs, updates, batch_size, rate, random_state: as in
+        network, epochs, updates, batch_size, rate, device, random_state: as in
             `tacit.estimators.autoencoder.Autoencoder`.
 
     Attributes:
@@ -68,6 +68,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Netwo
         updates: int = 400,
         batch_size: int = 100,
         rate: float = 1e-3,
+        device: str = "auto",
         random_state: Any = 0,
     ) -> None:
         self.n_code = n_code
@@ -82,6 +83,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Netwo
         self.updates = updates
         self.batch_size = batch_size
         self.rate = rate
+        self.device = device
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> Self:

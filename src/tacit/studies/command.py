@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import torch
 from rich.console import Console
 from rich.table import Table as RichTable
 
@@ -23,6 +22,7 @@ from tacit.studies.progress import duration, shown
 from tacit.studies.reading import parse, study_text
 from tacit.studies.spec import Run, Study
 from tacit.studies.study import Ended, prepare_folder, run_study
+from tacit.training.devices import device_of
 
 
 @dataclass(frozen=True)
@@ -121,17 +121,12 @@ def check_options(request: Request) -> None:
     ]
     if request.epochs is not None and request.stages is not None:
         faults.append("--epochs and --stages both say how long runs train; give one of them")
-    if request.device == "cuda" and not torch.cuda.is_available():
-        faults.append("--device is cuda, but PyTorch sees no CUDA device here; use cpu or auto")
+    try:
+        device_of(request.device)
+    except ValueError as error:
+        faults.append(f"--{error}")
     if faults:
         raise StudyError("options", faults)
-
-
-def device_of(asked: str) -> str:
-    """The device that "auto" means here."""
-    if asked == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return asked
 
 
 def _as_requested(

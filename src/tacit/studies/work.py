@@ -26,6 +26,7 @@ from tacit.questions.base import Measurement, Runs
 from tacit.questions.registry import QUESTIONS
 from tacit.streams import seeded_initialisation
 from tacit.training.checkpoint import FolderKeeper, Stopped
+from tacit.training.examples import Chosen, Examples
 from tacit.training.fit import fit
 from tacit.training.objectives import ObjectiveTable, objective_of
 from tacit.training.saved import SavedRun, seal, write_job, write_trained
@@ -152,7 +153,7 @@ def train(
         schedule=schedule,
         train_index=index,
     )
-    learned = images.train if index is None else images.train.take(index)
+    learned = Chosen(images.train, np.arange(len(images.train)) if index is None else index)
     mean = mean_image(learned) if task["output_bias"] == "training-mean" else None
     model = assemble(config, job["seed"], task["taken"], out, mean).to(device)
     keeper = FolderKeeper(
@@ -179,20 +180,22 @@ def train(
     seal(folder)
 
 
-def mean_image(images: Images) -> torch.Tensor:
+def mean_image(images: Examples) -> torch.Tensor:
     """The mean of the images, (C, H, W), in [0, 1]."""
-    total = np.zeros(images.shape)
+    total = np.zeros(images.scaled(np.arange(1)).shape[1:])
     rows = max(1, min(4096, PIXELS_AT_ONCE // total.size))
     for first in range(0, len(images), rows):
-        total += images.scaled(slice(first, first + rows)).sum(axis=0, dtype=np.float64)
+        index = np.arange(first, min(first + rows, len(images)))
+        total += images.scaled(index).sum(axis=0, dtype=np.float64)
     return torch.from_numpy(total / len(images)).float()
 
 
-def _testable(config: ModelConfig, test: Images) -> Images | None:
+def _testable(config: ModelConfig, test: Images) -> Chosen | None:
     """The test images that the curves can look at."""
+    known = np.arange(len(test))
     if config.learn == "classifier" and test.labels is not None:
-        test = test.take(np.flatnonzero(test.labels != UNLABELLED))
-    return test if len(test) else None
+        known = np.flatnonzero(test.labels != UNLABELLED)
+    return Chosen(test, known) if len(known) else None
 
 
 def measure(job: dict[str, Any], out: Path, images: Split) -> None:

@@ -1,9 +1,13 @@
 """What a model can learn from."""
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tacit.images.dataset import Images
 
 
 class Examples(Protocol):
@@ -18,3 +22,23 @@ class Examples(Protocol):
 
     def scaled(self, index: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
         """What the network reads of the examples at `index`, (n, C, H, W)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """The images at `index`, in its order, as examples: pixels that are mapped are not copied."""
+
+    images: Images
+    index: NDArray[np.int64]
+
+    @cached_property
+    def labels(self) -> NDArray[np.int64] | None:
+        """Class numbers, (N,); None without labels."""
+        return None if self.images.labels is None else self.images.labels[self.index]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def scaled(self, index: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+        """Pixels of the chosen images at `index` as float32 in [0, 1], (n, C, H, W)."""
+        return self.images.scaled(self.index[index])
