@@ -63,8 +63,13 @@ class State:
         if self.optimizer is not None:
             whole = self.optimizer.state_dict()
             whole["state"] = {}
+            parameters = self.optimizer.param_groups[0]["params"]
             for name, value in groups["optimizer"].items():
                 key, entry = name.split(".", 1)
+                like = parameters[int(key)]
+                if value.shape == like.shape:
+                    # Fused Adam goes through memory in its order, which a file does not keep.
+                    value = torch.empty_like(like).copy_(value)
                 whole["state"].setdefault(int(key), {})[entry] = value
             self.optimizer.load_state_dict(whole)
         if self.rows is not None:
