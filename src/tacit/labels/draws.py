@@ -22,7 +22,7 @@ Pool = Literal["train", "all"]
 class Labelled(NamedTuple):
     """What one trial may know: rows of the pool, sorted, (n,), and the labels of these, (n,)."""
 
-    index: NDArray[np.int64]
+    index: NDArray[np.int64]  # type: ignore[assignment]  # the field, not the method of tuple
     y: NDArray[np.int64]
 
 

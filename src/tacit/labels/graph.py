@@ -1,0 +1,182 @@
+"""A graph that joins each image to the images with the nearest codes."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
+
+Codes = NDArray[np.float32]
+
+NEIGHBOURS = 10
+_GROUP = 64  # distances whose smallest is looked at first
+_SLACK = 4  # more candidates than neighbours, since float32 may misplace the last of them
+_AT_ONCE = 2**24  # distances in memory at a time, 64 MiB
+
+
+def as_codes(values: ArrayLike, name: str = "codes") -> Codes:
+    """`values` as float32 codes, (n, d); flattened from images (n, …).
+
+    Raises:
+        ValueError: there are none, or some are not finite; the first such row is named.
+    """
+    codes = np.asarray(values, dtype=np.float32)
+    if codes.ndim < 2 or codes.size == 0:
+        raise ValueError(f"`{name}` has shape {codes.shape}; codes are (n, d), one row an image")
+    codes = np.ascontiguousarray(codes.reshape(len(codes), -1))
+    finite = np.isfinite(codes).all(axis=1)
+    if not finite.all():
+        raise ValueError(
+            f"`{name}`, row {int(finite.argmin())}: {codes[finite.argmin()]!s:.60} is not finite; "
+            "distances need numbers"
+        )
+    return codes
+
+
+def nearest_rows(
+    points: ArrayLike, k: int, among: ArrayLike | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The `k` nearest rows of each point and their Euclidean distances, both (m, k), ascending.
+
+    All pairs are looked at, in blocks, by one float32 matrix product each; the distances of the
+    few that remain are then computed from differences in float64, so that equal rows are at no
+    distance. Where several rows are as near as the last one (to about seven digits), any may
+    stand for them.
+
+    Args:
+        points: (m, d).
+        k: how many; all rows where there are fewer.
+        among: (n, d), the rows to choose from; without it `points`, no point its own neighbour.
+
+    Raises:
+        ValueError: codes are empty or not finite, two sides differ in d, there is no row to choose
+            from, or `k` is below 1.
+    """
+    x = as_codes(points)
+    y = x if among is None else as_codes(among, "among")
+    if x.shape[1] != y.shape[1]:
+        raise ValueError(
+            f"points have {x.shape[1]} dimensions and `among` {y.shape[1]}; they must be the same"
+        )
+    own = among is None
+    k = min(_at_least_one(k), len(y) - own)
+    if k < 1:
+        raise ValueError("one code has no neighbour; two codes or more have")
+    index, distances = _search(x, y, k, own, None)
+    return index, distances
+
+
+def neighbour_graph(codes: ArrayLike, k: int = NEIGHBOURS) -> sparse.csr_array:
+    """Symmetric weights between images with near codes, (n, n), float32, no image to itself.
+
+    Image i gives its k nearest images j the weight exp(-4 d_ij² / d_ik²), d_ik the distance to the
+    k-th; an edge weighs the mean of what its two ends give. Where more than k images are equal and
+    d_ik is zero, they give each other 1. Parts of the graph without an edge between them are
+    joined by their shortest edges, with the weight of a k-th neighbour, exp(-4), so that labels
+    reach every image.
+
+    Source: the graph of Calder, Cook, Thorpe and Slepčev 2020, but for the joined parts.
+
+    Args:
+        codes: (n, d).
+        k: how many neighbours; all other images where there are fewer.
+
+    Raises:
+        ValueError: as for `nearest_rows`.
+    """
+    codes = as_codes(codes)
+    index, distances = nearest_rows(codes, k)
+    weights = neighbour_weights(distances)
+    n, k = index.shape
+    rows = np.repeat(np.arange(n), k)
+    given = sparse.csr_array((weights.ravel() / 2, (rows, index.ravel())), shape=(n, n))
+    return _joined(sparse.csr_array(given + given.T, dtype=np.float32), codes)
+
+
+def neighbour_weights(distances: NDArray[np.float64]) -> NDArray[np.float64]:
+    """exp(-4 d² / d_k²) of each point's ascending distances, (m, k); 1 where all are zero."""
+    last = distances[:, -1:]
+    return np.exp(-4 * (distances / np.where(last > 0, last, 1.0)) ** 2)
+
+
+def _at_least_one(k: int) -> int:
+    if k < 1:
+        raise ValueError(f"`k` is {k}; at least one neighbour is needed")
+    return k
+
+
+def _joined(graph: sparse.csr_array, codes: Codes) -> sparse.csr_array:
+    """The graph with an edge from each part to the part nearest to it, until it is one."""
+    n_parts, part = connected_components(graph, directed=False)
+    while n_parts > 1:
+        # The largest part need not look around: every other looks at it as well.
+        outside = np.flatnonzero(part != np.bincount(part).argmax())
+        index, distances = _search(codes[outside], codes, 1, False, (part[outside], part))
+        order = np.lexsort((outside, distances[:, 0], part[outside]))
+        _, first = np.unique(part[outside][order], return_index=True)
+        ends = outside[order[first]], index[order[first], 0]
+        edges = sparse.coo_array((np.full(len(first), np.exp(-4.0)), ends), shape=graph.shape)
+        # Two parts may have chosen the same edge; it weighs what one edge does.
+        added = sparse.csr_array(edges + edges.T)
+        added.data = np.minimum(added.data, np.exp(-4.0))
+        graph = sparse.csr_array(graph + added, dtype=np.float32)
+        n_parts, part = connected_components(graph, directed=False)
+    return graph
+
+
+def _search(
+    x: Codes, y: Codes, k: int, own: bool, parts: tuple[NDArray[Any], NDArray[Any]] | None
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """`nearest_rows`; with `parts` of x and y, rows of a point's own part are left out."""
+    n, d = y.shape
+    n_groups = -(-n // _GROUP)
+    centre = y.mean(axis=0, dtype=np.float64).astype(np.float32)
+    scale = max(float(np.abs(x - centre).max()), float(np.abs(y - centre).max())) or 1.0
+    a = torch.from_numpy((x - centre) / np.float32(scale))
+    b = torch.from_numpy((y - centre) / np.float32(scale))
+    # ‖y‖² - 2 x·y orders the rows as ‖x - y‖² does, and is one product; rows that fill up the last
+    # group are infinitely far.
+    right = torch.zeros(d + 1, n_groups * _GROUP)
+    right[:d, :n] = b.T
+    right[d, :n] = b.square().sum(dim=1)
+    right[d, n:] = torch.inf
+    left = torch.cat([-2 * a, torch.ones(len(a), 1)], dim=1)
+    n_candidates = min(k + _SLACK, n)
+    block = max(1, min(256, _AT_ONCE // right.shape[1]))
+    # One block's memory for all of them: fresh pages would cost as much as the product.
+    products = torch.empty(block, right.shape[1])
+    index = np.empty((len(x), k), np.int64)
+    distances = np.empty((len(x), k))
+    for start in range(0, len(x), block):
+        rows = slice(start, min(start + block, len(x)))
+        far = torch.mm(left[rows], right, out=products[: rows.stop - start])
+        if own:
+            far[torch.arange(len(far)), torch.arange(rows.start, rows.stop)] = torch.inf
+        if parts is not None:
+            same = torch.from_numpy(parts[0][rows, None] == parts[1][None])
+            far[:, :n].masked_fill_(same, torch.inf)
+        candidates = _smallest(far.view(len(far), n_groups, _GROUP), n_candidates)
+        left_out = ~torch.isfinite(far.gather(1, candidates)).numpy()
+        candidate = np.minimum(candidates.numpy(), n - 1)
+        difference = y[candidate].astype(np.float64) - x[rows, None]
+        exact = np.sqrt(np.square(difference).sum(axis=2))
+        exact[left_out] = np.inf
+        best = np.lexsort((candidate, exact), axis=1)[:, :k]
+        index[rows] = np.take_along_axis(candidate, best, axis=1)
+        distances[rows] = np.take_along_axis(exact, best, axis=1)
+    return index, distances
+
+
+def _smallest(far: torch.Tensor, k: int) -> torch.Tensor:
+    """Positions of the k smallest values of each row, (m, groups, size).
+
+    They lie in the k groups with the smallest minima. To find these costs one pass over the values,
+    which the k smallest of tens of thousands otherwise exceed many times.
+    """
+    m, n_groups, size = far.shape
+    groups = far.amin(dim=2).topk(min(k, n_groups), dim=1, largest=False).indices
+    chosen = far.gather(1, groups[:, :, None].expand(-1, -1, size)).view(m, -1)
+    within = chosen.topk(k, dim=1, largest=False).indices
+    return groups.gather(1, within // size) * size + within % size
