@@ -148,6 +148,13 @@ class Question(Table):
         """
         return ()
 
+    def check(self, train: Images, test: Images) -> None:
+        """See that this can be asked of these images, before anything is trained.
+
+        Raises:
+            ValueError: why not, and what to do.
+        """
+
     def measure(self, runs: Runs) -> Measurement:
         """Numbers from the models of one seed. Deterministic: all noise comes from `runs.seed`."""
         raise NotImplementedError

@@ -106,6 +106,7 @@ def plan(study: Study, questions: Sequence[Question], images: Split) -> Plan:
         if question.needs_labels and images.train.labels is None:
             left_out.append(f"question '{name}': needs labels")
         else:
+            question.check(images.train, images.test)
             kept[name] = question
     jobs: dict[tuple[str, int, int], Job] = {}
     for seed in study.seeds:
