@@ -92,7 +92,7 @@ def neighbour_graph(codes: ArrayLike, k: int = NEIGHBOURS) -> sparse.csr_array:
     n, k = index.shape
     rows = np.repeat(np.arange(n), k)
     given = sparse.csr_array((weights.ravel() / 2, (rows, index.ravel())), shape=(n, n))
-    return _joined(sparse.csr_array(given + given.T, dtype=np.float32), codes)
+    return _joined(sparse.csr_array(given + given.T).astype(np.float32), codes)
 
 
 def neighbour_weights(distances: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -121,7 +121,7 @@ def _joined(graph: sparse.csr_array, codes: Codes) -> sparse.csr_array:
         # Two parts may have chosen the same edge; it weighs what one edge does.
         added = sparse.csr_array(edges + edges.T)
         added.data = np.minimum(added.data, np.exp(-4.0))
-        graph = sparse.csr_array(graph + added, dtype=np.float32)
+        graph = sparse.csr_array(graph + added).astype(np.float32)
         n_parts, part = connected_components(graph, directed=False)
     return graph
 
