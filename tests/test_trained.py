@@ -5,7 +5,7 @@ import pytest
 
 import tacit
 from tacit.cli import run_command
-from tacit.files import Damaged, read_json
+from tacit.files import Damaged, read_record
 from tacit.images.sources import open_images
 from tacit.studies.work import read_images
 from tacit.trained import as_pixels
@@ -145,7 +145,7 @@ def test_a_study_needs_the_name_of_a_run_and_a_saved_model_has_none(finished, tm
     "name", ["model.safetensors", "job.json", "snapshots/update-1.safetensors"]
 )
 def test_a_run_with_a_flipped_byte_is_refused_by_name(finished, name) -> None:  # noqa: F811
-    own = finished / read_json(finished / "study.json")["runs"]["vae"][0]["folder"]
+    own = finished / read_record(finished / "study.json")["runs"]["vae"][0]["folder"]
     whole = (own / name).read_bytes()
     (own / name).write_bytes(whole[:-3] + bytes([whole[-3] ^ 1]) + whole[-2:])
     try:

@@ -17,6 +17,8 @@ from tacit.commands.predict import predict
 from tacit.commands.reconstruct import reconstruct
 from tacit.commands.sample import sample
 from tacit.commands.score import score
+from tacit.files import NotWritten
+from tacit.studies.stopping import Interrupted, stoppable
 
 if TYPE_CHECKING:
     from tacit.studies.study import Ended
@@ -47,6 +49,14 @@ def run_command(arguments: Sequence[str]) -> int:
         )  # fmt: skip
     except CycloptsError:
         return USAGE
+    except Interrupted as stop:
+        again = shlex.join(["tacit", *arguments])
+        errors.print(
+            f"{stop}; nothing that was finished is lost. The same command goes on: {again}",
+            markup=False,
+            highlight=False,
+        )
+        return 128 + stop.signum
     return result if isinstance(result, int) else DONE
 
 
@@ -66,10 +76,13 @@ def run(
     size: int | None = None,
     channels: Literal["gray", "rgb"] | None = None,
     skip_bad: Annotated[bool, Parameter(negative=())] = False,
+    remove_duplicates: Annotated[bool, Parameter(negative=())] = False,
     seeds: int | None = None,
     epochs: int | None = None,
     stages: int | None = None,
     runs: str | None = None,
+    budgets: str | None = None,
+    draws: int | None = None,
     jobs: int | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
     out: Path = Path("tacit-out"),
@@ -82,8 +95,8 @@ def run(
     Parameters
     ----------
     study
-        A built-in study (inference, transfer, code-size, burda) or a YAML file; without it
-        inference and transfer.
+        A built-in study (inference, transfer, labels, code-size, burda) or a YAML file; without
+        it inference and transfer.
     images
         digits, mnist, fashion-mnist, or a folder or file of your own.
     data_dir
@@ -96,6 +109,8 @@ def run(
         Make images of a folder gray or rgb.
     skip_bad
         Leave unreadable images of a folder out instead of stopping.
+    remove_duplicates
+        Leave training images out whose copies are among the test images.
     seeds
         How many repetitions with other weights, orders and noise: seeds 0 to N-1.
     epochs
@@ -104,6 +119,10 @@ def run(
         Only the first so many phases of runs that train in phases, as the study burda's do.
     runs
         Only these runs (separated by commas), what they need, and the questions about them.
+    budgets
+        How many labels trials see in the study labels (separated by commas), per class.
+    draws
+        How many choices of labels are made at each of those budgets.
     jobs
         How many jobs at once; no result depends on it. By default one per core.
     device
@@ -116,8 +135,7 @@ def run(
     from tacit.images.errors import ImagesError
     from tacit.studies.command import Request, list_jobs, perform, prepare
     from tacit.studies.faults import StudyError
-    from tacit.studies.runner import Interrupted
-    from tacit.studies.study import FolderError
+    from tacit.studies.holding import FolderError
 
     console = Console()
     errors = Console(stderr=True, soft_wrap=True)
@@ -128,34 +146,37 @@ def run(
         size=size,
         channels=channels,
         skip_bad=skip_bad,
+        remove_duplicates=remove_duplicates,
         seeds=seeds,
         epochs=epochs,
         stages=stages,
         runs=tuple(name.strip() for name in runs.split(",")) if runs is not None else (),
+        budgets=budgets,
+        draws=draws,
         jobs=cores() if jobs is None else jobs,
         device=device,
         out=out,
     )
     try:
-        prepared = [
-            prepare(name, request) for name in ([study] if study else ["inference", "transfer"])
-        ]
-        if dry_run:
-            for one in prepared:
-                list_jobs(one, console)
-            return DONE
-        ended = [perform(one, request, console, _again(one.name, request)) for one in prepared]
+        with stoppable():
+            prepared = [
+                prepare(name, request) for name in ([study] if study else ["inference", "transfer"])
+            ]
+            if dry_run:
+                for one in prepared:
+                    list_jobs(one, console)
+                return DONE
+            ended = [perform(one, request, console, _again(one.name, request)) for one in prepared]
     except (StudyError, ImagesError, FolderError) as error:
         errors.print(f"error: {error}", markup=False, highlight=False)
         return USAGE
-    except Interrupted as stop:
-        command = f"tacit run {study or ''}".strip()
+    except NotWritten as error:
         errors.print(
-            f"{stop}; nothing that was finished is lost. The same command goes on: {command} …",
+            f"error: {error}; nothing that was finished is lost, and the same command goes on",
             markup=False,
             highlight=False,
         )
-        return 128 + stop.signum
+        return FAILED
     return _conclude(ended, console)
 
 

@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from tacit.studies.study import FolderError
+from tacit.files import read_record
+from tacit.studies.holding import FolderError
 from tacit.training.saved import SavedRun, is_done
 
 from .conftest import STUDY, run_quietly
@@ -144,6 +145,6 @@ def test_a_stopped_study_goes_on_to_the_same_results(tmp_path, signum, code, fin
     _, errors = process.communicate(timeout=60)
     assert process.returncode == code, errors
     assert "The same command goes on" in errors
-    kept = list(out.glob("small/jobs/*/checkpoint.json"))
+    kept = list(out.glob("small/jobs/*/checkpoints/update-*.json"))
     assert kept
-    assert json.loads(kept[0].read_text())["update"] > 0
+    assert read_record(kept[0])["update"] > 0

@@ -106,7 +106,7 @@ def test_a_damaged_checkpoint_is_not_used(tmp_path) -> None:
     keeper = FolderKeeper(tmp_path, stop=lambda: next(asked) == 3)
     with pytest.raises(Stopped):
         fit(new("vae"), elbo(), some_images(), Schedule(10, 4, 9), seed=0, keeper=keeper)
-    path = tmp_path / "checkpoint.safetensors"
+    path = tmp_path / "checkpoints" / "update-3.safetensors"
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)

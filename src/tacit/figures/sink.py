@@ -68,5 +68,6 @@ class Figures:
         if figure.name in self._names:
             raise ValueError(f"there already is a figure '{figure.name}' in {self.folder}")
         self._names.add(figure.name)
-        write_atomically(self.folder / figure.file, lambda file: file.write_bytes(content))
+        path = self.folder / figure.file
+        write_atomically(path, lambda file: file.write_bytes(content), durable=False)
         return figure

@@ -1,10 +1,10 @@
 """log p(x) of the same few images by several methods, and both bounds on simulated ones."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from tacit.evidence.annealed import Start, annealed_importance_sampling, sigmoid_schedule
 from tacit.evidence.bidirectional import bidirectional
@@ -15,11 +15,11 @@ from tacit.evidence.refine import refine
 from tacit.images.dataset import Images
 from tacit.models.models import VAE
 from tacit.models.posteriors import DiagonalNormal
+from tacit.questions.base import Arrays, Runs
 from tacit.questions.samples import Rows
 from tacit.questions.scoring import estimated
 from tacit.streams import numpy_stream, torch_stream
 
-Arrays = dict[str, NDArray[np.generic]]
 MOST_FOR_QUADRATURE = 2
 MORE = 10
 """The check of so many samples, or distributions, is so many times as many."""
@@ -60,7 +60,7 @@ def annealing(
     rows: Rows,
     columns: Arrays,
     checking: Checking,
-    seed: int,
+    runs: Runs,
 ) -> Arrays:
     """Columns of a few tables, all on images drawn at random from `rows`.
 
@@ -71,7 +71,9 @@ def annealing(
     dimensions the integral stands beside them, ``exact.log_prob``.
 
     columns: ``log_prob`` by importance sampling, its error and flag, of each of `rows`, (n,).
+    runs: those of the measurement; what is finished is kept there, and annealing on its way.
     """
+    seed = runs.seed
     order = numpy_stream(0, "annealed").permutation(len(rows))
     found: Arrays = {}
 
@@ -79,63 +81,86 @@ def annealing(
         x = torch.from_numpy(images.scaled(rows[place]))
         return observe(model, x, torch_stream(seed, "observed", "test"))
 
-    def keep(table: str, name: str, estimate: LogProbEstimate) -> None:
-        found[f"table/{table}/{name}.log_prob"] = estimate.log_prob
-        found[f"table/{table}/{name}.standard_error"] = estimate.standard_error
-        found[f"table/{table}/{name}.flagged"] = estimate.flagged.astype(np.int64)
+    def keep(table: str, name: str, estimate: Callable[[], LogProbEstimate]) -> None:
+        columns = runs.kept(f"{table}-{name}", lambda: _columns(estimate()))
+        found.update({f"table/{table}/{name}.{column}": v for column, v in columns.items()})
+
+    def annealed(table: str, name: str, data: Observed, start: Start, distributions: int) -> None:
+        def estimate() -> LogProbEstimate:
+            return annealed_importance_sampling(
+                model,
+                data,
+                schedule=sigmoid_schedule(distributions),
+                start=start,
+                generator=torch_stream(seed, "annealed", name, distributions),
+                checkpoint=runs.keep and runs.keep / f"{table}-{name}-{distributions}",
+            )
+
+        keep(table, f"{name}-{distributions}", estimate)
 
     place = order[: max(checking.resampled, checking.annealed)]
     found["table/resampled/index"] = rows[place]
     for name in ("log_prob", "standard_error", "flagged"):
         found[f"table/resampled/importance-{checking.samples}.{name}"] = columns[name][place]
     data = observed(place)
-    more = estimated(model, data, MORE * checking.samples, seed, "test")
-    keep("resampled", f"importance-{MORE * checking.samples}", more)
+    keep(
+        "resampled",
+        f"importance-{MORE * checking.samples}",
+        lambda: estimated(model, data, MORE * checking.samples, seed, "test"),
+    )
     if model.n_code <= MOST_FOR_QUADRATURE:
-        exact = quadrature(model, data, generator=torch_stream(seed, "quadrature"))
-        keep("resampled", "exact", exact)
+        generator = torch_stream(seed, "quadrature")
+        keep("resampled", "exact", lambda: quadrature(model, data, generator=generator))
 
     place = order[: checking.annealed]
-    data = observed(place)
+    few = observed(place)
     found["table/annealed/index"] = rows[place]
-    refined = None
-    if not model.amortized:
-        generator = torch_stream(seed, "refined", "annealed")
-        refined = refine(model, data, start="prior", generator=generator).q
+    refined = None if model.amortized else _refined(model, few, runs)
     best = fitted_start(model)
     starts: dict[str, Start] = {best: refined or "encoder", "prior": "prior"}
     for name, start in starts.items():
         for distributions in checking.distributions:
-            estimate = annealed_importance_sampling(
-                model,
-                data,
-                schedule=sigmoid_schedule(distributions),
-                start=start,
-                generator=torch_stream(seed, "annealed", name, distributions),
-            )
-            keep("annealed", f"{name}-{distributions}", estimate)
+            annealed("annealed", name, few, start, distributions)
     if checking.long:
         first = slice(0, checking.long)
         found["table/annealed-long/index"] = rows[place[first]]
-        longest = MORE * checking.most
-        few: Start = "encoder"
+        fewer: Start = "encoder"
         if refined is not None:
-            few = DiagonalNormal(refined.mean[first], refined.log_var[first])
-        estimate = annealed_importance_sampling(
-            model,
-            data.take(first),
-            schedule=sigmoid_schedule(longest),
-            start=few,
-            generator=torch_stream(seed, "annealed", best, longest),
-        )
-        keep("annealed-long", f"{best}-{longest}", estimate)
+            fewer = DiagonalNormal(refined.mean[first], refined.log_var[first])
+        annealed("annealed-long", best, few.take(first), fewer, MORE * checking.most)
+    simulated = runs.kept("simulated", lambda: _simulated(model, checking, seed))
+    return found | {f"table/simulated/{name}": column for name, column in simulated.items()}
+
+
+def _columns(estimate: LogProbEstimate) -> Arrays:
+    return {
+        "log_prob": estimate.log_prob,
+        "standard_error": estimate.standard_error,
+        "flagged": estimate.flagged.astype(np.int64),
+    }
+
+
+def _refined(model: VAE, data: Observed, runs: Runs) -> DiagonalNormal:
+    """Posteriors of images of a model without an encoder."""
+
+    def compute() -> Arrays:
+        generator = torch_stream(runs.seed, "refined", "annealed")
+        q = refine(model, data, start="prior", generator=generator).q
+        return {"mean": q.mean.numpy(), "log_var": q.log_var.numpy()}
+
+    kept = runs.kept("annealed-refined", compute)
+    return DiagonalNormal(torch.from_numpy(kept["mean"]), torch.from_numpy(kept["log_var"]))
+
+
+def _simulated(model: VAE, checking: Checking, seed: int) -> Arrays:
     both = bidirectional(
         model,
         n_images=checking.simulated,
         schedule=sigmoid_schedule(checking.most),
         generator=torch_stream(seed, "simulated"),
     )
-    found["table/simulated/lower"] = both.lower.log_prob
-    found["table/simulated/upper"] = both.upper.log_prob
-    found["table/simulated/flagged"] = (both.lower.flagged | both.upper.flagged).astype(np.int64)
-    return found
+    return {
+        "lower": both.lower.log_prob,
+        "upper": both.upper.log_prob,
+        "flagged": (both.lower.flagged | both.upper.flagged).astype(np.int64),
+    }

@@ -1,19 +1,23 @@
 """A question: what it needs, how it measures, how it decides, how it is drawn."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from tacit.evidence.checkpoint import Store
 from tacit.figures.sink import Figures
 from tacit.images.dataset import Images
 from tacit.models.config import Table
 from tacit.questions.finding import Finding
 from tacit.training.saved import SavedRun
+
+Arrays = dict[str, NDArray[np.generic]]
 
 
 @dataclass
@@ -68,6 +72,21 @@ class Runs:
     def draws(self, name: str) -> Sequence[SavedRun]:
         """All draws of a run, in order."""
         return self._runs[name]
+
+    def kept(self, name: str, compute: Callable[[], Arrays]) -> Arrays:
+        """What `compute` gives; an interrupted measurement does not compute it again.
+
+        name: of the file, for these arrays alone; the same measurement computes the same.
+        """
+        if self.keep is None:
+            return compute()
+        store = Store(self.keep / f"{name}.safetensors", name)
+        found = store.load()
+        if found is not None:
+            return {key: tensor.numpy() for key, tensor in found.items()}
+        arrays = compute()
+        store.save(last=True, **{key: torch.from_numpy(np.asarray(a)) for key, a in arrays.items()})
+        return arrays
 
     @cache  # noqa: B019  # lives as long as one measurement
     def images_of(self, run: SavedRun) -> Images:

@@ -1,6 +1,7 @@
 """How far does training get, stage by stage, beside what was published for the same protocol?"""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -91,7 +92,8 @@ class BoundByStage(Question):
             found.arrays |= _named(f"table/{name}", runs.test, rows)
             for stage, (end, _) in enumerate(phases, start=1):
                 last = stage == len(phases)
-                columns = self._scored(run, end, runs.test, everything if last else rows)
+                score = partial(self._scored, run, end, runs.test, everything if last else rows)
+                columns = runs.kept(f"{name}-stage-{stage}", score)
                 if last:
                     found.arrays |= _named(f"table/{name}.all", runs.test, everything)
                     found.arrays |= {f"table/{name}.all/{c}": v for c, v in columns.items()}

@@ -1,6 +1,7 @@
 """Where the bound that a VAE learns by loses: to the family of posteriors, and to the encoder."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -63,7 +64,8 @@ class InferenceGapQuestion(Question):
         found = Measurement({"amortized": float(model.amortized), "exact": float(exact)})
         for split, images in zip(SPLITS, (learned, runs.test), strict=True):
             rows = of_all(images, self.images, split)
-            columns = self._gaps(model, images, rows, split, runs.seed)
+            measure = partial(self._gaps, model, images, rows, split, runs.seed)
+            columns = runs.kept(f"gaps-{split}", measure)
             known = split == "train" and run.train_index is not None
             columns["index"] = run.train_index[rows] if known else rows  # type: ignore[index]
             if images.labels is not None:

@@ -1,6 +1,7 @@
 """How likely is an image, by class, and are the training images likelier than the test images?"""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -103,9 +104,17 @@ class LogProbability(Question):
             found.values["sigma"] = model.likelihood.sigma
         for split, images in (("train", learned), ("test", runs.test)):
             rows = self._rows(images, classes, split)
-            columns = score(
-                model, images, rows, means, samples=self.samples, seed=runs.seed, split=split
+            score_them = partial(
+                score,
+                model,
+                images,
+                rows,
+                means,
+                samples=self.samples,
+                seed=runs.seed,
+                split=split,
             )
+            columns = runs.kept(f"scored-{split}", score_them)
             index = rows if split == "test" or run.train_index is None else run.train_index[rows]
             columns["index"] = index
             shown = self._shown(len(rows), columns.get("label"), split)
@@ -116,7 +125,7 @@ class LogProbability(Question):
                 variance = within_class_variance(images.pixels[rows], columns["label"])
                 found.arrays["within-class-variance"] = variance
             if self._checking and split == "test":
-                found.arrays |= annealing(model, images, rows, columns, self._checking, runs.seed)
+                found.arrays |= annealing(model, images, rows, columns, self._checking, runs)
         return found
 
     def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:

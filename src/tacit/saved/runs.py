@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from tacit.files import Damaged, file_sha256, read_json
+from tacit.files import Damaged, file_sha256, read_record
 from tacit.images.bounded import shown
 from tacit.images.dataset import Images
 from tacit.saved.about import About, Data, measured_at
@@ -12,7 +12,7 @@ from tacit.saved.form import Form
 from tacit.studies.faults import nearest
 from tacit.studies.work import read_images
 from tacit.training.checkpoint import snapshot_path
-from tacit.training.saved import SavedRun
+from tacit.training.saved import SavedRun, sums_of
 
 INDEX = "study.json"
 
@@ -92,12 +92,12 @@ def _index(folder: Path) -> dict[str, list[dict[str, Any]]]:
     index = folder / INDEX
     if not index.exists():
         raise FileNotFoundError(f"{shown(folder)} holds no study: {INDEX} is missing")
-    runs: dict[str, list[dict[str, Any]]] = read_json(index)["runs"]
+    runs: dict[str, list[dict[str, Any]]] = read_record(index)["runs"]
     return runs
 
 
 def _verify(folder: Path, files: list[Path]) -> None:
-    sums = read_json(folder / "done.json")
+    sums = sums_of(folder)
     for file in files:
         name = file.relative_to(folder).as_posix()
         if not file.is_file() or file_sha256(file) != sums.get(name):
@@ -109,7 +109,7 @@ def _data(folder: Path, train: Images, saved: SavedRun) -> Data:
         return Data(
             source=train.source,
             n=len(train),
-            sha256=read_json(folder / "images" / "train.json")["sha256"],
+            sha256=read_record(folder / "images" / "train.json")["sha256"],
         )
     taken = train.take(saved.train_index)
     return Data(source=f"{len(taken):,} of {train.source}", n=len(taken), sha256=taken.sha256)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tacit.files import read_json
+from tacit.files import Damaged, read_record
 from tacit.images.dataset import Images
 from tacit.images.opened import Opened
 from tacit.models.config import GaussianTable, PerImageTable, build
@@ -89,6 +89,7 @@ def provenance(
         ),
         versions=(("python", platform.python_version()), *((p, version(p)) for p in PACKAGES)),
         machine=_machine(told),
+        warnings=tuple(outcome.noticed),
         left_out=tuple(LeftOut(*reason.split(": ", 1)) for reason in planned.left_out),
     )
 
@@ -190,13 +191,21 @@ def _job_done(job: Job, outcome: Outcome, folder: Path) -> JobDone:
         return JobDone(job.label, "failed", cause=outcome.failed[job.id])
     if job.id in outcome.blocked:
         return JobDone(job.label, "blocked", cause=f"needs {outcome.blocked[job.id]}")
-    times = read_json(folder / job.folder / "times.json")
+    times = _times(folder / job.folder)
     return JobDone(
         job.label,
         "reused" if job.id in outcome.reused else "done",
-        seconds=times["seconds"],
+        seconds=times.get("seconds"),
         images_per_second=times.get("images_per_second"),
     )
+
+
+def _times(folder: Path) -> dict[str, float]:
+    """How long a job took; nothing where that is not known any more."""
+    try:
+        return read_record(folder / "times.json")
+    except (FileNotFoundError, Damaged):
+        return {}
 
 
 def _machine(told: Told) -> str:

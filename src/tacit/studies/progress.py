@@ -92,6 +92,9 @@ class Lines:
         elif seconds > 2 or time.monotonic() - self.said > SECONDS_BETWEEN_LINES:
             self._say(f"{job.label}: done in {duration(seconds)}; {self.remaining.text()}")
 
+    def noticed(self, text: str) -> None:
+        self._say(f"NOTICED {text}")
+
     def _say(self, text: str) -> None:
         self.said = time.monotonic()
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -134,6 +137,9 @@ class Bars:
         self.progress.update(self.whole, advance=1, said=self.remaining.text())
         if cause is not None:
             self.progress.console.print(f"[bold red]failed[/] {escape(job.label)}: {escape(cause)}")
+
+    def noticed(self, text: str) -> None:
+        self.progress.console.print(f"[bold yellow]noticed[/] {escape(text)}")
 
 
 @contextmanager

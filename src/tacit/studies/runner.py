@@ -1,20 +1,22 @@
 """Jobs are handed to worker processes; what is finished stays finished."""
 
-import multiprocessing
-import signal
+import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+from tacit.files import Damaged, NotWritten, write_atomically
+from tacit.studies import workers
 from tacit.studies.plan import Job
-from tacit.training.saved import is_done
+from tacit.studies.stopping import Interrupted, asked_to_stop
+from tacit.studies.workers import SECONDS_TO_FALL_SILENT, Worker
+from tacit.training.saved import DONE, FAILURE, is_done, remove_leftovers, verify
 
-SECONDS_TO_STOP = 30.0
+SECONDS_TO_HEAR = 0.5
+"""A signal to a whole group may end a worker before it is heard of here."""
 
 
 class Watcher(Protocol):
@@ -24,6 +26,7 @@ class Watcher(Protocol):
     def started(self, job: Job) -> None: ...
     def progressed(self, job: Job, update: int, updates: int, loss: float) -> None: ...
     def ended(self, job: Job, seconds: float, cause: str | None) -> None: ...
+    def noticed(self, text: str) -> None: ...
 
 
 @dataclass
@@ -34,33 +37,14 @@ class Outcome:
         done: ids of jobs whose results are there.
         failed: cause by id. blocked: by id, the name of the failed job that it needs.
         reused: ids of those that were there before.
+        noticed: what was damaged, and what was done about it.
     """
 
     done: set[str] = field(default_factory=set)
     failed: dict[str, str] = field(default_factory=dict)
     blocked: dict[str, str] = field(default_factory=dict)
     reused: set[str] = field(default_factory=set)
-
-
-class Interrupted(Exception):
-    """The runner was asked to stop; what was unfinished has kept its state."""
-
-    def __init__(self, signum: int) -> None:
-        self.signum = signum
-        super().__init__(f"stopped by {signal.Signals(signum).name}")
-
-
-@dataclass
-class Worker:
-    """A process that does one job."""
-
-    job: Job
-    process: BaseProcess
-    messages: Connection
-    started: float
-    cause: str | None = None
-    traceback: str = ""
-    finished: bool = False
+    noticed: list[str] = field(default_factory=list)
 
 
 def run_jobs(
@@ -81,34 +65,54 @@ def run_jobs(
     """
     outcome = Outcome()
     for job in jobs:
-        if is_done(out / job.folder):
+        if _was_done(job, out, outcome):
             outcome.done.add(job.id)
     outcome.reused = set(outcome.done)
     watcher.planned(jobs, len(outcome.reused))
+    for text in outcome.noticed:
+        watcher.noticed(text)
     waiting = [job for job in jobs if job.id not in outcome.done]
     urgency = _urgency(jobs)
     waiting.sort(key=lambda job: -urgency[job.id])
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tacit.studies.warm"])
     running: list[Worker] = []
     names = {job.id: job.label for job in jobs}
-    with _asked_to_stop() as asked:
+    with asked_to_stop() as asked:
         try:
             while waiting or running:
-                if asked():
-                    raise Interrupted(asked())
                 _block(waiting, outcome, names)
                 for job in _ready(waiting, outcome)[: at_once - len(running)]:
                     waiting.remove(job)
-                    running.append(_start(context, job, out, device))
+                    running.append(workers.start(job, out, device))
                     watcher.started(job)
-                _listen(running, watcher)
-                for worker in [w for w in running if w.process.exitcode is not None]:
+                workers.listen(running, watcher.progressed)
+                ended = [w for w in running if w.process.exitcode is not None]
+                if any(not worker.explained for worker in ended):
+                    _hear(asked)
+                if asked():
+                    raise Interrupted(asked())
+                for worker in ended:
                     running.remove(worker)
                     _collect(worker, out, outcome, watcher)
+                for worker in running:
+                    _pass_on(worker, outcome, watcher)
         finally:
-            _stop(running)
+            workers.stop(running)
     return outcome
+
+
+def _was_done(job: Job, out: Path, outcome: Outcome) -> bool:
+    """Whether a job was done before; of a damaged one, nothing is used."""
+    folder = out / job.folder
+    try:
+        done = verify(folder)
+    except Damaged as error:
+        outcome.noticed.append(f"{error}: {job.label} is done again")
+        (folder / DONE).unlink()
+        shutil.rmtree(folder)
+        return False
+    if done:
+        remove_leftovers(folder)
+    return done
 
 
 def _urgency(jobs: tuple[Job, ...]) -> dict[str, float]:
@@ -132,89 +136,34 @@ def _block(waiting: list[Job], outcome: Outcome, names: Mapping[str, str]) -> No
             waiting.remove(job)
 
 
-def _start(context: Any, job: Job, out: Path, device: str) -> Worker:
-    from tacit.studies.work import perform
-
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(
-        target=perform, args=(asdict(job), str(out), device, theirs), name=job.label
-    )
-    process.start()
-    theirs.close()
-    return Worker(job, process, ours, time.monotonic())
-
-
-def _listen(running: list[Worker], watcher: Watcher) -> None:
-    """Wait a little for a message or an end, and take in what has been said."""
-    sources: dict[Any, Worker] = {}
-    for worker in running:
-        sources[worker.process.sentinel] = worker
-        if not worker.messages.closed:
-            sources[worker.messages] = worker
-    for source in wait(list(sources), timeout=0.2):
-        worker = sources[source]
-        if source is worker.messages:
-            _take_in(worker, watcher)
-
-
-def _take_in(worker: Worker, watcher: Watcher) -> None:
-    try:
-        while worker.messages.poll():
-            kind, *rest = worker.messages.recv()
-            if kind == "progress":
-                watcher.progressed(worker.job, *rest)
-            elif kind == "done":
-                worker.finished = True
-            elif kind == "failed":
-                worker.cause, worker.traceback = rest
-    except EOFError:
-        worker.messages.close()
+def _hear(asked: Callable[[], int]) -> None:
+    """Give a signal that is on its way to this process a moment to arrive."""
+    deadline = time.monotonic() + SECONDS_TO_HEAR
+    while not asked() and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def _collect(worker: Worker, out: Path, outcome: Outcome, watcher: Watcher) -> None:
-    if not worker.messages.closed:
-        _take_in(worker, watcher)
-        worker.messages.close()
-    worker.process.join()
-    if worker.finished:
-        outcome.done.add(worker.job.id)
+    worker.await_silence(watcher.progressed, SECONDS_TO_FALL_SILENT)
+    _pass_on(worker, outcome, watcher)
+    job, cause = worker.job, None
+    # A worker that died after its last write, before it could say so, did its job.
+    if worker.finished or (worker.cause is None and is_done(out / job.folder)):
+        outcome.done.add(job.id)
     else:
-        code = worker.process.exitcode
-        if worker.cause is None:
-            worker.cause = (
-                f"its process was ended by {signal.Signals(-code).name}"
-                if code is not None and code < 0
-                else f"its process ended with exit code {code}"
-            )
-        outcome.failed[worker.job.id] = worker.cause
-        (out / worker.job.folder / "failure.txt").write_text(worker.traceback or worker.cause)
-    watcher.ended(worker.job, time.monotonic() - worker.started, worker.cause)
+        cause = outcome.failed[job.id] = worker.why()
+        _write_failure(out / job.folder, worker.traceback or cause)
+    watcher.ended(job, time.monotonic() - worker.started, cause)
 
 
-def _stop(running: list[Worker]) -> None:
-    for worker in running:
-        worker.process.terminate()
-    deadline = time.monotonic() + SECONDS_TO_STOP
-    for worker in running:
-        worker.process.join(max(0.0, deadline - time.monotonic()))
-        if worker.process.is_alive():
-            worker.process.kill()
-            worker.process.join()
+def _pass_on(worker: Worker, outcome: Outcome, watcher: Watcher) -> None:
+    for text in worker.noticed:
+        outcome.noticed.append(text)
+        watcher.noticed(text)
+    worker.noticed.clear()
 
 
-@contextmanager
-def _asked_to_stop() -> Iterator[Callable[[], int]]:
-    """Notes SIGINT and SIGTERM instead of dying of them; a second SIGINT ends at once."""
-    asked = 0
-
-    def note(signum: int, frame: object) -> None:
-        nonlocal asked
-        asked = signum
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-    before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: asked
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
+def _write_failure(folder: Path, text: str) -> None:
+    # On a full disk, or without the job's folder, the cause is told all the same.
+    with suppress(NotWritten):
+        write_atomically(folder / FAILURE, lambda file: file.write_text(text), durable=False)

@@ -4,12 +4,11 @@ import hashlib
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from tacit.figures.sink import Figures
-from tacit.files import write_json
+from tacit.files import NotWritten, remove_unfinished, write_atomically, write_record
 from tacit.images.dataset import Split
 from tacit.images.opened import Opened
 from tacit.questions.base import Measurement, Question, Setting
@@ -17,15 +16,12 @@ from tacit.questions.finding import Finding
 from tacit.report.page import write_report
 from tacit.report.results import write_records
 from tacit.studies.account import Told, provenance
+from tacit.studies.holding import held, prepare_folder
 from tacit.studies.plan import Job, Plan, plan
 from tacit.studies.runner import Outcome, Watcher, run_jobs
 from tacit.studies.spec import Study
 from tacit.studies.tables import write_tables
 from tacit.studies.work import read_measurement, write_images
-
-
-class FolderError(ValueError):
-    """An output folder that cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -46,23 +42,6 @@ class Ended:
     def whole(self) -> bool:
         """Whether every job was done and every question answered."""
         return not (self.outcome.failed or self.outcome.blocked or self.unanswered)
-
-
-def prepare_folder(folder: Path) -> None:
-    """Make the study's folder, and see that it can be written to.
-
-    Raises:
-        FolderError: naming the path and the reason.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as error:
-        raise FolderError(
-            f"cannot write into {folder}: {error.strerror}; name another folder with --out"
-        ) from None
 
 
 def run_study(
@@ -88,22 +67,21 @@ def run_study(
 
     Raises:
         FolderError: the folder cannot be written, or another process works in it.
-        runner.Interrupted: on SIGINT or SIGTERM; the same call goes on where it stopped.
+        stopping.Interrupted: on SIGINT or SIGTERM; the same call goes on where it stopped.
+        NotWritten: a file of the study as a whole cannot be written.
     """
     split = Split(opened.train, opened.test)
     planned = plan(study, questions, split)
     prepare_folder(folder)
-    lock = FileLock(folder / ".lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise FolderError(
-            f"another tacit works in {folder}; wait for it, or name another folder with --out"
-        ) from None
-    with lock:
-        write_images(folder / "images", split)
+    with held(folder):
+        remove_unfinished(folder)
+        noticed: list[str] = []
+        write_images(folder / "images", split, noticed.append)
         write_index(folder, name, planned.jobs)
+        for text in noticed:
+            watcher.noticed(text)
         outcome = run_jobs(planned.jobs, folder, at_once=at_once, device=device, watcher=watcher)
+        outcome.noticed[:0] = noticed
         findings, unanswered = _answers(planned, outcome, split, folder, opened.origin.name)
         record = provenance(
             name, study, planned, outcome, unanswered, opened, images_sha256(split), folder, told
@@ -128,17 +106,16 @@ def write_index(folder: Path, name: str, jobs: Sequence[Job]) -> None:
             runs.setdefault(job.name, []).append(
                 {"seed": job.seed, "draw": job.draw, "folder": job.folder}
             )
-    write_json(folder / "study.json", {"study": name, "runs": runs})
+    write_record(folder / "study.json", {"study": name, "runs": runs}, durable=False)
 
 
 def _answers(
     planned: Plan, outcome: Outcome, split: Split, folder: Path, source: str
 ) -> tuple[list[Finding], dict[str, str]]:
     """Answer every question that has measurements, each in its own right."""
-    figures = folder / "figures"
-    for old in figures.glob("*"):
+    sink = Figures(folder / "figures")
+    for old in (*sink.folder.glob("*"), *(folder / "tables").glob("*")):
         old.unlink()
-    sink = Figures(figures)
     findings, unanswered = [], {}
     for question_id, question in planned.questions.items():
         measured = _measured(question_id, planned, outcome, folder)
@@ -153,12 +130,17 @@ def _answers(
             shape=split.train.shape,
             source=source,
         )
+        failure = folder / f"{question_id}.failure.txt"
+        failure.unlink(missing_ok=True)
         try:
             finding = question.answer(measured, setting)
             findings.append(replace(finding, title=question.heading or finding.title))
+        except NotWritten:
+            raise
         except Exception as error:  # recorded, shown in the page, and exit code 1
             unanswered[question_id] = f"{type(error).__name__}: {error}"
-            (folder / f"{question_id}.failure.txt").write_text(traceback.format_exc())
+            trace = traceback.format_exc()
+            write_atomically(failure, partial(Path.write_text, data=trace), durable=False)
         write_tables(folder / "tables", question_id, measured)
     return findings, unanswered
 

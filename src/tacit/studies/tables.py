@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def write_tables(folder: Path, question_id: str, measured: Mapping[int, Measurem
 
 
 def _write(path: Path, text: str) -> None:
-    write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
+    write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"), durable=False)
 
 
 def _csv(name: str, measured: Mapping[int, Measurement]) -> str:
@@ -51,5 +52,8 @@ def _csv(name: str, measured: Mapping[int, Measurement]) -> str:
 
 
 def _cell(value: np.generic) -> object:
+    """A number with all its digits; nothing where a number is undefined."""
     plain = value.item()
-    return repr(plain) if isinstance(plain, float) else plain
+    if isinstance(plain, float):
+        return repr(plain) if math.isfinite(plain) else ""
+    return plain

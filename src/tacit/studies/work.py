@@ -2,8 +2,6 @@
 
 import mmap
 import os
-import shutil
-import signal
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -17,7 +15,17 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from threadpoolctl import threadpool_limits
 
-from tacit.files import Damaged, read_json, write_atomically, write_json
+from tacit.evidence.checkpoint import check_kept
+from tacit.files import (
+    Damaged,
+    NotWritten,
+    file_sha256,
+    read_json,
+    read_record,
+    write_atomically,
+    write_json,
+    write_record,
+)
 from tacit.images.dataset import UNLABELLED, Images, Split
 from tacit.models.config import ModelConfig, build
 from tacit.models.models import Classifier, Model
@@ -25,22 +33,30 @@ from tacit.models.parts import copy_part, freeze, part_of
 from tacit.questions.base import Measurement, Runs
 from tacit.questions.registry import QUESTIONS
 from tacit.streams import seeded_initialisation
+from tacit.studies.holding import working
+from tacit.studies.stopping import end_with_parent, listen_in_worker
 from tacit.training.checkpoint import FolderKeeper, Stopped
 from tacit.training.examples import Chosen, Examples
 from tacit.training.fit import fit
 from tacit.training.objectives import ObjectiveTable, objective_of
-from tacit.training.saved import SavedRun, seal, write_job, write_trained
+from tacit.training.saved import KEPT, SavedRun, seal, write_job, write_trained
 from tacit.training.schedule import Schedule
 
 PIXELS_AT_ONCE = 2**24
 """As floats, 64 MiB."""
 
+SECONDS_WORTH_SYNCING = 10.0
+"""A job that took longer returns when its result is on the disk, which takes a twentieth of a
+second or so; of shorter ones, a power cut may cost the last half minute."""
 
-def write_images(folder: Path, images: Split) -> None:
+Notice = Callable[[str], None]
+
+
+def write_images(folder: Path, images: Split, notice: Notice = lambda text: None) -> None:
     """Lay the images where workers map them into memory.
 
     Pixels that are mapped from a file already, such as the cache of an image folder, stay there:
-    the record says where.
+    the record says where. `notice` is told of what was there and is damaged; it is written anew.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, part in zip(images._fields, images, strict=True):
@@ -55,14 +71,36 @@ def write_images(folder: Path, images: Split) -> None:
             "offset": 0 if mapped is None else mapped[1],
         }
         path = folder / f"{name}.json"
-        if path.exists() and read_json(path) == record:
+        if _lies_there(path, record, notice):
             continue
         path.unlink(missing_ok=True)
+        written: dict[str, np.ndarray] = {}
         if mapped is None:
-            _write_array(folder / f"{name}-pixels.npy", part.pixels)
+            written[f"{name}-pixels.npy"] = part.pixels
         if part.labels is not None:
-            _write_array(folder / f"{name}-labels.npy", part.labels)
-        write_json(path, record)
+            written[f"{name}-labels.npy"] = part.labels
+        for file, array in written.items():
+            _write_array(folder / file, array)
+        files = {file: file_sha256(folder / file) for file in written}
+        write_record(path, record | {"files": files}, durable=False)
+
+
+def _lies_there(path: Path, record: dict[str, Any], notice: Notice) -> bool:
+    """Whether images of this record were written before, and are what was written."""
+    if not path.exists():
+        return False
+    try:
+        found = read_record(path)
+        files = found.pop("files")
+        for file, sha256 in files.items():
+            if not (path.parent / file).exists():
+                raise Damaged(f"{path.parent / file} is missing")
+            if file_sha256(path.parent / file) != sha256:
+                raise Damaged(f"{path.parent / file} is damaged: its checksum does not fit")
+    except Damaged as error:
+        notice(f"{error}: the images are written again")
+        return False
+    return bool(found == record)
 
 
 def mapped_from(pixels: NDArray[np.uint8]) -> tuple[Path, int] | None:
@@ -79,7 +117,7 @@ def _write_array(path: Path, array: np.ndarray) -> None:
         with file.open("wb") as stream:
             np.save(stream, array, allow_pickle=False)
 
-    write_atomically(path, write)
+    write_atomically(path, write, durable=False)
 
 
 def read_images(folder: Path) -> Split:
@@ -87,10 +125,11 @@ def read_images(folder: Path) -> Split:
 
     Raises:
         FileNotFoundError: the file that pixels were mapped from is gone.
+        Damaged: a record is not what was written.
     """
     parts = []
     for name in Split._fields:
-        record = read_json(folder / f"{name}.json")
+        record = read_record(folder / f"{name}.json")
         labels = np.load(folder / f"{name}-labels.npy") if record["labelled"] else None
         if record["file"] is None:
             pixels = np.load(folder / f"{name}-pixels.npy", mmap_mode="r")
@@ -135,6 +174,7 @@ def train(
     device: str,
     stop: Callable[[], bool],
     report: Callable[[int, int, float], None],
+    notice: Notice = lambda text: None,
 ) -> None:
     """Train one run, or go on where it stopped, and seal its folder."""
     task = job["task"]
@@ -157,7 +197,10 @@ def train(
     mean = mean_image(learned) if task["output_bias"] == "training-mean" else None
     model = assemble(config, job["seed"], task["taken"], out, mean).to(device)
     keeper = FolderKeeper(
-        folder, stop=stop, report=lambda update, loss: report(update, schedule.updates, loss)
+        folder,
+        stop=stop,
+        report=lambda update, loss: report(update, schedule.updates, loss),
+        notice=notice,
     )
     started = time.perf_counter()
     history = fit(
@@ -171,13 +214,13 @@ def train(
     )
     seconds = time.perf_counter() - started
     write_trained(folder, model.cpu(), history)
-    keeper.clear()
     seen = schedule.updates * min(schedule.batch_size, schedule.n_images)
-    write_json(
+    write_record(
         folder / "times.json",
         {"seconds": seconds, "images_per_second": seen / seconds, "updates": schedule.updates},
+        durable=False,
     )
-    seal(folder)
+    seal(folder, durable=seconds > SECONDS_WORTH_SYNCING)
 
 
 def mean_image(images: Examples) -> torch.Tensor:
@@ -198,12 +241,20 @@ def _testable(config: ModelConfig, test: Images) -> Chosen | None:
     return Chosen(test, known) if len(known) else None
 
 
-def measure(job: dict[str, Any], out: Path, images: Split) -> None:
-    """Measure one question on the models of one seed."""
+def measure(
+    job: dict[str, Any], out: Path, images: Split, *, notice: Notice = lambda text: None
+) -> None:
+    """Measure one question on the models of one seed, or go on where that stopped."""
     task = job["task"]
     folder = out / job["folder"]
-    keep = folder / "unfinished"
+    keep = folder / KEPT
     keep.mkdir(exist_ok=True)
+    for kept in keep.rglob("*.safetensors"):
+        try:
+            check_kept(kept)
+        except Damaged as error:
+            kept.unlink()
+            notice(f"{error}: it is measured again")
     question = QUESTIONS[task["question"]].model_validate(task["arguments"])
     runs = Runs(
         job["seed"],
@@ -214,12 +265,14 @@ def measure(job: dict[str, Any], out: Path, images: Split) -> None:
     )
     started = time.perf_counter()
     found = question.measure(runs)
-    write_json(folder / "values.json", found.values)
+    seconds = time.perf_counter() - started
+    write_json(folder / "values.json", found.values, durable=False)
     arrays = {name: np.ascontiguousarray(array) for name, array in found.arrays.items()}
-    write_atomically(folder / "arrays.safetensors", lambda file: save_file(arrays, file))
-    write_json(folder / "times.json", {"seconds": time.perf_counter() - started})
-    shutil.rmtree(keep)
-    seal(folder)
+    write_atomically(
+        folder / "arrays.safetensors", lambda file: save_file(arrays, file), durable=False
+    )
+    write_record(folder / "times.json", {"seconds": seconds}, durable=False)
+    seal(folder, durable=seconds > SECONDS_WORTH_SYNCING)
 
 
 def read_measurement(folder: Path) -> Measurement:
@@ -243,7 +296,8 @@ def perform(job: dict[str, Any], out: str, device: str, messages: Connection) ->
         nonlocal stopping
         stopping = True
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A measurement that is stopped loses what it had not kept yet, and nothing else.
+    listen_in_worker(on_terminate if job["kind"] == "train" else None)
     told = 0.0
 
     def report(update: int, updates: int, loss: float) -> None:
@@ -253,20 +307,30 @@ def perform(job: dict[str, Any], out: str, device: str, messages: Connection) ->
             told = now
             messages.send(("progress", update, updates, loss))
 
+    def notice(text: str) -> None:
+        messages.send(("noticed", text))
+
     try:
         torch.set_num_threads(job["task"]["threads"])
         # NumPy's and SciPy's linear algebra has threads of its own.
         threadpool_limits(job["task"]["threads"])
         root = Path(out)
-        folder = root / job["folder"]
-        folder.mkdir(parents=True, exist_ok=True)
-        images = read_images(root / "images")
-        if job["kind"] == "train":
-            signal.signal(signal.SIGTERM, on_terminate)
-            train(job, root, images, device=device, stop=lambda: stopping, report=report)
-        else:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            measure(job, root, images)
+        with working(root):
+            end_with_parent()
+            (root / job["folder"]).mkdir(parents=True, exist_ok=True)
+            images = read_images(root / "images")
+            if job["kind"] == "train":
+                train(
+                    job,
+                    root,
+                    images,
+                    device=device,
+                    stop=lambda: stopping,
+                    report=report,
+                    notice=notice,
+                )
+            else:
+                measure(job, root, images, notice=notice)
         messages.send(("done",))
     except Stopped:
         messages.send(("stopped",))
@@ -275,6 +339,16 @@ def perform(job: dict[str, Any], out: str, device: str, messages: Connection) ->
     except Exception as error:
         import traceback
 
-        messages.send(("failed", f"{type(error).__name__}: {error}", traceback.format_exc()))
+        messages.send(("failed", cause_of(error), traceback.format_exc()))
     finally:
         messages.close()
+
+
+def cause_of(error: Exception) -> str:
+    """Why a job failed, in one line."""
+    if isinstance(error, NotWritten):
+        return str(error)
+    said = " ".join(f"{type(error).__name__}: {error}".split("\n", 1)[0].split())
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        return f"no memory was left ({said}); fewer --jobs at once need less"
+    return said

@@ -8,11 +8,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from tacit.files import Damaged, file_sha256, read_json, write_atomically, write_json
+from tacit.files import Damaged, file_sha256, read_record, sync, write_atomically, write_record
 from tacit.training.fit import State
 from tacit.training.history import History
 
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
+CHECKPOINTS, CHECKPOINTS_KEPT = "checkpoints", 2
+TENSORS = ".safetensors"
 
 
 class Stopped(Exception):
@@ -20,11 +22,15 @@ class Stopped(Exception):
 
 
 def write_tensors(
-    path: Path, tensors: Mapping[str, Tensor], note: dict[str, str] | None = None
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    note: dict[str, str] | None = None,
+    *,
+    durable: bool = True,
 ) -> None:
     """Named tensors as safetensors; `note` is kept in the file's header."""
     whole = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    write_atomically(path, lambda file: save_file(whole, file, metadata=note))
+    write_atomically(path, lambda file: save_file(whole, file, metadata=note), durable=durable)
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -44,13 +50,15 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 class FolderKeeper:
     """Keeps a run in its own folder.
 
-    ``snapshots/update-N.safetensors`` are whole models; ``checkpoint.safetensors`` with
-    ``checkpoint.json`` (history and checksum) is where an interrupted run goes on.
+    ``snapshots/update-N.safetensors`` are whole models; ``checkpoints/update-N.safetensors`` with
+    ``checkpoints/update-N.json`` (history and checksums, written after it) is where an interrupted
+    run goes on. The last two are kept: when one turns out to be damaged, the one before it counts.
 
     Args:
         folder: the job's own.
         stop: asked after every update whether to keep the state and stop.
         report: told the update and its loss after every update.
+        notice: told of what is damaged, and what is done about it.
     """
 
     def __init__(
@@ -59,63 +67,106 @@ class FolderKeeper:
         *,
         stop: Callable[[], bool] = lambda: False,
         report: Callable[[int, float], None] = lambda update, loss: None,
+        notice: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.folder = folder
         self.stop = stop
         self.report = report
-        self.kept = time.monotonic()
+        self.notice = notice
+        self._due = time.monotonic() + SECONDS_BETWEEN_CHECKPOINTS
+        self._snapshots: dict[str, str] = {}
 
     def resume(self, state: State) -> tuple[int, History]:
-        """The last whole checkpoint; a damaged one counts as none, and the run begins anew."""
-        tensors, record = self._tensors, self._record
-        if not (tensors.exists() and record.exists()):
-            return 0, History()
-        try:
-            data = read_json(record)
-            if file_sha256(tensors) != data["sha256"]:
-                return 0, History()
-            kept = read_tensors(tensors)
-        except Damaged:
-            return 0, History()
-        state.restore(kept)
-        return data["update"], History.from_json(data["history"])
+        """The last checkpoint that is whole; without one the run begins anew."""
+        damage = []
+        for record in self._records():
+            try:
+                data = read_record(record)
+                self._verify(record.with_suffix(TENSORS), data["sha256"])
+                for name, sha256 in data["snapshots"].items():
+                    self._verify(self.folder / name, sha256)
+            except Damaged as error:
+                damage.append(str(error))
+                self._remove(record)
+                continue
+            state.restore(read_tensors(record.with_suffix(TENSORS)))
+            self._snapshots = data["snapshots"]
+            if damage:
+                self.notice(f"{'; '.join(damage)}: going on from update {data['update']:,}")
+            return data["update"], History.from_json(data["history"])
+        if damage:
+            self.notice(f"{'; '.join(damage)}: beginning anew")
+        return 0, History()
 
     def after_update(self, update: int, loss: float, state: State, history: History) -> None:
         self.report(update, loss)
         stop = self.stop()
-        if stop or time.monotonic() - self.kept > SECONDS_BETWEEN_CHECKPOINTS:
-            # The record names the tensors' checksum, so that a kill between the two writes is
-            # seen when the run goes on.
-            write_tensors(self._tensors, state.tensors())
-            write_json(
-                self._record,
-                {
-                    "update": update,
-                    "history": history.to_json(),
-                    "sha256": file_sha256(self._tensors),
-                },
-            )
-            self.kept = time.monotonic()
+        if stop or time.monotonic() > self._due:
+            began = time.monotonic()
+            self._keep(update, state, history)
+            took = time.monotonic() - began
+            # A state that takes long to write is written less often, for 2 % of the time at most.
+            self._due = began + took + max(SECONDS_BETWEEN_CHECKPOINTS, 50 * took)
         if stop:
             raise Stopped(f"stopped after update {update}")
 
     def snapshot(self, update: int, model: nn.Module) -> None:
         path = snapshot_path(self.folder, update)
         path.parent.mkdir(exist_ok=True)
-        write_tensors(path, model.state_dict())
+        write_tensors(path, model.state_dict(), durable=False)
+        self._snapshots[path.relative_to(self.folder).as_posix()] = file_sha256(path)
 
-    def clear(self) -> None:
-        """Remove the checkpoint of a finished run."""
-        self._tensors.unlink(missing_ok=True)
-        self._record.unlink(missing_ok=True)
+    def _keep(self, update: int, state: State, history: History) -> None:
+        for name in self._snapshots:
+            sync(self.folder / name)
+        self._checkpoints.mkdir(exist_ok=True)
+        record = self._checkpoints / f"update-{update}.json"
+        tensors = record.with_suffix(TENSORS)
+        write_tensors(tensors, state.tensors())
+        # A checkpoint is there when its record is: a kill between the two leaves the one before.
+        write_record(
+            record,
+            {
+                "update": update,
+                "history": history.to_json(),
+                "sha256": file_sha256(tensors),
+                "snapshots": self._snapshots,
+            },
+        )
+        for old in self._records()[CHECKPOINTS_KEPT:]:
+            self._remove(old)
+
+    def _records(self) -> list[Path]:
+        """The checkpoints' records, the newest first; tensors without one are removed."""
+        for tensors in self._checkpoints.glob(f"*{TENSORS}"):
+            if not tensors.with_suffix(".json").exists():
+                tensors.unlink()
+        records = self._checkpoints.glob("update-*.json")
+        return sorted(
+            (record for record in records if _update_of(record)), key=_update_of, reverse=True
+        )
+
+    @staticmethod
+    def _remove(record: Path) -> None:
+        record.unlink(missing_ok=True)
+        record.with_suffix(TENSORS).unlink(missing_ok=True)
+
+    @staticmethod
+    def _verify(path: Path, sha256: str) -> None:
+        if not path.exists():
+            raise Damaged(f"{path} is missing")
+        if file_sha256(path) != sha256:
+            raise Damaged(f"{path} is damaged: its checksum does not fit")
 
     @property
-    def _tensors(self) -> Path:
-        return self.folder / "checkpoint.safetensors"
+    def _checkpoints(self) -> Path:
+        return self.folder / CHECKPOINTS
 
-    @property
-    def _record(self) -> Path:
-        return self.folder / "checkpoint.json"
+
+def _update_of(record: Path) -> int:
+    """The update of a record of that name; 0 for what is none."""
+    number = record.stem.removeprefix("update-")
+    return int(number) if number.isdecimal() else 0
 
 
 def snapshot_path(folder: Path, update: int) -> Path:

@@ -5,18 +5,27 @@ the final weights and per-image latents, ``snapshots/`` those of earlier updates
 the curves, and ``done.json``, written last, the checksums of all of them.
 """
 
+import shutil
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tacit.files import Damaged, file_sha256, read_json, write_json
+from tacit.files import (
+    UNFINISHED,
+    Damaged,
+    file_sha256,
+    read_json,
+    read_record,
+    sync,
+    write_json,
+    write_record,
+)
 from tacit.models.config import ModelConfig, build
 from tacit.models.models import Model
 from tacit.models.parts import freeze
-from tacit.training.checkpoint import read_tensors, snapshot_path, write_tensors
+from tacit.training.checkpoint import CHECKPOINTS, read_tensors, snapshot_path, write_tensors
 from tacit.training.history import History
 from tacit.training.objectives import Objective, ObjectiveTable, objective_of
 from tacit.training.schedule import Schedule
@@ -116,38 +125,87 @@ def write_job(
             "schedule": schedule.to_json(),
             "train_index": None if train_index is None else train_index.tolist(),
         },
+        durable=False,
     )
 
 
 def write_trained(folder: Path, model: Model, history: History) -> None:
     """Keep what a run became."""
-    write_tensors(folder / "model.safetensors", model.state_dict())
-    write_json(folder / "history.json", history.to_json())
+    write_tensors(folder / "model.safetensors", model.state_dict(), durable=False)
+    write_json(folder / "history.json", history.to_json(), durable=False)
 
 
-def seal(folder: Path) -> None:
-    """Mark a job's folder as done: the checksums of all that is in it."""
-    files = sorted(
-        path for path in folder.rglob("*") if path.is_file() and path.name not in UNSEALED
-    )
-    sums = {path.relative_to(folder).as_posix(): file_sha256(path) for path in files}
-    write_json(folder / "done.json", sums)
-
-
-UNSEALED = ("done.json", "times.json")
+DONE = "done.json"
+UNSEALED = (DONE, "times.json")
 """Files that say nothing about the result."""
+
+KEPT, FAILURE = "unfinished", "failure.txt"
+"""Folder of what an unfinished measurement has kept; why a job failed before."""
+
+
+def seal(folder: Path, *, durable: bool) -> None:
+    """Mark a job's folder as done: the checksums of all that is in it.
+
+    What only an unfinished job needs is removed after that, so that a kill at any moment leaves
+    either what the job goes on from or the sealed job.
+
+    durable: see `files.write_atomically`; of all files.
+    """
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and _result(path, folder))
+    sums = {path.relative_to(folder).as_posix(): file_sha256(path) for path in files}
+    if durable:
+        for path in [*files, *{path.parent for path in files}]:
+            sync(path)
+    write_record(folder / DONE, sums, durable=durable)
+    remove_leftovers(folder)
+
+
+def _result(path: Path, folder: Path) -> bool:
+    """Whether a file of a job's folder is part of its result."""
+    top = path.relative_to(folder).parts[0]
+    return top not in (*UNSEALED, CHECKPOINTS, KEPT, FAILURE) and path.suffix != UNFINISHED
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a finished job needs no more."""
+    for name in (CHECKPOINTS, KEPT):
+        if (folder / name).exists():
+            shutil.rmtree(folder / name)
+    (folder / FAILURE).unlink(missing_ok=True)
+
+
+def sums_of(folder: Path) -> dict[str, str]:
+    """The checksums of a finished job's files, by path.
+
+    Raises:
+        FileNotFoundError: it is not finished.
+        Damaged: the record is not what was written.
+    """
+    held = read_json(folder / DONE)
+    if isinstance(held, dict) and "record" not in held:
+        return held  # as it was written before records had checksums; files answer for it
+    return read_record(folder / DONE)
+
+
+def verify(folder: Path) -> bool:
+    """Whether the folder holds a finished job, every file as it was written.
+
+    Raises:
+        Damaged: it is finished, but a file is not what was written; which, and how.
+    """
+    if not (folder / DONE).exists():
+        return False
+    for name, expected in sums_of(folder).items():
+        if not (folder / name).is_file():
+            raise Damaged(f"{folder / name} is missing")
+        if file_sha256(folder / name) != expected:
+            raise Damaged(f"{folder / name} is damaged: its checksum does not fit")
+    return True
 
 
 def is_done(folder: Path) -> bool:
-    """Whether the folder holds a finished job, every file as it was written."""
-    record = folder / "done.json"
-    if not record.exists():
-        return False
+    """Whether the folder holds a finished job that is whole."""
     try:
-        sums: dict[str, Any] = read_json(record)
+        return verify(folder)
     except Damaged:
         return False
-    return all(
-        (folder / name).exists() and file_sha256(folder / name) == expected
-        for name, expected in sums.items()
-    )
