@@ -68,7 +68,7 @@ def propagate(
     if method not in METHODS:
         raise ValueError(f"method {method!r}; {', '.join(METHODS)} are known")
     given = _shares(shares, n_classes, method)
-    weights = sparse.csr_array(graph, dtype=np.float32)
+    weights = sparse.csr_array(graph).astype(np.float32)
     scores = np.empty((len(labelled), n, n_classes), np.float32)
     group = max(1, _AT_ONCE // (n * n_classes))
     system = _System(weights)
@@ -117,7 +117,7 @@ def extend(codes: ArrayLike, scores: Scores, new_codes: ArrayLike, k: int = NEIG
 def _one_piece(graph: sparse.csr_array) -> int:
     if graph.ndim != 2 or graph.shape[0] != graph.shape[1]:
         raise ValueError(f"the graph has shape {graph.shape}; weights between images are square")
-    n_parts = connected_components(graph, directed=False, return_labels=False)
+    n_parts, _ = connected_components(graph, directed=False)
     if n_parts > 1:
         raise ValueError(
             f"the graph falls into {n_parts:,} parts, and labels of one tell nothing of another; "
@@ -171,12 +171,12 @@ class _System:
 
 def _as_torch(matrix: Any) -> Tensor:
     rows = sparse.csr_array(matrix)
-    parts = rows.indptr.astype(np.int32), rows.indices.astype(np.int32)
     with warnings.catch_warnings():
         # PyTorch says once that its compressed rows are new; the product alone is used.
         warnings.simplefilter("ignore", UserWarning)
         return torch.sparse_csr_tensor(
-            *map(torch.from_numpy, parts),
+            torch.from_numpy(rows.indptr.astype(np.int32)),
+            torch.from_numpy(rows.indices.astype(np.int32)),
             torch.from_numpy(rows.data.astype(np.float32)),
             rows.shape,
         )
