@@ -33,6 +33,9 @@ def named(value: Any) -> Any:
     return {"kind": value} if isinstance(value, str) else value
 
 
+Width = Annotated[int, Field(ge=1, le=65536)]
+
+
 class ConvNetwork(Table):
     """`ConvEncoder` and `ConvDecoder`; `hidden: null` leaves the middle linear layer out."""
 
@@ -66,9 +69,10 @@ class PoolNetwork(Table):
     """`PoolEncoder`: a classification network without a mirrored decoder."""
 
     kind: Literal["pool"] = "pool"
+    channels: tuple[Width, Width] = (24, 32)
 
     def encoder(self, shape: tuple[int, int, int], n_code: int) -> Encoder:
-        return PoolEncoder(shape, n_code)
+        return PoolEncoder(shape, n_code, channels=self.channels)
 
     def decoder(self, shape: tuple[int, int, int], n_code: int) -> Decoder:
         raise ValueError("network 'pool' has no decoder; 'conv' and 'dense' have one")

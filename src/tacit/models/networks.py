@@ -91,20 +91,31 @@ class PoolEncoder(Encoder):
     """A plain classification network: two convolutions with max-pooling, one linear layer.
 
     Convolutions of 24 (5×5) and 32 (3×3) channels and a linear layer of 256: 215k parameters
-    with its head at 28×28, and 99 % on MNIST after one epoch (docs/sources.md).
+    with its head at 28×28, and 99 % on MNIST after one epoch (docs/sources.md). `channels` are
+    those of the two convolutions; 16 in place of 24 take half the time on a CPU that works on 16
+    numbers at once.
     """
 
-    def __init__(self, shape: Shape, n_code: int = 256) -> None:
+    def __init__(
+        self, shape: Shape, n_code: int = 256, *, channels: tuple[int, int] = (24, 32)
+    ) -> None:
         super().__init__()
-        channels, height, width = shape
+        c_in, height, width = shape
+        first, second = channels
+        if min(height, width) < 4:
+            raise ValueError(
+                f"images are {height}×{width}; network 'pool' halves them twice, so that their "
+                "sides have at least 4 pixels; 'conv' and 'dense' read images of any size"
+            )
         padding = "valid" if min(height, width) >= 16 else "same"
+        # ReLU after the maximum is the maximum after ReLU, on a quarter of the numbers.
         trunk = nn.Sequential(
-            nn.Conv2d(channels, 24, 5, padding=padding),
-            nn.ReLU(),
+            nn.Conv2d(c_in, first, 5, padding=padding),
             nn.MaxPool2d(2),
-            nn.Conv2d(24, 32, 3, padding=padding),
             nn.ReLU(),
+            nn.Conv2d(first, second, 3, padding=padding),
             nn.MaxPool2d(2),
+            nn.ReLU(),
             nn.Flatten(),
         )
         with torch.no_grad():
