@@ -17,6 +17,8 @@ from tacit.questions.base import Measurement, Runs, Setting
 from tacit.questions.inference_method import InferenceMethod
 from tacit.questions.inference_method_numbers import Inferred, numbers_of
 from tacit.questions.inference_method_words import rule, sentences
+from tacit.studies.faults import StudyError
+from tacit.studies.reading import parse
 
 ASKED = InferenceMethod(amortized="vae", per_image=("per-image", "per-image-5"), refined=20)
 
@@ -122,12 +124,27 @@ def test_measuring_twice_gives_the_same_to_the_bit(study: Any) -> None:
     assert all(np.array_equal(again.arrays[k], v) for k, v in first.arrays.items())
 
 
-def test_runs_in_the_wrong_role_are_named(study: Any) -> None:
-    wrong = InferenceMethod(amortized="per-image", per_image=("vae",))
-    with pytest.raises(
-        ValueError, match="`amortized` names 'per-image', whose posterior is per-im"
-    ):
-        wrong.measure(study.runs(wrong))
+TWO_VAES = """
+title: Two ways
+runs:
+  vae: {learn: vae}
+  per-image: {learn: vae, posterior: per-image%s}
+questions:
+  - %s: {amortized: %s, per_image: [%s]}
+"""
+
+
+@pytest.mark.parametrize("question", ["inference-method", "prior"])
+@pytest.mark.parametrize("roles", [("per-image", "vae"), ("vae", "vae")])
+def test_runs_in_the_wrong_role_are_named(question: str, roles: tuple[str, str]) -> None:
+    with pytest.raises(StudyError, match="run 'vae' learns 'amortized vae'; needed: 'per-image"):
+        parse(TWO_VAES % ("", question, *roles), "two")
+
+
+def test_codes_of_different_images_are_not_compared() -> None:
+    few = ", train: {per_class: 2}"
+    with pytest.raises(StudyError, match="'vae' and 'per-image' learn from different images"):
+        parse(TWO_VAES % (few, "inference-method", "vae", "per-image"), "two")
 
 
 @pytest.mark.parametrize("fault", [{"per_image": []}, {"refined": 1}, {"refine": 500}])

@@ -200,12 +200,6 @@ def test_models_share_the_noise_that_their_samples_are_made_of() -> None:
     assert correlation > 0.5
 
 
-def test_an_encoder_among_per_image_runs_is_refused(study: Any) -> None:
-    question = Prior(amortized="vae", per_image=("vae",))
-    with pytest.raises(ValueError, match="`per_image` names 'vae', whose posterior is 'amortized'"):
-        question.measure(study.runs(question))
-
-
 def test_arguments_are_checked() -> None:
     with pytest.raises(ValidationError, match="per_image"):
         Prior(amortized="vae", per_image=())

@@ -8,36 +8,27 @@ import numpy as np
 from tacit.measures.distances import Floats
 from tacit.measures.intervals import mean_t, paired
 from tacit.measures.number import Number
-from tacit.questions.base import Measurement
-from tacit.questions.wider import given_models, wider
+from tacit.questions.by_seed import BySeed
+from tacit.questions.wider import wider
 
 
 @dataclass(frozen=True)
-class Stages:
-    """What was measured on one or several seeds, all on the same images.
+class Stages(BySeed):
+    """As `BySeed`.
 
     Attributes:
         protocol: the epochs of every stage of the protocol, trained or not; () where unknown.
         published: for a run, -log p(x) in nats by where it was published.
     """
 
-    measured: Mapping[int, Measurement]
     runs: Sequence[str]
     samples: int
     protocol: tuple[int, ...]
     published: Mapping[str, Mapping[str, float]]
 
-    @property
-    def n_seeds(self) -> int:
-        return len(self.measured)
-
-    @property
-    def given(self) -> str:
-        return given_models(self.n_seeds)
-
     def plan(self, run: str) -> Floats:
         """Updates, epochs and rate at the end of each stage, (K, 3)."""
-        return next(iter(self.measured.values())).floats(f"stages/{run}")
+        return self.first.floats(f"stages/{run}")
 
     def n_stages(self, run: str) -> int:
         return len(self.plan(run))
@@ -45,8 +36,7 @@ class Stages:
     def by_seed(self, run: str, stage: int | None, column: str = "nll") -> Floats:
         """One row per seed, (S, n): after a stage, counted from 1; None for the last on all."""
         table = f"{run}.all/" if stage is None else f"{run}/stage-{stage}."
-        name = f"table/{table}{column}"
-        return np.stack([found.floats(name) for found in self.measured.values()])
+        return self.stacked(f"table/{table}{column}")
 
     def nll(self, run: str, stage: int | None = None) -> Number:
         """-log p(x) after a stage, or after the last on all test images."""

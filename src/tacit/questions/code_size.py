@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from tacit.evidence.elbo import elbo
 from tacit.evidence.observed import observe
@@ -22,6 +22,7 @@ from tacit.questions.code_size_numbers import LABELLED, TABLE, Sizes
 from tacit.questions.code_size_words import words
 from tacit.questions.codes import posterior
 from tacit.questions.finding import Finding
+from tacit.questions.named import RunNames
 from tacit.questions.outputs import labelled, one_per_class, reconstructions
 from tacit.questions.scoring import OVERALL, mean_images, picture_log_prob
 from tacit.streams import torch_stream
@@ -50,15 +51,8 @@ class CodeSize(Question):
         "How many latent dimensions do these images need, and what would more of them bring?"
     )
 
-    runs: Annotated[tuple[str, ...], Field(min_length=2)]
+    runs: Annotated[RunNames, Field(min_length=2)]
     tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.01
-
-    @field_validator("runs")
-    @classmethod
-    def _named_once(cls, runs: tuple[str, ...]) -> tuple[str, ...]:
-        if twice := sorted({run for run in runs if runs.count(run) > 1}):
-            raise ValueError(f"names '{twice[0]}' twice; each run is looked at once")
-        return runs
 
     def needs(self) -> dict[str, tuple[str, ...]]:
         return dict.fromkeys(self.runs, ("autoencoder", "amortized vae"))

@@ -1,6 +1,5 @@
 """Which code is enough: the rule, and the numbers that it reads."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,9 +9,9 @@ from numpy.typing import NDArray
 from tacit.measures.distances import Floats
 from tacit.measures.intervals import decide, mean_t, paired, proportion
 from tacit.measures.number import Number
-from tacit.questions.base import Measurement
+from tacit.questions.by_seed import BySeed
 from tacit.questions.codes import counted
-from tacit.questions.wider import given_models, wider
+from tacit.questions.wider import wider
 from tacit.streams import numpy_stream
 
 TABLE, LABELLED = "table/test-images", "table/classes"
@@ -20,22 +19,16 @@ WAYS = {"probe": "linear probe", "nearest": "nearest training code"}
 
 
 @dataclass(frozen=True)
-class Sizes:
-    """What was measured of codes of several sizes, on one or several seeds.
+class Sizes(BySeed):
+    """What was measured of codes of several sizes.
 
     Attributes:
-        measured: by seed. runs: as the study's file names them.
+        runs: as the study's file names them.
         tolerance: the share of the best's gain that may be lost.
     """
 
-    measured: Mapping[int, Measurement]
     runs: tuple[str, ...]
     tolerance: float
-
-    @cached_property
-    def first(self) -> Measurement:
-        """The seed whose pictures are shown."""
-        return self.measured[min(self.measured)]
 
     def code(self, run: str) -> int:
         return int(self.first.values[f"{run}/code"])
@@ -85,16 +78,13 @@ class Sizes:
 
     def values(self, run: str, column: str = "") -> Floats:
         """One row per seed, (S, n): of every test image."""
-        name = f"{TABLE}/{run}.{column or self.column}"
-        return np.stack([m.floats(name) for m in self.measured.values()])
+        return self.stacked(f"{TABLE}/{run}.{column or self.column}")
 
     def average(self, run: str, column: str = "") -> Number:
         """The mean over reported test images."""
         values = self.values(run, column)[:, self.reporting]
         unit = "nats" if column else self.unit
-        over_images = mean_t(
-            values.mean(axis=0), over="test images", unit=unit, given=given_models(len(values))
-        )
+        over_images = mean_t(values.mean(axis=0), over="test images", unit=unit, given=self.given)
         return wider(over_images, values.mean(axis=1))
 
     def shortfall(self, run: str, other: str, images: NDArray[np.int64]) -> Number:
@@ -105,7 +95,7 @@ class Sizes:
             theirs.mean(axis=0),
             over="test images",
             unit=self.unit,
-            given=given_models(len(mine)),
+            given=self.given,
         )
         return wider(over_images, (mine - theirs).mean(axis=1))
 
@@ -153,7 +143,7 @@ class Sizes:
 
     def told(self, run: str, way: str) -> Floats:
         """1 where an image's class was told from its code, (S, n)."""
-        return np.stack([m.floats(f"{LABELLED}/{run}.{way}") for m in self.measured.values()])
+        return self.stacked(f"{LABELLED}/{run}.{way}")
 
     def accuracy(self, run: str, way: str) -> Number:
         values = self.told(run, way)
@@ -169,7 +159,7 @@ class Sizes:
             theirs.mean(axis=0),
             over="test images",
             unit="percentage points",
-            given=given_models(len(mine)),
+            given=self.given,
         )
         return wider(over_images, (mine - theirs).mean(axis=1))
 

@@ -1,6 +1,5 @@
 """Numbers of the inference gap: by split, by class, and which part is the larger."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,8 +10,8 @@ from tacit.measures.classes import class_means
 from tacit.measures.distances import Floats
 from tacit.measures.intervals import mean_t, paired, welch
 from tacit.measures.number import Number
-from tacit.questions.base import Measurement
-from tacit.questions.wider import given_models, wider
+from tacit.questions.by_seed import BySeed
+from tacit.questions.wider import wider
 
 SPLITS = ("train", "test")
 PARTS = ("approximation", "amortisation")
@@ -20,22 +19,8 @@ OVER = {"train": "training images", "test": "test images"}
 
 
 @dataclass(frozen=True)
-class Gaps:
-    """What was measured on one or several seeds, all on the same images."""
-
-    measured: Mapping[int, Measurement]
-
-    @property
-    def n_seeds(self) -> int:
-        return len(self.measured)
-
-    @property
-    def first(self) -> Measurement:
-        return self.measured[min(self.measured)]
-
-    @property
-    def given(self) -> str:
-        return given_models(self.n_seeds)
+class Gaps(BySeed):
+    """What the bound loses, image by image, of every seed."""
 
     @property
     def amortized(self) -> bool:
@@ -57,8 +42,7 @@ class Gaps:
 
     def by_seed(self, split: str, column: str) -> Floats:
         """One row per seed, (S, n)."""
-        name = f"table/{split}/{column}"
-        return np.stack([found.floats(name) for found in self.measured.values()])
+        return self.stacked(f"table/{split}/{column}")
 
     def mean(self, split: str, column: str) -> Floats:
         """Per image, averaged over seeds, (n,)."""

@@ -1,6 +1,5 @@
 """Numbers of inference: what encoder, own codes and refined codes differ by."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,8 +9,8 @@ from tacit.measures.distances import Floats
 from tacit.measures.formatting import percent
 from tacit.measures.intervals import bootstrap_mean, paired, proportion
 from tacit.measures.number import Number
-from tacit.questions.base import Measurement
-from tacit.questions.wider import given_models, wider
+from tacit.questions.by_seed import BySeed
+from tacit.questions.wider import wider
 from tacit.streams import numpy_stream
 
 OVER = {"train": "training images", "test": "test images"}
@@ -19,34 +18,19 @@ MOSTLY_CONVERGED = 0.95
 
 
 @dataclass(frozen=True)
-class Inferred:
-    """What was measured on one or several seeds, all on the same images.
+class Inferred(BySeed):
+    """As `BySeed`.
 
     Attributes:
         amortized: the run with an encoder. per_image: those without.
     """
 
-    measured: Mapping[int, Measurement]
     amortized: str
     per_image: tuple[str, ...]
 
-    @property
-    def n_seeds(self) -> int:
-        return len(self.measured)
-
-    @property
-    def given(self) -> str:
-        return given_models(self.n_seeds)
-
-    @property
-    def first(self) -> Measurement:
-        """The seed whose pictures are shown."""
-        return self.measured[min(self.measured)]
-
     def by_seed(self, split: str, run: str, column: str) -> Floats:
         """One row per seed, (S, n)."""
-        name = f"table/{split}/{run}.{column}"
-        return np.stack([np.asarray(m.arrays[name], np.float64) for m in self.measured.values()])
+        return self.stacked(f"table/{split}/{run}.{column}")
 
     def value(self, run: str, key: str) -> float:
         """A setting of a run."""
@@ -97,8 +81,7 @@ class Inferred:
         name = f"curve/{run}/{split}"
         if f"{name}/epoch" not in self.first.arrays:
             return None
-        values = np.stack([m.arrays[f"{name}/elbo"] for m in self.measured.values()])
-        return np.asarray(self.first.arrays[f"{name}/epoch"], np.float64), values
+        return self.first.floats(f"{name}/epoch"), self.stacked(f"{name}/elbo")
 
     def rise(self, run: str) -> float | None:
         """By how much the training ELBO rose in the last fifth of the epochs; None if unknown."""

@@ -1,6 +1,5 @@
 """Numbers of log p(x): splits, classes, what the images explain, how reliable it is."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,8 +11,8 @@ from tacit.measures.correlations import correlation, explained
 from tacit.measures.distances import Floats
 from tacit.measures.intervals import bootstrap_mean, stratified_difference, welch
 from tacit.measures.number import Number, Undefined, undefined
-from tacit.questions.base import Measurement
-from tacit.questions.wider import given_models, wider
+from tacit.questions.by_seed import BySeed
+from tacit.questions.wider import wider
 from tacit.streams import numpy_stream
 
 SPLITS = ("train", "test")
@@ -26,28 +25,12 @@ of an image what class it is, and nothing of its hand."""
 
 
 @dataclass(frozen=True)
-class Scores:
-    """What was measured on one or several seeds, all on the same images."""
-
-    measured: Mapping[int, Measurement]
-
-    @property
-    def n_seeds(self) -> int:
-        return len(self.measured)
-
-    @property
-    def given(self) -> str:
-        return given_models(self.n_seeds)
-
-    @property
-    def first(self) -> Measurement:
-        """The seed whose images and values are shown."""
-        return self.measured[min(self.measured)]
+class Scores(BySeed):
+    """log p(x), and what it is read beside, of every seed."""
 
     def by_seed(self, split: str, column: str) -> Floats:
         """One row per seed, (S, n)."""
-        name = f"table/{split}/{column}"
-        return np.stack([np.asarray(m.arrays[name], np.float64) for m in self.measured.values()])
+        return self.stacked(f"table/{split}/{column}")
 
     def mean(self, split: str, column: str) -> Floats:
         """Per image, averaged over seeds, (n,)."""
@@ -126,7 +109,7 @@ class Scores:
     def beside(self, column: str) -> Floats:
         """The test classes' means of what log p(x) is read beside, (K,)."""
         if column == "within_class_variance":
-            return np.asarray(self.first.arrays["within-class-variance"], np.float64)
+            return self.first.floats("within-class-variance")
         return self.class_means("test", column).mean(axis=0)
 
     @property

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from tacit.measures.formatting import show
 from tacit.measures.intervals import decide
 from tacit.measures.number import Number
 from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding, Table
+from tacit.questions.named import RunNames
 from tacit.questions.overfitting_figures import draw_gaps, draw_losses, draw_reconstructions
 from tacit.questions.overfitting_measures import is_per_image, measure_run
 from tacit.questions.overfitting_rule import (
@@ -45,16 +46,9 @@ class Overfitting(Question):
     )
     weight: ClassVar[float] = 3.0
 
-    runs: Annotated[tuple[str, ...], Field(min_length=1)]
+    runs: Annotated[RunNames, Field(min_length=1)]
     refine_images: Annotated[int, Field(ge=2, le=10_000)] = 200
     refine_steps: Annotated[int, Field(ge=1, le=10_000)] = 100
-
-    @field_validator("runs")
-    @classmethod
-    def _named_once(cls, runs: tuple[str, ...]) -> tuple[str, ...]:
-        if twice := sorted({run for run in runs if runs.count(run) > 1}):
-            raise ValueError(f"names '{twice[0]}' twice; each run is looked at once")
-        return runs
 
     def needs(self) -> dict[str, tuple[str, ...]]:
         return dict.fromkeys(self.runs, ("autoencoder", "vae", "classifier"))

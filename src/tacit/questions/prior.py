@@ -91,14 +91,7 @@ class Prior(Question):
         return (self.amortized, *self.per_image, *last)
 
     def measure(self, runs: Runs) -> Measurement:
-        """Distances of samples from three densities and of training images' codes, by model.
-
-        Raises:
-            ValueError: where one of `per_image` has an encoder.
-        """
-        for name in self.per_image:
-            if (kind := runs[name].config.posterior.kind) != "per-image":
-                raise ValueError(f"`per_image` names '{name}', whose posterior is '{kind}'")
+        """Distances of samples from three densities and of training images' codes, by model."""
         learned = {name: runs.images_of(runs[name]) for name in self.models}
         quality = SampleQuality(runs, list(learned.values()), self.classifier)
         found = quality.found
