@@ -6,15 +6,46 @@ from typing import Any
 
 from pydantic import ValidationError
 
+AT_MOST = 100
+"""So many faults are listed."""
+
 
 class StudyError(ValueError):
     """A study that cannot be run, with every fault found."""
 
     def __init__(self, where: str, faults: Iterable[str]) -> None:
-        self.faults = list(faults)
-        listed = "\n".join(f"  - {fault}" for fault in self.faults)
-        count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
-        super().__init__(f"{where}: {count}\n{listed}")
+        self.faults = [printable(fault) for fault in faults]
+        listed = "\n".join(f"  - {fault}" for fault in self.faults[:AT_MOST])
+        if len(self.faults) > AT_MOST:
+            listed += f"\n  and {len(self.faults) - AT_MOST:,} more"
+        count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults):,} faults"
+        super().__init__(f"{printable(where)}: {count}\n{listed}")
+
+
+def printable(text: str) -> str:
+    r"""Text from a file for a terminal: characters that would steer it appear as escapes.
+
+    >>> printable("a\x1b[2Jb\ud800")
+    'a\\x1b[2Jb\\ud800'
+    """
+    return "".join(
+        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text
+    )
+
+
+def said(value: Any) -> str:
+    """A value in an error: as it is written where it is short, else what it is.
+
+    >>> said(3), said("x" * 100), said(16**5000)
+    ('3', 'a str', 'a whole number of 20001 bits')
+    """
+    if isinstance(value, int) and value.bit_length() > 128:  # Python writes no very long one
+        return f"a whole number of {value.bit_length()} bits"
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # it holds such a number, or itself
+        return f"a {type(value).__name__}"
+    return text if len(text) < 60 else f"a {type(value).__name__}"
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:
@@ -56,7 +87,7 @@ def faults_of(error: ValidationError, data: Any, prefix: tuple[int | str, ...] =
 def placed(data: Any, path: tuple[int | str, ...], fault: str) -> str:
     """A fault with its line and its path."""
     line = line_of(data, path)
-    dotted = ".".join(str(step) for step in path) or "the file"
+    dotted = ".".join(s if isinstance(s, str) else said(s) for s in path) or "the file"
     return f"{'' if line is None else f'line {line}, '}{dotted}: {fault}"
 
 
@@ -87,7 +118,7 @@ def _rule(fault: Any) -> str:
     if kind == "value_error":
         return str(context["error"])
     if kind == "literal_error":
-        return f"{value!r} is none of {context['expected']}" + (
+        return f"{said(value)} is none of {context['expected']}" + (
             nearest(value, _choices(context["expected"])).split("Choices")[0].rstrip()
             if isinstance(value, str)
             else ""
@@ -96,11 +127,10 @@ def _rule(fault: Any) -> str:
         return f"kind {context['tag']!r} is none of {context['expected_tags']}"
     if kind == "string_pattern_mismatch":
         return (
-            f"{value!r} is no name; names are lower-case letters, digits and hyphens, "
+            f"{said(value)} is no name; names are lower-case letters, digits and hyphens, "
             "at most 64 of them"
         )
-    shown = repr(value) if len(repr(value)) < 60 else f"a {type(value).__name__}"
-    return f"{shown}: {fault['msg'][0].lower()}{fault['msg'][1:]}"
+    return f"{said(value)}: {fault['msg'][0].lower()}{fault['msg'][1:]}"
 
 
 def _choices(expected: str) -> list[str]:

@@ -9,12 +9,13 @@ from itertools import accumulate
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from tacit.images.dataset import UNLABELLED, Images, Split
 from tacit.images.opened import Opened
 from tacit.images.splits import few_label_draw
-from tacit.models.config import ModelConfig, PerImageTable
+from tacit.models.config import ModelConfig, PerImageTable, build
 from tacit.questions.base import Question
 from tacit.studies.graph import downstream_of, in_order
 from tacit.studies.spec import Run, Study
@@ -24,6 +25,9 @@ CODE_VERSION = 1
 """Raised whenever the code gives other results for the same study."""
 
 EPOCHS_EVALUATED, FEW_LABEL_POINTS = 30, 20
+
+MAX_JOBS = 20_000
+"""More are surely a slip in `seeds` or `draws`, and listing them would already take minutes."""
 
 
 @dataclass(frozen=True)
@@ -86,12 +90,21 @@ def question_ids(questions: Sequence[Question]) -> dict[str, Question]:
 def plan(study: Study, questions: Sequence[Question], images: Split) -> Plan:
     """The jobs of a study on these images, each after those it needs.
 
-    Where the images have no labels, what needs labels is left out, with all that depends on it.
+    Where training or test images have no labels, what needs labels is left out, with all that
+    depends on it.
 
     Raises:
-        ValueError: if more labels are asked for than a class has.
+        ValueError: if more labels are asked for than a class has, if a network cannot read images
+            of this shape, or if there would be more than `MAX_JOBS` jobs.
     """
     runs, left_out = _trainable(study, images)
+    n_jobs = len(study.seeds) * sum(run.draws for run in runs.values())
+    if n_jobs > MAX_JOBS:
+        raise ValueError(
+            f"{len(study.seeds):,} seeds and the draws of {len(runs):,} runs make {n_jobs:,} jobs; "
+            f"a study has at most {MAX_JOBS:,}"
+        )
+    _check_networks(runs, images)
     named = question_ids(questions)
     kept = {}
     for name, question in named.items():
@@ -103,8 +116,8 @@ def plan(study: Study, questions: Sequence[Question], images: Split) -> Plan:
         question = reduced
         if missing:
             left_out.append(f"part of question '{name}': needs {', '.join(missing)}")
-        if question.needs_labels and images.train.labels is None:
-            left_out.append(f"question '{name}': needs labels")
+        if question.needs_labels and (unlabelled := _without_labels(images)):
+            left_out.append(f"question '{name}': needs labels, and {unlabelled} have none")
         else:
             question.check(images.train, images.test)
             kept[name] = question
@@ -130,8 +143,31 @@ def _without(question: Question, missing: Sequence[str]) -> Question | None:
     return reduced
 
 
+def _check_networks(runs: Mapping[str, Run], images: Split) -> None:
+    """See that every run's networks can be built for these images; nothing is allocated."""
+    for name, run in runs.items():
+        with torch.random.fork_rng(devices=[]), torch.device("meta"):
+            try:
+                build(model_config(run, images))
+            except ValueError as error:
+                raise ValueError(f"run '{name}': {error}") from None
+
+
+def _without_labels(images: Split) -> str:
+    """Which images have no labels: "the images", one side of the split, or "" where both have."""
+    sides = [
+        name
+        for name, part in zip(images._fields, images, strict=True)
+        if part.labels is None or not (part.labels != UNLABELLED).any()
+    ]
+    if len(sides) == 2:
+        return "the images"
+    return {"train": "the training images", "test": "the test images"}[sides[0]] if sides else ""
+
+
 def _trainable(study: Study, images: Split) -> tuple[dict[str, Run], list[str]]:
-    if images.train.labels is not None:
+    unlabelled = _without_labels(images)
+    if not unlabelled:
         return dict(study.runs), []
     needs_labels = {name for name, run in study.runs.items() if run.reads_class_labels}
     gone = downstream_of(study.runs, needs_labels)
@@ -139,7 +175,7 @@ def _trainable(study: Study, images: Split) -> tuple[dict[str, Run], list[str]]:
     reasons = []
     for name in study.runs:
         if name in needs_labels:
-            reasons.append(f"run '{name}': the images have no labels")
+            reasons.append(f"run '{name}': {unlabelled} have no labels")
         elif name in gone:
             reasons.append(f"run '{name}': takes a part from a run that needs labels")
     return runs, reasons
@@ -160,9 +196,10 @@ def schedule_of(run: Run, n_images: int, snapshots: Sequence[int], keep: bool) -
         last = max(snapshots, default=1)
         snapshot_at = {max(1, round(updates * epoch / last)) for epoch in snapshots}
     else:
-        whole = [min(e * batches, updates) for e in range(1, epochs + 1)]
         evaluate_at = (
-            tuple(whole) if epochs <= EPOCHS_EVALUATED else evenly(updates, EPOCHS_EVALUATED)
+            tuple(min(e * batches, updates) for e in range(1, epochs + 1))
+            if epochs <= EPOCHS_EVALUATED
+            else evenly(updates, EPOCHS_EVALUATED)
         )
         snapshot_at = {e * batches for e in snapshots if e * batches <= updates} | set(ends)
     posterior = run.posterior

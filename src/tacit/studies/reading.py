@@ -13,9 +13,11 @@ from tacit.questions.base import Question
 from tacit.questions.registry import QUESTIONS
 from tacit.studies.faults import StudyError, faults_of, nearest, placed
 from tacit.studies.graph import faults_of_graph
-from tacit.studies.spec import Run, Study
+from tacit.studies.spec import MAX_RUNS, Run, Study
 
-MAX_BYTES = 1_000_000
+MAX_BYTES = 100_000
+"""A study is a page or two; to read ten times as much takes a second, and its faults as long."""
+
 MAX_DEPTH = 12
 
 
@@ -78,8 +80,10 @@ def parse(text: str, where: str) -> tuple[Study, Sequence[Question]]:
 def _sound_runs(merged: dict[str, Any]) -> dict[str, Run] | None:
     """The runs of a study that has faults, if those lie elsewhere."""
     try:
+        if len(merged["runs"]) > MAX_RUNS:
+            return None
         return {name: Run.model_validate(run) for name, run in merged["runs"].items()}
-    except (ValidationError, KeyError, AttributeError):
+    except (ValidationError, KeyError, AttributeError, TypeError):
         return None
 
 
@@ -94,10 +98,14 @@ def _load(text: str, where: str) -> Any:
             depth -= kind.endswith("EndEvent") and kind[:3] in ("Map", "Seq")
             if depth > MAX_DEPTH:
                 raise StudyError(where, [f"tables nest deeper than {MAX_DEPTH}"])
+            line = event.start_mark.line + 1
             if kind == "AliasEvent":
-                line = event.start_mark.line + 1
                 raise StudyError(
                     where, [f"line {line}: aliases (*name) are not read; write it out"]
+                )
+            if getattr(event, "tag", None) is not None:
+                raise StudyError(
+                    where, [f"line {line}: tags ({event.tag}) are not read; leave it out"]
                 )
         return yaml.load(text)
     except (YAMLError, ValueError) as error:

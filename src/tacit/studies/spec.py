@@ -18,6 +18,8 @@ from tacit.models.config import (
 )
 from tacit.training.objectives import ObjectiveTable
 
+MAX_RUNS, MAX_QUESTIONS = 500, 500
+
 Count = Annotated[int, Field(ge=1, le=10**9)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 
@@ -164,8 +166,8 @@ class Study(Table):
     images: ImagesTable = ImagesTable()
     seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = (0,)
     snapshots: tuple[Count, ...] = ()
-    runs: dict[Name, Run]
-    questions: tuple[dict[str, Any], ...] = ()
+    runs: Annotated[dict[Name, Run], Field(max_length=MAX_RUNS)]
+    questions: Annotated[tuple[dict[str, Any], ...], Field(max_length=MAX_QUESTIONS)] = ()
     hero: str = ""
     origins: dict[str, str] = Field(default_factory=dict)
 
