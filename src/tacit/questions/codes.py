@@ -11,7 +11,7 @@ from tacit.images.dataset import Images
 from tacit.measures import codes as measures
 from tacit.measures.distances import Floats
 from tacit.measures.intervals import bootstrap_mean, mean_t
-from tacit.measures.number import Number
+from tacit.measures.number import Number, undefined
 from tacit.models.config import build
 from tacit.models.models import VAE, Autoencoder, Model
 from tacit.models.posteriors import PerImage
@@ -29,6 +29,9 @@ ONE_DIMENSION_EACH, POINTS = 1000, 200
 time, and at so many points."""
 
 MMD_IMAGES, PERMUTATIONS = 500, 200
+
+FEWEST = 3
+"""Images that a kernel distance needs; fewer say nothing of how codes are spread either."""
 
 POINT_LOG_VAR = -40.0
 """The log-variance that a code without any spread is written with."""
@@ -86,8 +89,9 @@ def against_prior(run: SavedRun, images: Images) -> Measurement:
 
     Values: ``kl``, ``information``, ``marginal-kl`` (nats per image, means), ``ceiling`` (ln N),
     ``one-dimension-kl`` (the sum of ``aggregate-kl``), ``mmd`` and its ``mmd-null`` (97.5 %);
-    ``active-units`` and ``active-at-start``; for per-image codes ``start-share``, the squared
-    correlation of a code's mean with the one it was initialised at.
+    ``active-units`` and ``active-at-start``. The last four are missing where there are too few
+    images for them (`FEWEST`). For per-image codes ``start-share``, the squared correlation of a
+    code's mean with the one it was initialised at.
 
     Arrays: ``kl``, ``information`` and ``mmd-influence``, per image; ``kl-per-dimension``, of
     q(z | x), mean over images, and ``aggregate-kl``, of the mean of q(z | x) over images, (D,).
@@ -106,23 +110,23 @@ def against_prior(run: SavedRun, images: Images) -> Measurement:
     def stream(name: str) -> np.random.Generator:
         return numpy_stream(run.seed, "against prior", name)
 
-    distance = measures.prior_distance(
-        means,
-        log_vars,
-        stream("distance"),
-        at_most=MMD_IMAGES,
-        permutations=PERMUTATIONS,
-    )
-    found = Measurement(
-        {
+    found = Measurement()
+    start, _ = posterior(untrained(run), images, index)
+    if len(index) >= FEWEST:
+        distance = measures.prior_distance(
+            means,
+            log_vars,
+            stream("distance"),
+            at_most=MMD_IMAGES,
+            permutations=PERMUTATIONS,
+        )
+        found.values |= {
             "mmd": distance.value,
             "mmd-null": distance.null_quantiles[2],
             "active-units": float(measures.active_units(means).sum()),
-        },
-        {"mmd-influence": distance.influence},
-    )
-    start, _ = posterior(untrained(run), images, index)
-    found.values["active-at-start"] = float(measures.active_units(start).sum())
+            "active-at-start": float(measures.active_units(start).sum()),
+        }
+        found.arrays["mmd-influence"] = distance.influence
     if not isinstance(model, VAE):
         found.arrays["aggregate-kl"] = measures.moment_kl(means, log_vars)
         found.values["one-dimension-kl"] = float(found.arrays["aggregate-kl"].sum())
@@ -152,6 +156,9 @@ def against_prior(run: SavedRun, images: Images) -> Measurement:
     return found
 
 
+_TOO_FEW = f"fewer than {FEWEST} images were learned from"
+
+
 def of_codes(
     measured: Mapping[int, Measurement], name: str, *, prefix: str = "", unit: str = "nats"
 ) -> Number:
@@ -162,6 +169,8 @@ def of_codes(
         name: "kl", "information", "marginal-kl" or "mmd".
         prefix: what stands before the names where several runs were looked at.
     """
+    if any(prefix + name not in m.values for m in measured.values()):
+        return undefined(_TOO_FEW, unit=unit)
     if len(measured) > 1:
         return mean_t([m.values[prefix + name] for m in measured.values()], unit=unit)
     ((seed, m),) = measured.items()
@@ -180,6 +189,8 @@ def of_codes(
 
 def counted(measured: Mapping[int, Measurement], name: str, unit: str = "") -> Number:
     """A value of the model as a whole: over seeds, and without interval where there is one."""
+    if any(name not in m.values for m in measured.values()):
+        return undefined(_TOO_FEW, unit=unit)
     if len(measured) == 1:
         (m,) = measured.values()
         return Number(m.values[name], n=1, unit=unit, interval="one model, no interval")

@@ -105,6 +105,8 @@ def _of_codes(numbers: Numbers) -> str:
 
 
 def _of_units(numbers: Numbers) -> str:
+    if numbers["codes.active-units"].value is None:
+        return f"How many units are active is {show(numbers['codes.active-units'])}."
     active = _value(numbers, "codes.active-units")
     start = _value(numbers, "codes.active-units-at-start")
     return (

@@ -30,7 +30,7 @@ and with gradients that three times over. A larger batch is taken in parts."""
 
 
 class Diverged(ArithmeticError):
-    """A loss that is not finite."""
+    """A loss, a weight or an evaluated term that is not finite."""
 
 
 class State:
@@ -114,7 +114,8 @@ def fit(
         keeper: where checkpoints and snapshots go; None keeps nothing.
 
     Raises:
-        Diverged: naming update, epoch and seed, where a loss is not finite.
+        Diverged: naming update, epoch and seed, where a loss is not finite, or a weight or a term
+            where the model is evaluated, kept or done.
     """
     rows = _row_optimizer(model, schedule)
     shared = [
@@ -163,6 +164,8 @@ def fit(
             loss.backward()
         _step(optimizer, rows, schedule.rate_at(update), len(batch.x))
         history.record(value, schedule.record_every)
+        if update in evaluate_at or update in snapshot_at or update == schedule.updates:
+            _check_weights(model, f"update {update} (epoch {epoch + 1}) with seed {seed}")
         if update in evaluate_at:
             history.evaluations.append(
                 Evaluation(
@@ -174,6 +177,7 @@ def fit(
                     else {},
                 )
             )
+            _check_terms(history.evaluations[-1], f"update {update} (epoch {epoch + 1})", seed)
             training_mode(model)
         if update in snapshot_at:
             history.snapshots.append(update)
@@ -245,6 +249,30 @@ def _step(
         rows.step([g for g in gradients if g is not None], scale=batch_size)
         for parameter in rows.parameters:
             parameter.grad = None
+
+
+def _check_weights(model: nn.Module, when: str) -> None:
+    """A finite loss may have a gradient that is not: a weight is then lost, perhaps unseen.
+
+    Asked where the model is looked at: at every update it would cost as much as it guards against.
+    """
+    for name, values in model.state_dict().items():
+        if values.is_floating_point() and not torch.isfinite(values).all():
+            n_lost = int((~torch.isfinite(values)).sum())
+            raise Diverged(
+                f"{n_lost:,} of {values.numel():,} values of '{name}' are not finite after {when}: "
+                "a gradient was not, though the loss was"
+            )
+
+
+def _check_terms(evaluation: Evaluation, when: str, seed: int) -> None:
+    for split in ("train", "test"):
+        for term, summary in getattr(evaluation, split).items():
+            if not (math.isfinite(summary.mean) and math.isfinite(summary.sd)):
+                raise Diverged(
+                    f"the {term} of {split} images is {summary.mean} (sd {summary.sd}) after "
+                    f"{when} with seed {seed}"
+                )
 
 
 def sample_of(n: int, *names: str, size: int = EVALUATED_IMAGES) -> NDArray[np.int64]:
