@@ -32,6 +32,7 @@ def propagate(
     *,
     method: Method,
     shares: NDArray[np.floating[Any]] | None = None,
+    slack: float = 0.0,
 ) -> Scores:
     """A score of every image for every class in every trial, (T, n, C); the largest wins.
 
@@ -56,6 +57,10 @@ def propagate(
         method: one of the three.
         shares: for ``poisson-mbo`` each class's share of all n images, (C,); None takes them to be
             equal.
+        slack: for ``poisson-mbo`` by what part of itself each class's share may be smaller or
+            larger, 0 to 1. MNIST's classes have 9.0 to 11.3 % of the images: taken to be exactly
+            equal, one image in thirty is put into a wrong class by force; with 0.1 the error is
+            nearly that of known shares.
 
     Raises:
         ValueError: a trial has labels of fewer than two classes, or rows or labels out of range;
@@ -68,6 +73,10 @@ def propagate(
     if method not in METHODS:
         raise ValueError(f"method {method!r}; {', '.join(METHODS)} are known")
     given = _shares(shares, n_classes, method)
+    if not 0 <= slack <= 1 or (slack and method != "poisson-mbo"):
+        raise ValueError(
+            f"slack is {slack} for {method!r}; 0 to 1 is possible, and only for 'poisson-mbo'"
+        )
     weights = sparse.csr_array(graph).astype(np.float32)
     scores = np.empty((len(labelled), n, n_classes), np.float32)
     group = max(1, _AT_ONCE // (n * n_classes))
@@ -79,7 +88,7 @@ def propagate(
         elif method == "poisson":
             u = _poisson(system, trials)
         else:
-            u = _poisson_mbo(system, trials, given)
+            u = _poisson_mbo(system, trials, given, slack)
         scores[start : start + group] = u.view(n, -1, n_classes).permute(1, 0, 2).numpy()
     return scores
 
@@ -251,9 +260,12 @@ def _conjugate_gradients(
     )
 
 
-def _poisson_mbo(system: _System, trials: _Trials, shares: NDArray[np.float64]) -> Tensor:
+def _poisson_mbo(
+    system: _System, trials: _Trials, shares: NDArray[np.float64], slack: float
+) -> Tensor:
     n, n_trials, n_classes = trials.shape
-    sizes = [whole_sizes(np.where(present, shares, 0.0), n) for present in trials.present]
+    bounds = [_bounds(np.where(present, shares, 0.0), slack, n) for present in trials.present]
+    prices = [torch.zeros(n_classes)] * n_trials
     u = _poisson(system, trials).view(trials.shape)
     labels = u.argmax(dim=2)
     for _ in range(ROUNDS):
@@ -263,8 +275,17 @@ def _poisson_mbo(system: _System, trials: _Trials, shares: NDArray[np.float64]) 
             u.view(trials.shape)[trials.rows, trials.trial] += system.step * trials.sources
         u = u.view(trials.shape)
         for trial in range(n_trials):
-            u[:, trial] += priced(u[:, trial], sizes[trial])
+            prices[trial] = priced(u[:, trial], *bounds[trial], prices[trial])
+            u[:, trial] += prices[trial]
         before, labels = labels, u.argmax(dim=2)
         if torch.equal(before, labels):
             break
     return u.reshape(n, -1)
+
+
+def _bounds(
+    shares: NDArray[np.float64], slack: float, n: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Least and most images of each class: its share of n, less and more by `slack` of it."""
+    sizes = whole_sizes(shares, n)
+    return np.floor((1 - slack) * sizes).astype(int), np.ceil((1 + slack) * sizes).astype(int)

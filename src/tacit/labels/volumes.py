@@ -7,10 +7,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-_CHANGES = 2000  # of a price, at most; a few dozen are usual
+_NEAR, _FAR = 0.05, 10.0  # how far prices may move before more images are looked at
+_PATIENCE = 10  # sweeps over all classes without a smaller change
+
+Sizes = NDArray[np.int64]
 
 
-def whole_sizes(shares: NDArray[np.floating[Any]], n: int) -> NDArray[np.int64]:
+def whole_sizes(shares: NDArray[np.floating[Any]], n: int) -> Sizes:
     """Shares of `n` images as whole numbers that add up, by the largest remainder, (C,)."""
     exact = n * np.asarray(shares, dtype=np.float64) / np.sum(shares)
     sizes = np.floor(exact).astype(np.int64)
@@ -18,34 +21,71 @@ def whole_sizes(shares: NDArray[np.floating[Any]], n: int) -> NDArray[np.int64]:
     return sizes
 
 
-def priced(scores: Tensor, sizes: NDArray[np.int64]) -> Tensor:
-    """What to add to each class's scores, (C,), so that class c is largest for `sizes[c]` images.
+def priced(scores: Tensor, least: Sizes, most: Sizes, start: Tensor | None = None) -> Tensor:
+    """What to add to each class's scores, (C,), so that sizes come to lie within bounds.
 
-    The prices of the assignment of largest total score under given sizes (its dual): the class
-    whose size is most wrong gets the price at which it is largest for as many images as it should
-    be, given the prices of the others, until all sizes are right to one in a thousand images.
-    Only images that prices may move are looked at. Equal scores cannot be parted by prices; sizes
-    then stay wrong by them.
+    These are the prices of the assignment of largest total score with `least` to `most` images in
+    class c (its dual). Class by class, given the prices of the others, a price is the one nearest
+    to zero at which the class is largest for an allowed number of images; sweeps go on until all
+    sizes are right to one in a thousand images. Equal scores cannot be parted by prices; sizes then
+    stay wrong by them.
+
+    Source: the auction with upper and lower bounds of Jacobs, Merkurjev and Esedoglu 2018 solves
+    the same problem.
 
     Args:
         scores: (n, C).
-        sizes: how many images of each class, n in all; a class of none is out of the question.
+        least, most: (C,); the sums of `least` and of `most` have n between them. A class of at
+            most none is out of the question.
+        start: prices that are about right, (C,).
     """
-    n, n_classes = scores.shape
-    out = torch.from_numpy(sizes == 0)
-    prices = torch.zeros(n_classes, dtype=scores.dtype)
-    prices[out] = -torch.inf
-    wanted = torch.from_numpy(sizes)
-    allowed = max(1, n // 1000)
-    for _ in range(_CHANGES):
-        wrong = torch.bincount((scores + prices).argmax(dim=1), minlength=n_classes) - wanted
-        worst = int(wrong.abs().argmax())
-        if abs(int(wrong[worst])) <= allowed:
+    start = torch.zeros(scores.shape[1]) if start is None else start.clone()
+    start[torch.from_numpy(most == 0)] = -torch.inf
+    near = _NEAR
+    while True:
+        # An image whose best two classes are further apart than prices move has its class already.
+        best = (scores + start).topk(2, dim=1)
+        contested = best.values[:, 0] - best.values[:, 1] <= 2 * near
+        taken = torch.bincount(best.indices[~contested, 0], minlength=len(start)).numpy()
+        prices = _swept(scores[contested], least - taken, most - taken, start, near, len(scores))
+        moved = (prices - start)[start.isfinite()].abs()
+        if near == torch.inf or moved.max() < near:
+            return prices
+        near = 4 * near if near < _FAR else torch.inf
+
+
+def _swept(
+    scores: Tensor, least: Sizes, most: Sizes, start: Tensor, near: float, n_images: int
+) -> Tensor:
+    """Prices at most `near` to `start` that bring every class within its bounds, if there are."""
+    prices = start.clone()
+    allowed = max(1, n_images // 1000)
+    classes = [int(label) for label in torch.nonzero(start.isfinite())]
+    changes: list[int] = []
+    while len(scores):
+        changed = 0
+        for label in classes:
+            offered = scores + prices
+            offered[:, label] = -torch.inf
+            needed = (offered.amax(dim=1) - scores[:, label]).sort().values
+            before = int((needed < prices[label]).sum())
+            low, high = _between(needed, int(least[label])), _between(needed, int(most[label]))
+            price = min(max(0.0, low), high)
+            prices[label] = min(max(price, start[label] - near), start[label] + near)
+            changed = max(changed, abs(int((needed < prices[label]).sum()) - before))
+        changes.append(changed)
+        # Equal scores change hands for ever.
+        if changed <= allowed or min(changes[-_PATIENCE:]) > min(
+            changes[:-_PATIENCE], default=n_images
+        ):
             break
-        others = scores + prices
-        others[:, worst] = -torch.inf
-        needed = others.amax(dim=1) - scores[:, worst]
-        ordered = needed.sort().values
-        size = int(wanted[worst])
-        prices[worst] = (ordered[size - 1] + ordered[min(size, n - 1)]) / 2
     return prices
+
+
+def _between(ordered: Tensor, size: int) -> float:
+    """A price that `size` of the `ordered` ones are below."""
+    if size <= 0:
+        return float(ordered[0]) - 1
+    if size >= len(ordered):
+        return float(ordered[-1]) + 1
+    return float(ordered[size - 1] + ordered[size]) / 2
