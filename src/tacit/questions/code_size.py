@@ -77,6 +77,14 @@ class CodeSize(Question):
                 yield f"runs '{same}' and '{name}' both have a code of {runs[name].code}"
             sizes[runs[name].code] = name
 
+    def check(self, train: Images, test: Images) -> None:
+        """Dimensions are used where codes differ from image to image."""
+        if len(train) < 2:
+            raise ValueError(
+                f"question '{self.name}' needs 2 training images or more, there is {len(train)}: "
+                "which dimensions a code uses is seen from how it differs between images"
+            )
+
     def measure(self, runs: Runs) -> Measurement:
         rows = sample_of(len(runs.test), "test", size=IMAGES)
         known, shown = labelled(runs.test), one_per_class(runs.test)
