@@ -7,7 +7,15 @@ import torch
 
 from tacit.models.config import DenseNetwork, ModelConfig, build
 from tacit.streams import seeded_initialisation, torch_stream
-from tacit.training.objectives import Batch, cross_entropy, dreg, elbo, iwae, squared_error
+from tacit.training.objectives import (
+    Batch,
+    cross_entropy,
+    dreg,
+    elbo,
+    generalised_cross_entropy,
+    iwae,
+    squared_error,
+)
 
 SMALL = DenseNetwork(hidden=(8,), activation="tanh")
 
@@ -155,3 +163,73 @@ def test_dreg_has_iwaes_gradient_in_expectation_at_less_variance() -> None:
     assert (doubly["encoder"].var(0) < plain["encoder"].var(0)).all()
     # The square matters: without it the encoder's gradient would be off by far more than noise.
     assert plain["encoder"].mean(0).abs().max() > 8 * error.max()
+
+
+def _reference_generalised(model, batch, q, targets):
+    """One image and one class at a time."""
+    losses = []
+    for i, probabilities in enumerate(model(batch.x).softmax(dim=1)):
+        losses.append(
+            sum(
+                t * ((1 - p**q) / q if q else -math.log(p))
+                for p, t in zip(probabilities.tolist(), targets[i].tolist(), strict=True)
+            )
+        )
+    return torch.tensor(losses, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("q", [0.0, 0.3, 0.7, 1.0])
+@pytest.mark.parametrize("soft", [False, True])
+def test_the_generalised_cross_entropy(q, soft) -> None:
+    model, batch = new("classifier"), some_batch()
+    table = torch.rand(9, 4, generator=torch_stream(0, "targets"), dtype=torch.float64)
+    targets = table[batch.index + 2] if soft else torch.eye(4, dtype=torch.float64)[batch.y]
+    if soft:
+        batch = batch._replace(y=None, index=batch.index + 2)
+    terms = generalised_cross_entropy(q, table if soft else None)(
+        model, batch, torch_stream(0, "noise")
+    )
+    torch.testing.assert_close(terms["loss"], _reference_generalised(model, batch, q, targets))
+    assert terms["accuracy"].shape == (5,)
+
+
+def test_without_forgiveness_it_is_the_cross_entropy() -> None:
+    model, batch = new("classifier"), some_batch()
+    noise = torch_stream(0, "noise")
+    plain = cross_entropy(model, batch, noise)
+    for q in (0.0, 1e-6):
+        terms = generalised_cross_entropy(q)(model, batch, noise)
+        torch.testing.assert_close(terms["loss"], plain["loss"], atol=1e-4, rtol=1e-4)
+        assert torch.equal(terms["accuracy"], plain["accuracy"])
+
+
+@pytest.mark.parametrize("q", [0.3, 0.7])
+def test_its_gradient_is_the_cross_entropys_times_p_to_the_q(q) -> None:
+    logits = torch.randn(6, 4, generator=torch_stream(0, "logits"), dtype=torch.float64)
+    y = torch.arange(6) % 4
+    batch = Batch(logits, y, torch.arange(6))
+
+    def gradient(objective) -> torch.Tensor:
+        x = logits.clone().requires_grad_()
+        loss = objective(lambda x: x, batch._replace(x=x), torch_stream(0, "noise"))["loss"]
+        return torch.autograd.grad(loss.sum(), x)[0]
+
+    p = logits.softmax(dim=1)[torch.arange(6), y]
+    expected = gradient(cross_entropy) * (p**q)[:, None]
+    torch.testing.assert_close(gradient(generalised_cross_entropy(q)), expected)
+
+
+def test_it_keeps_its_digits_where_the_network_is_sure() -> None:
+    logits = torch.tensor([[10.0, 0.0]])
+    batch = Batch(logits, torch.tensor([0]), torch.tensor([0]))
+    found = generalised_cross_entropy(0.7)(lambda x: x, batch, torch_stream(0, "noise"))["loss"]
+    assert found.item() == pytest.approx(math.exp(-10), rel=0.01)
+
+
+def test_faults_of_the_generalised_cross_entropy() -> None:
+    with pytest.raises(ValueError, match=r"`q` is 1.5"):
+        generalised_cross_entropy(1.5)
+    with pytest.raises(ValueError, match="negative"):
+        generalised_cross_entropy(0.7, torch.tensor([[0.5, -0.1]]))
+    with pytest.raises(ValueError, match="not finite"):
+        generalised_cross_entropy(0.7, torch.tensor([[0.5, math.nan]]))

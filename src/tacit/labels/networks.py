@@ -119,7 +119,7 @@ def train_network(
     model = _classifier(known, n_classes, recipe, encoder, seed)
     if frozen and recipe.affine is None:
         # The same codes would be computed again at every update.
-        codes = _Labelled(_Codes(model.encoder, known), Labelled(np.arange(len(known)), known.y))
+        codes = _Codes(model.encoder, known)
         probe = Classifier(nn.Flatten(), model.head)  # type: ignore[arg-type]
         _train(probe, codes, recipe, None, seed, keeper)
         return model.eval()
@@ -228,10 +228,9 @@ class _Unlabelled:
 class _Codes:
     """Codes of a frozen encoder in the form of images, (n, D, 1, 1)."""
 
-    labels: NDArray[np.int64] | None = None
-
     def __init__(self, encoder: nn.Module, images: Examples) -> None:
         self.codes = codes_of(encoder, images)[:, :, None, None]
+        self.labels = images.labels
 
     def __len__(self) -> int:
         return len(self.codes)
