@@ -107,12 +107,16 @@ def read_json(path: Path) -> Any:
     """What `write_json` wrote.
 
     Raises:
-        Damaged: if the file is no JSON.
+        Damaged: if the file is no JSON, or holds NaN or an infinity, which `write_json` refuses.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise Damaged(f"{path} is damaged: {error}") from None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"it holds {constant}, which is no number")
 
 
 def write_record(path: Path, record: dict[str, Any], *, durable: bool = True) -> None:

@@ -198,7 +198,7 @@ def read_draws(path: str | Path, n_train: int, n_test: int, labels: Labels) -> D
     path = Path(path)
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as fault:
+    except (OSError, ValueError, RecursionError) as fault:
         raise ImagesError(f"draws cannot be read from {path}: {fault}") from fault
     if not (isinstance(read, dict) and read.keys() == {"pool", "trials"}):
         raise ImagesError(f'{path} is not of the form {{"pool": "train", "trials": [[0, 1], …]}}')
