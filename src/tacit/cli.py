@@ -136,6 +136,7 @@ def run(
     from tacit.studies.command import Request, list_jobs, perform, prepare
     from tacit.studies.faults import StudyError
     from tacit.studies.holding import FolderError
+    from tacit.studies.progress import reading
 
     console = Console()
     errors = Console(stderr=True, soft_wrap=True)
@@ -159,9 +160,9 @@ def run(
     )
     try:
         with stoppable():
-            prepared = [
-                prepare(name, request) for name in ([study] if study else ["inference", "transfer"])
-            ]
+            with reading(console) as progress:
+                names = [study] if study else ["inference", "transfer"]
+                prepared = [prepare(name, request, progress) for name in names]
             if dry_run:
                 for one in prepared:
                     list_jobs(one, console)

@@ -1,7 +1,7 @@
 """What people see while a study runs: bars in a terminal, plain lines elsewhere."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -140,6 +140,28 @@ class Bars:
 
     def noticed(self, text: str) -> None:
         self.progress.console.print(f"[bold yellow]noticed[/] {escape(text)}")
+
+
+@contextmanager
+def reading(console: Console) -> Iterator[Callable[[int, int], None]]:
+    """To be called with (done, total) while the images of a folder are read.
+
+    A bar in a terminal; elsewhere a plain line every ten seconds, and none where it is quick.
+    """
+    if console.is_terminal:
+        with Progress(console=console, transient=True) as progress:
+            task = progress.add_task("reading images", total=None)
+            yield lambda done, total: progress.update(task, completed=done, total=total)
+        return
+    said = time.monotonic()
+
+    def line(done: int, total: int) -> None:
+        nonlocal said
+        if time.monotonic() - said > SECONDS_BETWEEN_LINES:
+            said = time.monotonic()
+            console.print(f"reading images: {done:,} of {total:,}", highlight=False)
+
+    yield line
 
 
 @contextmanager
