@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tacit.measures.distances import Floats
+from tacit.measures.formatting import significant
 from tacit.measures.intervals import crossed_difference
 from tacit.measures.number import Number
 
@@ -60,6 +61,8 @@ class Savings:
         >>> Savings(math.inf, 8.0, math.inf, 0.1, 10.0, 5, "").words()
         'more than 10 times (at least 8)'
         """
+        if math.isinf(self.factor) and self.most <= 1:
+            return "more labels than were tried"
         text = f"{self._bound(self.factor)} times"
         if self.low is None or self.high is None:
             return text
@@ -73,8 +76,8 @@ class Savings:
 
     def _bound(self, end: float) -> str:
         if math.isinf(end):
-            return f"more than {self.most:.2g}"
-        return f"fewer than {self.least:.2g}" if end == 0 else f"{end:.2g}"
+            return f"more than {significant(self.most, 2)}"
+        return f"fewer than {significant(self.least, 2)}" if end == 0 else significant(end, 2)
 
 
 def label_savings(labels: ArrayLike, baseline: Floats, method: Floats, at: float) -> Savings:

@@ -5,11 +5,15 @@ from tacit.figures.charts.distributions import bars, histogram, scatter
 from tacit.figures.charts.intervals import draws, intervals
 from tacit.figures.charts.matrices import confusion, reliability
 from tacit.figures.charts.paired import paired_differences, paired_scatter
+from tacit.figures.charts.trials import Behind, Trials, behind, trials
 
 __all__ = [
+    "Behind",
     "Panel",
     "Series",
+    "Trials",
     "bars",
+    "behind",
     "confusion",
     "curves",
     "draws",
@@ -19,4 +23,5 @@ __all__ = [
     "paired_scatter",
     "reliability",
     "scatter",
+    "trials",
 ]

@@ -8,10 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 from numpy.typing import ArrayLike, NDArray
 
 from tacit.figures import style
+from tacit.figures.charts.trials import accuracy_axis, accuracy_range
 
 LEAD = 13.0
 """Points from a panel's edge to the end of the line that leads to a name."""
@@ -61,6 +62,8 @@ class Panel:
         x_label, y_label: what the axes measure, with units.
         title: a few words above, where there are several panels.
         log_x, log_y: whether an axis is logarithmic.
+        accuracy: whether y is an accuracy in percent, spread by the logarithm of the error.
+        x_ticks: the values that are marked on the horizontal axis, where they are few.
         y_limits: the vertical range; by default what the curves and bands need.
         levels: horizontal reference lines, (y, name) each.
         marks: vertical reference lines, (x, name) each.
@@ -72,6 +75,8 @@ class Panel:
     title: str = ""
     log_x: bool = False
     log_y: bool = False
+    accuracy: bool = False
+    x_ticks: Sequence[float] = ()
     y_limits: tuple[float, float] | None = None
     levels: Sequence[tuple[float, str]] = ()
     marks: Sequence[tuple[float, str]] = ()
@@ -154,6 +159,12 @@ def _draw(axes: Axes, panel: Panel) -> None:
             axis.set_major_locator(LogLocator(subs=(1, 2, 5) if last < 100 * first else (1,)))
             axis.set_major_formatter(FuncFormatter(lambda value, _: power(value)))
             axis.set_minor_locator(NullLocator())
+    if panel.accuracy:
+        ends = [end for s in panel.series for end in (s.y, s.low, s.high) if end is not None]
+        accuracy_axis(axes, *accuracy_range([*ends, [level for level, _ in panel.levels]]))
+    if panel.x_ticks:
+        axes.xaxis.set_major_locator(FixedLocator(list(panel.x_ticks)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
 
 
 def power(value: float) -> str:

@@ -1,0 +1,111 @@
+"""What images are for a way that uses labels: pixels, their principal components, or codes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from torch import nn
+
+from tacit.evidence.refine import refine
+from tacit.images.dataset import Images
+from tacit.labels.networks import codes_of
+from tacit.models.config import ConvNetwork
+from tacit.models.models import VAE, Model
+from tacit.models.networks import Encoder
+from tacit.models.parts import part_of
+from tacit.models.posteriors import PerImage
+from tacit.streams import seeded_initialisation, stream_seed, torch_stream
+from tacit.training.fit import batch_of
+
+Codes = NDArray[np.float32]
+
+COMPONENTS = 50
+"""Principal components of pixels, where there are so many."""
+
+UNTRAINED_CODE = 16
+"""The width of an untrained encoder's code: a run's own default."""
+
+BATCH = 500
+
+
+@dataclass(frozen=True)
+class Represented:
+    """Images as a way sees them.
+
+    Attributes:
+        pool: codes of the images among which labels are given, (N, D).
+        new: codes of further images, (M, D).
+        encoder: what made them, where it is a network that can be trained on.
+    """
+
+    pool: Codes
+    new: Codes
+    encoder: Encoder | None = None
+
+
+def pixels(pool: Images, new: Images) -> Represented:
+    """The pixels themselves, in [0, 1]."""
+    return Represented(_flat(pool), _flat(new))
+
+
+def principal_components(pool: Images, new: Images, seed: int) -> Represented:
+    """The pixels' first `COMPONENTS` principal components, found on the pool without a label."""
+    x = _flat(pool)
+    n_components = min(COMPONENTS, *x.shape)
+    pca = PCA(n_components, random_state=stream_seed(seed, "principal components") % 2**32)
+    own = np.asarray(pca.fit_transform(x), np.float32)
+    if len(new) == 0:
+        return Represented(own, own[:0])
+    return Represented(own, np.asarray(pca.transform(_flat(new)), np.float32))
+
+
+def untrained(pool: Images, new: Images, seed: int) -> Represented:
+    """The codes of a convolutional encoder that has learned nothing."""
+    with seeded_initialisation(seed, "untrained encoder"):
+        encoder = ConvNetwork().encoder(pool.shape, UNTRAINED_CODE)
+    return _encoded(encoder, pool, new)
+
+
+def learned(model: Model, pool: Images, new: Images, seed: int) -> Represented:
+    """A trained model's codes: of a VAE the posterior means.
+
+    Where codes belong to images, those that the model learned from (the first rows of the pool)
+    have their own, and all others are optimised against the frozen decoder from the prior.
+    """
+    if isinstance(model, VAE) and isinstance(model.posterior, PerImage):
+        n_own = min(len(model.posterior.mean), len(pool))
+        own = _own_codes(model, pool, n_own)
+        rest = _refined(model, pool.take(np.arange(n_own, len(pool))), seed, "pool")
+        return Represented(np.concatenate([own, rest]), _refined(model, new, seed, "new"))
+    return _encoded(part_of(model, "encoder"), pool, new)
+
+
+def _encoded(encoder: nn.Module, pool: Images, new: Images) -> Represented:
+    own = codes_of(encoder, pool)
+    others = codes_of(encoder, new) if len(new) else own[:0]
+    return Represented(own, others, encoder if isinstance(encoder, Encoder) else None)
+
+
+@torch.no_grad()
+def _own_codes(model: VAE, pool: Images, n: int) -> Codes:
+    parts = []
+    for first in range(0, n, BATCH):
+        rows = np.arange(first, min(first + BATCH, n))
+        batch = batch_of(pool, rows, torch.device("cpu"))
+        parts.append(model.posterior(batch.x, batch.index).mean.numpy())
+    return np.concatenate(parts)
+
+
+def _refined(model: VAE, images: Images, seed: int, name: str) -> Codes:
+    parts = [np.empty((0, model.n_code), np.float32)]
+    for first in range(0, len(images), BATCH):
+        x = torch.from_numpy(images.scaled(slice(first, first + BATCH)))
+        stream = torch_stream(seed, "codes of new images", name, first)
+        parts.append(refine(model, x, start="prior", generator=stream).mean.numpy())
+    return np.concatenate(parts)
+
+
+def _flat(images: Images) -> Codes:
+    return images.scaled().reshape(len(images), -1)
