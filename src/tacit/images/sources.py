@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -27,6 +28,7 @@ def open_images(
     size: int | None = None,
     channels: str | None = None,
     skip_bad: bool = False,
+    duplicates: Literal["keep", "remove"] = "keep",
     progress: Callable[[int, int], None] | None = None,
     mirrors: Sequence[str] | None = None,
 ) -> Opened:
@@ -44,6 +46,8 @@ def open_images(
         size: make the images squares of this side (their centred square, resized).
         channels: "gray" or "rgb": make the images so.
         skip_bad: leave unreadable images of a folder out, and list them, instead of stopping.
+        duplicates: "remove" leaves training images out whose pixels are those of a test image;
+            they are counted in any case.
         progress: called with (done, total) images while a folder is decoded.
         mirrors: addresses to download a named set from, in place of the published ones.
 
@@ -67,7 +71,8 @@ def open_images(
         opened = Opened(*catalog.read_digits(), catalog.DIGITS)
     else:
         opened = _from_path(source, size, channels, skip_bad, progress)
-    return _taken(_alike(opened, size, channels), train_size)
+    opened = _alike(opened, size, channels)
+    return _taken(_without_copies(opened) if duplicates == "remove" else opened, train_size)
 
 
 def _from_path(
@@ -120,6 +125,21 @@ def _alike(opened: Opened, size: int | None, channels: str | None) -> Opened:
     notes = [f"{_images(n)}: {kind}." for kind, n in sorted(conversions.items())]
     notes = [*opened.notes, *notes]
     return replace(opened, train=train, test=test, notes=notes, conversions=conversions)
+
+
+def _without_copies(opened: Opened) -> Opened:
+    """Without the training images that are test images too; the test set stays as it is."""
+    copies = found_in_both(opened.test, opened.train)
+    if not len(copies):
+        return opened
+    if len(copies) == len(opened.train):
+        raise ImagesError(
+            f"{opened.origin.name}: every training image is a copy of a test image; with "
+            "duplicates removed nothing is left to learn from"
+        )
+    left = np.setdiff1d(np.arange(len(opened.train)), copies)
+    note = f"{_images(len(copies))} left out of the training set as a copy of a test image."
+    return replace(opened, train=opened.train.take(left), notes=[*opened.notes, note])
 
 
 def _taken(opened: Opened, train_size: int | None) -> Opened:

@@ -142,8 +142,9 @@ def fit_logistic(
         np.full(len(labelled), float(fixed)),
         np.zeros(len(labelled), bool),
     )
-    for alike, n_folds in _alike(labelled, folds):
-        grid = np.sort(np.array(strengths if n_folds else [fixed], np.float64))
+    single = len(strengths) == 1  # leaves nothing to choose, so that no label need be held out
+    for alike, n_folds in _alike(labelled, 0 if single else folds):
+        grid = np.sort(np.array(strengths if n_folds or single else [fixed], np.float64))
         per_trial = len(labelled[alike[0]].y) * n_classes * len(grid) * (n_folds + 1)
         at_once = max(1, _AT_ONCE // per_trial)
         for start in range(0, len(alike), at_once):

@@ -8,6 +8,7 @@ from tacit.questions.frozen_encoder import FrozenEncoder
 from tacit.questions.generation import Generation
 from tacit.questions.inference_gap import InferenceGapQuestion
 from tacit.questions.inference_method import InferenceMethod
+from tacit.questions.labels import Labels
 from tacit.questions.linear_layers import LinearLayers
 from tacit.questions.log_probability import LogProbability
 from tacit.questions.overfitting import Overfitting
@@ -24,6 +25,7 @@ QUESTIONS: dict[str, type[Question]] = {
         Generation,
         InferenceGapQuestion,
         InferenceMethod,
+        Labels,
         LinearLayers,
         LogProbability,
         Overfitting,

@@ -1,11 +1,12 @@
 """What ``tacit run`` asks for, made into studies that can be run."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table as RichTable
 
@@ -13,15 +14,17 @@ from tacit.images.dataset import Split
 from tacit.images.opened import Opened
 from tacit.images.sources import open_images
 from tacit.questions.base import Question
+from tacit.questions.labels import Labels
 from tacit.studies.account import Told
 from tacit.studies.estimate import estimate
 from tacit.studies.faults import StudyError, nearest
 from tacit.studies.graph import in_order
+from tacit.studies.holding import prepare_folder
 from tacit.studies.plan import Job, plan
 from tacit.studies.progress import duration, shown
 from tacit.studies.reading import parse, study_text
 from tacit.studies.spec import Run, Study
-from tacit.studies.study import Ended, prepare_folder, run_study
+from tacit.studies.study import Ended, run_study
 from tacit.training.devices import device_of
 
 
@@ -35,10 +38,13 @@ class Request:
     size: int | None = None
     channels: Literal["gray", "rgb"] | None = None
     skip_bad: bool = False
+    remove_duplicates: bool = False
     seeds: int | None = None
     epochs: int | None = None
     stages: int | None = None
     runs: tuple[str, ...] = ()
+    budgets: str | None = None
+    draws: int | None = None
     jobs: int = 1
     device: Literal["auto", "cpu", "cuda"] = "auto"
     out: Path = Path("tacit-out")
@@ -52,10 +58,13 @@ class Request:
             "size": self.size,
             "channels": self.channels,
             "skip-bad": "true" if self.skip_bad else None,
+            "remove-duplicates": "true" if self.remove_duplicates else None,
             "seeds": self.seeds,
             "epochs": self.epochs,
             "stages": self.stages,
             "runs": ",".join(self.runs) or None,
+            "budgets": self.budgets,
+            "draws": self.draws,
         }
         return {name: str(value) for name, value in options.items() if value is not None}
 
@@ -73,8 +82,12 @@ class Prepared:
     device: str
 
 
-def prepare(name: str, request: Request) -> Prepared:
+def prepare(
+    name: str, request: Request, progress: Callable[[int, int], None] | None = None
+) -> Prepared:
     """Read the study and the images, and check that they fit, before anything is written.
+
+    progress: called with (done, total) images while a folder is read for the first time.
 
     Raises:
         StudyError, ImagesError, FolderError: what cannot be used, and why.
@@ -91,6 +104,8 @@ def prepare(name: str, request: Request) -> Prepared:
         size=table.size,
         channels=table.channels,
         skip_bad=table.skip_bad,
+        duplicates=table.duplicates,
+        progress=progress,
     )
     try:
         jobs = plan(study, questions, Split(opened.train, opened.test)).jobs
@@ -115,6 +130,7 @@ def check_options(request: Request) -> None:
             ("seeds", request.seeds),
             ("epochs", request.epochs),
             ("stages", request.stages),
+            ("draws", request.draws),
             ("jobs", request.jobs),
         )
         if value is not None and value < 1
@@ -140,6 +156,7 @@ def _as_requested(
         "size": request.size,
         "channels": request.channels,
         "skip_bad": request.skip_bad or None,
+        "duplicates": "remove" if request.remove_duplicates else None,
     }
     table |= {key: value for key, value in given.items() if value is not None}
     changed: dict[str, object] = {"images": type(study.images)(**table)}
@@ -155,7 +172,51 @@ def _as_requested(
     if request.stages is not None:
         runs = _first_stages(runs, request.stages)
     changed["runs"] = runs
+    if request.budgets is not None or request.draws is not None:
+        questions = _with_trials(questions, request)
     return study.model_copy(update=changed), questions
+
+
+def _with_trials(questions: Sequence[Question], request: Request) -> list[Question]:
+    """The questions about few labels asked with the budgets and draws that are requested."""
+    given = {"budgets": _budgets(request.budgets), "draws": request.draws}
+    asked = {name: value for name, value in given.items() if value is not None}
+    options = " and ".join(f"--{name}" for name in asked)
+    few = [question for question in questions if isinstance(question, Labels)]
+    if not few:
+        names = ", ".join(sorted({question.name for question in questions})) or "none"
+        raise StudyError(
+            "options",
+            [f"{options}: no question of this study is 'labels'; its questions: {names}"],
+        )
+    if any(question.draws_file for question in few):
+        raise StudyError("options", [f"{options}: the trials come from the question's draws_file"])
+    try:
+        return [
+            Labels.model_validate(question.model_dump() | asked)
+            if isinstance(question, Labels)
+            else question
+            for question in questions
+        ]
+    except ValidationError as error:
+        found = [f"--{fault['loc'][0]} {fault['msg']}" for fault in error.errors()]
+        raise StudyError("options", found) from None
+
+
+def _budgets(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    words = [word.strip() for word in text.split(",")]
+    wrong = [word for word in words if not (word.isascii() and word.isdigit() and int(word) > 0)]
+    if wrong:
+        raise StudyError(
+            "options",
+            [
+                f"--budgets is {text!r}: {wrong[0]!r} is no number of labels; whole numbers from 1 "
+                "are, separated by commas, such as 1,3,5,10"
+            ],
+        )
+    return tuple(int(word) for word in words)
 
 
 def _with_epochs(run: Run, epochs: int) -> Run:

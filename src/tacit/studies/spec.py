@@ -16,6 +16,7 @@ from tacit.models.config import (
     Table,
     named,
 )
+from tacit.models.precision import Precision
 from tacit.training.objectives import ObjectiveTable
 
 MAX_RUNS, MAX_QUESTIONS = 500, 500
@@ -73,6 +74,8 @@ class Run(Table):
         updates: train for at least so many updates, whatever `epochs` says.
         phases: in place of `epochs` and `rate`: epochs with a rate each, one after the other.
         batch_size, rate, betas, eps, one_cycle: of Adam on the shared weights.
+        precision: in what updates take their products: "auto" is float32 on a CPU and bfloat16 on
+            a GPU. Images are evaluated in float32 always.
         threads: of one job; a result depends on it, and not on how many jobs run at once.
     """
 
@@ -97,6 +100,7 @@ class Run(Table):
     eps: Annotated[float, Field(gt=0, le=1)] = 1e-8
     one_cycle: bool = False
     phases: tuple[Phase, ...] = ()
+    precision: Precision = "auto"
     threads: Annotated[int, Field(ge=1, le=256)] = 1
 
     @property
@@ -146,6 +150,7 @@ class ImagesTable(Table):
     size: Count | None = None
     channels: Literal["gray", "rgb"] | None = None
     skip_bad: bool = False
+    duplicates: Literal["keep", "remove"] = "keep"
 
 
 class Study(Table):
