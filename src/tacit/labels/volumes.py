@@ -70,8 +70,8 @@ def _swept(
             needed = (offered.amax(dim=1) - scores[:, label]).sort().values
             before = int((needed < prices[label]).sum())
             low, high = _between(needed, int(least[label])), _between(needed, int(most[label]))
-            price = min(max(0.0, low), high)
-            prices[label] = min(max(price, start[label] - near), start[label] + near)
+            at = float(start[label])
+            prices[label] = min(max(min(max(0.0, low), high), at - near), at + near)
             changed = max(changed, abs(int((needed < prices[label]).sum()) - before))
         changes.append(changed)
         # Equal scores change hands for ever.
