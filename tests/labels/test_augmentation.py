@@ -8,11 +8,12 @@ import torch
 from pydantic import ValidationError
 from torch.nn import functional as F
 
+from bits import same_tensors
 from tacit.images.dataset import Images
 from tacit.labels.augmentation import Affine, augmented
 from tacit.models.config import ModelConfig, build
 from tacit.streams import seeded_initialisation, torch_stream
-from tacit.training.checkpoint import FolderKeeper, Stopped, same_tensors
+from tacit.training.checkpoint import FolderKeeper, Stopped
 from tacit.training.fit import evaluate, fit
 from tacit.training.objectives import Batch, cross_entropy
 from tacit.training.schedule import Schedule

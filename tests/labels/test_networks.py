@@ -6,6 +6,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
+from bits import same_tensors
 from tacit.images.dataset import Images
 from tacit.images.splits import few_label_draw
 from tacit.labels.augmentation import Affine
@@ -24,7 +25,7 @@ from tacit.labels.networks import (
 from tacit.models.config import ConvNetwork, DenseNetwork, ModelConfig, PoolNetwork, build
 from tacit.models.networks import Head
 from tacit.streams import numpy_stream, seeded_initialisation
-from tacit.training.checkpoint import FolderKeeper, Stopped, same_tensors
+from tacit.training.checkpoint import FolderKeeper, Stopped
 
 BRIEF = Recipe(network=DenseNetwork(hidden=(32,)), updates=60, batch_size=64, rate=0.01)
 NEW = slice(1300, None)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from bits import same_tensors
 from tacit.models.models import VAE, Autoencoder
 from tacit.questions.base import Measurement
 from tacit.questions.codes import (
@@ -22,7 +23,6 @@ from tacit.questions.generation import Generation
 from tacit.questions.prior import Prior
 from tacit.streams import numpy_stream
 from tacit.studies.work import assemble
-from tacit.training.checkpoint import same_tensors
 from tacit.training.saved import SavedRun
 
 ASKED = Prior(

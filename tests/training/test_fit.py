@@ -5,17 +5,12 @@ import pytest
 import torch
 from torch import nn
 
+from bits import same_tensors
 from tacit.images.dataset import Images
 from tacit.models.config import ModelConfig, build
 from tacit.models.parts import freeze
 from tacit.streams import numpy_stream, seeded_initialisation
-from tacit.training.checkpoint import (
-    FolderKeeper,
-    Stopped,
-    read_tensors,
-    same_tensors,
-    snapshot_path,
-)
+from tacit.training.checkpoint import FolderKeeper, Stopped, read_tensors, snapshot_path
 from tacit.training.fit import Diverged, evaluate, fit
 from tacit.training.objectives import cross_entropy, elbo, squared_error
 from tacit.training.schedule import Schedule

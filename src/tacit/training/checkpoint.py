@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -172,8 +171,3 @@ def _update_of(record: Path) -> int:
 def snapshot_path(folder: Path, update: int) -> Path:
     """Where the whole model after `update` lies."""
     return folder / "snapshots" / f"update-{update}.safetensors"
-
-
-def same_tensors(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> bool:
-    """Whether two sets of tensors are the same to the bit."""
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
