@@ -47,7 +47,8 @@ class Target:
         try:
             self.read(data)
         except self.errors as error:
-            assert str(error)
+            if not str(error):
+                raise AssertionError("an error without a message") from error
             return False
         return True
 

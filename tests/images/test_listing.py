@@ -98,7 +98,7 @@ def test_names_of_every_kind(tmp_path):
     bad = os.fsdecode(b"\xff\xfe")
     write_images(tmp_path, [f"{bad}/{bad}.png", "🐈 cat/🐈 1.png", "new\nline/1.png"])
     listing = list_folder(tmp_path)
-    assert listing.class_names == ("new\nline", "🐈 cat", r"\xff\xfe")
+    assert listing.class_names == (r"new\nline", "🐈 cat", r"\xff\xfe")
     assert [entry.label for entry in listing.entries] == [0, 1, 2]
     assert all(name.encode() for name in listing.class_names)
 

@@ -1,4 +1,4 @@
-"""Image sets with nothing to learn, studies cut down to a few updates, and a check of what they leave.
+"""Image sets with nothing to learn, studies cut down, and a check of what they leave.
 
 Jobs run in this process: what is tested is what they compute, not how they are handed out.
 """

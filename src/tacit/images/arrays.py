@@ -9,8 +9,8 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tacit.images.bounded import faults_named, read_exactly, shown
-from tacit.images.dataset import UNLABELLED, Images
+from tacit.images.bounded import faults_named, printable, read_exactly, shown
+from tacit.images.dataset import MAX_CLASSES, UNLABELLED, Images, check_classes
 from tacit.images.errors import ImagesError
 
 _KEYS = {
@@ -143,21 +143,22 @@ def read_npz(path: Path) -> Arrays:
                 f"{shown(path)}: holds {', '.join(sorted(members)) or 'nothing'}; "
                 "images are looked for under x or images, labels under y or labels"
             )
-        return Arrays(
-            **{
-                role: _read_member(archive, info, path)
-                for role, info in found.items()
-                if info is not None
-            }
-        )
+        read: dict[str, NDArray[Any]] = {}
+        for role, info in found.items():
+            if info is not None:
+                unfolded = sum(array.nbytes for array in read.values())
+                read[role] = _read_member(archive, info, path, unfolded)
+        return Arrays(**read)
 
 
-def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> NDArray[Any]:
+def _read_member(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, before: int
+) -> NDArray[Any]:
     if info.flag_bits & 1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ImagesError(f"{shown(path)}: {info.filename!r} is not as NumPy writes it")
     with archive.open(info) as stream:
         shape, fortran, dtype = _npy_header(stream, path)
-        data = read_exactly(stream, math.prod(shape) * dtype.itemsize, path)
+        data = read_exactly(stream, math.prod(shape) * dtype.itemsize, path, before)
     return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
 
 
@@ -248,6 +249,7 @@ def _encode(
         known[y.dtype.type() if text else UNLABELLED] = UNLABELLED
         return np.array([known[label] for label in y.tolist()], np.int64), class_names
     values, inverse = np.unique(y[~missing], return_inverse=True)
+    check_classes(len(values), max((len(str(v)) for v in values[:MAX_CLASSES]), default=0), source)
     labels = np.full(len(y), UNLABELLED, np.int64)
     labels[~missing] = inverse
-    return labels, tuple(str(value) for value in values)
+    return labels, tuple(printable(str(value)) for value in values)

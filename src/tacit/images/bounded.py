@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -27,9 +28,30 @@ _DAMAGE = (
 )
 
 
+_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    r"""Text that can always be printed, on one line and without steering a terminal.
+
+    Control characters, changes of direction and lone surrogates appear as escapes; bytes that are
+    no UTF-8 in the name of a file, which Python reads as surrogates, as ``\xNN``.
+
+    >>> printable("a\udcff\x1b[2J\n.png")
+    'a\\xff\\x1b[2J\\n.png'
+    """
+    return _STEERING.sub(lambda found: _escaped(found[0]), text)
+
+
+def _escaped(c: str) -> str:
+    if "\udc80" <= c <= "\udcff":
+        return f"\\x{ord(c) - 0xDC00:02x}"
+    return c.encode("unicode_escape").decode()
+
+
 def shown(path: Path) -> str:
-    """A path as text that can always be printed: bytes that are no UTF-8 appear as \\xNN."""
-    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    """A path as `printable` text."""
+    return printable(str(path))
 
 
 @contextmanager
@@ -60,16 +82,19 @@ def uncompressed(path: Path) -> Iterator[IO[bytes]]:
         yield cast(IO[bytes], stream)
 
 
-def read_exactly(stream: IO[bytes], promised: int, path: Path) -> bytearray:
+def read_exactly(stream: IO[bytes], promised: int, path: Path, before: int = 0) -> bytearray:
     """The next `promised` bytes, which must be the last ones.
 
+    Args:
+        before: how many bytes the file has unfolded to already.
+
     Raises:
-        ImagesError: the stream is shorter or longer, or `promised` exceeds `LIMIT`.
+        ImagesError: the stream is shorter or longer, or all of it exceeds `LIMIT`.
     """
-    if promised > LIMIT:
+    if before + promised > LIMIT:
         raise ImagesError(
-            f"{shown(path)}: its header promises {promised:,} bytes; compressed files may hold "
-            f"at most {LIMIT:,}. Uncompressed files have no limit"
+            f"{shown(path)}: its header promises {before + promised:,} bytes; compressed files may "
+            f"hold at most {LIMIT:,}. Uncompressed files have no limit"
         )
     data = bytearray()
     while len(data) < promised:

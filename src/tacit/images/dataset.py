@@ -9,8 +9,30 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tacit.images.errors import ImagesError
+
 UNLABELLED = -1
 """The label of an image that has none, in a set where others have one."""
+
+MAX_CLASSES, LONGEST_NAME = 2_000, 200
+"""More classes, or longer names, are surely no classes but numbers or texts of each image."""
+
+
+def check_classes(n_classes: int, longest: int, source: str) -> None:
+    """See that labels are those of classes.
+
+    Raises:
+        ImagesError: there are too many, or the longest name has too many characters.
+    """
+    if n_classes > MAX_CLASSES:
+        raise ImagesError(
+            f"{source}: the labels name {n_classes:,} classes; there can be {MAX_CLASSES:,}. Where "
+            "labels are no classes, leave them away"
+        )
+    if longest > LONGEST_NAME:
+        raise ImagesError(
+            f"{source}: a class has a name of {longest:,} characters; {LONGEST_NAME} are allowed"
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,8 @@
 """One image file to bytes of grey or RGB; every conversion is explicit and named."""
 
 import io
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,13 +10,21 @@ from PIL import Image, ImageOps, TiffImagePlugin
 
 from tacit.images.alike import MODES, channels_first, square
 from tacit.images.errors import ImagesError
+from tacit.images.parallel import AtOnce
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 MAX_PIXELS = 64_000_000
+"""Of one image, and of all that are decoded at once: some take 16 bytes a pixel on the way."""
+
+MAX_PIXELS_KEPT = 2048 * 2048
+"""Of an image that no smaller size is wished for."""
+
 MAX_BYTES = 512 << 20
 _ORIENTATION, _TURNS = 274, range(2, 9)
 _BITS_PER_SAMPLE = 258
 _PNG_BIT_DEPTH = 24
+_ROWS = 256
+_DECODING = AtOnce(MAX_PIXELS)
 _GREY = ("1", "L", "LA", "La")
 _COLOUR = ("RGB", "RGBA", "RGBa", "P", "PA", "CMYK", "YCbCr")
 
@@ -53,12 +63,25 @@ def decode(
         ImagesError: too many pixels, or pixels whose range is not known.
         Exception: whatever Pillow raises on a damaged file.
     """
-    image, kinds = open_header(data), list[str]()
-    if getattr(image, "is_animated", False):
-        kinds.append("only the first of several frames taken")
+    image = open_header(data)
+    if size is None and image.width * image.height > MAX_PIXELS_KEPT:
+        raise ImagesError(
+            f"it has {image.width:,}×{image.height:,} pixels; images of more than "
+            f"{MAX_PIXELS_KEPT:,} are read where they are made smaller, with size (--size)"
+        )
     if size is not None:
         # JPEG is decoded at 1/2, 1/4 or 1/8 where that is at least twice the size wanted.
         image.draft(None, (2 * size, 2 * size))
+    with _DECODING.working_on(image.width * image.height):
+        return _pixels(image, data, size, channels)
+
+
+def _pixels(
+    image: Image.Image, data: bytes, size: int | None, channels: str | None
+) -> tuple[NDArray[np.uint8], list[str]]:
+    kinds = list[str]()
+    if getattr(image, "is_animated", False):
+        kinds.append("only the first of several frames taken")
     sixteen_bits = _has_sixteen_bits(image, data)
     image = _grey_or_rgb(_turned(image, kinds), kinds, sixteen_bits)
     if channels is not None and image.mode != MODES[channels]:
@@ -103,12 +126,14 @@ def _grey_or_rgb(image: Image.Image, kinds: list[str], sixteen_bits: bool) -> Im
         kinds.append("16 bits scaled to 8")
     mode, key = image.mode, image.info.get("transparency")
     if mode.startswith("I;16"):
-        values = np.asarray(image).astype(np.uint32)
-        grey = ((values + 128) // 257).astype(np.uint8)
         if isinstance(key, int):
             kinds.append("transparency laid on white")
-            grey[values == key] = 255
-        return Image.fromarray(grey)
+
+        def scaled(values: NDArray[Any]) -> NDArray[Any]:
+            grey = (values.astype(np.uint32) + 128) // 257
+            return np.where(values == key, 255, grey) if isinstance(key, int) else grey
+
+        return _by_rows(np.asarray(image), scaled)
     if mode == "F":
         return _from_floats(image, kinds)
     if mode not in (*_GREY, *_COLOUR):
@@ -126,10 +151,18 @@ def _grey_or_rgb(image: Image.Image, kinds: list[str], sixteen_bits: bool) -> Im
 
 def _from_floats(image: Image.Image, kinds: list[str]) -> Image.Image:
     values = np.asarray(image)
-    if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
+    if not (values.min() >= 0 and values.max() <= 1):  # nor where one is NaN
         raise ImagesError(
             f"floating-point pixels lie between {values.min()} and {values.max()}; "
             "they must be in [0, 1]"
         )
     kinds.append("floating-point values scaled to 8 bits")
-    return Image.fromarray(np.rint(values * np.float64(255)).astype(np.uint8))
+    return _by_rows(values, lambda rows: np.rint(rows * np.float64(255)))
+
+
+def _by_rows(values: NDArray[Any], scaled: Callable[[NDArray[Any]], NDArray[Any]]) -> Image.Image:
+    """A grey image from values (H, W), some rows at a time: the steps between take more memory."""
+    grey = np.empty(values.shape, np.uint8)
+    for first in range(0, len(values), _ROWS):
+        grey[first : first + _ROWS] = scaled(values[first : first + _ROWS])
+    return Image.fromarray(grey)

@@ -7,6 +7,9 @@ class ImagesError(ValueError):
     """Images cannot be used as they are; the message names which, why, and what can be done."""
 
 
+_LISTED = 1_000
+
+
 class UnreadableImagesError(ImagesError):
     """Some image files of a folder cannot be read.
 
@@ -16,7 +19,9 @@ class UnreadableImagesError(ImagesError):
 
     def __init__(self, files: Sequence[tuple[str, str]], n_images: int) -> None:
         self.files = tuple(files)
-        lines = "".join(f"\n  {name}: {reason}" for name, reason in self.files)
+        lines = "".join(f"\n  {name}: {reason}" for name, reason in self.files[:_LISTED])
+        if len(self.files) > _LISTED:
+            lines += f"\n  and {len(self.files) - _LISTED:,} more"
         super().__init__(
             f"{len(self.files):,} of {n_images:,} images cannot be read; mend or remove them, "
             f"or leave them out with skip_bad (--skip-bad):{lines}"

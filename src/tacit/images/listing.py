@@ -9,11 +9,15 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from tacit.images.bounded import faults_named, shown
-from tacit.images.dataset import UNLABELLED
+from tacit.images.dataset import UNLABELLED, check_classes
 from tacit.images.errors import ImagesError
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 LABELS = "labels.csv"
+MAX_TABLE = 256 << 20
+"""Bytes that labels.csv may have: some millions of rows."""
+
+_FAULTS_LISTED = 100
 _SPLITS = ("train", "test")
 _LOOKS_LIKE_SPLITS = {*_SPLITS, "val", "valid", "validation"}
 
@@ -74,6 +78,7 @@ def list_folder(root: Path) -> Listing:
             f"{shown(root)}: holds no images; they are files that end with {', '.join(ENDINGS)}"
         )
     names = sorted({label for label, _ in labelled.values()} - {""}, key=os.fsencode)
+    check_classes(len(names), max(map(len, names), default=0), shown(root))
     numbers = {"": UNLABELLED} | {name: number for number, name in enumerate(names)}
     listing.class_names = tuple(shown(Path(name)) for name in names)
     for path, stamp in files.items():
@@ -149,8 +154,12 @@ def _from_table(
     table: Path, files: Mapping[str, Stamp], listing: Listing
 ) -> dict[str, tuple[str, str]]:
     """Class and side of each file as labels.csv says; files that it does not name have neither."""
+    if (size := table.stat().st_size) > MAX_TABLE:
+        raise ImagesError(f"{shown(table)}: has {size:,} bytes; {MAX_TABLE:,} are read")
     labelled: dict[str, tuple[str, str]] = {}
+    missing = {name for name, _ in listing.bad}
     faults: list[str] = []
+    n_faults = 0
     # Names on disk are bytes; surrogateescape lets those that are no UTF-8 match.
     with (
         faults_named(table),
@@ -165,13 +174,16 @@ def _from_table(
                     "it must be path,label or path,label,split"
                 )
             for row in filter(None, rows):
-                fault = _read_row(row, len(header), files, labelled, listing)
-                if fault:
+                fault = _read_row(row, len(header), files, labelled, listing, missing)
+                n_faults += bool(fault)
+                if fault and n_faults <= _FAULTS_LISTED:
                     faults.append(f"\n  line {rows.line_num}: {fault}")
         except csv.Error as error:
             raise ImagesError(f"{shown(table)}: line {rows.line_num}: {error}") from None
     if faults:
-        raise ImagesError(f"{shown(table)}: {len(faults):,} faults:{''.join(faults)}")
+        more = n_faults - len(faults)
+        further = f"\n  and {more:,} more" if more else ""
+        raise ImagesError(f"{shown(table)}: {n_faults:,} faults:{''.join(faults)}{further}")
     return labelled
 
 
@@ -181,8 +193,9 @@ def _read_row(
     files: Mapping[str, Stamp],
     labelled: dict[str, tuple[str, str]],
     listing: Listing,
+    missing: set[str],
 ) -> str:
-    """Take one row in; what is wrong with it, or ""."""
+    """Take one row in; what is wrong with it, or "". `missing` are the names in `listing.bad`."""
     if len(row) != n_columns:
         return f"{len(row)} values for {n_columns} columns"
     name, label, side = row[0].strip(), row[1].strip(), row[2].strip() if n_columns == 3 else ""
@@ -196,6 +209,7 @@ def _read_row(
         return f"{readable!r} is named twice"
     if str(path) in files:
         labelled[str(path)] = (label, side)
-    elif not any(bad == readable for bad, _ in listing.bad):
+    elif readable not in missing:
+        missing.add(readable)
         listing.bad.append((readable, f"named in {LABELS}, but there is no such image"))
     return ""

@@ -1,9 +1,11 @@
 """Work on many files at once, with results in order and few of them waiting."""
 
 import os
+import threading
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -34,3 +36,25 @@ def in_order(
             yield from ahead.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+class AtOnce:
+    """Lets threads work on at most `limit` units at once; others wait, and one alone always may."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._used = 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def working_on(self, units: int) -> Iterator[None]:
+        """A block that works on so many units; begun when they are free."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._used or self._used + units <= self.limit)
+            self._used += units
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._used -= units
+                self._changed.notify_all()

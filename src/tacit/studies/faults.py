@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from tacit.images.bounded import printable
+
 AT_MOST = 100
 """So many faults are listed."""
 
@@ -14,23 +16,12 @@ class StudyError(ValueError):
     """A study that cannot be run, with every fault found."""
 
     def __init__(self, where: str, faults: Iterable[str]) -> None:
-        self.faults = [printable(fault) for fault in faults]
+        self.faults = ["\n".join(map(printable, fault.split("\n"))) for fault in faults]
         listed = "\n".join(f"  - {fault}" for fault in self.faults[:AT_MOST])
         if len(self.faults) > AT_MOST:
             listed += f"\n  and {len(self.faults) - AT_MOST:,} more"
         count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults):,} faults"
         super().__init__(f"{printable(where)}: {count}\n{listed}")
-
-
-def printable(text: str) -> str:
-    r"""Text from a file for a terminal: characters that would steer it appear as escapes.
-
-    >>> printable("a\x1b[2Jb\ud800")
-    'a\\x1b[2Jb\\ud800'
-    """
-    return "".join(
-        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text
-    )
 
 
 def said(value: Any) -> str:
