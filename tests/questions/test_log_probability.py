@@ -241,3 +241,17 @@ def test_flagged_estimates_are_counted_and_said_to_be_low() -> None:
     assert "25.0 % of the estimates are flagged as unreliable" in said
     assert "1,000 samples are worth 12 on the median image" in said
     assert "No estimate is flagged" in sentences(fabricated(SPREAD), 1000, NAMES)
+
+
+def test_the_mean_pixel_is_ink_of_drawings_and_brightness_of_pictures() -> None:
+    scores = fabricated(SPREAD)
+    arrays = scores.first.arrays
+    assert scores.ink == "ink"
+    assert ", ink for " in sentences(scores, 1000, NAMES)
+    arrays["shown/test/pixels"] = np.zeros((5, 3, 8, 8), np.uint8)
+    assert scores.ink == "brightness"
+    assert ", brightness for " in sentences(scores, 1000, NAMES)
+    arrays["shown/test/pixels"] = np.zeros((5, 1, 8, 8), np.uint8)
+    assert scores.ink == "ink"
+    arrays["table/test/ink"] = np.full(len(arrays["table/test/ink"]), 0.9)
+    assert scores.ink == "brightness"

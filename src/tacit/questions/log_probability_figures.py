@@ -41,15 +41,15 @@ def class_table(scores: Scores, setting: Setting) -> Table:
     labels = scores.first.arrays["table/test/label"]
     order = np.argsort(-scores.class_means("test", "log_prob").mean(axis=0), kind="stable")
     return Table(
-        caption="Classes from the likeliest down: mean log p(x) in nats, ink as the mean pixel, "
-        "and the variance within a class summed over pixels, on [0, 1]; ink, variance and mean "
-        "images are those of the test images.",
+        caption=f"Classes from the likeliest down: mean log p(x) in nats, {scores.ink} as the mean "
+        "pixel, and the variance within a class summed over pixels, on [0, 1]; "
+        f"{scores.ink}, variance and mean images are those of the test images.",
         columns=(
             "class",
             "test images",
             "log p(x), test",
             "log p(x), train",
-            "ink",
+            scores.ink,
             "variance within class",
             "log-likelihood of the mean image",
             "of the class's mean image",
@@ -195,10 +195,13 @@ def _over_images(scores: Scores, setting: Setting) -> Figure:
     found = {c: show(r) for c, r in scores.correlations().items()}
     return setting.figures.chart(
         f"{setting.question}-ink",
-        scatter({"test images": (ink, y)}, x_label="ink: mean pixel", y_label="log p(x), nats"),
-        f"Every test image's log p(x) against its ink; their correlation is {found['ink']}.",
-        f"correlation of log p(x) with ink: {found['ink']}; with the log-likelihood of the mean "
-        f"image: {found[scores.picture]}; over {len(y)} test images",
+        scatter(
+            {"test images": (ink, y)}, x_label=f"{scores.ink}: mean pixel", y_label="log p(x), nats"
+        ),
+        f"Every test image's log p(x) against its {scores.ink}; their correlation is "
+        f"{found['ink']}.",
+        f"correlation of log p(x) with {scores.ink}: {found['ink']}; with the log-likelihood of "
+        f"the mean image: {found[scores.picture]}; over {len(y)} test images",
     )
 
 

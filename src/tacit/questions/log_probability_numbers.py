@@ -36,6 +36,14 @@ class Scores(BySeed):
         """Per image, averaged over seeds, (n,)."""
         return self.by_seed(split, column).mean(axis=0)
 
+    @property
+    def ink(self) -> str:
+        """What the mean pixel is called: ink where grey images are mostly dark, as drawings are."""
+        shown = self.first.arrays.get("shown/test/pixels")
+        coloured = shown is not None and shown.shape[1] > 1
+        bright = float(np.median(self.mean("test", "ink"))) >= 0.5
+        return "brightness" if coloured or bright else "ink"
+
     @cached_property
     def classes(self) -> list[int]:
         """The classes that are compared; none without labels."""
