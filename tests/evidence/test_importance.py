@@ -204,6 +204,7 @@ def test_bernoulli_of_grey_pixels_warns_and_says_so(curved) -> None:
     ("spoil", "message"),
     [
         (lambda x: x.index_fill(0, torch.tensor([1]), math.nan), "pixel 0 of image 1 is nan"),
+        (lambda x: x.repeat(99, 1, 1, 1).index_fill(0, torch.tensor([290]), math.inf), "image 290"),
         (lambda x: x + 2, r"pixels lie in \[0, 1\]"),
         (lambda x: x[:, :, :3], r"\(B, C, H, W\) with \(C, H, W\) = \(1, 4, 4\)"),
         (lambda x: x.repeat(1, 3, 1, 1), r"shape \(3, 3, 4, 4\)"),

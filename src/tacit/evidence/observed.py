@@ -19,6 +19,8 @@ from tacit.streams import stream_seed
 MIB = 1024 * 1024
 CPU_ROWS = 256
 """Codes decoded at once on a CPU: larger batches leave its caches and gain nothing."""
+CHECKED_AT_ONCE = 256
+"""Images whose pixels are looked at together: looking takes as much memory as they do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,14 +138,16 @@ def observed_from(
         digest = hashlib.sha256(image.contiguous().numpy().tobytes()).hexdigest()
         keys.append(f"{digest}/{seen[digest]}")
         seen[digest] += 1
-    x = torch.cat(
-        [
-            model.likelihood.observe(
-                x[i : i + 1].cpu(), torch.Generator().manual_seed(stream_seed(root, "observe", key))
-            )
-            for i, key in enumerate(keys)
-        ]
-    )
+    given = x.cpu().split(1)
+    made = [
+        model.likelihood.observe(
+            image, torch.Generator().manual_seed(stream_seed(root, "observe", key))
+        )
+        for image, key in zip(given, keys, strict=True)
+    ]
+    # Pixels that are taken as they are need no second copy of all images.
+    if any(one is not image for one, image in zip(made, given, strict=True)):
+        x = torch.cat(made)
     cautions: tuple[str, ...] = ()
     if isinstance(model.likelihood, Bernoulli) and bool(((x != 0) & (x != 1)).any()):
         cautions = (
@@ -166,16 +170,20 @@ def check_images(model: VAE, x: Tensor, pixel_range: tuple[float, float] | None)
         raise ValueError(f"x is {x.dtype}; images are floating point, scaled to [0, 1]")
     if len(x) == 0:
         raise ValueError("x holds no image; there must be at least one")
-    flat = x.flatten(1)
-    if bool((bad := ~flat.isfinite()).any()):
-        row, pixel = (int(i) for i in bad.nonzero()[0])
-        raise ValueError(f"pixel {pixel} of image {row} is {flat[row, pixel].item()}, not a number")
-    if pixel_range is not None:
+    for first in range(0, len(x), CHECKED_AT_ONCE):
+        flat = x[first : first + CHECKED_AT_ONCE].flatten(1)
+        if bool((bad := ~flat.isfinite()).any()):
+            row, pixel = (int(i) for i in bad.nonzero()[0])
+            raise ValueError(
+                f"pixel {pixel} of image {first + row} is {flat[row, pixel].item()}, not a number"
+            )
+        if pixel_range is None:
+            continue
         low, high = pixel_range
         if bool((bad := (flat < low) | (flat > high)).any()):
             row, pixel = (int(i) for i in bad.nonzero()[0])
             raise ValueError(
-                f"pixel {pixel} of image {row} is {flat[row, pixel].item():g}; "
+                f"pixel {pixel} of image {first + row} is {flat[row, pixel].item():g}; "
                 f"pixels lie in [{low:g}, {high:g}]"
             )
 
