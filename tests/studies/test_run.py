@@ -1,19 +1,13 @@
 """Studies end to end: what is written, used again, continued, and what fails alone."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 
 import pytest
 
-from tacit.files import read_record
 from tacit.studies.holding import FolderError
 from tacit.training.saved import SavedRun, is_done
 
-from .conftest import STUDY, run_quietly
+from .conftest import run_quietly
 
 
 def results(folder) -> bytes:
@@ -121,30 +115,3 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything(small_study,
     blocked.write_text("not a folder")
     with pytest.raises(FolderError, match="cannot write into"):
         run_quietly(small_study, blocked)
-
-
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stopped_study_goes_on_to_the_same_results(tmp_path, signum, code, finished) -> None:
-    path = tmp_path / "small.yaml"
-    path.write_text(STUDY)
-    long = tmp_path / "long" / "small.yaml"
-    long.parent.mkdir()
-    long.write_text(STUDY.replace("epochs: 2", "epochs: 20000"))
-    out = tmp_path / "out"
-    command = [sys.executable, "-m", "tacit", "run", str(long), "--train-size", "80"]
-    command += ["--out", str(out), "--jobs", "2"]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    )
-    deadline = time.monotonic() + 60
-    while not list(out.glob("small/jobs/*/job.json")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(1.5)
-    process.send_signal(signum)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == code, errors
-    assert "The same command goes on" in errors
-    kept = list(out.glob("small/jobs/*/checkpoints/update-*.json"))
-    assert kept
-    assert read_record(kept[0])["update"] > 0

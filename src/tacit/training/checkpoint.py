@@ -12,6 +12,8 @@ from tacit.training.fit import State
 from tacit.training.history import History
 
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
+SHARE_OF_TIME = 0.02
+"""A state that takes long to write is written less often, for at most this share of the time."""
 CHECKPOINTS, CHECKPOINTS_KEPT = "checkpoints", 2
 TENSORS = ".safetensors"
 
@@ -104,8 +106,7 @@ class FolderKeeper:
             began = time.monotonic()
             self._keep(update, state, history)
             took = time.monotonic() - began
-            # A state that takes long to write is written less often, for 2 % of the time at most.
-            self._due = began + took + max(SECONDS_BETWEEN_CHECKPOINTS, 50 * took)
+            self._due = began + took + max(SECONDS_BETWEEN_CHECKPOINTS, took / SHARE_OF_TIME)
         if stop:
             raise Stopped(f"stopped after update {update}")
 

@@ -1,0 +1,125 @@
+"""A worker dies in the middle of a study: killed from outside, or for want of memory.
+
+    python tests/reliability/crash/dying.py killed|memory
+
+Its job fails with the cause, those beside it finish, those that need it are blocked; the next start
+does only what is missing, from where that was, and ends at the bits of an undisturbed run.
+"""
+
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+# Found beside this file, which is run as a script.
+import often
+from small import Watching, content, sealed, some_digits
+
+import tacit.studies.warm
+import tacit.training.checkpoint
+from tacit.files import read_record
+from tacit.studies.account import Told
+from tacit.studies.plan import Job
+from tacit.studies.reading import parse
+from tacit.studies.study import Ended, run_study
+
+STUDY = """
+title: One that dies
+defaults: {code: 4, epochs: 2, batch_size: 20}
+runs:
+  beside: {learn: classifier}
+  dying: {learn: vae, epochs: 10}
+  after: {learn: autoencoder, encoder: {from: beside}}
+  needs-it: {learn: autoencoder, decoder: {from: dying}}
+questions:
+  - classifier: {run: beside}
+  - generation: {run: dying}
+"""
+CAUSES = {
+    "killed": "its process was killed (SIGKILL), perhaps because the machine had no memory left; ",
+    "memory": "no memory was left (",
+}
+
+
+class Killing(Watching):
+    """Kills the worker of the run called dying when it has come half-way."""
+
+    def progressed(self, job: Job, update: int, updates: int, loss: float) -> None:
+        if job.name == "dying" and update >= 5:
+            for process in multiprocessing.active_children():
+                if process.name.startswith("dying"):
+                    os.kill(process.pid, signal.SIGKILL)
+
+
+def bounded(self, update: int, loss: float, state, history, *, keep) -> None:
+    """Lets a run of 30 updates ask for more memory than it may have, at its tenth."""
+    keep(self, update, loss, state, history)
+    if update == 10 and self.folder.name.startswith("dying"):
+        resource.setrlimit(resource.RLIMIT_AS, (2**40, 2**40))
+        bytearray(2**41)
+
+
+def run(folder: Path, watching: Watching, at_once: int) -> Ended:
+    study, questions = parse(STUDY, "dying")
+    return run_study(
+        "dying", study, questions, some_digits(), folder, at_once=at_once, device="cpu",
+        watcher=watching, told=Told("tacit run dying"),
+    )  # fmt: skip
+
+
+def main(how: str) -> None:
+    # Nothing has been computed in this process, so that workers can be forked from it.
+    get_context = multiprocessing.get_context
+    multiprocessing.get_context = lambda method=None: get_context("fork")  # type: ignore[assignment]
+    keeper = tacit.training.checkpoint.FolderKeeper
+    keep = keeper.after_update
+    often.checkpoints(-1.0)
+    if how == "memory":
+        keeper.after_update = lambda *args: bounded(*args, keep=keep)  # type: ignore[method-assign]
+    with tempfile.TemporaryDirectory() as place:
+        whole, folder = Path(place, "whole"), Path(place, "dying")
+        watching = Killing() if how == "killed" else Watching()
+        ended = run(folder, watching, at_once=2)
+        assert not ended.whole
+        (cause,) = ended.outcome.failed.values()
+        assert cause.startswith(CAUSES[how]), cause
+        assert cause.endswith("fewer --jobs at once need less"), cause
+        assert watching.causes == [f"dying (seed 0): {cause}"]
+        assert set(ended.outcome.blocked.values()) == {"dying (seed 0)"}
+        assert len(ended.outcome.blocked) == 2
+        done = {path.split("-s0")[0] for path in sealed(folder)}
+        assert done == {"jobs/beside", "jobs/after", "measurements/classifier"}, done
+        assert [finding.question for finding in ended.findings] == ["classifier"]
+        page = ended.report.read_text()
+        assert "needs dying (seed 0)" in page
+        assert cause in page
+        (failure,) = folder.glob("jobs/dying-*/failure.txt")
+        assert failure.read_text()
+        before = sealed(folder)
+        newest = max(
+            read_record(path)["update"] for path in folder.glob("jobs/dying-*/checkpoints/*.json")
+        )
+        assert newest >= 4  # progress is told before the state is kept
+        keeper.after_update = keep  # type: ignore[method-assign]
+        watching = Watching()
+        started = []
+        watching.started = lambda job: started.append(job.name)  # type: ignore[method-assign]
+        first = []
+        watching.progressed = (  # type: ignore[method-assign]
+            lambda job, update, updates, loss: first.append((job.name, update))
+        )
+        assert run(folder, watching, at_once=2).whole
+        assert sorted(started) == ["dying", "generation", "needs-it"]
+        assert dict(reversed(first))["dying"] > newest
+        after = sealed(folder)
+        assert {path: after[path] for path in before} == before
+        assert run(whole, Watching(), at_once=1).whole
+        assert content(folder) == content(whole)
+    print("cause told, siblings finished, dependants blocked; then only what was missing was done")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

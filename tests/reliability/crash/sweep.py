@@ -1,0 +1,161 @@
+"""Kill small studies at the n-th change they make to the disk, for every n, and go on.
+
+    python tests/reliability/crash/sweep.py [--studies NAME,…] [--stride N] [--first N]
+
+Each study is run once undisturbed, without a checkpoint on its way. Then it is run in a new
+folder with a checkpoint after every update, its process group is killed at the n-th change,
+unfinished files are torn in half, and the same call is made again. What it leaves then must be the
+undisturbed run's to the bit, no job that was finished may have been done again, and nothing
+unfinished may be left. At every fourth n the continuation is killed as well, at another change.
+
+Processes are forked from this one after everything has been imported; the jobs of the study run in
+processes of their own, as always.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+# Other modules are found beside this file, which is run as a script.
+from sabotage import Tripwire
+from small import STUDIES, content, run_small, sealed, some_digits
+
+from tacit.images.opened import Opened
+
+SECONDS_FOR_A_RUN = 300
+
+
+def forked(action: Callable[[], None]) -> int:
+    """Do something in a process group of its own; returns how that ended, as `os.waitpid` does."""
+    process = os.fork()
+    if process:
+        _, status = os.waitpid(process, 0)
+        return os.waitstatus_to_exitcode(status)
+    code = 1
+    try:
+        os.setsid()
+        signal.alarm(SECONDS_FOR_A_RUN)
+        action()
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def run_once(name: str, folder: Path, opened: Opened, wire: Tripwire, *, often: bool) -> int:
+    """The study in a process group of its own; -9 where it was killed."""
+
+    def action() -> None:
+        if often:
+            often.checkpoints(-1.0)
+        start = multiprocessing.get_context
+        multiprocessing.get_context = lambda method=None: start("fork")  # type: ignore[assignment]
+        wire.set()
+        ended, watching = run_small(name, folder, opened)
+        if not ended.whole or watching.said:
+            raise AssertionError(f"{watching.causes} {dict(ended.unanswered)} {watching.said}")
+
+    return forked(action)
+
+
+def tear(folder: Path) -> int:
+    """Cut unfinished files in half, as a machine that goes down may; returns how many."""
+    found = list(folder.rglob(".*.unfinished"))
+    for path in found:
+        os.truncate(path, path.stat().st_size // 2)
+    return len(found)
+
+
+def faults_at(
+    n: int, name: str, folder: Path, opened: Opened, expected: dict[str, str]
+) -> tuple[list[str], int]:
+    """What is wrong after a kill at change n, and how many kills there were."""
+    kills = 1
+    if (code := run_once(name, folder, opened, Tripwire(folder, n), often=True)) != -signal.SIGKILL:
+        return [f"was to be killed at change {n}, but ended with {code}"], kills
+    tear(folder)
+    done = sealed(folder)
+    if n % 4 == 0:
+        again = Tripwire(folder, 1 + n * 7919 % 61)
+        code = run_once(name, folder, opened, again, often=True)
+        if code not in (-signal.SIGKILL, 0):
+            return [f"killed at change {n}, the second start ended with {code}"], kills
+        kills += code != 0
+        tear(folder)
+        done = sealed(folder) | done
+    if code := run_once(name, folder, opened, Tripwire(folder), often=True):
+        return [f"killed at change {n}, the next start ended with {code}"], kills
+    return differences(folder, expected, done), kills
+
+
+def differences(
+    folder: Path, expected: dict[str, str], done: dict[str, tuple[int, int]]
+) -> list[str]:
+    """What a folder has that it should not, and jobs that were done again."""
+    found = content(folder)
+    faults = [f"{path} differs" for path in expected if found.get(path) != expected[path]]
+    faults += [f"{path} is left" for path in found if path not in expected]
+    after = sealed(folder)
+    return faults + [f"{path} was done again" for path in done if after.get(path) != done[path]]
+
+
+def sweep(name: str, place: Path, stride: int, first: int, say: Callable[[str], None]) -> list[str]:
+    """Kill one study at changes first, first + stride, …; returns what is wrong."""
+    opened = some_digits()
+    plain, whole = place / "plain" / name, place / "whole" / name
+    began = time.monotonic()
+    wire = Tripwire(whole)
+    for folder, often in ((plain, False), (whole, True)):
+        if run_once(name, folder, opened, wire if often else Tripwire(folder), often=often):
+            return [f"{name}: the undisturbed run failed"]
+    expected = content(plain)
+    faults = [f"{name}: {fault}" for fault in differences(whole, expected, {})]
+    points = range(first, wire.count + 1, stride)
+    kills = 0
+    for n in points:
+        folder = place / "killed" / name
+        shutil.rmtree(folder, ignore_errors=True)
+        found, killed = faults_at(n, name, folder, opened, expected)
+        kills += killed
+        faults += [f"{name}, change {n}: {fault}" for fault in found]
+    say(
+        f"{name}: {len(expected)} files, {wire.count:,} changes; killed at {len(points):,} of them "
+        f"({kills:,} kills), {len(faults)} faults, {time.monotonic() - began:.0f} s"
+    )
+    return faults
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--studies", default=",".join(STUDIES), help="separated by commas")
+    parser.add_argument("--stride", type=int, default=1, help="kill at every so many changes")
+    parser.add_argument("--first", type=int, default=1, help="the first change to kill at")
+    parser.add_argument("--json", type=Path, help="where faults are written")
+    options = parser.parse_args()
+    faults = []
+    with tempfile.TemporaryDirectory() as place:
+        for name in options.studies.split(","):
+            faults += sweep(
+                name, Path(place).resolve(), options.stride, options.first,
+                lambda text: print(text, flush=True),
+            )  # fmt: skip
+    for fault in faults:
+        print("FAULT", fault)
+    if options.json:
+        options.json.write_text(json.dumps(faults))
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
