@@ -308,7 +308,9 @@ def _poisson_mbo(
         before, labels = labels, u.argmax(dim=2)
         if torch.equal(before, labels):
             break
-    return u.reshape(n, -1)
+    # A class that is out of the question has a price of minus infinity, which cannot be averaged.
+    lowest = u[u.isfinite()].min() - 1
+    return u.reshape(n, -1).clamp(min=lowest)
 
 
 def _bounds(

@@ -75,9 +75,8 @@ def _swept(
             changed = max(changed, abs(int((needed < prices[label]).sum()) - before))
         changes.append(changed)
         # Equal scores change hands for ever.
-        if changed <= allowed or min(changes[-_PATIENCE:]) > min(
-            changes[:-_PATIENCE], default=n_images
-        ):
+        stuck = min(changes[-_PATIENCE:]) >= min(changes[:-_PATIENCE], default=n_images + 1)
+        if changed <= allowed or stuck:
             break
     return prices
 
