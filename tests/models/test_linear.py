@@ -6,7 +6,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from tacit.models import linear
-from tacit.models.linear import Linear, _runs_on_onednn
+from tacit.models.linear import Linear, _is_large
+from tacit.models.precision import products_in
 from tacit.streams import torch_stream
 
 needs_onednn = pytest.mark.skipif(linear._onednn is None, reason="this PyTorch has no oneDNN")
@@ -26,7 +27,7 @@ def test_values_and_gradients_are_those_of_the_plain_layer(rows, n_in, n_out) ->
     ours, plain = layers(n_in, n_out)
     x = torch.randn(rows, n_in, generator=torch_stream(0, "x"))
     pulled = torch.randn(rows, n_out, generator=torch_stream(0, "pulled"))
-    assert _runs_on_onednn(x, ours.weight)
+    assert _is_large(x, ours.weight)
     results = []
     for layer in (ours, plain):
         given = x.clone().requires_grad_()
@@ -53,7 +54,27 @@ def test_leading_dimensions_and_frozen_weights() -> None:
 def test_other_precisions_and_small_products_take_the_plain_path(dtype) -> None:
     layer = Linear(256, 300).to(dtype)
     x = torch.ones(128, 256, dtype=dtype)
-    assert not _runs_on_onednn(x, layer.weight)
+    assert not _is_large(x, layer.weight)
     assert torch.equal(layer(x), F.linear(x, layer.weight, layer.bias))
     small = Linear(16, 10)
-    assert not _runs_on_onednn(torch.ones(100, 16), small.weight)
+    assert not _is_large(torch.ones(100, 16), small.weight)
+
+
+def test_products_in_bfloat16_are_rounded_and_everything_else_is_float32() -> None:
+    ours, plain = layers(256, 300)
+    x = torch.randn(128, 256, generator=torch_stream(0, "x"))
+    pulled = torch.randn(128, 300, generator=torch_stream(0, "pulled"))
+    results = []
+    for layer in (ours, plain):
+        given = x.clone().requires_grad_()
+        with products_in(torch.bfloat16):
+            out = layer(given)
+        out.backward(pulled)
+        results.append((out.detach(), given.grad, layer.weight.grad))
+    for mine, expected in zip(*results, strict=True):
+        assert mine.dtype == torch.float32
+        off = float((mine - expected).norm() / expected.norm())
+        assert 1e-4 < off < 0.01  # bfloat16 rounds at 2^-9 of a number
+    assert torch.equal(ours.bias.grad, plain.bias.grad)
+    assert torch.equal(ours(x), ours(x.clone()))
+    torch.testing.assert_close(ours(x), plain(x), rtol=1e-4, atol=1e-4)  # outside, float32 again

@@ -295,3 +295,34 @@ def test_one_cycle_rises_and_falls() -> None:
     assert np.argmax(rates) == pytest.approx(29, abs=2)
     assert rates[0] < 0.1
     assert rates[-1] < 0.01
+
+
+def test_products_in_bfloat16_learn_the_same_and_are_evaluated_in_float32() -> None:
+    pixels = numpy_stream(0, "pixels").integers(0, 256, (128, 1, 28, 28), dtype=np.uint8)
+    images = Images(pixels, None, ())
+    ends = {}
+    for precision in ("float32", "bfloat16", "auto"):
+        config = ModelConfig(learn="vae", shape=(1, 28, 28), n_code=16)
+        with seeded_initialisation(0):
+            model = build(config)
+        history = fit(
+            model,
+            elbo(),
+            images,
+            Schedule(128, 64, 20, precision=precision, evaluate_at=(20,)),
+            seed=0,
+        )
+        assert all(value.dtype == torch.float32 for value in model.state_dict().values())
+        again = evaluate(model, elbo(), images)["loss"].mean()
+        assert float(again) == pytest.approx(history.evaluations[-1].train["loss"].mean, rel=1e-6)
+        ends[precision] = history.loss
+    assert ends["auto"] == ends["float32"]
+    assert ends["bfloat16"] != ends["float32"]
+    np.testing.assert_allclose(ends["bfloat16"], ends["float32"], rtol=2e-3)
+
+
+def test_a_precision_that_is_not_said_leaves_a_schedule_as_it_was() -> None:
+    assert "precision" not in Schedule(10, 5, 60).to_json()
+    rounded = Schedule(10, 5, 60, precision="bfloat16")
+    assert rounded.to_json()["precision"] == "bfloat16"
+    assert Schedule.from_json(rounded.to_json()) == rounded

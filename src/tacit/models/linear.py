@@ -1,4 +1,4 @@
-"""Linear layers on the faster of PyTorch's two CPU libraries."""
+"""Linear layers on the faster of PyTorch's CPU libraries, and in bfloat16 where that is asked."""
 
 from typing import Any
 
@@ -7,10 +7,12 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from tacit.models.precision import product_dtype
+
 _onednn = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
 
 SMALLEST_PRODUCT = 2_000_000
-"""Multiplications below which the way to oneDNN costs more than it saves."""
+"""Multiplications below which the way to oneDNN costs more than it saves; bfloat16 likewise."""
 
 
 class Linear(nn.Linear):
@@ -19,27 +21,35 @@ class Linear(nn.Linear):
     PyTorch sends it to MKL, which leaves half of the speed of AMD's processors unused: 128 rows
     from 2048 to 256 units took 1.27 ms there and 0.57 ms on oneDNN (one core of an EPYC with
     AVX-512, PyTorch 2.13). Numbers differ by rounding.
+
+    Inside `products_in(torch.bfloat16)`, large products of float32 are taken in bfloat16, forward
+    and backward; sums run in float32, and so does everything outside of the product.
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        if not _runs_on_onednn(input, self.weight):
+        if not _is_large(input, self.weight):
             return F.linear(input, self.weight, self.bias)
+        dtype = product_dtype()
+        if input.device.type != "cpu" or _onednn is None:
+            if dtype == torch.float32:
+                return F.linear(input, self.weight, self.bias)
+            bias = None if self.bias is None else self.bias.to(dtype)
+            return F.linear(input.to(dtype), self.weight.to(dtype), bias).to(input.dtype)
         rows = input.reshape(-1, self.in_features)
-        return _Product.apply(rows, self.weight, self.bias).reshape(
+        return _Product.apply(rows, self.weight, self.bias, dtype).reshape(
             *input.shape[:-1], self.out_features
         )
 
 
-def _runs_on_onednn(x: Tensor, weight: Tensor) -> bool:
+def _is_large(x: Tensor, weight: Tensor) -> bool:
     # While a network is traced its batch has no number, so tracing is asked about first.
     return bool(
-        _onednn is not None
-        and not torch.compiler.is_compiling()
+        not torch.compiler.is_compiling()
         and not torch.jit.is_tracing()
-        and x.device.type == weight.device.type == "cpu"
+        and x.device.type == weight.device.type
         and x.dtype == weight.dtype == torch.float32
         and x.numel() * len(weight) >= SMALLEST_PRODUCT
-        and torch.backends.mkldnn.enabled
+        and (x.device.type != "cpu" or torch.backends.mkldnn.enabled)
     )
 
 
@@ -50,19 +60,23 @@ def _product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
 
 class _Product(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype
+    ) -> Tensor:
+        x, weight = x.to(dtype), weight.to(dtype)
         ctx.save_for_backward(x, weight)
         ctx.has_bias = bias is not None
-        return _product(x, weight, bias)
+        return _product(x, weight, None if bias is None else bias.to(dtype)).float()
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        (gradient,) = gradients
         x, weight = ctx.saved_tensors
-        wants_x, wants_weight, wants_bias = ctx.needs_input_grad
+        wants_x, wants_weight, wants_bias, _ = ctx.needs_input_grad
+        gradient = gradients[0].to(x.dtype)
         return (
-            _product(gradient, weight.t()) if wants_x else None,
-            _product(gradient.t(), x.t()) if wants_weight else None,
-            gradient.sum(dim=0) if wants_bias and ctx.has_bias else None,
+            _product(gradient, weight.t()).float() if wants_x else None,
+            _product(gradient.t().contiguous(), x.t()).float() if wants_weight else None,
+            gradients[0].sum(dim=0) if wants_bias and ctx.has_bias else None,
+            None,
         )

@@ -12,6 +12,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from tacit.models.convolutions import Conv2d, ConvTranspose2d
 from tacit.models.linear import Linear
 
 Shape = tuple[int, int, int]
@@ -76,7 +77,7 @@ class ConvEncoder(Encoder):
         shapes = convolution_shapes(shape)
         layers: list[nn.Module] = []
         for (c_in, _, _), (c_out, _, _) in pairwise(shapes):
-            layers += [nn.Conv2d(c_in, c_out, 3, stride=2, padding=1), nn.ReLU()]
+            layers += [Conv2d(c_in, c_out, 3, stride=2, padding=1), nn.ReLU()]
         layers.append(nn.Flatten())
         self.n_features = math.prod(shapes[-1])
         if hidden is not None:
@@ -192,10 +193,7 @@ class ConvDecoder(Decoder):
         for (c_in, _, _), (c_out, height, breadth) in pairwise(shapes):
             # An even side was halved exactly, so that the way back needs one more row.
             missing = (1 - height % 2, 1 - breadth % 2)
-            layers += [
-                nn.ConvTranspose2d(c_in, c_out, 3, stride=2, padding=1, output_padding=missing),
-                nn.ReLU(),
-            ]
+            layers += [ConvTranspose2d(c_in, c_out, missing), nn.ReLU()]
         self.layers = nn.Sequential(*layers[:-1])
 
 

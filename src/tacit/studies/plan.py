@@ -218,6 +218,7 @@ def schedule_of(run: Run, n_images: int, snapshots: Sequence[int], keep: bool) -
         betas=run.betas,
         eps=run.eps,
         one_cycle=run.one_cycle,
+        precision=run.precision,
         phases=tuple((end, phase.rate) for end, phase in zip(ends, run.phases, strict=True)),
         evaluate_at=tuple(sorted({*evaluate_at, *(snapshot_at if keep else ()), updates})),
         snapshot_at=tuple(sorted(snapshot_at | {updates})) if keep else (),

@@ -39,6 +39,7 @@ from tacit.training.checkpoint import FolderKeeper, Stopped
 from tacit.training.examples import Chosen, Examples
 from tacit.training.fit import fit
 from tacit.training.objectives import ObjectiveTable, objective_of
+from tacit.training.pages import keep_pages
 from tacit.training.saved import KEPT, SavedRun, seal, write_job, write_trained
 from tacit.training.schedule import Schedule
 
@@ -311,6 +312,7 @@ def perform(job: dict[str, Any], out: str, device: str, messages: Connection) ->
         messages.send(("noticed", text))
 
     try:
+        keep_pages()
         torch.set_num_threads(job["task"]["threads"])
         # NumPy's and SciPy's linear algebra has threads of its own.
         threadpool_limits(job["task"]["threads"])
@@ -348,7 +350,9 @@ def cause_of(error: Exception) -> str:
     """Why a job failed, in one line."""
     if isinstance(error, NotWritten):
         return str(error)
-    said = " ".join(f"{type(error).__name__}: {error}".split("\n", 1)[0].split())
+    said = type(error).__name__
+    if text := str(error).strip():
+        said += f": {text.splitlines()[0]}"
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
         return f"no memory was left ({said}); fewer --jobs at once need less"
     return said

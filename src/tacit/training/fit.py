@@ -14,11 +14,13 @@ from torch import Tensor, nn
 
 from tacit.models.parts import training_mode
 from tacit.models.posteriors import PerImage
+from tacit.models.precision import dtype_of, products_in
 from tacit.streams import numpy_stream, stream_seed
 from tacit.training.examples import Examples
 from tacit.training.history import Evaluation, History, summarise
 from tacit.training.objectives import Batch, Objective, Terms
 from tacit.training.optimizers import RowAdam
+from tacit.training.pages import keep_pages
 from tacit.training.schedule import Schedule
 
 EVALUATED_IMAGES = 1_000
@@ -117,6 +119,7 @@ def fit(
         Diverged: naming update, epoch and seed, where a loss is not finite, or a weight or a term
             where the model is evaluated, kept or done.
     """
+    keep_pages()
     rows = _row_optimizer(model, schedule)
     shared = [
         p
@@ -138,6 +141,7 @@ def fit(
     device = next(iter(model.parameters())).device
     generator = torch.Generator(device=device)
     batches = _Batches(train, schedule, seed, device)
+    learned = _rounded(objective, dtype_of(schedule.precision, device))
     training_mode(model)
     for update in range(done + 1, schedule.updates + 1):
         epoch, position = divmod(update - 1, schedule.batches_per_epoch)
@@ -147,14 +151,14 @@ def fit(
         if rows is not None:
             for _ in range(schedule.row_updates - 1):
                 for part in parts:  # a row's update is its own, whatever part it comes in
-                    loss = objective(model, part, generator)["loss"].mean()
+                    loss = learned(model, part, generator)["loss"].mean()
                     rows.step(torch.autograd.grad(loss, rows.parameters), scale=len(part.x))
         if optimizer is not None:
             optimizer.zero_grad(set_to_none=True)
         value = 0.0
         for part in parts:
             share = len(part.x) / len(batch.x)
-            loss = objective(model, part, generator)["loss"].mean() * share
+            loss = learned(model, part, generator)["loss"].mean() * share
             value += loss.item()
             if not math.isfinite(value):
                 raise Diverged(
@@ -187,6 +191,18 @@ def fit(
             keeper.after_update(update, value, state, history)
     model.eval()
     return history
+
+
+def _rounded(objective: Objective, dtype: torch.dtype) -> Objective:
+    """The objective with the model's products in `dtype`."""
+    if dtype == torch.float32:
+        return objective
+
+    def rounded(model: nn.Module, batch: Batch, generator: torch.Generator) -> Terms:
+        with products_in(dtype):
+            return objective(model, batch, generator)
+
+    return rounded
 
 
 class _Batches:

@@ -4,6 +4,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tacit.models.precision import Precision
+
 RECORDED_LOSSES = 10_000
 """At most so many losses are kept of one run; of a longer one, means over several updates."""
 
@@ -22,6 +24,7 @@ class Schedule:
         evaluate_at: after which updates train and test images are evaluated.
         snapshot_at: after which updates the whole model is kept.
         row_updates, row_rate, row_betas: of parameters that belong to images.
+        precision: in what updates take products; images are always evaluated in float32.
     """
 
     n_images: int
@@ -37,6 +40,7 @@ class Schedule:
     row_updates: int = 1
     row_rate: float = 0.05
     row_betas: tuple[float, float] = (0.9, 0.99)
+    precision: Precision = "auto"
 
     @property
     def record_every(self) -> int:
@@ -66,7 +70,8 @@ class Schedule:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for `from_json`."""
-        return asdict(self)
+        # What is at its default stays unsaid, so that jobs of before it was known keep their names.
+        return {k: v for k, v in asdict(self).items() if (k, v) != ("precision", "auto")}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Schedule":
