@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tacit.evidence.estimate import LogProbEstimate
 from tacit.evidence.importance import importance_sampling
-from tacit.evidence.proposals import from_encoder
+from tacit.evidence.proposals import covering, from_encoder
 from tacit.evidence.refine import refine
 from tacit.models.config import ModelConfig
 from tacit.models.models import VAE, Autoencoder, Classifier
@@ -116,7 +116,9 @@ class TrainedModel:
         x = torch.from_numpy(self.pixels(images))
         generator = torch_stream(seed, "log-prob")
         proposal = (
-            from_encoder if vae.amortized else refine(vae, x, start="prior", generator=generator).q
+            from_encoder
+            if vae.amortized
+            else covering(refine(vae, x, start="prior", generator=generator).q)
         )
         return importance_sampling(vae, proposal, x, n_samples=n_samples, generator=generator)
 
@@ -127,7 +129,7 @@ class TrainedModel:
             TypeError: if the model is no classifier.
         """
         if not isinstance(self.model, Classifier):
-            raise TypeError(f"a {type(self.model).__name__} does not predict; a classifier does")
+            raise TypeError(f"{type(self.model).__name__} does not predict; a classifier does")
         model = self.model
         return _in_batches(lambda x: model(x).softmax(dim=1), torch.from_numpy(self.pixels(images)))
 
@@ -146,7 +148,7 @@ class TrainedModel:
 
     def _vae(self, what: str) -> VAE:
         if not isinstance(self.model, VAE):
-            raise TypeError(f"a {type(self.model).__name__} has no p(x) to {what}; a VAE has one")
+            raise TypeError(f"{type(self.model).__name__} has no p(x) to {what}; a VAE has one")
         return self.model
 
 
@@ -205,11 +207,23 @@ def load(
         ValueError: if there is no such run, seed, draw or snapshot, with the choices; or a file is
             no model, a damaged one (`tacit.files.Damaged`), or one of a later version.
     """
+    return TrainedModel(saved_in(folder, run, seed=seed, draw=draw, epoch=epoch))
+
+
+def saved_in(
+    folder: str | Path,
+    run: str | None = None,
+    *,
+    seed: int | None = None,
+    draw: int = 0,
+    epoch: int | None = None,
+) -> Saved:
+    """What `load` opens, also where it reads rows of values; arguments and errors as there."""
     folder = Path(folder)
     if run is not None and not is_model_folder(folder):
-        return TrainedModel(read_run(folder, run, seed=seed, draw=draw, epoch=epoch))
+        return read_run(folder, run, seed=seed, draw=draw, epoch=epoch)
     if run is None and (folder / INDEX).is_file():
         raise ValueError(f"{folder} holds a study; say which run: {', '.join(runs_of(folder))}")
     if run is not None or seed is not None or draw or epoch is not None:
         raise ValueError(f"{folder} holds one saved model; run, seed, draw and epoch are a study's")
-    return TrainedModel(load_saved(folder))
+    return load_saved(folder)

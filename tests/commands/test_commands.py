@@ -155,6 +155,16 @@ def test_describe_prints_layers_shapes_and_counts(models, capsys) -> None:
         assert expected in said
 
 
+def test_describe_says_what_reads_rows_of_values(tmp_path, capsys) -> None:
+    rows = np.random.default_rng(0).normal(size=(30, 5))
+    tacit.Autoencoder(n_code=2, epochs=1, updates=1).fit(rows).save(tmp_path / "values")
+    run("describe", tmp_path / "values")
+    said = capsys.readouterr().out
+    assert "learned from 30 rows" in said
+    assert "1×1×5" in said
+    assert "values" in said.split("1×1×5")[0].splitlines()[-1]
+
+
 @pytest.mark.parametrize("learn", ["autoencoder", "vae", "classifier"])
 @pytest.mark.parametrize("size", [8, 37, 256])
 def test_describe_counts_every_parameter_of_a_model_to_be(learn, size, capsys) -> None:

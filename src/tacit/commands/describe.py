@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from tacit.commands.options import DONE, CommandError, Which, command, faults_of_use, open_model
+from tacit.commands.options import DONE, CommandError, Which, command, faults_of_use
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,13 +42,17 @@ def describe(
 
     console = Console(soft_wrap=True)
     if model is not None:
-        trained = open_model(model, which)
-        about = trained.about
-        console.print(f"learned from {about.data.n:,} images: {about.data.source}", markup=False)
+        from tacit.trained import saved_in
+
+        with faults_of_use():
+            saved = saved_in(model, which.run, seed=which.seed, draw=which.draw, epoch=which.epoch)
+        about, values = saved.about, saved.form.layout == "values"
+        what = "rows" if values else "images"
+        console.print(f"learned from {about.data.n:,} {what}: {about.data.source}", markup=False)
         for m in about.measured:
             text = f"{m.split} {m.term}: {m.value:.5g} ± {m.standard_error:.2g} (n = {m.n:,})"
             console.print(text, markup=False, highlight=False)
-        _print_layers(trained.model, trained.shape, console)
+        _print_layers(saved.model, saved.form.shape, console, "values" if values else "image")
         return DONE
     import torch
 
@@ -72,7 +76,9 @@ def describe(
     return DONE
 
 
-def _print_layers(model: "Model", shape: tuple[int, int, int], console: "Console") -> None:
+def _print_layers(
+    model: "Model", shape: tuple[int, int, int], console: "Console", given: str = "image"
+) -> None:
     from rich.table import Table
 
     from tacit.commands.layers import layers_of
@@ -83,7 +89,7 @@ def _print_layers(model: "Model", shape: tuple[int, int, int], console: "Console
         table.add_column(name)
     for name in ("output", "parameters"):
         table.add_column(name, justify="right")
-    table.add_row("", "image", "×".join(map(str, shape)), "")
+    table.add_row("", given, "×".join(map(str, shape)), "")
     part = ""
     for layer in layers:
         table.add_row(

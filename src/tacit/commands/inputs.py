@@ -158,13 +158,13 @@ def read_inputs(
             skip_bad,
             as_they_are,
         )
-    parts = _parts_of(source, path, data_dir)
+    parts = parts_of(source, path, data_dir)
     if as_they_are and (found := parts[0][1].shape) != shape:
         raise ImagesError(f"{source}: images are {found}, and the model reads {shape}")
     return _alike(parts, shape)
 
 
-def _parts_of(source: str, path: Path, data_dir: Path | None) -> list[tuple[str, Images]]:
+def parts_of(source: str, path: Path, data_dir: Path | None) -> list[tuple[str, Images]]:
     """The images of a named set or an array file, in the order of the file."""
     arrays: Arrays | None = None
     if source not in NAMES and path.is_file():

@@ -38,7 +38,10 @@ def sample(
         raise CommandError(f"--n is {n}; at least one image can be sampled")
     trained = open_model(model, which)
     if not isinstance(trained.model, VAE):
-        raise CommandError(f"a {trained.config.learn} has no prior to sample from; a VAE has one")
+        raise CommandError(
+            f"{model} holds a model of kind {type(trained.model).__name__}, which has no prior to "
+            "sample from; a VAE has one"
+        )
     images = trained.sample(n, seed=noise_seed)
     if out.suffix.lower() == ".png":
         write_grid(out, in_rows(list(images)))

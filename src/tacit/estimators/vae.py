@@ -12,7 +12,7 @@ from torch import Tensor
 from tacit.estimators.base import NetworkEstimator, codes_of, seed_of
 from tacit.evidence.importance import importance_sampling
 from tacit.evidence.observed import Observed, observe
-from tacit.evidence.proposals import fitted, from_encoder
+from tacit.evidence.proposals import covering, from_encoder
 from tacit.evidence.refine import refine
 from tacit.models import models
 from tacit.models.posteriors import DiagonalNormal
@@ -157,7 +157,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Netwo
         for i, row in enumerate(rows):
             scores[i] = importance_sampling(
                 model,
-                from_encoder if posteriors is None else fitted(_row(posteriors, i)),
+                from_encoder if posteriors is None else covering(_row(posteriors, i)),
                 row,
                 n_samples=self.importance_samples,
                 generator=torch_stream(0, "score"),
