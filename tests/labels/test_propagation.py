@@ -103,7 +103,7 @@ def test_trials_know_nothing_of_one_another(method):
     together = propagate(graph, trials, N_CLASSES, method=method)
     for number, trial in enumerate(trials):
         alone = propagate(graph, [trial], N_CLASSES, method=method)[0]
-        np.testing.assert_allclose(together[number], alone, atol=1e-4)
+        np.testing.assert_allclose(together[number], alone, atol=2e-4)
 
 
 @pytest.mark.parametrize("method", METHODS)

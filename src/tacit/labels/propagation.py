@@ -299,14 +299,20 @@ def _poisson_mbo(
     fed = trials.zeros()  # what the labels add in 40 steps, the same in every round
     for _ in range(STEPS):
         fed = torch.addmm(source, system.heat, fed)
+    fed = fed.view(trials.shape)
+    going = torch.arange(n_trials)  # trials whose labels still change; the rest stay as they are
     for _ in range(ROUNDS):
-        onehot = torch.nn.functional.one_hot(labels, n_classes).float()
-        u = (system.heated(onehot.view(n, -1)) + fed).view(trials.shape)
-        for trial in range(n_trials):
-            prices[trial] = priced(u[:, trial], *bounds[trial], prices[trial])
-            u[:, trial] += prices[trial]
-        before, labels = labels, u.argmax(dim=2)
-        if torch.equal(before, labels):
+        onehot = torch.nn.functional.one_hot(labels[:, going], n_classes).float()
+        heated = system.heated(onehot.reshape(n, -1)).view(onehot.shape) + fed[:, going]
+        for column, trial in enumerate(going.tolist()):
+            least, most = bounds[trial]
+            prices[trial] = priced(heated[:, column], least, most, prices[trial])
+            u[:, trial] = heated[:, column] + prices[trial]
+        found = u[:, going].argmax(dim=2)
+        changed = (found != labels[:, going]).any(dim=0)
+        labels[:, going] = found
+        going = going[changed]
+        if not len(going):
             break
     # A class that is out of the question has a price of minus infinity, which cannot be averaged.
     lowest = u[u.isfinite()].min() - 1

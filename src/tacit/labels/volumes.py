@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 _NEAR, _FAR = 0.05, 10.0  # how far prices may move before more images are looked at
+_EXACT = 10_000  # images of which one may change hands in the last sweep
 _PATIENCE = 10  # sweeps over all classes without a smaller change
 
 Sizes = NDArray[np.int64]
@@ -26,9 +27,9 @@ def priced(scores: Tensor, least: Sizes, most: Sizes, start: Tensor | None = Non
 
     These are the prices of the assignment of largest total score with `least` to `most` images in
     class c (its dual). Class by class, given the prices of the others, a price is the one nearest
-    to zero at which the class is largest for an allowed number of images; sweeps go on until all
-    sizes are right to one in a thousand images. Equal scores cannot be parted by prices; sizes then
-    stay wrong by them.
+    to zero at which the class is largest for an allowed number of images; sweeps go on until no
+    size changes by more than one in ten thousand images. Equal scores cannot be parted by prices;
+    sizes then stay wrong by them.
 
     Source: the auction with upper and lower bounds of Jacobs, Merkurjev and Esedoglu 2018 solves
     the same problem.
@@ -47,9 +48,12 @@ def priced(scores: Tensor, least: Sizes, most: Sizes, start: Tensor | None = Non
         best = (scores + start).topk(2, dim=1)
         contested = best.values[:, 0] - best.values[:, 1] <= 2 * near
         taken = torch.bincount(best.indices[~contested, 0], minlength=len(start)).numpy()
-        prices = _swept(scores[contested], least - taken, most - taken, start, near, len(scores))
-        moved = (prices - start)[start.isfinite()].abs()
-        if near == torch.inf or moved.max() < near:
+        bounds = least - taken, most - taken
+        prices = _swept(scores[contested], *bounds, start, near, len(scores))
+        sizes = (scores[contested] + prices).argmax(dim=1).bincount(minlength=len(start)).numpy()
+        wrong = max((bounds[0] - sizes).max(), (sizes - bounds[1]).max())
+        moved = (prices - start)[start.isfinite()].abs().max()
+        if near == torch.inf or (moved < near and wrong <= len(scores) // _EXACT):
             return prices
         near = 4 * near if near < _FAR else torch.inf
 
@@ -59,7 +63,7 @@ def _swept(
 ) -> Tensor:
     """Prices at most `near` to `start` that bring every class within its bounds, if there are."""
     prices = start.clone()
-    allowed = max(1, n_images // 1000)
+    allowed = n_images // _EXACT
     classes = [int(label) for label in torch.nonzero(start.isfinite())]
     changes: list[int] = []
     while len(scores):
