@@ -1,15 +1,19 @@
 """A finished run of a study as a model with what is known of it."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from tacit.files import Damaged, file_sha256, read_record
 from tacit.images.bounded import shown
 from tacit.images.dataset import Images
+from tacit.models.config import Table
 from tacit.saved.about import About, Data, measured_at
 from tacit.saved.folder import Saved
 from tacit.saved.form import Form
 from tacit.studies.faults import nearest
+from tacit.studies.spec import Name
 from tacit.studies.work import read_images
 from tacit.training.checkpoint import snapshot_path
 from tacit.training.saved import SavedRun, sums_of
@@ -49,19 +53,21 @@ def read_run(
     runs = _index(folder)
     if run not in runs:
         raise ValueError(f"{shown(folder)} has no run '{run}'" + nearest(run, runs))
-    seed = runs[run][0]["seed"] if seed is None else seed
-    found = [job for job in runs[run] if (job["seed"], job["draw"]) == (seed, draw)]
+    seed = runs[run][0].seed if seed is None else seed
+    found = [job for job in runs[run] if (job.seed, job.draw) == (seed, draw)]
     if not found:
-        seeds, draws = ({job[key] for job in runs[run]} for key in ("seed", "draw"))
+        seeds, draws = {job.seed for job in runs[run]}, {job.draw for job in runs[run]}
         raise ValueError(
             f"run '{run}' has no seed {seed} with draw {draw}; "
             f"seeds: {sorted(seeds)}, draws: {sorted(draws)}"
         )
-    own = folder / found[0]["folder"]
+    own = folder / found[0].folder
+    if not own.resolve().is_relative_to(folder.resolve()):
+        raise Damaged(f"{shown(own)} leads out of the study's folder")
     if not (own / "done.json").exists():
         raise FileNotFoundError(f"run '{run}' is not finished; run the study again to go on")
     _verify(own, [own / "job.json", own / "history.json"])
-    saved = SavedRun(own)
+    saved = _saved_run(own)
     if epoch is not None and epoch not in saved.snapshots:
         raise ValueError(
             f"run '{run}' kept no snapshot of epoch {epoch}; it kept {sorted(saved.snapshots)}"
@@ -69,31 +75,58 @@ def read_run(
     update = None if epoch is None else saved.snapshots[epoch]
     _verify(own, [own / "model.safetensors" if update is None else snapshot_path(own, update)])
     train = read_images(folder / "images").train
+    training: dict[str, int | float | str] = {
+        "run": run,
+        "seed": seed,
+        "draw": draw,
+        "updates": saved.schedule.updates if update is None else update,
+        "batch size": saved.schedule.batch_size,
+        "rate": saved.schedule.rate,
+    }
+    if saved.config.learn == "vae":
+        training |= {"objective": saved.objective_table.kind, "beta": saved.beta}
     about = About(
         model=saved.config,
         classes=train.class_names if saved.config.n_classes else (),
         data=_data(folder, train, saved),
-        training={
-            "run": run,
-            "seed": seed,
-            "draw": draw,
-            "updates": saved.schedule.updates if update is None else update,
-            "batch size": saved.schedule.batch_size,
-            "rate": saved.schedule.rate,
-        }
-        | ({"objective": saved.objective_table.kind} if saved.config.learn == "vae" else {})
-        | ({"beta": saved.beta} if saved.config.learn == "vae" else {}),
+        training=training,
         measured=measured_at(saved.history, update),
     )
     return Saved(saved.model(update), Form("nchw", saved.config.shape), about)
 
 
-def _index(folder: Path) -> dict[str, list[dict[str, Any]]]:
+class _Place(Table):
+    """One repetition of a run, and where it lies."""
+
+    seed: int
+    draw: int
+    folder: Annotated[str, Field(pattern=r"^jobs/[a-z0-9][a-z0-9-]{0,200}$")]
+
+
+_RUNS = TypeAdapter(dict[Name, Annotated[list[_Place], Field(min_length=1)]])
+
+
+def _index(folder: Path) -> dict[str, list[_Place]]:
     index = folder / INDEX
     if not index.exists():
         raise FileNotFoundError(f"{shown(folder)} holds no study: {INDEX} is missing")
-    runs: dict[str, list[dict[str, Any]]] = read_record(index)["runs"]
-    return runs
+    try:
+        return _RUNS.validate_python(read_record(index).get("runs"), strict=True)
+    except ValidationError as error:
+        raise Damaged(f"{shown(index)} names runs that no study has: {error}") from None
+
+
+def _saved_run(folder: Path) -> SavedRun:
+    """A run whose records have the form that they were written in."""
+    try:
+        saved = SavedRun(folder)
+        if not all(type(update) is int for update in saved.history.snapshots):
+            raise ValueError(f"its snapshots are {saved.history.snapshots}")
+        return saved
+    except Damaged:
+        raise
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise Damaged(f"{shown(folder)} holds no run of a study ({error!r:.300})") from None
 
 
 def _verify(folder: Path, files: list[Path]) -> None:

@@ -7,9 +7,10 @@ the curves, and ``done.json``, written last, the checksums of all of them.
 
 import shutil
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from tacit.files import (
@@ -92,12 +93,22 @@ class SavedRun:
 
 
 def load_model(config: ModelConfig, weights: Path) -> Model:
-    """A model with its weights, in evaluation mode and without gradients."""
-    import torch
+    """A model with its weights, in evaluation mode and without gradients.
 
-    with torch.random.fork_rng(devices=[]):
+    Raises:
+        Damaged: the file holds other tensors than the model has.
+    """
+    # On the meta device a model of any size takes no memory; it gets some once the file holds it.
+    with torch.device("meta"):
         model = build(config)
-    model.load_state_dict(read_tensors(weights))
+    tensors = read_tensors(weights)
+    wanted = model.state_dict()
+    if {name: (t.dtype, t.shape) for name, t in tensors.items()} != {
+        name: (t.dtype, t.shape) for name, t in wanted.items()
+    }:
+        raise Damaged(f"{weights} does not hold the model that its job describes")
+    model = model.to_empty(device="cpu")
+    model.load_state_dict(tensors)
     freeze(model)
     return model
 
@@ -182,9 +193,13 @@ def sums_of(folder: Path) -> dict[str, str]:
         Damaged: the record is not what was written.
     """
     held = read_json(folder / DONE)
-    if isinstance(held, dict) and "record" not in held:
-        return held  # as it was written before records had checksums; files answer for it
-    return read_record(folder / DONE)
+    # Before records had checksums, this one was plain: its files answer for it.
+    old = isinstance(held, dict) and "record" not in held
+    sums = held if old else read_record(folder / DONE)
+    for name in sums:
+        if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
+            raise Damaged(f"{folder / DONE} is damaged: {name!r} leads out of the job's folder")
+    return sums
 
 
 def verify(folder: Path) -> bool:
