@@ -251,7 +251,14 @@ def _laplace(system: _System, trials: _Trials) -> Tensor:
 
 def _poisson(system: _System, trials: _Trials) -> Tensor:
     source = trials.put(trials.zeros(), trials.sources)
-    u = _conjugate_gradients(lambda p: system.laplacian @ p, source, system.degrees)
+
+    def multiply(p: Tensor) -> Tensor:
+        # Columns of L add up to nothing. What rounding leaves of that is a constant that no
+        # direction removes, and that grows where clusters hang together by few edges.
+        product = system.laplacian @ p
+        return product.sub_(product.mean(dim=0))
+
+    u = _conjugate_gradients(multiply, source, system.degrees)
     return u - (system.degrees * u).sum(dim=0) / system.degrees.sum()
 
 
