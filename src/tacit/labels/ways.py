@@ -60,6 +60,7 @@ class Problem:
         seen: both as codes.
         n_classes: how many classes there are.
         shares: of the classes, (n_classes,), for ways with Poisson MBO.
+        slack: by what part of itself a class's share may differ from that.
         recipe: how a network is trained; None where none is.
         seed: of all that is random.
     """
@@ -69,6 +70,7 @@ class Problem:
     seen: Represented
     n_classes: int
     shares: NDArray[np.float64] | None = None
+    slack: float = 0.0
     recipe: Recipe | None = None
     seed: int = 0
 
@@ -170,7 +172,12 @@ def by_propagation(method: Literal["laplace", "poisson", "poisson-mbo"]) -> Way:
         problem: Problem, trials: Sequence[Labelled], wanted: Sequence[int]
     ) -> Iterator[Answered]:
         scores = propagate(
-            problem.graph, trials, problem.n_classes, method=method, shares=problem.shares
+            problem.graph,
+            trials,
+            problem.n_classes,
+            method=method,
+            shares=problem.shares,
+            slack=problem.slack,
         )
         seen = problem.seen
         new = scores if problem.within else extend(seen.pool, scores, seen.new)
@@ -186,7 +193,12 @@ def by_propagation_then_network(
     if not wanted:
         return
     scores = propagate(
-        problem.graph, trials, problem.n_classes, method="poisson-mbo", shares=problem.shares
+        problem.graph,
+        trials,
+        problem.n_classes,
+        method="poisson-mbo",
+        shares=problem.shares,
+        slack=problem.slack,
     )
     for t in wanted:
         model = train_on_targets(

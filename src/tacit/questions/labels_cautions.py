@@ -70,7 +70,7 @@ def _of_images(curves: Curves, class_names: Sequence[str]) -> list[str]:
     if uniform and uneven > 1.5:
         said.append(
             f"The largest class has {uneven:.1f} times the images of the smallest, while "
-            f"{' and '.join(uniform)} take all classes as equally frequent."
+            f"{' and '.join(uniform)} take classes as about equally frequent."
         )
     return said
 

@@ -1,6 +1,6 @@
 """A representation and a way to use labels on it: what the study file says, and its names."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -14,6 +14,10 @@ BUILT_IN = {"pixels": "raw pixels", "pca": "PCA of the pixels", "random": "an un
 SHORT = {"pixels": "pixels", "pca": "PCA", "random": "untrained encoder"}
 
 
+SLACK = 0.1
+"""Of uniform shares, unless a pair says otherwise."""
+
+
 class Pair(Table):
     """A representation and a way to use labels on it.
 
@@ -22,12 +26,15 @@ class Pair(Table):
         way: how labels are used.
         shares: of the classes, for ways with Poisson MBO: "uniform", the default, takes them as
             equal, "known" tells the way the shares that all labels have.
+        slack: by what part of itself a class's share may differ from that; by default a tenth where
+            shares are uniform, which no set of images is to the last one, and nothing where known.
         recipe: of ways that train a network, settings in place of the way's own.
     """
 
     codes: str = "pixels"
     way: WayName
     shares: Literal["known", "uniform"] | None = None
+    slack: Annotated[float, Field(ge=0, le=1)] | None = None
     recipe: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -38,17 +45,22 @@ class Pair(Table):
             raise ValueError(
                 f"'{self.way}' takes a trained run; codes are '{self.codes}', which is none"
             )
-        if self.shares and self.way not in TAKE_SHARES:
+        if (self.shares or self.slack is not None) and self.way not in TAKE_SHARES:
             raise ValueError(
                 f"'{self.way}' has no use for class shares; {' and '.join(TAKE_SHARES)} have"
             )
-        if self.recipe and self.way not in RECIPES:
+        if self.recipe and not self.trains:
             raise ValueError(
                 f"'{self.way}' trains no network; recipes are for {', '.join(RECIPES)}"
             )
         if self.recipe:
             self.trained_by()
         return self
+
+    @property
+    def trains(self) -> bool:
+        """Whether a network is trained in every trial."""
+        return self.way in RECIPES
 
     def trained_by(self) -> Recipe:
         """How a network is trained: the way's own recipe, with what the pair replaces."""
@@ -66,6 +78,13 @@ class Pair(Table):
         return self.shares == "known"
 
     @property
+    def allowed_slack(self) -> float:
+        """By what part of itself a class's share may differ from the one that the way takes."""
+        if self.slack is not None:
+            return self.slack
+        return SLACK if self.takes_uniform_shares else 0.0
+
+    @property
     def takes_uniform_shares(self) -> bool:
         """Whether the way takes all classes as equally frequent."""
         return self.way in TAKE_SHARES and not self.knows_shares
@@ -79,12 +98,14 @@ class Pair(Table):
     def name(self) -> str:
         """As numbers and columns are named."""
         own = self.way if self.way in FROM_PIXELS else f"{self.codes}.{self.way}"
-        return f"{own}.known-shares" if self.knows_shares else own
+        own += ".known-shares" if self.knows_shares else ""
+        return own if self.slack is None else f"{own}.slack-{self.slack:g}"
 
     @property
     def short(self) -> str:
         """A name of few words, for figures and tables."""
         way = WAYS[self.way].short + (" (known shares)" if self.knows_shares else "")
+        way += "" if self.slack is None else f" (± {100 * self.slack:g} %)"
         if self.way in FROM_PIXELS:
             return way
         return f"{SHORT.get(self.codes, self.codes)} · {way}"

@@ -21,7 +21,6 @@ from tacit.labels.representations import (
 )
 from tacit.labels.ways import (
     FROM_PIXELS,
-    RECIPES,
     TAKE_SHARES,
     WAYS,
     Answered,
@@ -92,15 +91,7 @@ def measured(pair: Pair, given: Known, n_classes: int, runs: Runs) -> Measuremen
         return _all_labels(pair, given, runs)
     way = WAYS[pair.way]
     assert way.answers is not None
-    problem = Problem(
-        given.pool,
-        given.new,
-        _represented(pair, given, runs),
-        n_classes,
-        shares=_shares(pair, given, n_classes),
-        recipe=pair.trained_by() if pair.way in RECIPES else None,
-        seed=runs.seed,
-    )
+    problem = problem_of(pair, given, n_classes, runs)
     found: list[dict[str, Any]] = []
     for budget, trials in enumerate(given.trials):
         files = [_kept(runs.keep, pair, budget, draw) for draw in range(len(trials))]
@@ -116,6 +107,20 @@ def measured(pair: Pair, given: Known, n_classes: int, runs: Runs) -> Measuremen
                 write_json(file, row)
         found += [rows[draw] for draw in range(len(trials))]
     return _columns(pair, found, len(given.trials))
+
+
+def problem_of(pair: Pair, given: Known, n_classes: int, runs: Runs) -> Problem:
+    """What the pair's way may know, besides the labels of its trials."""
+    return Problem(
+        given.pool,
+        given.new,
+        _represented(pair, given, runs),
+        n_classes,
+        shares=_shares(pair, given, n_classes),
+        slack=pair.allowed_slack,
+        recipe=pair.trained_by() if pair.trains else None,
+        seed=runs.seed,
+    )
 
 
 def _kept(folder: Path | None, pair: Pair, budget: int, draw: int) -> Path | None:

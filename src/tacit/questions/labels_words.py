@@ -29,6 +29,13 @@ def _use(curves: Curves) -> str:
     budget = curves.middle
     winner, base = curves.winner(budget), curves.baseline
     accuracy = show(curves.reported(winner, budget))
+    better = _better(curves)
+    if better:
+        return (
+            f"With {_count(curves, budget)} the draws disagree: {winner.words} was the best of "
+            f"those that chose and has {accuracy} on the others, where "
+            f"{_listed([p.short for p in better])} did better."
+        )
     text = f"With {_count(curves, budget)} use {winner.words}: {accuracy}"
     savings = curves.savings(budget)
     if savings is None or base is None:
@@ -76,18 +83,20 @@ def _others(curves: Curves) -> str:
             "cannot be told whether the others are worse."
         )
     alike = curves.alike(budget)
-    better = [p for p in curves.candidates if p.name in found and found[p.name].verdict == "lower"]
-    if better:
-        return (
-            f"It was the best of the {len(found) + 1} on the draws that chose, but on the others "
-            f"{_listed([p.short for p in better])} did better."
-        )
+    if _better(curves):
+        return ""
     if not alike:
         return f"It is better than each of the {len(found)} others on the same draws."
     return (
         f"Not distinguishable from it on the same draws: {_listed([p.short for p in alike])}; "
         f"{_rest(len(found) - len(alike))}."
     )
+
+
+def _better(curves: Curves) -> list[Pair]:
+    """Candidates that beat the winner on the draws that did not choose."""
+    found = curves.comparisons(curves.middle)
+    return [p for p in curves.candidates if p.name in found and found[p.name].verdict == "lower"]
 
 
 def _rest(n_worse: int) -> str:
