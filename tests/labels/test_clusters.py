@@ -5,13 +5,13 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
+from bits import same_tensors
 from tacit.images.dataset import Images
 from tacit.labels.augmentation import Affine
 from tacit.labels.clusters import ON_CLUSTERS, clusters_of, learn_clusters
 from tacit.labels.networks import codes_of
 from tacit.models.config import ConvNetwork
 from tacit.streams import numpy_stream
-from tacit.training.checkpoint import same_tensors
 
 RECIPE = ON_CLUSTERS.model_copy(
     update={
