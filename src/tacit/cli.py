@@ -196,7 +196,7 @@ def _conclude(ended: "Sequence[Ended]", console: Console) -> int:
     for one in ended:
         console.print()
         for finding in one.findings:
-            console.print(f"[bold]{finding.title}[/]", highlight=False)
+            console.print(finding.title, style="bold", markup=False, highlight=False)
             console.print(finding.answer, markup=False, highlight=False)
             console.print()
         for question, cause in one.unanswered.items():

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as RichTable
 
 from tacit.images.dataset import Split
@@ -279,7 +280,7 @@ def perform(prepared: Prepared, request: Request, console: Console, command: str
 def list_jobs(prepared: Prepared, console: Console) -> None:
     """The jobs of a study with estimated time on one core and disk."""
     estimates = estimate(prepared.jobs)
-    table = RichTable(title=f"{prepared.name}: {prepared.study.title}")
+    table = RichTable(title=escape(f"{prepared.name}: {prepared.study.title}"))
     table.add_column("job")
     for heading in ("times", "one core, each", "disk, each"):
         table.add_column(heading, justify="right")

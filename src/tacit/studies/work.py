@@ -1,5 +1,6 @@
 """What a worker process does with one job: plain data in, files in the job's own folder out."""
 
+import math
 import mmap
 import os
 import time
@@ -26,6 +27,7 @@ from tacit.files import (
     write_json,
     write_record,
 )
+from tacit.images.arrays import read_npy
 from tacit.images.dataset import UNLABELLED, Images, Split
 from tacit.models.config import ModelConfig, build
 from tacit.models.models import Classifier, Model
@@ -128,17 +130,34 @@ def read_images(folder: Path) -> Split:
         FileNotFoundError: the file that pixels were mapped from is gone.
         Damaged: a record is not what was written.
     """
-    parts = []
-    for name in Split._fields:
-        record = read_record(folder / f"{name}.json")
-        labels = np.load(folder / f"{name}-labels.npy") if record["labelled"] else None
+    return Split(*(_laid(folder, name) for name in Split._fields))
+
+
+def _laid(folder: Path, name: str) -> Images:
+    """One side of the split; a record is believed where the files that it names bear it out."""
+    record = read_record(folder / f"{name}.json")
+    try:
+        labels = np.array(read_npy(folder / f"{name}-labels.npy").x) if record["labelled"] else None
         if record["file"] is None:
-            pixels = np.load(folder / f"{name}-pixels.npy", mmap_mode="r")
+            pixels = read_npy(folder / f"{name}-pixels.npy").x
         else:
-            shape = tuple(record["shape"])
-            pixels = np.memmap(record["file"], np.uint8, "r", record["offset"], shape)
-        parts.append(Images(pixels, labels, tuple(record["class_names"]), record["source"]))
-    return Split(*parts)
+            file, offset, shape = Path(record["file"]), record["offset"], tuple(record["shape"])
+            if not file.exists():
+                raise FileNotFoundError(f"{file}: the images were there, and are gone")
+            if not file.is_file() or offset + math.prod(shape) > file.stat().st_size:
+                raise Damaged(f"{file} holds no {shape} bytes from {offset} on")
+            pixels = np.memmap(file, np.uint8, "r", offset, shape)
+        class_names = tuple(map(str, record["class_names"]))
+        if labels is not None and not (
+            labels.dtype == np.int64
+            and UNLABELLED <= labels.min() <= labels.max() < len(class_names)
+        ):
+            raise Damaged(f"labels are {labels.dtype}, and name other classes than {class_names}")
+        return Images(pixels, labels, class_names, str(record["source"]))
+    except Damaged:
+        raise
+    except (ValueError, TypeError, KeyError) as error:
+        raise Damaged(f"{folder / name}.json: {error}") from None
 
 
 def assemble(
