@@ -1,4 +1,5 @@
 # Every target makes the virtual environment it needs; `make PYTHON=python3.12 …` chooses its Python.
+# `make bench BENCH="--data-dir DIR"` takes MNIST from a folder; `BENCH=--help` shows what else it takes.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -26,7 +27,7 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 
 bench: $(READY)
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(BENCH)
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -1,105 +1,111 @@
-"""Images per second of each kind of run in the two built-in studies, on one core.
+"""Everything that tacit is held to in speed, side by side: ``make bench``.
 
-Images of MNIST's shape are made from noise, so that nothing has to be downloaded; their content
-does not change how long a step takes. Each kind is warmed up and timed in several rounds, in turn;
-the median over rounds is given, with the slowest and the fastest beside it. The table goes to the
-terminal and, with ``--json FILE``, the numbers to a file.
+    python -m benchmarks [ROW …] [--data-dir DIR] [--pythae install|none|DIR] [--quick]
+
+Without names all rows are measured, in about half an hour of one core. Each side of a pair is a
+process of its own with one thread; rounds alternate, and ratios are of processor time, so that
+other programs count in less. With MNIST's four files in DIR the images are MNIST's, else noise of
+the same shape, which is as fast and teaches nothing: the time to 99 % is then left out.
+
+pythae 0.1.2 is put into `.benchmarks` on first use (a small download); a folder that holds it, or
+"none", can be given in its place. Numbers go to a JSON file, and the table also into
+`docs/performance.md` where all rows were asked for (`--write` says where, for other choices).
 """
 
 import argparse
 import json
+import os
 import platform
-import statistics
-import time
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from tacit.images.dataset import Images, Split
-from tacit.models.config import ModelConfig, build
-from tacit.models.parts import freeze, part_of
-from tacit.streams import numpy_stream, seeded_initialisation
-from tacit.studies.plan import Job, plan
-from tacit.studies.reading import builtin_names, parse, study_text
-from tacit.training.fit import fit
-from tacit.training.objectives import ObjectiveTable, objective_of
-from tacit.training.schedule import Schedule
+from benchmarks import accuracy, commands, epochs, objective, per_image, rivals, samples
+from benchmarks.pairing import Row
+from benchmarks.settings import Settings
+from benchmarks.table import shown, table, write_into
+
+ROWS: dict[str, Callable[[Settings], list[Row]]] = {
+    "mlp": epochs.mlp_rows,
+    "conv": epochs.conv_rows,
+    "objective": objective.rows,
+    "per-image": per_image.rows,
+    "log-prob": samples.rows,
+    "accuracy": accuracy.rows,
+    "start": commands.start_rows,
+    "studies": commands.study_rows,
+}
 
 
-def noise_images(n: int, side: int) -> Images:
-    """n gray images of noise in ten classes."""
-    pixels = numpy_stream(0, "benchmark").integers(0, 256, (n, 1, side, side), dtype=np.uint8)
-    return Images(pixels, np.arange(n) % 10, tuple("0123456789"), source="noise")
+def machine() -> dict[str, str]:
+    """What the numbers were taken on."""
+    name = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        lines = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        name = lines[0].partition(":")[2].strip() if lines else name
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    return {
+        "processor": f"{name}, {os.cpu_count()} cores",
+        "load at the end": load,
+        "PyTorch": torch.__version__,
+        "Python": platform.python_version(),
+        "date": date.today().isoformat(),
+    }
 
 
-def kinds(images: Split) -> dict[str, Job]:
-    """One job for each kind of run: kinds differ in model, batch, frozen parts or row updates."""
-    found: dict[str, Job] = {}
-    seen = set()
-    for name in builtin_names():
-        study, questions = parse(study_text(name)[1], name)
-        for job in plan(study, questions, images).jobs:
-            schedule = job.task.get("schedule")
-            if schedule is None or job.draw or job.seed:
-                continue
-            key = (
-                str(job.task["config"]),
-                min(schedule["batch_size"], schedule["n_images"]),
-                schedule["row_updates"],
-                str([part["frozen"] for part in job.task["taken"]]),
-            )
-            if key not in seen:
-                seen.add(key)
-                found[f"{name}: {job.name}"] = job
-    return found
-
-
-def images_per_second(job: Job, images: Images, updates: int) -> float:
-    """Training throughput of a new model of this kind."""
-    table = job.task["schedule"]
-    config = ModelConfig.model_validate(job.task["config"])
-    with seeded_initialisation(0):
-        model = build(config)
-    for part in job.task["taken"]:
-        if part["frozen"]:
-            freeze(part_of(model, part["part"]))
-    if job.task["few"]:
-        images = images.take(range(table["n_images"]))
-    batch = min(table["batch_size"], len(images))
-    schedule = Schedule(len(images), batch, updates, row_updates=table["row_updates"])
-    began = time.perf_counter()
-    fit(model, objective_of(config, ObjectiveTable()), images, schedule, seed=0)
-    return updates * batch / (time.perf_counter() - began)
+def told(rows: list[Row], settings: Settings) -> str:
+    """The table, with what it was taken on."""
+    source = "MNIST" if settings.data_dir else "noise of MNIST's shape"
+    known = "; ".join(f"{key} {value}" for key, value in machine().items())
+    quick = "A quick run, whose numbers say nothing. " if settings.quick else ""
+    return f"{table(rows)}\n{quick}Images: {source}. {known}."
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, prog="python -m benchmarks")
-    parser.add_argument("--side", type=int, default=28, help="pixels on a side (28)")
-    parser.add_argument("--updates", type=int, default=20, help="updates a round (20)")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds (5)")
-    parser.add_argument("--json", type=Path, help="write the numbers to this file")
-    given = parser.parse_args()
-    torch.set_num_threads(1)
-    images = noise_images(2560, given.side)
-    jobs = kinds(Split(images, images))
-    rates: dict[str, list[float]] = {name: [] for name in jobs}
-    for round_number in range(given.rounds + 1):
-        for name, job in jobs.items():
-            rate = images_per_second(job, images, given.updates)
-            if round_number:  # the first round warms up
-                rates[name].append(rate)
-    print(
-        f"images per second, one core, {given.side}×{given.side}, median of {given.rounds} rounds"
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    for name, found in rates.items():
-        spread = f"({min(found):,.0f} to {max(found):,.0f})"
-        print(f"{name:40} {statistics.median(found):10,.0f}   {spread}")
-    if given.json is not None:
-        machine = {"python": platform.python_version(), "torch": torch.__version__}
-        given.json.write_text(
-            json.dumps({"machine": machine, "images_per_second": rates}, indent=1)
-        )
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(ROWS))
+    parser.add_argument("--data-dir", help="the folder of MNIST's four files")
+    parser.add_argument("--pythae", default="install", help="install, none, or a folder")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of each side (5)")
+    parser.add_argument("--images", type=int, default=60_000, help="images of an epoch (60,000)")
+    parser.add_argument("--quick", action="store_true", help="see that all of it runs")
+    parser.add_argument("--json", type=Path, default=Path("benchmarks.json"))
+    parser.add_argument("--write", type=Path, help="put the table between this document's marks")
+    given = parser.parse_args()
+    for name in given.rows:
+        if name not in ROWS:
+            parser.error(f"'{name}' is no row; choices: {', '.join(ROWS)}")
+    settings = Settings(
+        data_dir=given.data_dir,
+        pythae=rivals.pythae_folder(given.pythae),
+        images=1024 if given.quick else given.images,
+        rounds=1 if given.quick else given.rounds,
+        quick=given.quick,
+    )
+    rows: list[Row] = []
+    for name in given.rows or ROWS:
+        print(f"{name} …", flush=True)
+        for row in ROWS[name](settings):
+            rows.append(row)
+            aim = "" if row.reached is None else f" {'reached' if row.reached else 'not reached'}"
+            print(f"  {row.work}: {shown(row.value, row.unit)}{aim}", flush=True)
+        # After each, so that what was measured is kept when a later one is stopped.
+        found = {"machine": machine(), "rows": [row.to_json() for row in rows]}
+        given.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    text = told(rows, settings)
+    print(f"\n{text}")
+    document = given.write
+    if document is None and not given.rows and not given.quick:
+        document = Path("docs/performance.md")
+    if document is not None:
+        write_into(document, text)
 
 
 if __name__ == "__main__":

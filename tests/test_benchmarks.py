@@ -1,0 +1,98 @@
+"""Benchmarks measure what they say: turns, ratios, aims, and the table that becomes of them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _benchmarks_can_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+
+
+def test_a_ratio_is_of_rounds_that_lie_next_to_each_other() -> None:
+    from benchmarks.pairing import Side, in_turns, ratio_row, sleeping
+
+    rounds = in_turns({"short": Side(sleeping, 0.1), "long": Side(sleeping, 0.4)}, 2)
+    assert [len(side) for side in rounds.values()] == [2, 2]
+    row = ratio_row(rounds, "short", "long", clock="wall", work="sleep", against="more", aim=0.6)
+    assert 0.2 < row.value < 0.6
+    assert row.reached
+    assert row.details["numbers"]["long"] == [{"slept": 0.4}] * 2
+
+
+def test_a_side_that_fails_says_why() -> None:
+    from benchmarks.pairing import Side, in_turns, sleeping
+
+    with pytest.raises(RuntimeError, match="TypeError"):
+        in_turns({"wrong": Side(sleeping, "no number")}, 1)
+
+
+@pytest.mark.parametrize(
+    ("values", "aim", "at_least", "reached"),
+    [
+        ([0.4, 0.6, 0.5], 0.5, False, True),
+        ([0.51], 0.5, False, False),
+        ([2.6], 2.5, True, True),
+        ([2.4], 2.5, True, False),
+        ([1.0], None, False, None),
+    ],
+)
+def test_the_median_is_held_to_the_aim(values, aim, at_least, reached) -> None:
+    from benchmarks.pairing import Row
+
+    row = Row("work", "other", values, aim=aim, at_least=at_least)
+    assert row.reached is reached
+    assert row.to_json()["reached"] is reached
+
+
+def test_a_table_stands_between_its_marks_and_nothing_else_is_touched(tmp_path) -> None:
+    from benchmarks.pairing import Row
+    from benchmarks.table import BEGIN, END, table, write_into
+
+    document = tmp_path / "page.md"
+    document.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    text = table([Row("an epoch", "a script", [0.5, 0.7, 0.6], aim=0.55)])
+    write_into(document, text)
+    found = document.read_text()
+    assert "| an epoch | a script | 0.60 × (0.50 to 0.70) | at most 0.55 × | no |" in found
+    assert found.startswith("before\n")
+    assert found.endswith("\nafter\n")
+    assert "old" not in found
+    document.write_text("no marks")
+    with pytest.raises(ValueError, match="marks"):
+        write_into(document, text)
+
+
+def test_performance_has_a_place_for_the_table() -> None:
+    from benchmarks.table import BEGIN, END
+
+    text = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    assert text.index(BEGIN) < text.index(END)
+
+
+def test_rows_that_are_none_are_refused(monkeypatch, capsys) -> None:
+    from benchmarks.__main__ import main
+
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "nothing", "--pythae", "none"])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert "'nothing' is no row; choices: mlp, conv" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_every_row_runs(tmp_path) -> None:
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "benchmarks", "conv", "objective", "per-image", "start",
+            "--quick", "--pythae", "none", "--json", str(tmp_path / "found.json"),
+        ],
+        check=False, cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "update of a per-image VAE" in done.stdout
+    assert (tmp_path / "found.json").exists()
