@@ -103,6 +103,8 @@ def _load(text: str, where: str) -> Any:
                 raise StudyError(
                     where, [f"line {line}: aliases (*name) are not read; write it out"]
                 )
+            if any("\ud800" <= c <= "\udfff" for c in getattr(event, "value", None) or ""):
+                raise StudyError(where, [f"line {line}: half a character, which no page can hold"])
             if getattr(event, "tag", None) is not None:
                 raise StudyError(
                     where, [f"line {line}: tags ({event.tag}) are not read; leave it out"]
