@@ -1,6 +1,5 @@
 """The command: ``tacit run``. Modules that cost time are imported by what needs them."""
 
-import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,8 @@ from tacit import __version__
 from tacit.commands.describe import describe
 from tacit.commands.encode import encode
 from tacit.commands.export import export
+from tacit.commands.labels import labels
+from tacit.commands.options import cores
 from tacit.commands.predict import predict
 from tacit.commands.reconstruct import reconstruct
 from tacit.commands.sample import sample
@@ -31,7 +32,7 @@ app = App(
     version=__version__,
     help_flags=["--help", "-h"],
 )
-for command in (encode, reconstruct, sample, score, predict, export, describe):
+for command in (labels, encode, reconstruct, sample, score, predict, export, describe):
     app.command(command)
 
 
@@ -58,11 +59,6 @@ def run_command(arguments: Sequence[str]) -> int:
         )
         return 128 + stop.signum
     return result if isinstance(result, int) else DONE
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @app.command

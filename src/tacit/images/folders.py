@@ -50,8 +50,12 @@ def read_folder(
     channels: str | None = None,
     skip_bad: bool = False,
     progress: Progress | None = None,
+    whole: bool = False,
 ) -> Opened:
     """The images of a folder; arguments and layouts as in `sources.open_images`.
+
+    With `whole` all of them are training images, in the order of `list_folder` and without labels,
+    whatever the layout.
 
     The pixels are written to the cache once, training and test images apart, and mapped into
     memory: a folder may be larger than memory. The cache is found again by the path, size and
@@ -61,17 +65,21 @@ def read_folder(
         UnreadableImagesError: images cannot be read, and `skip_bad` is False.
         ImagesError: the layout, `labels.csv` or the images' shapes do not fit.
     """
-    listing = list_folder(root)
+    listing = list_folder(root, classes=not whole)
     source = shown(Path(root.name))
-    folder = cache_folder("folders") / _key(listing, size, channels)
+    folder = cache_folder("folders") / (_key(listing, size, channels) + "-whole" * whole)
     kept = stored(folder, listing.class_names, source)
     if kept is None:
         shutil.rmtree(folder, ignore_errors=True)
-        kept = _build(folder, listing, source, size, channels, skip_bad, progress)
+        kept = _build(folder, listing, source, size, channels, skip_bad, progress, whole)
     if kept.skipped and not skip_bad:
         raise UnreadableImagesError(kept.skipped, len(listing.entries))
     return Opened(
-        *kept.split, own_files(source), _notes(listing, kept), kept.conversions, kept.skipped
+        *kept.split,
+        own_files(source),
+        _notes(listing, kept, whole),
+        kept.conversions,
+        kept.skipped,
     )
 
 
@@ -91,6 +99,7 @@ def _build(
     channels: str | None,
     skip_bad: bool,
     progress: Progress | None,
+    whole: bool,
 ) -> Stored:
     """Decode all images into a new cache."""
     skipped = list(listing.bad)
@@ -104,7 +113,10 @@ def _build(
                 if isinstance(result, str):
                     skipped.append((shown(Path(entry.path)), result))
                 elif not writer.add(
-                    _side(entry, result.content, listing), result.pixels, entry.label, result.kinds
+                    "train" if whole else _side(entry, result.content, listing),
+                    result.pixels,
+                    entry.label,
+                    result.kinds,
                 ):
                     raise ImagesError(_unlike(listing, size, channels))
                 else:
@@ -113,7 +125,10 @@ def _build(
                     progress(done, len(listing.entries))
         if skipped and not skip_bad:
             raise UnreadableImagesError(skipped, len(listing.entries))
-        both_sides(len(writer.labels["train"]), len(writer.labels["test"]), source)
+        if whole and not writer.labels["train"]:
+            raise UnreadableImagesError(skipped, len(listing.entries))
+        if not whole:
+            both_sides(len(writer.labels["train"]), len(writer.labels["test"]), source)
         n_copies = sum(map(len, writer.labels.values())) - len(contents)
         finish(writer, listing.class_names, source, skipped, n_copies)
     kept = stored(folder, listing.class_names, source)
@@ -182,11 +197,11 @@ def _unlike(listing: Listing, size: int | None, channels: str | None) -> str:
     )
 
 
-def _notes(listing: Listing, kept: Stored) -> list[str]:
+def _notes(listing: Listing, kept: Stored, whole: bool) -> list[str]:
     """What a reader of a report should know of how the folder was read."""
     n_train, n_test = map(len, kept.split)
     notes = []
-    if not any(entry.side for entry in listing.entries):
+    if not whole and not any(entry.side for entry in listing.entries):
         notes.append(
             f"{n_test:,} of {n_train + n_test:,} images, chosen by their content, are test images."
         )
@@ -196,8 +211,8 @@ def _notes(listing: Listing, kept: Stored) -> list[str]:
     if kept.n_copies:
         notes.append(
             f"Copies of another image, or links to one: {kept.n_copies:,} of {n_train + n_test:,}. "
-            "They are on the same side of the split; intervals over images count each of them, and "
-            "are narrower for it."
+            + "They are on the same side of the split; " * (not whole)
+            + "intervals over images count each of them, and are narrower for it."
         )
     if listing.n_links:
         notes.append(f"Links out of the folder or to folders, not followed: {listing.n_links:,}.")

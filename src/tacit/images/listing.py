@@ -56,11 +56,15 @@ class Listing:
     n_others: int = 0
 
 
-def list_folder(root: Path) -> Listing:
+def list_folder(root: Path, *, classes: bool = True) -> Listing:
     """List a folder whose sub-folders are classes, or that has a labels.csv, or that is flat.
 
     A flat folder has no labels. If the sub-folders are `train` and `test`, they are the split, and
     their sub-folders the classes. Names that begin with a dot are passed over.
+
+    Args:
+        root: the folder.
+        classes: False lists the images alone, whatever sub-folders and labels.csv say.
 
     Raises:
         ImagesError: there are no images, the layout is none of these, or labels.csv is wrong.
@@ -69,7 +73,10 @@ def list_folder(root: Path) -> Listing:
     listing = Listing(root)
     files = dict(sorted(_walk(listing), key=lambda item: os.fsencode(item[0])))
     table = root / LABELS
-    if table.is_file() and _inside(table, root):
+    labelled: dict[str, tuple[str, str]] = {}
+    if not classes:
+        pass
+    elif table.is_file() and _inside(table, root):
         labelled = _from_table(table, files, listing)
     else:
         labelled = _from_folders(files, root)

@@ -115,7 +115,12 @@ def _map(folder: Path, record: dict[str, Any], class_names: tuple[str, ...], sou
         path = folder / name
         if path.stat().st_size != np.prod(shape, dtype=object):
             raise ImagesError(f"{shown(path)}: has not the size that was written")
-        pixels = np.memmap(path, np.uint8, mode="r", shape=shape)
+        # No empty file can be mapped.
+        pixels = (
+            np.memmap(path, np.uint8, "r", shape=shape)
+            if len(labels)
+            else np.empty(shape, np.uint8)
+        )
         return Images(pixels, labels if class_names else None, class_names, source)
 
     return Split(*(side(name) for name in SIDES))

@@ -1,5 +1,6 @@
 """What images are for a way that uses labels: pixels, their principal components, or codes."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import nn
 from tacit.evidence.refine import refine
 from tacit.images.dataset import Images
 from tacit.labels.networks import codes_of
-from tacit.models.config import ConvNetwork
+from tacit.models.config import ConvNetwork, DenseNetwork
 from tacit.models.models import VAE, Model
 from tacit.models.networks import Encoder
 from tacit.models.parts import part_of
@@ -56,9 +57,19 @@ def principal_components(pool: Images, new: Images, seed: int) -> Represented:
     n_components = min(COMPONENTS, *x.shape)
     pca = PCA(n_components, random_state=stream_seed(seed, "principal components") % 2**32)
     own = np.asarray(pca.fit_transform(x), np.float32)
-    if len(new) == 0:
-        return Represented(own, own[:0])
-    return Represented(own, np.asarray(pca.transform(_flat(new)), np.float32))
+    others = np.asarray(pca.transform(_flat(new)), np.float32) if len(new) else own[:0]
+    return Represented(own, others, _linear(pool, pca))
+
+
+def _linear(pool: Images, pca: PCA) -> Encoder:
+    """The components as a layer: code = components (x - mean)."""
+    with torch.device("meta"):  # no weights are drawn
+        encoder = DenseNetwork(hidden=()).encoder(pool.shape, len(pca.components_))
+    components = torch.from_numpy(np.asarray(pca.components_, np.float32))
+    mean = torch.from_numpy(np.asarray(pca.mean_, np.float32))
+    state = {"code.weight": components, "code.bias": -components @ mean}
+    encoder.load_state_dict(state, assign=True)
+    return encoder.eval().requires_grad_(False)
 
 
 def untrained(pool: Images, new: Images, seed: int) -> Represented:
@@ -108,4 +119,4 @@ def _refined(model: VAE, images: Images, seed: int, name: str) -> Codes:
 
 
 def _flat(images: Images) -> Codes:
-    return images.scaled().reshape(len(images), -1)
+    return images.scaled().reshape(len(images), math.prod(images.shape))

@@ -29,6 +29,7 @@ from tacit.labels.networks import (
 )
 from tacit.labels.propagation import extend, propagate
 from tacit.labels.representations import Represented
+from tacit.models.models import Classifier
 from tacit.training.examples import Examples
 
 WayName = Literal[
@@ -95,6 +96,7 @@ class Answered:
         pool: the same for the pool's own images, (N, K), where the way answers for them by itself.
         settings: what was chosen within the labels, by name.
         scaled: `new` as probabilities with a temperature fitted within the labels, (M, K).
+        model: the network that answered, where one was trained.
     """
 
     trial: int
@@ -102,6 +104,7 @@ class Answered:
     pool: Scores | None = None
     settings: dict[str, float] = field(default_factory=dict)
     scaled: Scores | None = None
+    model: Classifier | None = None
 
 
 Way = Callable[[Problem, Sequence[Labelled], Sequence[int]], Iterator[Answered]]
@@ -162,7 +165,7 @@ def by_network(
             encoder=problem.seen.encoder,
             seed=problem.seed,
         )
-        yield Answered(t, class_probabilities(model, problem.new))
+        yield Answered(t, class_probabilities(model, problem.new), model=model)
 
 
 def by_propagation(method: Literal["laplace", "poisson", "poisson-mbo"]) -> Way:
@@ -207,7 +210,7 @@ def by_propagation_then_network(
             recipe=problem.recipe or ON_PROPAGATED,
             seed=problem.seed,
         )
-        yield Answered(t, class_probabilities(model, problem.new))
+        yield Answered(t, class_probabilities(model, problem.new), model=model)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from tacit.questions.generation import Generation
 from tacit.questions.inference_gap import InferenceGapQuestion
 from tacit.questions.inference_method import InferenceMethod
 from tacit.questions.labels import Labels
+from tacit.questions.labels_within import LabelsWithin
 from tacit.questions.linear_layers import LinearLayers
 from tacit.questions.log_probability import LogProbability
 from tacit.questions.overfitting import Overfitting
@@ -26,6 +27,7 @@ QUESTIONS: dict[str, type[Question]] = {
         InferenceGapQuestion,
         InferenceMethod,
         Labels,
+        LabelsWithin,
         LinearLayers,
         LogProbability,
         Overfitting,

@@ -138,7 +138,9 @@ def _laid(folder: Path, name: str) -> Images:
     record = read_record(folder / f"{name}.json")
     try:
         labels = np.array(read_npy(folder / f"{name}-labels.npy").x) if record["labelled"] else None
-        if record["file"] is None:
+        if record["shape"][0] == 0:  # no file of images is empty; a study may test on none
+            pixels = np.empty(record["shape"], np.uint8)
+        elif record["file"] is None:
             pixels = read_npy(folder / f"{name}-pixels.npy").x
         else:
             file, offset, shape = Path(record["file"]), record["offset"], tuple(record["shape"])

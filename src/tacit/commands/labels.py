@@ -1,0 +1,143 @@
+"""``tacit labels``: a few labels to a recommendation, predictions, and what to label next."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from tacit.commands.options import DONE, USAGE, CommandError, cores
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tacit.commands.labels_run import Done
+
+FAILED = 1
+
+
+def labels(
+    source: str,
+    /,
+    *,
+    labels: Annotated[list[Path], Parameter(consume_multiple=True, negative=())],
+    data_dir: Path | None = None,
+    size: int | None = None,
+    channels: Literal["gray", "rgb"] | None = None,
+    skip_bad: Annotated[bool, Parameter(negative=())] = False,
+    pairs: str | None = None,
+    epochs: int | None = None,
+    ask: int = 24,
+    seed: int = 0,
+    jobs: int | None = None,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    out: Path = Path("tacit-out/few-labels"),
+    dry_run: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """From a few labels to predictions for all images, a classifier, and what to label next.
+
+    Running the same command again goes on where it stopped; with more labels, representations that
+    were learned are used again.
+
+    Parameters
+    ----------
+    source
+        A folder of images, an .npz, .npy or idx file, or digits, mnist, fashion-mnist.
+    labels
+        CSV files with the columns path (below the folder) or index (from 0), and label.
+    data_dir
+        Folder that holds a named set's files; without it they are downloaded and kept.
+    size
+        Make images squares of this side.
+    channels
+        Make images gray or rgb.
+    skip_bad
+        Leave unreadable images of a folder out instead of stopping.
+    pairs
+        Compare these pairs alone (separated by commas), such as vae.poisson,scratch.
+    epochs
+        Passes over the images when representations are learned.
+    ask
+        How many images to name for labelling next.
+    seed
+        Of weights, orders and noise.
+    jobs
+        How many jobs at once; no result depends on it. By default one per core.
+    device
+        Where representations are trained.
+    out
+        The folder for all of it; nothing that you changed is written over.
+    dry_run
+        List the jobs with estimated time and disk, and train nothing.
+    """
+    from rich.console import Console
+
+    from tacit.commands.labels_run import perform, prompted
+    from tacit.commands.labels_study import Asked
+    from tacit.files import NotWritten
+    from tacit.images.errors import ImagesError
+    from tacit.studies.command import list_jobs
+    from tacit.studies.faults import StudyError
+    from tacit.studies.holding import FolderError
+    from tacit.studies.stopping import stoppable
+
+    console = Console()
+    errors = Console(stderr=True, soft_wrap=True)
+    asked = Asked(
+        source=source,
+        labels=tuple(labels),
+        out=out,
+        data_dir=data_dir,
+        size=size,
+        channels=channels,
+        skip_bad=skip_bad,
+        pairs=pairs,
+        epochs=epochs,
+        ask=ask,
+        seed=seed,
+        jobs=cores() if jobs is None else jobs,
+        device=device,
+    )
+    try:
+        with stoppable():
+            task = prompted(asked, console)
+            if dry_run:
+                list_jobs(task.prepared, console)
+                return DONE
+            done = perform(task, console)
+    except NotWritten as error:
+        errors.print(
+            f"error: {error}; nothing that was finished is lost, and the same command goes on",
+            markup=False,
+            highlight=False,
+        )
+        return FAILED
+    except (CommandError, StudyError, ImagesError, FolderError) as error:
+        errors.print(f"error: {error}", markup=False, highlight=False)
+        return USAGE
+    return _conclude(done, source, console)
+
+
+def _conclude(done: "Done", source: str, console: "Console") -> int:
+    """The recommendation, the files and the next step."""
+    from tacit.questions.labels_within_words import recommendation
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    if done.judged is None:
+        say(f"Report: {done.ended.report} (some jobs failed; the same command does what is left)")
+        return FAILED
+    files = done.files
+    console.print()
+    console.print(recommendation(done.judged), markup=False, highlight=False)
+    console.print()
+    say(f"Predictions: {files.predictions}")
+    say(f"Label next:  {files.next}")
+    if files.model.is_dir():
+        say(f"Classifier:  {files.model}  (tacit predict {files.model} --images …)")
+    say(f"Report:      {done.ended.report}")
+    say(
+        f"Next: move {files.next.name} elsewhere, fill in its column `label`, and give it beside "
+        f"the other labels: tacit labels {source} --labels … {files.next.name}"
+    )
+    return DONE

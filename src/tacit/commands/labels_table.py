@@ -1,0 +1,193 @@
+"""Labels of some images from tables that people wrote: every fault at once, with its line."""
+
+import csv
+import difflib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from tacit.commands.labels_pool import Pool
+from tacit.images.bounded import faults_named, printable, shown
+from tacit.images.dataset import check_classes
+from tacit.images.errors import ImagesError
+from tacit.images.listing import MAX_TABLE
+from tacit.labels.draws import Labelled
+
+_FAULTS_LISTED = 100
+_NAMES_SEARCHED = 5_000
+"""A misspelt name is compared with so many; more would take minutes."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """The labels that were given.
+
+    Attributes:
+        labelled: rows of the pool and their class numbers.
+        class_names: in the order of the numbers.
+        notes: sentences for people.
+    """
+
+    labelled: Labelled
+    class_names: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def counts(self) -> list[int]:
+        """How many labels each class has."""
+        return np.bincount(self.labelled.y, minlength=len(self.class_names)).tolist()
+
+
+def read_labels(tables: Sequence[Path], pool: Pool) -> Given:
+    """What tables with the columns path (or index) and label say of the images of a pool.
+
+    Other columns are passed over. An image without a row, or whose label is empty, has no label.
+
+    Raises:
+        ImagesError: a table cannot be read, names what is not there or contradicts itself or
+            another, copies of one picture have different labels, there are fewer than two classes,
+            or no image is left without a label; the message says what to do.
+    """
+    places = {name: number for number, name in enumerate(pool.names)}
+    found: dict[int, str] = {}
+    said: dict[int, str] = {}
+    faults: list[str] = []
+    repeated = left_out = 0
+    for table in tables:
+        for where, name, label in _rows(table, pool.column):
+            if not label:
+                continue
+            number = _number(name, pool, places)
+            if number is None and name in pool.skipped:
+                left_out += 1
+            elif number is None:
+                faults.append(f"{where}: {_unknown(name, pool)}")
+            elif number in found and found[number] != label:
+                faults.append(
+                    f"{where}: {name!r} is {label!r} here and {found[number]!r} in {said[number]}; "
+                    "an image has one label"
+                )
+            else:
+                repeated += number in found
+                found[number], said[number] = label, where
+    faults += _contradicting_copies(pool, found, said)
+    if faults:
+        more = len(faults) - _FAULTS_LISTED
+        listed = "".join(f"\n  {fault}" for fault in faults[:_FAULTS_LISTED])
+        raise ImagesError(
+            f"{len(faults):,} fault{'s' * (len(faults) != 1)} in the labels:{listed}"
+            + (f"\n  and {more:,} more" if more > 0 else "")
+        )
+    return _given(found, pool, tables, repeated, left_out)
+
+
+def _rows(table: Path, column: str) -> Iterator[tuple[str, str, str]]:
+    """Where each row stands, its image and its label."""
+    with faults_named(table):
+        if (size := table.stat().st_size) > MAX_TABLE:
+            raise ImagesError(f"{shown(table)}: has {size:,} bytes; {MAX_TABLE:,} are read")
+        # Names on disk are bytes; surrogateescape lets those that are no UTF-8 match.
+        with table.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+            rows = csv.reader(stream, strict=True)
+            try:
+                header = [name.strip().lower() for name in next(rows, [])]
+                missing = [name for name in (column, "label") if header.count(name) != 1]
+                if missing:
+                    raise ImagesError(
+                        f"{shown(table)}: its first line is {printable(','.join(header))[:200]!r}; "
+                        f"it needs the columns {column} and label, once each ({_called(column)})"
+                    )
+                places = [header.index(name) for name in (column, "label")]
+                for row in filter(None, rows):
+                    where = f"{shown(Path(table.name))}, line {rows.line_num}"
+                    if len(row) != len(header):
+                        raise ImagesError(
+                            f"{where}: {len(row)} values for {len(header)} columns; a value that "
+                            "holds a comma stands in quotation marks"
+                        )
+                    yield where, *(row[place].strip() for place in places)  # type: ignore[misc]
+            except csv.Error as error:
+                raise ImagesError(f"{shown(table)}: line {rows.line_num}: {error}") from None
+
+
+def _called(column: str) -> str:
+    if column == "path":
+        return "images of a folder are called by their path below it"
+    return "images of an array are called by their number, from 0"
+
+
+def _number(name: str, pool: Pool, places: dict[str, int]) -> int | None:
+    if pool.column == "path":
+        return places.get(str(PurePosixPath(name)))
+    return (
+        places.get(str(int(name))) if name.isascii() and name.isdigit() and len(name) < 19 else None
+    )
+
+
+def _unknown(name: str, pool: Pool) -> str:
+    if pool.column == "index":
+        return (
+            f"there is no image {printable(name)!r}; images are numbered 0 to {len(pool.names) - 1}"
+        )
+    near = difflib.get_close_matches(name, pool.names[:_NAMES_SEARCHED], n=1)
+    guess = f"; did you mean {printable(near[0])!r}?" if near else ""
+    return f"there is no image {printable(name)!r} in {pool.images.source}{guess}"
+
+
+def _contradicting_copies(pool: Pool, found: dict[int, str], said: dict[int, str]) -> list[str]:
+    """Pairs of equal pictures with different labels."""
+    first: dict[bytes, int] = {}
+    faults = []
+    for number in sorted(found):
+        other = first.setdefault(pool.contents[number], number)
+        if found[other] != found[number]:
+            faults.append(
+                f"{said[number]}: {printable(pool.names[number])!r} is {found[number]!r} and "
+                f"{printable(pool.names[other])!r}, the same picture, is {found[other]!r} "
+                f"({said[other]}); give both one label, or neither"
+            )
+    return faults
+
+
+def _given(
+    found: dict[int, str], pool: Pool, tables: Sequence[Path], repeated: int, left_out: int
+) -> Given:
+    names = sorted(set(found.values()), key=_in_order)
+    check_classes(len(names), max(map(len, names), default=0), ", ".join(map(shown, tables)))
+    if len(names) < 2:
+        one = (
+            f"{len(found):,} labels, all of class {printable(names[0])!r}" if names else "no label"
+        )
+        raise ImagesError(
+            f"{', '.join(map(shown, tables))}: {one}; to tell classes apart takes at least one "
+            "labelled image of each of two classes"
+        )
+    if len(found) == len(pool.names):
+        raise ImagesError(
+            f"all {len(found):,} images have labels, so that none is left to predict; `tacit run "
+            "labels --images SOURCE` compares representations where all images are labelled"
+        )
+    rows = np.array(sorted(found), np.int64)
+    numbers = {name: number for number, name in enumerate(names)}
+    y = np.array([numbers[found[row]] for row in rows.tolist()], np.int64)
+    notes = []
+    if repeated:
+        notes.append(f"Rows that name an image again, with the same label: {repeated:,}.")
+    if left_out:
+        notes.append(f"Labels of images that were left out as unreadable: {left_out:,}.")
+    single = [printable(name) for name, n in Counter(found.values()).items() if n == 1]
+    if single:
+        notes.append(
+            f"One label only: {', '.join(sorted(single))}. It is always learned from, so that how "
+            "well such a class is told cannot be judged."
+        )
+    return Given(Labelled(rows, y), tuple(printable(name) for name in names), tuple(notes))
+
+
+def _in_order(name: str) -> tuple[int, int, str]:
+    """Numbers by their size, before other names."""
+    number = name.isascii() and name.isdigit() and len(name) < 19
+    return (0, int(name), name) if number else (1, 0, name)
