@@ -166,7 +166,7 @@ def test_describe_says_what_reads_rows_of_values(tmp_path, capsys) -> None:
 
 
 @pytest.mark.parametrize("learn", ["autoencoder", "vae", "classifier"])
-@pytest.mark.parametrize("size", [8, 37, 256])
+@pytest.mark.parametrize("size", [1, 8, 37, 256])
 def test_describe_counts_every_parameter_of_a_model_to_be(learn, size, capsys) -> None:
     from tacit.models.config import ModelConfig, build
 
@@ -195,7 +195,7 @@ def test_describe_counts_every_parameter_of_a_model_to_be(learn, size, capsys) -
         (["sample", "M/vae", "--out", "x.png", "--n", "0"], "--n is 0"),
         (["export", "M/vae", "--out", "M/vae/config.json", "--images", "digits"], "a file"),
         (["export", "M/vae", "--to", "folder", "--out", "M"], "holds other files"),
-        (["describe", "--size", "4"], "8 to 256"),
+        (["describe", "--size", "0"], "1 to 1024"),
         (["describe", "--network", "pool"], "has no decoder"),
         (["describe", "M"], "config.json is missing"),
     ],

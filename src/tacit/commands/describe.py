@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from tacit.commands.options import DONE, CommandError, Which, command, faults_of_use
+from tacit.commands.options import DONE, Which, command, faults_of_use
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -56,10 +56,10 @@ def describe(
         return DONE
     import torch
 
+    from tacit.images.alike import check_wishes
     from tacit.models.config import ModelConfig, build
 
-    if not 8 <= size <= 256:
-        raise CommandError(f"--size is {size}; the networks fit sides of 8 to 256 pixels")
+    check_wishes(size, channels)
     with faults_of_use(), torch.device("meta"):
         made = build(
             ModelConfig.model_validate(
