@@ -11,7 +11,7 @@ from tacit.models.config import ModelConfig, build
 from tacit.models.parts import freeze
 from tacit.streams import numpy_stream, seeded_initialisation
 from tacit.training.checkpoint import FolderKeeper, Stopped, read_tensors, snapshot_path
-from tacit.training.fit import Diverged, evaluate, fit
+from tacit.training.fit import Diverged, codes_of_frozen, evaluate, fit
 from tacit.training.objectives import cross_entropy, elbo, squared_error
 from tacit.training.schedule import Schedule
 
@@ -326,3 +326,34 @@ def test_a_precision_that_is_not_said_leaves_a_schedule_as_it_was() -> None:
     rounded = Schedule(10, 5, 60, precision="bfloat16")
     assert rounded.to_json()["precision"] == "bfloat16"
     assert Schedule.from_json(rounded.to_json()) == rounded
+
+
+@pytest.mark.parametrize(
+    ("learn", "objective"), [("classifier", cross_entropy), ("autoencoder", squared_error)]
+)
+def test_codes_of_a_frozen_encoder_are_made_once_and_teach_the_same(
+    learn, objective, monkeypatch
+) -> None:
+    images = some_images(30)
+    ends, looks = [], []
+    for most in (2**26, 0):  # none are kept where none are allowed
+        monkeypatch.setattr("tacit.training.fit.MOST_CODES", most)
+        model = new(learn)
+        freeze(model.encoder)
+        seen = []
+        model.encoder.register_forward_hook(lambda *_, seen=seen: seen.append(1))
+        fit(model, objective, images, Schedule(30, 8, 40, rate=3e-3), seed=0)
+        ends.append(weights(model))
+        looks.append(len(seen))
+    assert looks == [1, 40]
+    for name, value in ends[0].items():
+        torch.testing.assert_close(value, ends[1][name], rtol=1e-4, atol=1e-5)
+
+
+def test_codes_are_not_kept_of_an_encoder_that_learns_or_for_less_than_an_epoch() -> None:
+    images, model = some_images(30), new("classifier")
+    assert codes_of_frozen(model, images, Schedule(30, 8, 40)) is None
+    freeze(model.encoder)
+    assert codes_of_frozen(model, images, Schedule(30, 8, 3)) is None
+    codes = codes_of_frozen(model, images, Schedule(30, 8, 4))
+    assert torch.equal(codes, model.encoder(torch.from_numpy(images.scaled(np.arange(30)))))

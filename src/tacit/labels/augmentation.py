@@ -71,7 +71,7 @@ def augmented(objective: Objective, affine: Affine) -> Objective:
 
     def moved(model: torch.nn.Module, batch: Batch, generator: torch.Generator) -> Terms:
         if model.training:
-            batch = batch._replace(x=affine(batch.x, generator))
+            batch = batch._replace(x=affine(batch.x, generator), codes=None)
         return objective(model, batch, generator)
 
     return moved

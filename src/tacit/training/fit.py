@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from tacit.models.models import Autoencoder, Classifier
 from tacit.models.parts import training_mode
 from tacit.models.posteriors import PerImage
 from tacit.models.precision import dtype_of, products_in
@@ -29,6 +30,10 @@ EVALUATED_IMAGES = 1_000
 PIXELS_AT_ONCE = 2**23
 """At most so many pixels go through a network at once: first layers need 16 times as many numbers,
 and with gradients that three times over. A larger batch is taken in parts."""
+
+
+MOST_CODES = 2**26
+"""At most so many numbers are kept of a frozen encoder's codes: 256 MiB."""
 
 
 class Diverged(ArithmeticError):
@@ -140,7 +145,7 @@ def fit(
     test_sample = sample_of(len(test), "test") if test is not None else None
     device = next(iter(model.parameters())).device
     generator = torch.Generator(device=device)
-    batches = _Batches(train, schedule, seed, device)
+    batches = _Batches(train, schedule, seed, device, codes_of_frozen(model, train, schedule))
     learned = _rounded(objective, dtype_of(schedule.precision, device))
     training_mode(model)
     for update in range(done + 1, schedule.updates + 1):
@@ -209,13 +214,19 @@ class _Batches:
     """The batches of any epoch, in an order that the seed and the epoch say."""
 
     def __init__(
-        self, images: Examples, schedule: Schedule, seed: int, device: torch.device
+        self,
+        images: Examples,
+        schedule: Schedule,
+        seed: int,
+        device: torch.device,
+        codes: Tensor | None,
     ) -> None:
+        self.codes = codes
         self.images, self.size, self.seed, self.device = images, schedule.batch_size, seed, device
         self.order, self.epoch = np.empty(0, np.int64), -1
         # Where all images make one batch, their order says nothing: it is made once.
         whole = schedule.batches_per_epoch == 1
-        self.only = batch_of(images, np.arange(len(images)), device) if whole else None
+        self.only = self._of(np.arange(len(images))) if whole else None
 
     def at(self, epoch: int, position: int) -> Batch:
         if self.only is not None:
@@ -224,7 +235,35 @@ class _Batches:
             self.order = numpy_stream(self.seed, "order", epoch).permutation(len(self.images))
             self.epoch = epoch
         first = position * self.size
-        return batch_of(self.images, self.order[first : first + self.size], self.device)
+        return self._of(self.order[first : first + self.size])
+
+    def _of(self, index: NDArray[np.int64]) -> Batch:
+        batch = batch_of(self.images, index, self.device)
+        return batch if self.codes is None else batch._replace(codes=self.codes[batch.index])
+
+
+def codes_of_frozen(model: nn.Module, images: Examples, schedule: Schedule) -> Tensor | None:
+    """The codes of all images, (N, D), where a frozen encoder makes the same ones every epoch.
+
+    None where nothing is frozen, where not every image is looked at, or where they are too many.
+    """
+    encoder = getattr(model, "encoder", None)
+    if not isinstance(model, Autoencoder | Classifier) or not getattr(encoder, "is_frozen", False):
+        return None
+    few = len(images) * model.encoder.n_code <= MOST_CODES
+    if not few or schedule.updates < schedule.batches_per_epoch:
+        return None
+    return _codes(model.encoder, images)
+
+
+@torch.no_grad()
+def _codes(encoder: nn.Module, images: Examples) -> Tensor:
+    device = next(iter(encoder.parameters())).device
+    size = max(1, min(500, PIXELS_AT_ONCE // images.scaled(np.arange(1)).size))
+    blocks = [
+        np.arange(first, min(first + size, len(images))) for first in range(0, len(images), size)
+    ]
+    return torch.cat([encoder(batch_of(images, index, device).x) for index in blocks])
 
 
 def _row_optimizer(model: nn.Module, schedule: Schedule) -> RowAdam | None:
@@ -250,7 +289,8 @@ def _parts_of(batch: Batch) -> list[Batch]:
         return [batch]
     slices = [slice(first, first + size) for first in range(0, len(batch.x), size)]
     return [
-        Batch(batch.x[s], None if batch.y is None else batch.y[s], batch.index[s]) for s in slices
+        Batch(*(None if field is None else field[s] for field in batch))  # type: ignore[arg-type]
+        for s in slices
     ]
 
 

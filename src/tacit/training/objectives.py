@@ -22,11 +22,15 @@ Terms = dict[str, Tensor]
 
 
 class Batch(NamedTuple):
-    """x: images in [0, 1], (B, C, H, W); y: labels, (B,), or None; index: training rows, (B,)."""
+    """x: images in [0, 1], (B, C, H, W); y: labels, (B,), or None; index: training rows, (B,).
+
+    codes: of these images, (B, D), where a frozen encoder's are known already; else None.
+    """
 
     x: Tensor
     y: Tensor | None
     index: Tensor  # type: ignore[assignment]  # the field's own name, not tuple's method
+    codes: Tensor | None = None
 
 
 class Objective(Protocol):
@@ -39,13 +43,14 @@ class Objective(Protocol):
 
 def squared_error(model: Autoencoder, batch: Batch, generator: torch.Generator) -> Terms:
     """Σ over pixels of (x - decode(encode(x)))²: pixel units squared, per image."""
-    error = (batch.x - model.decode(model.encode(batch.x))).square().sum(dim=(1, 2, 3))
+    codes = model.encode(batch.x) if batch.codes is None else batch.codes
+    error = (batch.x - model.decode(codes)).square().sum(dim=(1, 2, 3))
     return {"loss": error}
 
 
 def cross_entropy(model: Classifier, batch: Batch, generator: torch.Generator) -> Terms:
     """-log p(y | x) in nats, and whether the likeliest class is the right one."""
-    logits = model(batch.x)
+    logits = model(batch.x) if batch.codes is None else model.head(batch.codes)
     assert batch.y is not None
     loss = F.cross_entropy(logits, batch.y, reduction="none")
     return {"loss": loss, "accuracy": (logits.argmax(dim=1) == batch.y).to(loss.dtype)}
