@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from tacit.images.dataset import Split
 from tacit.studies import work, workers
-from tacit.studies.plan import Job
+from tacit.studies.plan import Job, plan
+from tacit.studies.reading import parse
 from tacit.studies.workers import Worker
 
 # What lies here is also run by itself, outside of pytest.
 sys.path.insert(0, str(Path(__file__).parent))
-from small import content, run_small, some_digits
+from small import STUDIES, content, run_small, some_digits
 
 
 class Ended:
@@ -63,6 +65,28 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Finished:
             ended, watching = run_small(name, folder, some_digits())
             assert ended.whole, watching.causes
             known[name] = folder, content(folder)
+        return known[name]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def trained_only(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """``trained_only("stages")``: the folder of a small study of which nothing is asked."""
+    known: dict[str, Path] = {}
+
+    def get(name: str) -> Path:
+        if name not in known:
+            folder = known[name] = tmp_path_factory.mktemp("trained") / name
+            opened = some_digits()
+            split = Split(opened.train, opened.test)
+            work.write_images(folder / "images", split)
+            for job in plan(parse(STUDIES[name], name)[0], (), split).jobs:
+                (folder / job.folder).mkdir(parents=True)
+                work.train(
+                    asdict(job), folder, split, device="cpu", stop=lambda: False,
+                    report=lambda update, updates, loss: None,
+                )  # fmt: skip
         return known[name]
 
     return get

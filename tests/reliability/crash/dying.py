@@ -6,6 +6,7 @@ Its job fails with the cause, those beside it finish, those that need it are blo
 does only what is missing, from where that was, and ends at the bits of an undisturbed run.
 """
 
+import importlib
 import multiprocessing
 import os
 import resource
@@ -18,7 +19,6 @@ from pathlib import Path
 import often
 from small import Watching, content, sealed, some_digits
 
-import tacit.studies.warm
 import tacit.training.checkpoint
 from tacit.files import read_record
 from tacit.studies.account import Told
@@ -74,6 +74,7 @@ def main(how: str) -> None:
     # Nothing has been computed in this process, so that workers can be forked from it.
     get_context = multiprocessing.get_context
     multiprocessing.get_context = lambda method=None: get_context("fork")  # type: ignore[assignment]
+    importlib.import_module("tacit.studies.warm")
     keeper = tacit.training.checkpoint.FolderKeeper
     keep = keeper.after_update
     often.checkpoints(-1.0)

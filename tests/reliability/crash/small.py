@@ -125,6 +125,20 @@ questions:
   - code-size: {runs: [two, three]}
   - linear-layers: {with_layer: with-layer, without_layer: without-layer}
 """,
+    "labels": """
+title: How many labels
+defaults: {code: 3, epochs: 1, batch_size: 40}
+runs:
+  vae: {learn: vae}
+questions:
+  - labels:
+      budgets: [1, 2]
+      draws: 2
+      pairs:
+        - {codes: pixels, way: nearest}
+        - {codes: vae, way: poisson-mbo, shares: uniform}
+        - {codes: vae, way: fine-tune, recipe: {epochs: 1, updates: 2}}
+""",
 }
 
 PASSING = {".lock", ".holder.json", ".workers", "environment.json", "report.html", "times.json"}
@@ -138,7 +152,7 @@ class Watching:
         self.causes: list[str] = []
         self.said: list[str] = []
 
-    def planned(self, jobs: tuple[Job, ...], finished: int) -> None: ...
+    def planned(self, jobs: tuple[Job, ...], finished: Collection[str]) -> None: ...
     def started(self, job: Job) -> None: ...
     def progressed(self, job: Job, update: int, updates: int, loss: float) -> None: ...
 

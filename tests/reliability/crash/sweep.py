@@ -13,7 +13,7 @@ processes of their own, as always.
 """
 
 import argparse
-import json
+import importlib
 import multiprocessing
 import os
 import shutil
@@ -23,15 +23,17 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 # Other modules are found beside this file, which is run as a script.
+import often
 from sabotage import Tripwire
 from small import STUDIES, content, run_small, sealed, some_digits
 
 from tacit.images.opened import Opened
 
-SECONDS_FOR_A_RUN = 300
+SECONDS_FOR_A_RUN = 1800
 
 
 def forked(action: Callable[[], None]) -> int:
@@ -53,11 +55,37 @@ def forked(action: Callable[[], None]) -> int:
         os._exit(code)
 
 
-def run_once(name: str, folder: Path, opened: Opened, wire: Tripwire, *, often: bool) -> int:
-    """The study in a process group of its own; -9 where it was killed."""
+def import_what_is_needed(place: Path) -> None:
+    """Import here what a study imports on its way, so that no forked process has to.
+
+    The study itself runs in a forked process: computing here would keep forked ones from it.
+    """
+    listed = place / "modules"
+    at_first = set(sys.modules)
+    get_context = multiprocessing.get_context
 
     def action() -> None:
-        if often:
+        multiprocessing.get_context = lambda method=None: get_context("fork")  # type: ignore[assignment]
+        run_small("labels", place / "imports", some_digits())
+        new = [name for name in sys.modules if name not in at_first]
+        listed.write_text("\n".join(new))
+
+    forked(action)
+    for name in listed.read_text().split():
+        with suppress(ImportError):
+            importlib.import_module(name)
+    importlib.import_module("matplotlib.font_manager")
+    importlib.import_module("tacit.studies.warm")
+
+
+def run_once(name: str, folder: Path, opened: Opened, wire: Tripwire, *, keep: bool) -> int:
+    """The study in a process group of its own; -9 where it was killed.
+
+    keep: write checkpoints after every update.
+    """
+
+    def action() -> None:
+        if keep:
             often.checkpoints(-1.0)
         start = multiprocessing.get_context
         multiprocessing.get_context = lambda method=None: start("fork")  # type: ignore[assignment]
@@ -82,19 +110,19 @@ def faults_at(
 ) -> tuple[list[str], int]:
     """What is wrong after a kill at change n, and how many kills there were."""
     kills = 1
-    if (code := run_once(name, folder, opened, Tripwire(folder, n), often=True)) != -signal.SIGKILL:
+    if (code := run_once(name, folder, opened, Tripwire(folder, n), keep=True)) != -signal.SIGKILL:
         return [f"was to be killed at change {n}, but ended with {code}"], kills
     tear(folder)
     done = sealed(folder)
     if n % 4 == 0:
         again = Tripwire(folder, 1 + n * 7919 % 61)
-        code = run_once(name, folder, opened, again, often=True)
+        code = run_once(name, folder, opened, again, keep=True)
         if code not in (-signal.SIGKILL, 0):
             return [f"killed at change {n}, the second start ended with {code}"], kills
         kills += code != 0
         tear(folder)
         done = sealed(folder) | done
-    if code := run_once(name, folder, opened, Tripwire(folder), often=True):
+    if code := run_once(name, folder, opened, Tripwire(folder), keep=True):
         return [f"killed at change {n}, the next start ended with {code}"], kills
     return differences(folder, expected, done), kills
 
@@ -116,11 +144,14 @@ def sweep(name: str, place: Path, stride: int, first: int, say: Callable[[str], 
     plain, whole = place / "plain" / name, place / "whole" / name
     began = time.monotonic()
     wire = Tripwire(whole)
-    for folder, often in ((plain, False), (whole, True)):
-        if run_once(name, folder, opened, wire if often else Tripwire(folder), often=often):
-            return [f"{name}: the undisturbed run failed"]
+    for folder, keep in ((plain, False), (whole, True)):
+        if run_once(name, folder, opened, wire if keep else Tripwire(folder), keep=keep):
+            say(f"FAULT {name}: the undisturbed run failed")
+            return ["failed"]
     expected = content(plain)
-    faults = [f"{name}: {fault}" for fault in differences(whole, expected, {})]
+    faults = differences(whole, expected, {})
+    for fault in faults:
+        say(f"FAULT {name}, not killed: {fault}")
     points = range(first, wire.count + 1, stride)
     kills = 0
     for n in points:
@@ -128,7 +159,9 @@ def sweep(name: str, place: Path, stride: int, first: int, say: Callable[[str], 
         shutil.rmtree(folder, ignore_errors=True)
         found, killed = faults_at(n, name, folder, opened, expected)
         kills += killed
-        faults += [f"{name}, change {n}: {fault}" for fault in found]
+        for fault in found:
+            say(f"FAULT {name}, change {n}: {fault}")
+        faults += found
     say(
         f"{name}: {len(expected)} files, {wire.count:,} changes; killed at {len(points):,} of them "
         f"({kills:,} kills), {len(faults)} faults, {time.monotonic() - began:.0f} s"
@@ -141,19 +174,15 @@ def main() -> int:
     parser.add_argument("--studies", default=",".join(STUDIES), help="separated by commas")
     parser.add_argument("--stride", type=int, default=1, help="kill at every so many changes")
     parser.add_argument("--first", type=int, default=1, help="the first change to kill at")
-    parser.add_argument("--json", type=Path, help="where faults are written")
     options = parser.parse_args()
     faults = []
     with tempfile.TemporaryDirectory() as place:
+        import_what_is_needed(Path(place).resolve())
         for name in options.studies.split(","):
             faults += sweep(
                 name, Path(place).resolve(), options.stride, options.first,
                 lambda text: print(text, flush=True),
             )  # fmt: skip
-    for fault in faults:
-        print("FAULT", fault)
-    if options.json:
-        options.json.write_text(json.dumps(faults))
     return 1 if faults else 0
 
 
