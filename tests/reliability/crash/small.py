@@ -1,6 +1,7 @@
 """Small studies that hold every kind of run and every question, on a few dozen digits."""
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
