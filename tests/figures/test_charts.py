@@ -13,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 from tacit.figures import charts, style
 from tacit.figures.charts import Panel, Series
 from tacit.figures.charts.curves import apart
+from tacit.figures.charts.trials import accuracy_range, spread, unspread
 from tacit.measures.number import Number
 
 TEXT, PATH, USE, GROUP = (f"{{{style.SVG}}}{tag}" for tag in ("text", "path", "use", "g"))
@@ -81,6 +82,41 @@ EXAMPLES = {
         charts.scatter, {"a": ([1, 2, 3], [3, 1, 2])}, x_label="ink", y_label="y", names=CLASSES
     ),
     "confusion": partial(charts.confusion, [[5, 1, 0], [0, 7, 0], [2, 0, 9]], CLASSES),
+    "trials": partial(
+        charts.trials,
+        [1, 10, 100],
+        [
+            charts.Trials("a", [[9, 11], [50, 52], [99, 99.99]], [near(10), near(51), near(99)]),
+            charts.Trials(HOSTILE, np.full((3, 4), 100.0), [ALONE, NOTHING, ALONE], "100 %", 1),
+            charts.Trials("c", [[0], [0], [0]], [NOTHING] * 3),
+        ],
+        x_label="labels",
+        reference=1,
+        reference_label="scratch",
+        ceiling=(99.5, "all labels"),
+    ),
+    "behind": partial(
+        charts.behind,
+        CLASSES,
+        [
+            charts.Behind("1 per class", [None, near(-3), ALONE], [False, True, False]),
+            charts.Behind("10 per class", [near(-1), None, NOTHING], [False, False, False]),
+            charts.Behind("100 per class", [near(-1), near(-2), None], [True, True, False]),
+        ],
+        x_label="points",
+    ),
+    "accuracy curves": partial(
+        charts.curves,
+        Panel(
+            [Series("a", [1, 10], [0, 99], [0, 98], [1, 100], points=True)],
+            "labels",
+            "right, %",
+            log_x=True,
+            accuracy=True,
+            x_ticks=[1, 10],
+            levels=[(100, "all")],
+        ),
+    ),
     "reliability": partial(
         charts.reliability,
         [0.2, 0.5, 0.9],
@@ -101,6 +137,9 @@ EXTREMES = {
     "one difference": partial(charts.paired_differences, [1e-12], x_label="d"),
     "one value": partial(charts.histogram, {"a": [3.0]}, x_label="x"),
     "all undefined": partial(charts.intervals, ["a"], {"": [NOTHING]}, x_label="x"),
+    "one trial": partial(
+        charts.trials, [5], [charts.Trials("a", [[50]], [near(50)])], x_label="labels"
+    ),
     "no draw": partial(charts.draws, ["a"], {"": [[]]}, {"": [NOTHING]}, x_label="x"),
     "same pair": partial(charts.paired_scatter, [2.0], [2.0], x_label="a", y_label="b"),
     "one class": partial(charts.confusion, [[0]], ["only"]),
@@ -237,3 +276,20 @@ def test_names_are_kept_apart(wanted):
 def test_names_with_room_stay_where_they_are(count):
     wanted = np.linspace(100, 10, count)
     assert np.allclose(apart(wanted, 8.0, 0.0, 100.0), wanted)
+
+
+def test_an_axis_of_accuracy_gives_each_halving_of_the_errors_the_same_height() -> None:
+    heights = spread([80.0, 90.0, 95.0, 97.5])
+    np.testing.assert_allclose(np.diff(heights), np.log(2))
+    np.testing.assert_allclose(unspread(heights), [80, 90, 95, 97.5])
+    assert np.isfinite(spread(100.0))
+    low, high = accuracy_range([[10.0, np.nan], [[100.0]]])
+    assert low < 10
+    assert high < 100
+
+
+def test_trials_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match="no methods"):
+        charts.trials([1], [], x_label="x")
+    with pytest.raises(ValueError, match="'a' has 1 means and values of shape"):
+        charts.trials([1, 2], [charts.Trials("a", [[1]], [near(1)])], x_label="x")

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import stats
 
 from tacit.measures.distances import Floats
 from tacit.measures.formatting import significant
@@ -115,18 +116,17 @@ def label_savings(labels: ArrayLike, baseline: Floats, method: Floats, at: float
         # At the first budget already: fewer would do, unless it is met there exactly.
         if reached[0] == 0 and values[0].mean() > wanted.mean() + 1e-12:
             factor = 0.0
-    differences = [crossed_difference(value, wanted) for value in values]
-    defined = [d for d in differences if d.low is not None]
-    low, high = _ends(factors, differences, factor) if defined else (None, None)
-    said = (defined or differences)[0]
+    differences = values - wanted
+    typical = crossed_difference(values[int(_spread(differences).argmax())], wanted)
+    low, high = (None, None) if typical.low is None else _ends(factors, differences, factor)
     return Savings(
         factor,
         low,
         high,
         float(factors[0]),
         float(factors[-1]),
-        said.n,
-        f"{said.interval}, inverted" if defined else said.interval,
+        typical.n,
+        typical.interval if typical.low is None else f"{typical.interval}, inverted",
     )
 
 
@@ -142,11 +142,21 @@ def _interpolated(x: Floats, curve: Floats) -> tuple[Floats, Floats]:
     return np.exp(fine), (1 - share) * curve[right - 1] + share * curve[right]
 
 
-def _ends(factors: Floats, differences: list[Number], factor: float) -> tuple[float, float]:
+def _units(differences: Floats) -> Floats:
+    """What is independent: each seed's mean over draws, or with one seed its draws, (P, n)."""
+    return differences[:, 0] if differences.shape[1] == 1 else differences.mean(axis=2)
+
+
+def _spread(differences: Floats) -> Floats:
+    return _units(differences).std(axis=1)
+
+
+def _ends(factors: Floats, differences: Floats, factor: float) -> tuple[float, float]:
     """The range of factors, the estimate included, whose difference does not exclude zero."""
-    alike = np.flatnonzero(
-        [not d.excludes_zero and (d.low is not None or d.value == 0) for d in differences]
-    )
+    units = _units(differences)
+    n = units.shape[1]
+    half = stats.t.ppf(0.975, n - 1) * units.std(axis=1, ddof=1) / math.sqrt(n)
+    alike = np.flatnonzero(np.abs(units.mean(axis=1)) <= half)
     if len(alike) == 0:  # the curve passes the method's accuracy between two factors, or beyond
         return factor, factor
     low = 0.0 if alike[0] == 0 else float(factors[alike[0]])
