@@ -123,7 +123,7 @@ def shared_graphs(images: Images, out: Path) -> list[sparse.csr_array]:
             if name == "vae":
                 codes = vae_codes(images, out)
             else:
-                each = [cluster_codes(images, n, out) for n in CLUSTERS]
+                each = [cluster_codes(images, min(n, len(images) // 20), out) for n in CLUSTERS]
                 codes = np.concatenate([(c - c.mean(axis=0)) / c.std() for c in each], axis=1)
             sparse.save_npz(out / f"unfinished-{name}.npz", neighbour_graph(codes))
             (out / f"unfinished-{name}.npz").rename(path)

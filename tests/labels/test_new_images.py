@@ -1,5 +1,10 @@
 """From few labels to a network for new images: what each step sees, and what it does not."""
 
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
@@ -117,3 +122,28 @@ def test_there_is_a_graph(digits) -> None:
     pool, _, y, *_ = digits
     with pytest.raises(ValueError, match="no graph"):
         steps_of(pool, [], trial(y, 1, 0))
+
+
+@pytest.mark.slow
+def test_the_benchmark_looks_for_test_images_when_all_draws_are_done(tmp_path) -> None:
+    """A folder without them is enough for everything else: the error comes last."""
+    data = load_digits()
+    x = np.round(data.images[:400] * (255 / 16)).astype(np.uint8).repeat(3, 1).repeat(3, 2)
+    x = np.pad(x, ((0, 0), (2, 2), (2, 2)))
+    for name, array in (("images-idx3", x), ("labels-idx1", data.target[:400].astype(np.uint8))):
+        header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+        (tmp_path / f"train-{name}-ubyte").write_bytes(header + array.tobytes())
+    command = [sys.executable, "-m", "benchmarks.new_images", str(tmp_path)]
+    out = tmp_path / "out"
+    done = subprocess.run(
+        [*command, "--out", str(out), "--draws", "1", "--budgets", "2", "1"],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "lacks t10k-images-idx3-ubyte" in done.stderr
+    assert sorted(p.parent.parent.name for p in out.glob("*/*/done.json")) == [
+        "10-labels",
+        "20-labels",
+    ]

@@ -18,9 +18,12 @@ from tacit.labels.propagation import propagate
 Classes = NDArray[np.int64]
 
 ROUNDS = 2
-STEPS = 10
-"""Each the mean over an image's neighbours; then each image takes its largest class."""
-CHOICES = 12
+STEPS, CHOICES = 10, 12
+"""So many means over an image's neighbours; then each image takes its largest class; so often.
+
+In 60 steps classes of MNIST run into one another: on the graph of a VAE's codes 15 % are wrong
+after two rounds, in place of 2.7.
+"""
 
 
 def settle(graph: sparse.csr_array, classes: Classes, labelled: Labelled) -> Classes:
@@ -33,13 +36,12 @@ def settle(graph: sparse.csr_array, classes: Classes, labelled: Labelled) -> Cla
     """
     n_classes = max(int(classes.max()), int(labelled.y.max())) + 1
     weights = sparse.csr_array(graph, dtype=np.float32)
-    mean = sparse.csr_array(sparse.diags_array(1 / weights.sum(axis=1)) @ weights)
-    mean = sparse.csr_array(mean, dtype=np.float32)
+    degrees = np.asarray(weights.sum(axis=1), dtype=np.float32)[:, None]
     classes = classes.copy()
     for _ in range(CHOICES):
         shares = np.eye(n_classes, dtype=np.float32)[classes]
         for _ in range(STEPS):
-            shares = mean @ shares
+            shares = (weights @ shares) / degrees
         classes = shares.argmax(axis=1)
         classes[labelled.index] = labelled.y
     return classes
