@@ -35,7 +35,7 @@ def settle(graph: sparse.csr_array, classes: Classes, labelled: Labelled) -> Cla
         labelled: images whose class is known and stays.
     """
     n_classes = max(int(classes.max()), int(labelled.y.max())) + 1
-    weights = sparse.csr_array(graph, dtype=np.float32)
+    weights = sparse.csr_array(graph).astype(np.float32)
     degrees = np.asarray(weights.sum(axis=1), dtype=np.float32)[:, None]
     classes = classes.copy()
     for _ in range(CHOICES):
