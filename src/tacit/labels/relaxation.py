@@ -41,7 +41,7 @@ def settle(graph: sparse.csr_array, classes: Classes, labelled: Labelled) -> Cla
     for _ in range(CHOICES):
         shares = np.eye(n_classes, dtype=np.float32)[classes]
         for _ in range(STEPS):
-            shares = (weights @ shares) / degrees
+            shares = np.asarray(weights @ shares, np.float32) / degrees
         classes = shares.argmax(axis=1)
         classes[labelled.index] = labelled.y
     return classes
