@@ -109,10 +109,17 @@ class _Newton:
 
     def _loss(self, log_p: Tensor, w: Tensor) -> Tensor:
         """(T, 1, 1, Q), in float64: what still falls is small beside the sum."""
-        fit = (self.strength[:, :, 0].double() * self.of_labels(log_p)).sum(dim=1)
+        # log p of a label that is all but certain is known by what the others leave of one.
+        left = self._others(log_p.exp()).sum(dim=2)
+        right = torch.where(left < 0.5, torch.log1p(-left), self.of_labels(log_p))
+        fit = (self.strength[:, :, 0] * right).sum(dim=1, dtype=torch.float64)
         squares = (self.penalty * w.double().square()).sum(dim=1)
         squares = squares.view(self.shape[0], *self.shape[2:]).sum(dim=1)
         return (squares / 2 - fit)[:, None, None]
+
+    def _others(self, p: Tensor) -> Tensor:
+        """`p` of the classes that a row is not of, zero at its own."""
+        return p * (1 - self.onehot)
 
     def _forward(self, v: Tensor) -> Tensor:
         return (self.z @ v).view(self.shape)
@@ -132,7 +139,10 @@ class _Newton:
     def step(self, enough: float) -> bool:
         """One step of every problem; whether any still had a way to go."""
         p = self.log_p.exp()
-        gradient = self._backward(self.strength * (p - self.onehot)) + self.penalty * self.w
+        # p - 1 of the right class as what the others have: a difference would lose its digits.
+        others = self._others(p)
+        surplus = others - self.onehot * others.sum(dim=2, keepdim=True)
+        gradient = self._backward(self.strength * surplus) + self.penalty * self.w
         direction, fall = self._direction(p, gradient)
         change = self._forward(direction)
         rate = self.going.float()
