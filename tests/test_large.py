@@ -48,8 +48,10 @@ threading.Thread(target=watch, daemon=True).start()
 pixels = np.memmap(path, np.uint8, "r", shape=(path.stat().st_size // math.prod(shape), *shape))
 labels = np.arange(len(pixels)) % 11 - 1  # some images have none
 names = tuple("0123456789")
-# The test images are many too: the same file stands for them.
-images = Split(Images(pixels, labels, names), Images(pixels, labels, names))
+# The test images are many too; the front of the same file stands for them.
+n_test = len(pixels) // 5
+test = np.memmap(path, np.uint8, "r", shape=(n_test, *shape))
+images = Split(Images(pixels, labels, names), Images(test, labels[:n_test], names))
 study, questions = parse(
     "title: Large\\ndefaults: {epochs: 1, output_bias: training-mean}\\n"
     "runs: {vae: {learn: vae}, classifier: {learn: classifier}}", "large.yaml"

@@ -11,6 +11,7 @@ from tacit.figures.sink import Figures
 from tacit.images.dataset import Images
 from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.overfitting import Overfitting
+from tacit.questions.overfitting_figures import _columns
 from tacit.questions.overfitting_rule import BETTER, KINDS, LOWER, NONE, OVERFITTED, judge, loss_of
 from tacit.streams import numpy_stream
 
@@ -181,3 +182,19 @@ def test_what_a_run_minimises_is_named(trained: Callable) -> None:
     weighted = runs["vae"]
     weighted.objective_table = weighted.objective_table.model_copy(update={"beta": 4.0})
     assert loss_of(weighted) == "β-weighted negative ELBO"
+
+
+def test_a_column_of_pictures_is_a_class_and_stays_empty_where_it_has_none(tmp_path) -> None:
+    pictures = {
+        f"p/pictures.{s}": np.zeros((4, n, 1, 8, 8)) for s, n in (("train", 3), ("test", 2))
+    }
+    found = Measurement({}, pictures)
+    at = Setting("q", Figures(tmp_path), ("a", "b", "c", "d"), 9, 9, (1, 8, 8), "x")
+    columns, names = _columns(found, "p", at)
+    assert columns == {"train": [0, 1, 2], "test": [0, 1, None]}
+    assert names == []
+    found.arrays["p/pictured.train"] = np.array([0, 1, 3])
+    found.arrays["p/pictured.test"] = np.array([1, 2])
+    columns, names = _columns(found, "p", at)
+    assert columns == {"train": [0, 1, None, 2], "test": [None, 0, 1, None]}
+    assert names == ["a", "b", "c", "d"]

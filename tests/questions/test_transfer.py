@@ -86,6 +86,22 @@ def test_draws_are_paired_and_crossed_with_seeds(tmp_path: Path) -> None:
     assert np.allclose([difference.low, difference.high], [by_hand.low, by_hand.high])
 
 
+def test_accuracies_stand_beside_one_answer_for_all_where_they_are_not_above_it(
+    tmp_path: Path,
+) -> None:
+    def said(share: float) -> str:
+        measured = fabricated(0.05)
+        measured[0].values["always-most-frequent"] = share
+        found = ASKED.answer(measured, setting(tmp_path))
+        assert found.numbers["always-most-frequent-class"].value == share
+        return found.answer
+
+    assert "uneven" not in said(0.1)
+    assert "would be right on 99 %, and no way does as well as that." in said(0.99)
+    assert "and 1 of the 3 ways is distinguishably above that." in said(0.78)
+    assert "uneven" not in ASKED.answer(fabricated(0.05), setting(tmp_path)).answer
+
+
 def test_it_can_do_without_the_frozen_way(tmp_path: Path) -> None:
     assert ASKED.without("few") is None
     asked = ASKED.without("kept")

@@ -75,7 +75,7 @@ class Kept:
         gap = self._number(lambda m: ends(m)[1], paired=True)
         if decide(gap) != "higher" and (gap.low is not None or (gap.value or 0) <= 0):
             return undefined(
-                "the autoencoder is not distinguishably better than the class probabilities, "
+                "the autoencoder does not beat the class probabilities, "
                 "so there is nothing between them",
                 unit="share",
             )

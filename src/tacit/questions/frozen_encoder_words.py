@@ -23,9 +23,9 @@ CAUTIONS = (
 
 SOURCES = (
     "P. J. Rousseeuw. Silhouettes: a graphical aid to the interpretation and validation of cluster "
-    "analysis. Journal of Computational and Applied Mathematics 20, 1987.",
+    "analysis. Journal of Computational and Applied Mathematics 20, 1987",
     "R. A. Fisher. The use of multiple measurements in taxonomic problems. Annals of Eugenics "
-    "7(2), 1936.",
+    "7(2), 1936",
 )
 
 NOTABLE_FALL = 0.02
@@ -211,7 +211,8 @@ def cautions(kept: Kept, asked: Asked, setting: Setting) -> tuple[str, ...]:
     missing = len(setting.class_names) - len(kept.classes)
     if missing:
         found.append(
-            f"{missing} of {len(setting.class_names)} classes have fewer than two test images to "
-            "compare, and are left out of variability and separation."
+            f"{missing} of {len(setting.class_names)} classes "
+            f"{'has' if missing == 1 else 'have'} fewer than two test images to compare, and "
+            f"{'is' if missing == 1 else 'are'} left out of variability and separation."
         )
     return tuple(found)

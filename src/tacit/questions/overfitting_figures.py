@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from tacit.figures.charts import Panel, Series, curves
@@ -94,28 +95,55 @@ def draw_reconstructions(
     snapshots = found.arrays[f"{prefix}/snapshot"]
     when = [f"epoch {u / per_epoch:.3g}" if per_epoch else f"update {u:,}" for u in snapshots]
     parts = [("training images", "own" if refined else "train"), ("test images", "test")]
-    rows, labels = [], []
+    rows: list[list[NDArray[np.generic] | None]] = []
+    labels = []
+    columns, names = _columns(found, prefix, setting)
     for label, part in parts:
-        rows += [list(row) for row in found.arrays[f"{prefix}/pictures.{part}"]]
+        shown = [found.arrays[f"{prefix}/pictures.{part}"]]
         labels += [label, *when]
         if part == "own":
-            rows.append(list(found.arrays[f"{prefix}/pictures.train"][-1]))
+            shown.append(found.arrays[f"{prefix}/pictures.train"][-1:])
             labels.append(f"{when[-1]}, refined")
-    width = max(len(row) for row in rows)
+        for row in np.concatenate(shown):
+            places = columns["test" if part == "test" else "train"]
+            rows.append([row[k] if k is not None else None for k in places])
+    n_train, n_test = (sum(k is not None for k in columns[split]) for split in ("train", "test"))
     how = (
         "training images by the latents learned with the decoder, in the row 'refined' by new "
         "ones, got like those of the test images"
         if refined
-        else "by each image's code"
+        else "by each image's code, which of a VAE is the posterior mean"
     )
     return setting.figures.grid(
         f"{setting.question}-reconstructions-{number}",
-        grid([[*row, *[None] * (width - len(row))] for row in rows], row_labels=labels),
+        grid(rows, row_labels=labels, column_labels=names),
         f"{run}: training and test images, one of each class, and their reconstructions while it "
-        f"learned ({how}; posterior means; seed {seed}).",
-        f"{width} training and {width} test images with their reconstructions by {run} at "
+        f"learned ({how}; seed {seed}).",
+        f"{n_train} training and {n_test} test images with their reconstructions by {run} at "
         f"{', '.join(when)}.",
     )
+
+
+def _columns(
+    found: Measurement, prefix: str, setting: Setting
+) -> tuple[dict[str, list[int | None]], list[str]]:
+    """By split, the place of each column's picture, None where there is none; the columns' names.
+
+    A column is a class, which may have training or test images alone. Without labels, columns have
+    no name.
+    """
+    counts = {s: found.arrays[f"{prefix}/pictures.{s}"].shape[1] for s in ("train", "test")}
+    classes = {split: found.arrays.get(f"{prefix}/pictured.{split}") for split in counts}
+    if any(pictured is None for pictured in classes.values()):
+        width = max(counts.values())
+        return {s: [k if k < n else None for k in range(width)] for s, n in counts.items()}, []
+    known = {split: list(np.asarray(pictured)) for split, pictured in classes.items()}
+    everything = sorted({int(c) for pictured in known.values() for c in pictured})
+    places = {
+        split: [pictured.index(c) if c in pictured else None for c in everything]
+        for split, pictured in known.items()
+    }
+    return places, [setting.class_names[c] for c in everything]
 
 
 def _telling_range(train: Curve, test: Curve) -> tuple[float, float] | None:

@@ -83,6 +83,8 @@ def measure_run(
                 for update in updates
             ]
             _keep_pictures(found, f"{prefix}/pictures.{split}", pictured.scaled(shown), outputs)
+            if pictured.labels is not None:
+                found.arrays[f"{prefix}/pictured.{split}"] = pictured.labels[shown]
 
 
 def _measure_refined(
@@ -118,6 +120,8 @@ def _measure_refined(
                 found.values[f"{prefix}/still-rising"] = rising
                 own.append(reconstructions(model, part, some[:n_shown]))
         originals = part.scaled(rows[split][:n_shown])
+        if part.labels is not None:
+            found.arrays[f"{prefix}/pictured.{split}"] = part.labels[rows[split][:n_shown]]
         _keep_pictures(found, f"{prefix}/pictures.{split}", originals, outputs)
         if own:
             _keep_pictures(found, f"{prefix}/pictures.own", originals, own)

@@ -15,7 +15,7 @@ from tacit.measures.intervals import crossed, crossed_difference, decide
 from tacit.measures.number import Number
 from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding, Table
-from tacit.questions.outputs import comparable, terms
+from tacit.questions.outputs import comparable, labelled, terms
 
 POINTS = "percentage points"
 WAYS = {
@@ -82,6 +82,10 @@ class Transfer(Question):
                         column = columns.setdefault(f"{way}.{split}-{name}", [])
                         column.append(float(values[term].mean()))
             found.arrays |= {f"{TABLE}/{name}": np.array(c) for name, c in columns.items()}
+        if runs.train.labels is not None and runs.test.labels is not None:
+            frequent = runs.train.class_counts.argmax()
+            known = runs.test.labels[labelled(runs.test)]
+            found.values["always-most-frequent"] = float(np.mean(known == frequent))
         found.values["labels"] = float(
             len(runs.train)
             if draws["scratch"][0].train_index is None
@@ -116,6 +120,9 @@ class Transfer(Question):
         for way in self.ways:
             loss = _table(measured, f"{way}.test-cross-entropy")
             numbers[f"{way}.test-cross-entropy"] = crossed(loss, unit="nats")
+        share = first.values.get("always-most-frequent")
+        if share is not None:
+            numbers["always-most-frequent-class"] = Number(share, unit="accuracy")
         cautions = [
             "The encoder that is transferred has seen all training images, only without their "
             f"labels. All ways see the same {labels} labels in each draw.",
@@ -190,6 +197,7 @@ def _answer(
         }[decide(against)]
         alone = _against_scratch("Keeping it frozen", numbers["frozen-minus-scratch.test-accuracy"])
         sentences.append(f"{alone}, {verdict}: {show(against, sign=True)}.")
+    sentences += _beside_one_answer(numbers, ways)
     gap = numbers["transferred-minus-scratch.gap"]
     verdict = {
         "higher": "The fine-tuned classifier overfits more",
@@ -203,6 +211,28 @@ def _answer(
         f"paired difference of {show(gap, sign=True)}."
     )
     return " ".join(sentences)
+
+
+def _beside_one_answer(numbers: Mapping[str, Number], ways: Mapping[str, str]) -> list[str]:
+    """What always giving one answer would reach, where a way is not clearly above it."""
+    always = numbers.get("always-most-frequent-class")
+    if always is None or always.value is None:
+        return []
+    found = [numbers[f"{way}.test-accuracy"] for way in ways]
+    above = sum(number.low is not None and number.low > always.value for number in found)
+    if above == len(ways):
+        return []
+    below = sum(number.high is not None and number.high < always.value for number in found)
+    verdict = (
+        "no way does as well as that"
+        if below == len(ways)
+        else f"{above or 'none'} of the {len(ways)} ways {'is' if above < 2 else 'are'} "
+        "distinguishably above that"
+    )
+    return [
+        "The classes are uneven: always answering the class that is most frequent in training "
+        f"would be right on {show(always)}, and {verdict}."
+    ]
 
 
 def _against_scratch(how: str, difference: Number) -> str:

@@ -130,6 +130,9 @@ def _value_at(study: Study, path: str) -> str:
 
 def _differences(run: Run) -> str:
     given = run.model_dump(exclude_defaults=True, by_alias=True)
+    for key, value in given.items():
+        if hasattr(part := getattr(run, key, None), "kind"):  # said even where it is the default
+            given[key] = {"kind": part.kind, **value}
     return ", ".join(f"{key}: {_shown(value)}" for key, value in given.items())
 
 
@@ -138,9 +141,9 @@ def _shown(value: object) -> str:
         value = value.model_dump(by_alias=True)
     if isinstance(value, Mapping):
         return ", ".join(
-            str(entry) if key == "kind" else f"{key} {_shown(entry)}"
+            str(entry) if key == "kind" else f"{key} {'none' if entry is None else _shown(entry)}"
             for key, entry in value.items()
-            if entry is not None
+            if entry is not None or key == "hidden"  # which says that there is no such layer
         )
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(str(entry) for entry in value)

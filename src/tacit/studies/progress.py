@@ -1,7 +1,7 @@
 """What people see while a study runs: bars in a terminal, plain lines elsewhere."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -30,10 +30,10 @@ def duration(seconds: float) -> str:
 class Remaining:
     """How much work is left, in the units of `Job.weight`, and how long it may take."""
 
-    def __init__(self, jobs: tuple[Job, ...], finished: int) -> None:
+    def __init__(self, jobs: tuple[Job, ...], finished: Collection[str]) -> None:
         self.jobs = len(jobs)
-        self.finished = finished
-        self.weights = {job.id: max(job.weight, 1.0) for job in jobs}
+        self.finished = len(finished)
+        self.weights = {job.id: max(job.weight, 1.0) for job in jobs if job.id not in finished}
         self.shares: dict[str, float] = {}
         self.done = 0.0
         self.ahead = sum(self.weights.values())
@@ -53,7 +53,7 @@ class Remaining:
         worked = self.done + half
         spent = time.monotonic() - self.began
         text = f"{self.finished} of {self.jobs} jobs"
-        if spent < 3 or worked < 0.02 * self.ahead:
+        if spent < 3 or worked < 0.02 * self.ahead or self.finished == self.jobs:
             return text
         return f"{text}, about {duration(spent * max(0.0, self.ahead - worked) / worked)} to go"
 
@@ -65,15 +65,10 @@ class Lines:
         self.console = console
         self.said = time.monotonic()
 
-    def planned(self, jobs: tuple[Job, ...], finished: int) -> None:
+    def planned(self, jobs: tuple[Job, ...], finished: Collection[str]) -> None:
         self.remaining = Remaining(jobs, finished)
-        self.remaining.ahead -= self._weight_done(jobs, finished)
         if finished:
-            self._say(f"{finished} of {len(jobs)} jobs were done before and are used again")
-
-    @staticmethod
-    def _weight_done(jobs: tuple[Job, ...], finished: int) -> float:
-        return sum(max(job.weight, 1.0) for job in jobs) * finished / max(1, len(jobs))
+            self._say(f"{len(finished)} of {len(jobs)} jobs were done before and are used again")
 
     def started(self, job: Job) -> None:
         pass
@@ -116,9 +111,11 @@ class Bars:
         self.progress = progress
         self.tasks: dict[str, TaskID] = {}
 
-    def planned(self, jobs: tuple[Job, ...], finished: int) -> None:
+    def planned(self, jobs: tuple[Job, ...], finished: Collection[str]) -> None:
         self.remaining = Remaining(jobs, finished)
-        self.whole = self.progress.add_task("study", total=len(jobs), completed=finished, said="")
+        self.whole = self.progress.add_task(
+            "study", total=len(jobs), completed=len(finished), said=""
+        )
 
     def started(self, job: Job) -> None:
         self.tasks[job.id] = self.progress.add_task(

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +22,7 @@ SECONDS_TO_HEAR = 0.5
 class Watcher(Protocol):
     """Told what happens while jobs run (`tacit.studies.progress` shows it to people)."""
 
-    def planned(self, jobs: tuple[Job, ...], finished: int) -> None: ...
+    def planned(self, jobs: tuple[Job, ...], finished: Collection[str]) -> None: ...
     def started(self, job: Job) -> None: ...
     def progressed(self, job: Job, update: int, updates: int, loss: float) -> None: ...
     def ended(self, job: Job, seconds: float, cause: str | None) -> None: ...
@@ -68,7 +68,7 @@ def run_jobs(
         if _was_done(job, out, outcome):
             outcome.done.add(job.id)
     outcome.reused = set(outcome.done)
-    watcher.planned(jobs, len(outcome.reused))
+    watcher.planned(jobs, outcome.reused)
     for text in outcome.noticed:
         watcher.noticed(text)
     waiting = [job for job in jobs if job.id not in outcome.done]
