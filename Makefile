@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready-dev
 
-.PHONY: demo test test-slow check format bench clean
+.PHONY: demo test test-slow crash-test check format bench clean
 
 demo: $(VENV)/.ready
 	$(BIN)/tacit run --seeds 3
@@ -15,6 +15,10 @@ test: $(READY)
 
 test-slow: $(READY)
 	$(BIN)/pytest -m slow
+
+crash-test: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/reliability/crash/sweep.py
+	OMP_NUM_THREADS=1 $(BIN)/python tests/reliability/crash/moments.py
 
 check: $(READY)
 	$(BIN)/ruff format --check .

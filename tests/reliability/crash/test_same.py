@@ -55,7 +55,9 @@ def test_files_written_and_listed_in_another_order(
         found.append((opened.train.sha256, opened.test.sha256))
         if not table:
             run_small("stages", place / "stages", opened)
-            found[-1] += (content(place / "stages"),)
+            left = content(place / "stages")
+            # The records of images say where their pixels lie, which is another place here.
+            found[-1] += ({path: left[path] for path in left if not path.startswith("images/")},)
     assert found[0] == found[1]
 
 
