@@ -139,6 +139,11 @@ questions:
         - {codes: pixels, way: nearest}
         - {codes: vae, way: poisson-mbo, shares: uniform}
         - {codes: vae, way: fine-tune, recipe: {epochs: 1, updates: 2}}
+  - labels-within:
+      pairs: [{codes: pixels, way: nearest}, {codes: vae, way: logistic}]
+      index: [0, 3, 5, 7, 11, 20, 21, 30]
+      classes: [0, 1, 0, 1, 1, 0, 1, 0]
+      class_names: [left, right]
 """,
 }
 

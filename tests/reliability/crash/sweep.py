@@ -110,7 +110,12 @@ def faults_at(
 ) -> tuple[list[str], int]:
     """What is wrong after a kill at change n, and how many kills there were."""
     kills = 1
-    if (code := run_once(name, folder, opened, Tripwire(folder, n), keep=True)) != -signal.SIGKILL:
+    code = run_once(name, folder, opened, Tripwire(folder, n), keep=True)
+    if code == 0:
+        # Jobs that took long on a busy machine are synced; here fewer were than when changes were
+        # counted, and this one was not reached.
+        return differences(folder, expected, {}), 0
+    if code != -signal.SIGKILL:
         return [f"was to be killed at change {n}, but ended with {code}"], kills
     tear(folder)
     done = sealed(folder)
@@ -153,17 +158,18 @@ def sweep(name: str, place: Path, stride: int, first: int, say: Callable[[str], 
     for fault in faults:
         say(f"FAULT {name}, not killed: {fault}")
     points = range(first, wire.count + 1, stride)
-    kills = 0
+    kills = reached = 0
     for n in points:
         folder = place / "killed" / name
         shutil.rmtree(folder, ignore_errors=True)
         found, killed = faults_at(n, name, folder, opened, expected)
         kills += killed
+        reached += killed > 0
         for fault in found:
             say(f"FAULT {name}, change {n}: {fault}")
         faults += found
     say(
-        f"{name}: {len(expected)} files, {wire.count:,} changes; killed at {len(points):,} of them "
+        f"{name}: {len(expected)} files, {wire.count:,} changes; killed at {reached:,} of them "
         f"({kills:,} kills), {len(faults)} faults, {time.monotonic() - began:.0f} s"
     )
     return faults

@@ -39,9 +39,9 @@ def longer_where_others_work() -> float:
 @pytest.mark.parametrize(
     ("signum", "code", "to_all"),
     [
-        (signal.SIGINT, 130, True),
+        pytest.param(signal.SIGINT, 130, True, marks=pytest.mark.slow),
         (signal.SIGTERM, 143, True),
-        pytest.param(signal.SIGINT, 130, False, marks=pytest.mark.slow),
+        (signal.SIGINT, 130, False),
         pytest.param(signal.SIGTERM, 143, False, marks=pytest.mark.slow),
     ],
 )
@@ -75,6 +75,7 @@ def test_a_stopped_study_keeps_its_state_and_says_how_to_go_on(
     assert not any(name.endswith(".unfinished") for name in left)
 
 
+@pytest.mark.slow
 def test_a_second_interrupt_ends_at_once_and_no_worker_goes_on(study: Path, tmp_path: Path) -> None:
     process = start(study, tmp_path / "out", "--jobs", "1", often=0.05)
     until(lambda: kept(tmp_path / "out"), process)

@@ -49,7 +49,7 @@ def test_workers_that_outlive_their_parent_are_waited_for(tmp_path: Path, monkey
         pass  # those of the holder itself disturb nobody
 
 
-@pytest.mark.parametrize("how", ["killed", "memory"])
+@pytest.mark.parametrize("how", ["killed", pytest.param("memory", marks=pytest.mark.slow)])
 def test_a_worker_that_dies_fails_alone_and_only_what_is_missing_is_done_next(how: str) -> None:
     """See `dying.py`, which is a process of its own so that it can fork."""
     script = Path(__file__).parent / "dying.py"
