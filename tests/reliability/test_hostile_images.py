@@ -103,6 +103,7 @@ READ = {
 """Bombs in what is beside the pixels: Pillow may pass them over, and the pixels are there."""
 
 
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", sorted(BOMBS.keys() - READ))
 def test_an_image_bomb_is_refused(name) -> None:
     with pytest.raises((ImagesError, OSError, ValueError)):

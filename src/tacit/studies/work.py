@@ -137,10 +137,10 @@ def _laid(folder: Path, name: str) -> Images:
     """One side of the split; a record is believed where the files that it names bear it out."""
     record = read_record(folder / f"{name}.json")
     try:
-        labels = np.array(read_npy(folder / f"{name}-labels.npy").x) if record["labelled"] else None
         if record["shape"][0] == 0:  # no file of images is empty; a study may test on none
-            pixels = np.empty(record["shape"], np.uint8)
-        elif record["file"] is None:
+            labels = np.empty(0, np.int64) if record["labelled"] else None
+            return Images(np.empty(record["shape"], np.uint8), labels, *_named(record))
+        if record["file"] is None:
             pixels = read_npy(folder / f"{name}-pixels.npy").x
         else:
             file, offset, shape = Path(record["file"]), record["offset"], tuple(record["shape"])
@@ -149,17 +149,23 @@ def _laid(folder: Path, name: str) -> Images:
             if not file.is_file() or offset + math.prod(shape) > file.stat().st_size:
                 raise Damaged(f"{file} holds no {shape} bytes from {offset} on")
             pixels = np.memmap(file, np.uint8, "r", offset, shape)
-        class_names = tuple(map(str, record["class_names"]))
+        class_names, source = _named(record)
+        labels = np.array(read_npy(folder / f"{name}-labels.npy").x) if record["labelled"] else None
+        known = {UNLABELLED, *range(len(class_names))}
         if labels is not None and not (
-            labels.dtype == np.int64
-            and UNLABELLED <= labels.min() <= labels.max() < len(class_names)
+            labels.dtype == np.int64 and set(np.unique(labels).tolist()) <= known
         ):
-            raise Damaged(f"labels are {labels.dtype}, and name other classes than {class_names}")
-        return Images(pixels, labels, class_names, str(record["source"]))
+            raise Damaged(f"{folder / name}-labels.npy names other classes than {class_names}")
+        return Images(pixels, labels, class_names, source)
     except Damaged:
         raise
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, IndexError) as error:
         raise Damaged(f"{folder / name}.json: {error}") from None
+
+
+def _named(record: dict[str, Any]) -> tuple[tuple[str, ...], str]:
+    """The names of the classes, and of the images' source."""
+    return tuple(map(str, record["class_names"])), str(record["source"])
 
 
 def assemble(

@@ -99,8 +99,11 @@ def load_model(config: ModelConfig, weights: Path) -> Model:
         Damaged: the file holds other tensors than the model has.
     """
     # On the meta device a model of any size takes no memory; it gets some once the file holds it.
-    with torch.device("meta"):
-        model = build(config)
+    try:
+        with torch.device("meta"):
+            model = build(config)
+    except (RuntimeError, ArithmeticError, ValueError, TypeError) as error:
+        raise Damaged(f"the job of {weights} describes no model: {error}") from None
     tensors = read_tensors(weights)
     wanted = model.state_dict()
     if {name: (t.dtype, t.shape) for name, t in tensors.items()} != {
