@@ -104,7 +104,7 @@ def test_a_class_with_one_test_image_is_left_out_and_said_to_be(study: Any, tmp_
     found = few.measure(Runs(0, runs.train, test, {"vae": [runs["vae"]]}))
     assert np.unique(found.arrays["table/test/label"]).tolist() == list(range(9))
     finding = few.answer({0: found}, study.setting(tmp_path))
-    assert any("1 of 10 classes have fewer than two" in caution for caution in finding.cautions)
+    assert any("1 of 10 classes has fewer than two" in caution for caution in finding.cautions)
     assert len(finding.tables[0].rows) == 9
 
 

@@ -186,8 +186,9 @@ class LogProbability(Question):
         left_out = len(setting.class_names) - len(scores.classes)
         if setting.class_names and left_out:
             cautions.append(
-                f"{left_out} of {len(setting.class_names)} classes have fewer than two training "
-                "or test images and are left out."
+                f"{left_out} of {len(setting.class_names)} classes "
+                f"{'has' if left_out == 1 else 'have'} fewer than two training or test images and "
+                f"{'is' if left_out == 1 else 'are'} left out."
             )
         return tuple(cautions)
 
