@@ -1,5 +1,6 @@
 """Heads on frozen codes, of many trials at once: the nearest labelled code, and a linear one."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -137,7 +138,8 @@ def fit_logistic(
                 f"trial {number}: labels of {len(found)} class; two or more can be told apart"
             )
     centre = x.mean(axis=0, dtype=np.float64)
-    scale = float(np.sqrt(np.square(x - centre).sum(axis=1).mean())) or 1.0
+    centred = x - centre.astype(np.float32)
+    scale = math.sqrt(float(np.vdot(centred, centred)) / len(x)) or 1.0
     heads = LinearHeads(
         np.zeros((len(labelled), x.shape[1], n_classes), np.float32),
         np.zeros((len(labelled), n_classes), np.float32),

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 NEWTON_STEPS, INNER_STEPS, HALVINGS = 40, 60, 12
-ENOUGH, ROUGHLY = 1e-5, 1e-2  # twice what a loss could fall by in a last step; see `_Newton.step`
+ENOUGH, ROUGHLY = 1e-5, 1e-1  # twice what a loss could fall by in a last step; see `_Newton.step`
 _SMALL = 1e-2  # below it a fall that no longer shrinks is rounding
 
 
@@ -39,7 +39,7 @@ class Stack:
     def __init__(self, x: NDArray[np.float32], y: NDArray[np.int64], n_classes: int) -> None:
         codes = torch.from_numpy(x)
         self.middle = codes.mean(dim=1, keepdim=True)
-        _, _, self.axes = torch.linalg.svd(codes - self.middle, full_matrices=False)
+        self.axes = _axes(codes - self.middle)
         turned = (codes - self.middle) @ self.axes.mT
         self.z = torch.cat([turned, torch.ones(*turned.shape[:2], 1)], dim=2)
         self.y, self.n_classes = torch.from_numpy(y), n_classes
@@ -74,6 +74,20 @@ class Stack:
         intercepts = torch.where(state.present[:, None], intercepts, -torch.inf)
         log_p = state.of_labels(state.log_p)
         return Solved(weights.numpy(), intercepts.numpy(), log_p.numpy(), state.w)
+
+
+def _axes(x: Tensor) -> Tensor:
+    """Orthonormal axes of centred codes by their spread, (T, r, d), without those of none."""
+    n, d = x.shape[1:]
+    if d <= n:
+        squares, columns = torch.linalg.eigh(x.mT @ x)
+        spread, axes = squares.clamp(min=0).sqrt().flip(1), columns.mT.flip(1)
+        none = 3e-4  # of the largest: what rounding leaves of zero in a sum of squares
+    else:
+        _, spread, axes = torch.linalg.svd(x, full_matrices=False)
+        none = 1e-6
+    kept = int((spread > none * spread[:, :1]).sum(dim=1).max())
+    return axes[:, : max(kept, 1)].contiguous()
 
 
 class _Newton:
