@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready-dev
 
-.PHONY: demo test test-slow crash-test check format bench clean
+.PHONY: demo test test-slow crash-test fuzz check format bench clean
 
 demo: $(VENV)/.ready
 	$(BIN)/tacit run --seeds 3
@@ -19,6 +19,16 @@ test-slow: $(READY)
 crash-test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python tests/reliability/crash/sweep.py
 	OMP_NUM_THREADS=1 $(BIN)/python tests/reliability/crash/moments.py
+
+# Every reader of foreign files, so many seconds each; finds go to build/fuzz/.
+FUZZ_SECONDS ?= 600
+FUZZED := study idx picture arrays model labels
+
+fuzz: $(READY)
+	$(BIN)/pip install --quiet atheris==3.0.0
+	for target in $(FUZZED); do \
+	  $(BIN)/python -m fuzz $$target -max_total_time=$(FUZZ_SECONDS) || exit 1; \
+	done
 
 check: $(READY)
 	$(BIN)/ruff format --check .
