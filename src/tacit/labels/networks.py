@@ -71,8 +71,12 @@ class Recipe(Table):
 FROM_SCRATCH = Recipe()
 """For few labels, without augmentation; for an encoder that is fine-tuned or frozen as well."""
 
-AUGMENTED = Recipe(affine=Affine())
-"""For few labels, images moved anew at every update."""
+AUGMENTED = Recipe(rate=0.01, affine=Affine())
+"""For few labels, images moved anew at every update.
+
+With ten labels of each class, on training images that were held out: MNIST 6.1 % error over three
+draws, 6.8 at a rate of 0.003 and 6.0 with twice the updates; digits 7.9, 9.4 and 8.7 % over four.
+"""
 
 ON_PROPAGATED = Recipe(
     network=PoolNetwork(channels=(16, 32)),
