@@ -1,6 +1,7 @@
 """A step of the per-image VAE, with ten thousand images and with ten million."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import process_time
@@ -49,14 +50,14 @@ class Repeated:
 class Stopwatch:
     """A keeper that keeps nothing but the time of each update."""
 
-    def __init__(self) -> None:
-        self.times: list[float] = []
+    def __init__(self, clock: Callable[[], float] = process_time) -> None:
+        self.clock, self.times = clock, []
 
     def resume(self, state: State) -> tuple[int, History]:
         return 0, History()
 
     def after_update(self, update: int, loss: float, state: State, history: History) -> None:
-        self.times.append(process_time())
+        self.times.append(self.clock())
 
     def snapshot(self, update: int, model: nn.Module) -> None:
         """Nothing."""

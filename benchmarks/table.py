@@ -14,6 +14,8 @@ def shown(value: float, unit: str) -> str:
     >>> shown(0.5234, "×"), shown(1234.5, "s"), shown(0.1412, "s"), shown(0.0004, "%")
     ('0.52 ×', '1,234 s', '0.14 s', '0.04 %')
     """
+    if unit == "":
+        return f"{value:.1e}"
     if unit == "%":
         return f"{100 * value:.2g} %"
     digits = 0 if value >= 100 else 1 if value >= 10 else 2

@@ -22,6 +22,7 @@ from tacit.training.history import Evaluation, History, summarise
 from tacit.training.objectives import Batch, Objective, Terms
 from tacit.training.optimizers import RowAdam
 from tacit.training.pages import keep_pages
+from tacit.training.resident import resident, scaled
 from tacit.training.schedule import Schedule
 
 EVALUATED_IMAGES = 1_000
@@ -221,7 +222,9 @@ class _Batches:
         device: torch.device,
         codes: Tensor | None,
     ) -> None:
-        self.codes = codes
+        self.codes, self.pixels = codes, resident(images, device)
+        known = images.labels if self.pixels is not None else None
+        self.labels = None if known is None else torch.from_numpy(known).to(device)
         self.images, self.size, self.seed, self.device = images, schedule.batch_size, seed, device
         self.order, self.epoch = np.empty(0, np.int64), -1
         # Where all images make one batch, their order says nothing: it is made once.
@@ -238,7 +241,12 @@ class _Batches:
         return self._of(self.order[first : first + self.size])
 
     def _of(self, index: NDArray[np.int64]) -> Batch:
-        batch = batch_of(self.images, index, self.device)
+        if self.pixels is None:
+            batch = batch_of(self.images, index, self.device)
+        else:
+            rows = torch.from_numpy(index).to(self.device)
+            y = None if self.labels is None else self.labels[rows]
+            batch = Batch(scaled(self.pixels, rows), y, rows)
         return batch if self.codes is None else batch._replace(codes=self.codes[batch.index])
 
 
