@@ -15,8 +15,8 @@ from tacit.labels.stacked import ROUGHLY, Stack
 Probabilities = NDArray[np.float32]
 
 STRENGTHS = (1.0, 10.0, 100.0, 1000.0)
-# With one label per class it hardly matters: on ten draws of the embedded digits strengths of 1, 100
-# and 10,000 name 66.2, 66.2 and 65.9 % right.
+# With one label per class it hardly matters: on ten draws of the embedded digits, strengths of 1,
+# 100 and 10,000 name 66.2, 66.2 and 65.9 % right.
 FIXED = 100.0
 FOLDS = 5
 _AT_ONCE = 2**22  # class scores of labelled images in memory at a time, 16 MiB for each copy
