@@ -46,10 +46,10 @@ def ask_next(
     ordered = np.sort(np.asarray(probabilities, np.float64), axis=1)
     doubt = 1 - (ordered[:, -1] - ordered[:, -2])
     doubt[labelled.index] = 0.0
-    weights = sparse.csr_array(graph, dtype=np.float64)
-    steps = sparse.csr_array(sparse.diags_array(1 / weights.sum(axis=1)) @ weights)
-    step = sparse.csr_array((sparse.eye_array(len(doubt)) + steps) / 2)
-    back = sparse.csr_array(step.T)
+    weights = sparse.csr_array(graph).astype(np.float64)
+    steps = sparse.diags_array(1 / weights.sum(axis=1)) @ weights
+    step: Any = sparse.csr_array((sparse.eye_array(len(doubt)) + steps) / 2)
+    back: Any = sparse.csr_array(step.T)
     free = np.ones(len(doubt), bool)
     free[labelled.index] = False
     if copies is not None:

@@ -9,7 +9,6 @@ from pydantic import Field, field_validator, model_validator
 
 from tacit.images.dataset import UNLABELLED, Images
 from tacit.images.errors import ImagesError
-from tacit.labels.calibration import as_logits
 from tacit.labels.draws import Draws, Labelled
 from tacit.labels.held_out import Trial, Turns, held_out_trials, turns_for
 from tacit.labels.ways import WAYS, WayName
@@ -24,6 +23,9 @@ from tacit.questions.labels_within_words import finding_of
 Row = Annotated[int, Field(ge=0)]
 LABELS_SEED = 0
 """Of the folds: they belong to the labels, so that all pairs and seeds see the same."""
+
+TINY = float(np.finfo(np.float32).tiny)
+"""Nothing is cut off that a temperature could bring back: a network's logits may be far apart."""
 
 PREFERRED: tuple[WayName, ...] = (
     "propagate-then-train",
@@ -212,8 +214,8 @@ def _answered(
         def learned(number: int = number, rows: NDArray[np.int64] = rows) -> Arrays:
             answered = next(answers)
             new = answered.new[rows]
-            scores = np.asarray(as_logits(new) if way.confident else new, np.float32)
-            kept: Arrays = {"scores": scores}
+            scores = np.log(np.maximum(new, TINY)) if way.confident else new
+            kept: Arrays = {"scores": np.asarray(scores, np.float32)}
             if number == 0:
                 model = classifier_of(pair, problem, answered, trials[0])
                 for part, tensor in {} if model is None else model.state_dict().items():

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,13 @@ from tacit.questions.base import Measurement
 from tacit.questions.labels_pairs import Pair
 
 Scores = NDArray[np.floating[Any]]
+
+
+class Bin(NamedTuple):
+    """Answers of like confidence: its mean, and the share of them that is right."""
+
+    confidence: float
+    right: Number
 
 
 @dataclass(frozen=True)
@@ -76,11 +83,10 @@ class Judged:
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:
         """p(class) of all images by the winner, (N, K), at its temperature."""
-        return self.temperature.probabilities(self.measured.arrays[f"{self.winner.name}/all"])
+        return self.temperature.probabilities(self.measured.floats(f"{self.winner.name}/all"))
 
-    def reliability(self) -> list[tuple[float, Number, float]]:
-        """Of the winner's held-out answers, in up to five bins of as many answers each: the mean
-        confidence, the share that is right, and how many labels."""
+    def reliability(self) -> list[Bin]:
+        """The winner's held-out answers in up to five bins of as many answers each."""
         logits, y = self.held_out(self.winner)
         p = softmax(np.asarray(logits, np.float64) / (self.temperature.value or 1.0), axis=1)
         confidence, right = p.max(axis=1), p.argmax(axis=1) == y
@@ -92,7 +98,7 @@ class Judged:
             value = float(right[rows].mean())
             known = proportion(np.arange(n) < round(value * n), over="labels", given="")
             share = Number(value, known.low, known.high, n, "share", known.interval)
-            found.append((float(confidence[rows].mean()), share, float(n)))
+            found.append(Bin(float(confidence[rows].mean()), share))
         return found
 
     def _held(self, pair: Pair) -> Scores:

@@ -37,7 +37,14 @@ def classifier_of(
     encoder = problem.seen.encoder
     if pair.way != "logistic" or encoder is None:
         return None
-    fitted = heads.fit_logistic(problem.seen.pool, [labelled], problem.n_classes)
+    strength = answered.settings["strength"]
+    fitted = heads.fit_logistic(
+        problem.seen.pool,
+        [labelled],
+        problem.n_classes,
+        strengths=[strength],
+        fixed=strength,
+    )
     with torch.device("meta"):  # no weights are drawn
         head = Head(encoder.n_code, problem.n_classes)
     state = {
@@ -72,7 +79,7 @@ def config_of(
         assert network is not None
         trained = network
     else:
-        trained = {"pca": DenseNetwork(hidden=()), "random": ConvNetwork()}[pair.codes]
+        trained = DenseNetwork(hidden=()) if pair.codes == "pca" else ConvNetwork()
     return ModelConfig(
         learn="classifier",
         shape=shape,

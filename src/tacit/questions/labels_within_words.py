@@ -1,5 +1,7 @@
 """What the labels at hand say of the pairs, in words, a table and figures."""
 
+import numpy as np
+
 from tacit.figures import charts
 from tacit.figures.sink import Figure
 from tacit.labels.choosing import Choice
@@ -153,8 +155,8 @@ def cautions(judged: Judged) -> tuple[str, ...]:
         single = len(judged.labelled.y) - choice.n
         if single:
             said.append(
-                f"Classes with one label: {single}. It is never held out, so that nothing here is "
-                "about them."
+                f"Classes with one label: {single}. Those labels are never held out, so that "
+                "nothing here is about those classes."
             )
         for pair in judged.pairs:
             if pair not in judged.candidates and float(choice.right[pair.name].mean()) > float(
@@ -221,14 +223,16 @@ def _accuracies(judged: Judged, choice: Choice, setting: Setting) -> Figure:
 
 def _reliability(judged: Judged, setting: Setting) -> Figure:
     found = judged.reliability()
-    confidence = [c for c, _, _ in found]
-    share = [n.value for _, n, _ in found]
-    low, high = ([getattr(n, end) for _, n, _ in found] for end in ("low", "high"))
-    said = "; ".join(f"{show(n)} right at {100 * c:.0f} % sure" for c, n, _ in found)
+    confidence = [b.confidence for b in found]
+    share, low, high = (
+        [np.nan if getattr(b.right, end) is None else getattr(b.right, end) for b in found]
+        for end in ("value", "low", "high")
+    )
+    said = "; ".join(f"{show(b.right)} right at {100 * b.confidence:.0f} % sure" for b in found)
     kind = "its probabilities" if WAYS[judged.winner.way].confident else "its scores"
     return setting.figures.chart(
         f"{setting.question}-reliability",
-        charts.reliability(confidence, share, [n for *_, n in found], low=low, high=high),
+        charts.reliability(confidence, share, [b.right.n for b in found], low=low, high=high),
         f"How often {judged.winner.short} is right where it says how sure it is, over the labels "
         f"that were held out. A temperature of {judged.temperature.value:.3g}, fitted on the same "
         f"answers, makes {kind} into confidence; with {judged.temperature.n} labels that is rough.",

@@ -244,7 +244,9 @@ def facts(provenance: Provenance) -> str:
     """What it rests on, in one line."""
     images = provenance.images
     parts = [
-        f"{images.train:,} training and {images.test:,} test images of {images.source}",
+        f"{images.train:,} training and {images.test:,} test images of {images.source}"
+        if images.test
+        else f"{images.train:,} images of {images.source}",
         f"{len(provenance.seeds)}\N{NO-BREAK SPACE}seed{'s' * (len(provenance.seeds) != 1)}",
     ]
     if provenance.draws:

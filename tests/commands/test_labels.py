@@ -1,0 +1,154 @@
+"""``tacit labels`` as people use it: a folder, a table of a few labels, and again with more."""
+
+import csv
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+import tacit
+from tacit.cli import run_command
+
+N = 90
+QUICK = ["--pairs", "vae.logistic,pixels.nearest", "--epochs", "1", "--jobs", "1"]
+FILES = {"predictions.csv", "label-next.csv", "report.html", "results.json", "model"}
+
+
+def table(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write_labels(path, rows) -> None:
+    path.write_text("path,label\n" + "".join(f"{name},{label}\n" for name, label in rows))
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder of pictures, its classes, and what the command made of two labels of each."""
+    root = tmp_path_factory.mktemp("few")
+    digits = load_digits()
+    y = digits.target[:N]
+    (root / "pictures").mkdir()
+    for i in range(N):
+        pixels = np.rint(digits.images[i] * 255 / 16).astype(np.uint8)
+        Image.fromarray(pixels).save(root / "pictures" / f"{i:02d}.png")
+    few = [int(i) for label in range(10) for i in np.flatnonzero(y == label)[:2]]
+    write_labels(root / "labels.csv", [(f"{i:02d}.png", f"digit {y[i]}") for i in few])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("TACIT_CACHE", str(root / "cache"))
+        patched.chdir(root)
+        code = run_command(["labels", "pictures", "--labels", "labels.csv", *QUICK, "--out", "out"])
+        assert code == 0
+        yield root, y, few
+
+
+def test_every_image_has_a_prediction_and_a_confidence(place) -> None:
+    root, y, few = place
+    rows = table(root / "out" / "predictions.csv")
+    assert [row["path"] for row in rows] == [f"{i:02d}.png" for i in range(N)]
+    assert [i for i, row in enumerate(rows) if row["label"]] == sorted(few)
+    assert all(row["label"] in ("", f"digit {label}") for row, label in zip(rows, y, strict=True))
+    right = np.mean([row["prediction"] == f"digit {y[i]}" for i, row in enumerate(rows)])
+    assert right > 0.6
+    confidence = [float(row["confidence"]) for row in rows]
+    assert all(0.1 <= c <= 1 for c in confidence)
+    assert all(float(row["its confidence"]) <= c for row, c in zip(rows, confidence, strict=True))
+    assert all(row["prediction"] != row["runner-up"] for row in rows)
+
+
+def test_the_model_says_what_the_predictions_say(place) -> None:
+    root, _, _ = place
+    model = tacit.load(root / "out" / "model")
+    pixels = np.stack(
+        [np.asarray(Image.open(root / "pictures" / f"{i:02d}.png")) for i in range(N)]
+    )
+    said = model.predict_proba(pixels)
+    for row, p in zip(table(root / "out" / "predictions.csv"), said, strict=True):
+        assert model.class_names[p.argmax()] == row["prediction"]
+        assert p.max() == pytest.approx(float(row["confidence"]), abs=1e-3)
+
+
+def test_what_to_label_next_has_no_label_yet_and_no_image_twice(place) -> None:
+    root, _, few = place
+    rows = table(root / "out" / "label-next.csv")
+    names = [row["path"] for row in rows]
+    assert len(set(names)) == len(names) == 24
+    assert not {int(name[:2]) for name in names} & set(few)
+    assert all(row["label"] == "" for row in rows)
+    worth = [float(row["settles"]) for row in rows]
+    assert worth == sorted(worth, reverse=True)
+
+
+def test_the_page_opens_with_the_recommendation_and_the_images_to_label(place) -> None:
+    root, _, _ = place
+    page = (root / "out" / "report.html").read_text()
+    results = json.loads((root / "out" / "results.json").read_text())
+    first, second = results["findings"]
+    assert (first["question"], second["question"]) == ("labels-within", "next-labels")
+    assert re.match(r"Use .* of 20 labels, each held out in turn, it tells", first["answer"])
+    assert "90 images of pictures" in page
+    assert "0 test images" not in page
+    assert "The 24 images to label next" in page
+    assert results["images"]["test"] == 0
+
+
+def test_a_table_that_was_filled_in_is_not_written_over_and_its_labels_are_taken(
+    place, capsys
+) -> None:
+    root, y, _ = place
+    out = root / "out"
+    rows = table(out / "label-next.csv")
+    with (out / "label-next.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(row | {"label": f"digit {y[int(row['path'][:2])]}"} for row in rows)
+    command = ["labels", "pictures", "--labels", "labels.csv"]
+    ending = [*QUICK, "--out", "out"]
+    assert run_command([*command, *ending]) == 2
+    assert "label-next.csv was changed since it was written" in capsys.readouterr().err
+    (out / "label-next.csv").rename(root / "more.csv")
+    assert run_command([*command, "more.csv", *ending]) == 0
+    said = capsys.readouterr().out
+    assert "1 of 3 jobs were done before" in said  # the representation is used again
+    assert sum(bool(row["label"]) for row in table(out / "predictions.csv")) == 44
+    before = (out / "results.json").read_bytes(), (out / "predictions.csv").read_bytes()
+    assert run_command([*command, "more.csv", *ending]) == 0
+    assert "3 of 3 jobs were done before" in capsys.readouterr().out
+    assert before == ((out / "results.json").read_bytes(), (out / "predictions.csv").read_bytes())
+
+
+def test_jobs_are_listed_without_training(place, capsys) -> None:
+    command = ["labels", "pictures", "--labels", "labels.csv", "--dry-run", "--out", "elsewhere"]
+    assert run_command(command) == 0
+    said = capsys.readouterr().out
+    assert "autoencoder" in said
+    assert "per-image" not in said  # gives new images no codes
+    assert not (place[0] / "elsewhere" / "jobs").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--pairs", "vae.poison"], "no pair"),
+        (["--ask", "0"], "--ask is 0"),
+        (["--seed", "-1"], "--seed is -1"),
+        (["--device", "cuda"], "cuda"),
+        (["--out", "pictures"], "holds other things"),
+        (["--out", "labels.csv"], "a file"),
+        (["--labels", "none.csv"], "none.csv"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_any_work(place, capsys, options, said) -> None:
+    command = ["labels", "pictures", "--labels", "labels.csv", "--out", "fresh"]
+    for name, value in zip(options[::2], options[1::2], strict=True):
+        command = [*command, name, value]
+        if command.count(name) > 1:
+            at = command.index(name)
+            del command[at : at + 2]
+    assert run_command(command) == 2
+    assert said in capsys.readouterr().err
+    assert not (place[0] / "fresh").exists()
