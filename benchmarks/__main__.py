@@ -22,7 +22,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import accuracy, commands, epochs, objective, per_image, rivals, samples
+from benchmarks import accuracy, commands, epochs, heads, objective, per_image, rivals, samples
 from benchmarks.pairing import Row
 from benchmarks.settings import Settings
 from benchmarks.table import shown, table, write_into
@@ -31,6 +31,7 @@ ROWS: dict[str, Callable[[Settings], list[Row]]] = {
     "mlp": epochs.mlp_rows,
     "conv": epochs.conv_rows,
     "objective": objective.rows,
+    "heads": heads.rows,
     "per-image": per_image.rows,
     "log-prob": samples.rows,
     "accuracy": accuracy.rows,

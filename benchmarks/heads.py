@@ -1,0 +1,38 @@
+"""Heads of 300 few-label trials, as rows; `benchmarks.few_label_heads` measures them."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.pairing import Row
+from benchmarks.settings import Settings
+
+OTHERS = {
+    "alone": "tacit's own fit, one trial after another",
+    "scikit-learn": "scikit-learn's LogisticRegression, one after another",
+}
+
+
+def rows(settings: Settings) -> list[Row]:
+    """All trials together, beside one after another, by tacit itself and by scikit-learn."""
+    draws = 1 if settings.quick else 10
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "found.json"
+        command = [sys.executable, "-m", "benchmarks.few_label_heads", "--draws", str(draws)]
+        command += ["--json", str(file)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        found = json.loads(file.read_text())
+    seconds = found["seconds"].values()
+    totals = {kind: sum(of[kind] for of in seconds) for kind in ("together", *OTHERS)}
+    return [
+        Row(
+            work=f"logistic heads of {30 * draws} few-label trials, strengths by cross-validation",
+            against=against,
+            values=[totals["together"] / totals[kind]],
+            aim=0.25,
+            details=found,
+        )
+        for kind, against in OTHERS.items()
+    ]
