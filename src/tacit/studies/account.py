@@ -131,8 +131,9 @@ def _value_at(study: Study, path: str) -> str:
 def _differences(run: Run) -> str:
     given = run.model_dump(exclude_defaults=True, by_alias=True)
     for key, value in given.items():
-        if hasattr(part := getattr(run, key, None), "kind"):  # said even where it is the default
-            given[key] = {"kind": part.kind, **value}
+        kind = getattr(getattr(run, key, None), "kind", None)
+        if kind is not None:  # said even where it is the default
+            given[key] = {"kind": kind, **value}
     return ", ".join(f"{key}: {_shown(value)}" for key, value in given.items())
 
 
