@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from tacit.files import read_json, write_json
+from tacit.files import write_json
 from tacit.images.dataset import Images
 from tacit.images.idx import (
     TEST_IMAGES,
@@ -35,7 +35,8 @@ from tacit.labels.clusters import learn_clusters
 from tacit.labels.draws import Labelled
 from tacit.labels.graph import neighbour_graph
 from tacit.labels.networks import ON_PROPAGATED, class_probabilities, codes_of
-from tacit.labels.new_images import NO_CLASS, learn_from_few
+from tacit.labels.new_images import NO_CLASS, learn_from_few, one_hot
+from tacit.labels.propagation import extend
 from tacit.models.config import ModelConfig, build
 from tacit.streams import seeded_initialisation
 from tacit.training.checkpoint import FolderKeeper, read_tensors, write_tensors
@@ -62,6 +63,17 @@ CLASSIFIER = ModelConfig(
     network=ON_PROPAGATED.network,
 )
 CLUSTERS = (300, 1000)
+STEPS = (
+    "equal shares 1",
+    "estimated shares 1",
+    "equal shares 2",
+    "estimated shares 2",
+    "agreed",
+    "first network",
+    "all agreed",
+    "network",
+)
+ON_VAE_CODES = ("equal shares 1", "estimated shares 1")
 
 
 def read(folder: Path, images: str, labels: str) -> Images:
@@ -79,17 +91,19 @@ def without_labels(images: Images) -> Images:
     return Images(images.pixels, None, (), images.source)
 
 
-def vae_codes(images: Images, out: Path) -> np.ndarray:
-    """The VAE's means of the training images."""
-    path = out / "codes.safetensors"
+def vae_codes(images: Images, out: Path, side: str = "train") -> np.ndarray:
+    """The VAE's means of the training images; of other images when the VAE is there."""
+    path = out / ("codes.safetensors" if side == "train" else f"codes-{side}.safetensors")
     if path.exists():
-        return read_tensors(path)["train"].numpy()
+        return read_tensors(path)[side].numpy()
     with seeded_initialisation(0):
         model = build(VAE)
     weights = out / "vae.safetensors"
     if weights.exists():
         model.load_state_dict(read_tensors(weights))
     else:
+        if side != "train":
+            raise SystemExit(f"{out} has no VAE yet; it learns from the training images alone")
         updates = VAE_EPOCHS * -(-len(images) // VAE_BATCH)
         schedule = Schedule(len(images), VAE_BATCH, updates)
         fit(model, elbo(), images, schedule, seed=0, keeper=FolderKeeper(out))
@@ -100,7 +114,7 @@ def vae_codes(images: Images, out: Path) -> np.ndarray:
             model.posterior(torch.from_numpy(images.scaled(slice(first, first + 1000)))).mean
             for first in range(0, len(images), 1000)
         ]
-    write_tensors(path, {"train": torch.cat(parts)})
+    write_tensors(path, {side: torch.cat(parts)})
     return torch.cat(parts).numpy()
 
 
@@ -145,32 +159,51 @@ def learn(images: Images, graphs: list[sparse.csr_array], labelled: Labelled, fo
         tensors = {"classes": torch.from_numpy(step.classes)}
         if step.model is not None:
             tensors |= {f"model.{k}": v for k, v in step.model.state_dict().items()}
-        write_tensors(folder / f"{step.name.replace(' ', '-')}.safetensors", tensors)
+        write_tensors(step_file(folder, step.name), tensors)
         begun = time.process_time()
     write_json(folder / "done.json", seconds)
     print(f"{folder.parent.name} {folder.name}: {seconds}", flush=True)
 
 
+def carried_on(
+    folders: list[Path], train: Images, test: Images, out: Path
+) -> dict[tuple[Path, str], float]:
+    """Test error of what was propagated on the VAE's codes: by each image's neighbours."""
+    steps = [(folder, name) for folder in folders for name in ON_VAE_CODES]
+    scores = [
+        one_hot(read_tensors(step_file(*step))["classes"].numpy(), len(CLASSES)) for step in steps
+    ]
+    votes = extend(vae_codes(train, out), np.stack(scores), vae_codes(test, out, "test"))
+    return {step: error(vote, test) for step, vote in zip(steps, votes, strict=True)}
+
+
+def step_file(folder: Path, name: str) -> Path:
+    return folder / f"{name.replace(' ', '-')}.safetensors"
+
+
 def measure(folder: Path, train: Images, test: Images) -> dict[str, dict[str, float]]:
-    """Error in per cent after each step: on the training images, and on the test images."""
+    """Error in per cent after each step: on the training images, and networks' on the test."""
     found: dict[str, dict[str, float]] = {}
-    for name in read_json(folder / "done.json"):
-        tensors = read_tensors(folder / f"{name.replace(' ', '-')}.safetensors")
+    for name in STEPS:
+        tensors = read_tensors(step_file(folder, name))
         classes = tensors.pop("classes").numpy()
         known = classes != NO_CLASS
         wrong = classes[known] != train.labels[known]
-        found[name] = {
-            "training images": 100 * float(wrong.mean()),
-            "without a class": 100 * float(np.mean(~known)),
-        }
+        found[name] = {"training images": 100 * float(wrong.mean())}
+        if not known.all():
+            found[name]["without a class"] = 100 * float(np.mean(~known))
         weights = {k.removeprefix("model."): v for k, v in tensors.items()}
         if weights:
             with seeded_initialisation(0):
                 model = build(CLASSIFIER)
             model.load_state_dict(weights)
-            answers = class_probabilities(model, test).argmax(axis=1)
-            found[name]["test images"] = 100 * float(np.mean(answers != test.labels))
+            found[name]["test images"] = error(class_probabilities(model, test), test)
     return found
+
+
+def error(scores: np.ndarray, images: Images) -> float:
+    """Wrong answers, per cent."""
+    return 100 * float(np.mean(scores.argmax(axis=1) != images.labels))
 
 
 def table(found: dict[str, dict[str, dict[str, dict[str, float]]]]) -> str:
@@ -214,11 +247,16 @@ def main() -> None:
             return
     test = read(arguments.folder, TEST_IMAGES, TEST_LABELS)
     found: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
-    for budget, draw in trials:
-        folder = draw_folder(out, budget, draw)
-        if (folder / "done.json").exists():
-            of_budget = found.setdefault(f"{budget * len(CLASSES)} labels", {})
-            of_budget[f"draw {draw}"] = measure(folder, train, test)
+    done = {trial: draw_folder(out, *trial) for trial in trials}
+    done = {trial: folder for trial, folder in done.items() if (folder / "done.json").exists()}
+    if not done:
+        raise SystemExit(f"{out} has no finished draw; leave out --test to make them")
+    by_neighbours = carried_on(list(done.values()), train, test, out)
+    for (budget, draw), folder in done.items():
+        steps = measure(folder, train, test)
+        for name in ON_VAE_CODES:
+            steps[name]["test images"] = by_neighbours[folder, name]
+        found.setdefault(f"{budget * len(CLASSES)} labels", {})[f"draw {draw}"] = steps
     print(table(found))
     (out / "results.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
