@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tacit.labels.choosing import Choice, choice_among
+from tacit.labels.choosing import Choice, choice_among, share_of
 from tacit.labels.draws import Labelled
 from tacit.labels.held_out import (
     Turns,
@@ -84,6 +84,15 @@ def test_choosing_anew_is_exact_where_one_way_is_always_right() -> None:
     assert found.honest.value == 1.0
     assert found.accuracy("right").low == pytest.approx(10 / (10 + 1.96**2), abs=1e-3)  # Wilson
     assert found.comparisons()["wrong"].difference.value == 100
+
+
+def test_a_share_of_half_labels_lies_between_those_of_whole_ones() -> None:
+    low, middle, high = (share_of(count / 30, 30) for count in (28, 28.5, 29))
+    for end in ("low", "high"):
+        ends = [getattr(number, end) for number in (low, middle, high)]
+        assert ends[1] == pytest.approx((ends[0] + ends[2]) / 2)
+    everything = share_of(1.0, 30)
+    assert everything.high == 1.0
 
 
 def test_labels_that_were_never_held_out_do_not_count() -> None:

@@ -119,11 +119,22 @@ def _chosen(means: Mapping[str, Floats]) -> str:
 
 
 def _share(right: Booleans) -> Number:
-    """A share over labels that were asked several times each: Wilson's interval of n labels."""
-    n, value = right.shape[1], float(right.mean())
-    wilson = proportion(np.arange(n) < round(value * n), over="labels", given="", unit="accuracy")
-    assert wilson.low is not None
-    assert wilson.high is not None
-    return Number(
-        value, min(wilson.low, value), max(wilson.high, value), n, "accuracy", wilson.interval
+    return share_of(float(right.mean()), right.shape[1], unit="accuracy")
+
+
+def share_of(value: float, n: int, *, unit: str = "share") -> Number:
+    """A share over n labels that were asked several times each, with Wilson's interval of n labels.
+
+    Between whole numbers of labels the interval's ends are interpolated.
+    """
+    below = int(np.floor(round(value * n, 9)))
+    part = value * n - below
+    known = [
+        proportion(np.arange(n) < count, over="labels", given="", unit=unit)
+        for count in (below, min(below + 1, n))
+    ]
+    low, high = (
+        (1 - part) * float(getattr(known[0], end)) + part * float(getattr(known[1], end))
+        for end in ("low", "high")
     )
+    return Number(value, low, high, n, unit, known[0].interval)

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from tacit.labels.calibration import Temperature
-from tacit.labels.choosing import Choice, choice_among
+from tacit.labels.choosing import Choice, choice_among, share_of
 from tacit.labels.draws import Labelled
 from tacit.labels.held_out import Trial, held_out_temperature
-from tacit.measures.intervals import proportion
 from tacit.measures.number import Number
 from tacit.questions.base import Measurement
 from tacit.questions.labels_pairs import Pair
@@ -95,10 +94,9 @@ class Judged:
         found = []
         for rows in np.array_split(np.argsort(confidence, kind="stable"), n_bins):
             n = max(1, round(len(rows) / repeats))
-            value = float(right[rows].mean())
-            known = proportion(np.arange(n) < round(value * n), over="labels", given="")
-            share = Number(value, known.low, known.high, n, "share", known.interval)
-            found.append(Bin(float(confidence[rows].mean()), share))
+            found.append(
+                Bin(float(confidence[rows].mean()), share_of(float(right[rows].mean()), n))
+            )
         return found
 
     def _held(self, pair: Pair) -> Scores:
