@@ -7,8 +7,9 @@ dimensions and one of 784, as codes and pixels are. Without FILE (an .npz with `
 `train_labels`, standing in for all six: projected at random onto 20 dimensions, and onto 784) ten
 Gaussian classes are drawn. Each trial chooses among four strengths by cross-validation in at most
 five folds where it has two labels of each class. "One after another" is scikit-learn's
-LogisticRegression, the same strengths and folds in a loop: at its own tolerance, at which
-probabilities are still off by several hundredths, and at 1e-6. Times are of one core's use.
+LogisticRegression, the same strengths and folds in a loop, at its own tolerance (1e-4) and at 1e-6;
+how far its probabilities then are from ours, and ours from its own at 1e-9, stands below the table.
+"Alone" is `fit_logistic` with one trial at a time. Times are of one core's use.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
 from tacit.labels.draws import Labelled, nested_draws
-from tacit.labels.heads import FIXED, FOLDS, STRENGTHS, fit_logistic
+from tacit.labels.heads import FIXED, FOLDS, STRENGTHS, Probabilities, fit_logistic
 from tacit.streams import numpy_stream
 
 BUDGETS, DIMENSIONS = (1, 3, 10, 30, 100), (20, 20, 20, 20, 20, 784)
@@ -65,6 +66,15 @@ def one_after_another(
     return heads
 
 
+def difference(
+    x: NDArray[np.float64], trial: Labelled, strength: float, ours: Probabilities, tolerance: float
+) -> float:
+    """The largest difference of a probability from scikit-learn's, at one strength and scale."""
+    model = LogisticRegression(C=strength, tol=tolerance, max_iter=100_000)
+    theirs = model.fit(x[trial.index], trial.y).predict_proba(x[: len(ours)])
+    return float(np.abs(ours - theirs).max())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -83,7 +93,7 @@ def main() -> None:
     trials = [trial for of_budget in budgets.labelled(labels) for trial in of_budget]
     kinds = ("together", "alone", "scikit-learn", "scikit-learn, tol 1e-6")
     seconds = {budget: dict.fromkeys(kinds, 0.0) for budget in BUDGETS}
-    worst = 0.0
+    errors: dict[float, list[float]] = {tolerance: [] for tolerance in (1e-4, 1e-6, 1e-9)}
     for number, d in enumerate(DIMENSIONS):
         turn = numpy_stream(number, "benchmark", "turn").normal(size=(codes.shape[1], d))
         x = (codes @ turn / np.sqrt(d)).astype(np.float32)
@@ -106,13 +116,11 @@ def main() -> None:
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 one_after_another(scaled, some, 1e-4)
                 begun = timed("scikit-learn", begun)
-                exact = one_after_another(scaled, some, 1e-6)
+                one_after_another(scaled, some, 1e-6)
                 timed("scikit-learn, tol 1e-6", begun)
-            ours = heads.probabilities(x[:1000])
-            for mine, theirs, c in zip(ours, exact, heads.strengths, strict=True):
-                if c == theirs.C:
-                    difference = np.abs(mine - theirs.predict_proba(scaled[:1000])).max()
-                    worst = max(worst, float(difference))
+            ours, strength = heads.probabilities(x[:1000])[0], heads.strengths[0]
+            for tolerance, off in errors.items():
+                off.append(difference(scaled, some[0], strength, ours, tolerance))
     print(f"seconds for {given.draws} draws on six representations, and as a part of each")
     total = {kind: sum(took[kind] for took in seconds.values()) for kind in kinds}
     for name, took in [*((f"{b} per class", t) for b, t in seconds.items()), ("in all", total)]:
@@ -120,9 +128,11 @@ def main() -> None:
             f"{kind} {took[kind]:.2f} ({took['together'] / took[kind]:.2f})" for kind in kinds
         ]
         print(f"{name:14s}", "   ".join(ratios))
-    print(f"largest difference of a probability from scikit-learn's at tol 1e-6: {worst:.1e}")
+    worst = {f"{tolerance:g}": max(off) for tolerance, off in errors.items()}
+    print("largest difference of a probability from scikit-learn's, first draws, at its tolerance:")
+    print("   ".join(f"{tolerance}: {off:.1e}" for tolerance, off in worst.items()))
     if given.json is not None:
-        found = {"seconds": {str(b): t for b, t in seconds.items()}, "largest difference": worst}
+        found = {"seconds": {str(b): t for b, t in seconds.items()}, "largest differences": worst}
         given.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
