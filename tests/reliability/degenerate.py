@@ -80,6 +80,8 @@ SMALLER = {
     "resampled_images": 4,
     "simulated_images": 2,
     "components": 2,
+    "budgets": (1, 2),
+    "draws": 2,
 }
 
 

@@ -56,7 +56,8 @@ def principal_components(pool: Images, new: Images, seed: int) -> Represented:
     x = _flat(pool)
     n_components = min(COMPONENTS, *x.shape)
     pca = PCA(n_components, random_state=stream_seed(seed, "principal components") % 2**32)
-    own = np.asarray(pca.fit_transform(x), np.float32)
+    with np.errstate(invalid="ignore"):  # images that are all alike have no variance to share
+        own = np.asarray(pca.fit_transform(x), np.float32)
     others = np.asarray(pca.transform(_flat(new)), np.float32) if len(new) else own[:0]
     return Represented(own, others, _linear(pool, pca))
 

@@ -160,7 +160,7 @@ def _refining(found: Inferred, setting: Setting) -> Figure:
         for number, (run, trace) in enumerate(traces.items())
     ]
     settled = np.concatenate([trace[len(trace) // 5 :] for trace in traces.values()])
-    room = 0.05 * float(np.ptp(settled))
+    room = 0.05 * float(np.ptp(settled)) or 1.0
     return setting.figures.chart(
         f"{setting.question}-refining",
         curves(
