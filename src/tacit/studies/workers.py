@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -112,6 +112,8 @@ def start(job: Job, out: Path, device: str) -> Worker:
     process = context.Process(
         target=perform, args=(asdict(job), str(out), device, theirs), name=job.label
     )
+    # Left to the forking process, starting the tracker would let signals through again.
+    resource_tracker.ensure_running()
     with held_back():
         if context.get_start_method() == "forkserver":
             context.set_forkserver_preload(["tacit.studies.warm"])
