@@ -13,18 +13,15 @@ from tacit.commands.describe import describe
 from tacit.commands.encode import encode
 from tacit.commands.export import export
 from tacit.commands.labels import labels
-from tacit.commands.options import cores
+from tacit.commands.options import DONE, FAILED, USAGE, cores, study_command
 from tacit.commands.predict import predict
 from tacit.commands.reconstruct import reconstruct
 from tacit.commands.sample import sample
 from tacit.commands.score import score
-from tacit.files import NotWritten
 from tacit.studies.stopping import Interrupted, stoppable
 
 if TYPE_CHECKING:
     from tacit.studies.study import Ended
-
-DONE, FAILED, USAGE = 0, 1, 2
 
 app = App(
     name="tacit",
@@ -64,6 +61,7 @@ def run_command(arguments: Sequence[str]) -> int:
 
 
 @app.command(help_format="markdown")
+@study_command
 def run(
     study: str | None = None,
     /,
@@ -93,8 +91,8 @@ def run(
     Parameters
     ----------
     study
-        A built-in study (inference, transfer, labels, code-size, burda) or a YAML file; without
-        it inference and transfer.
+        A built-in study (inference, transfer, labels, evidence, code-size, burda) or a YAML file;
+        without it inference and transfer.
     images
         digits, mnist, fashion-mnist, or a folder or file of your own.
     data_dir
@@ -130,14 +128,11 @@ def run(
     dry_run
         List the jobs with estimated time and disk, and train nothing.
     """
-    from tacit.images.errors import ImagesError
+    from tacit.studies.account import Told
     from tacit.studies.command import Request, list_jobs, perform, prepare
-    from tacit.studies.faults import StudyError
-    from tacit.studies.holding import FolderError
     from tacit.studies.progress import reading
 
     console = Console()
-    errors = Console(stderr=True, soft_wrap=True)
     request = Request(
         images=images,
         data_dir=data_dir,
@@ -156,26 +151,18 @@ def run(
         device=device,
         out=out,
     )
-    try:
-        with stoppable():
-            with reading(console) as progress:
-                names = [study] if study else ["inference", "transfer"]
-                prepared = [prepare(name, request, progress) for name in names]
-            if dry_run:
-                for one in prepared:
-                    list_jobs(one, console)
-                return DONE
-            ended = [perform(one, request, console, _again(one.name, request)) for one in prepared]
-    except (StudyError, ImagesError, FolderError) as error:
-        errors.print(f"error: {error}", markup=False, highlight=False)
-        return USAGE
-    except NotWritten as error:
-        errors.print(
-            f"error: {error}; nothing that was finished is lost, and the same command goes on",
-            markup=False,
-            highlight=False,
-        )
-        return FAILED
+    with stoppable():
+        with reading(console) as progress:
+            names = [study] if study else ["inference", "transfer"]
+            prepared = [prepare(name, request, progress) for name in names]
+        if dry_run:
+            for one in prepared:
+                list_jobs(one, console)
+            return DONE
+        ended = []
+        for one in prepared:
+            told = Told(_again(one.name, request), request.chosen(), request.jobs, one.device)
+            ended.append(perform(one, told, console))
     return _conclude(ended, console)
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from tacit.images.dataset import Images, Split
 from tacit.images.sources import open_images
+from tacit.studies.account import Told
 from tacit.studies.command import Request, perform, prepare
 
 STUDY = """
@@ -53,7 +54,9 @@ def run_quietly(path: Path, out: Path, **options):
     """Run a study on 80 digits; returns how it ended and what was printed."""
     request = Request(out=out, train_size=80, **options)
     console = Console(file=io.StringIO(), width=200)
-    ended = perform(prepare(str(path), request), request, console, "tacit run small")
+    prepared = prepare(str(path), request)
+    told = Told("tacit run small", request.chosen(), request.jobs, prepared.device)
+    ended = perform(prepared, told, console)
     return ended, console.file.getvalue()
 
 

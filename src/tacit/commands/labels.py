@@ -5,16 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from tacit.commands.options import DONE, USAGE, CommandError, cores
+from tacit.commands.options import DONE, FAILED, cores, study_command
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from tacit.commands.labels_run import Done
 
-FAILED = 1
 
-
+@study_command
 def labels(
     source: str,
     /,
@@ -73,15 +72,10 @@ def labels(
 
     from tacit.commands.labels_run import perform, prompted
     from tacit.commands.labels_study import Asked
-    from tacit.files import NotWritten
-    from tacit.images.errors import ImagesError
     from tacit.studies.command import list_jobs
-    from tacit.studies.faults import StudyError
-    from tacit.studies.holding import FolderError
     from tacit.studies.stopping import stoppable
 
     console = Console()
-    errors = Console(stderr=True, soft_wrap=True)
     asked = Asked(
         source=source,
         labels=tuple(labels),
@@ -97,23 +91,12 @@ def labels(
         jobs=cores() if jobs is None else jobs,
         device=device,
     )
-    try:
-        with stoppable():
-            task = prompted(asked, console)
-            if dry_run:
-                list_jobs(task.prepared, console)
-                return DONE
-            done = perform(task, console)
-    except NotWritten as error:
-        errors.print(
-            f"error: {error}; nothing that was finished is lost, and the same command goes on",
-            markup=False,
-            highlight=False,
-        )
-        return FAILED
-    except (CommandError, StudyError, ImagesError, FolderError) as error:
-        errors.print(f"error: {error}", markup=False, highlight=False)
-        return USAGE
+    with stoppable():
+        task = prompted(asked, console)
+        if dry_run:
+            list_jobs(task.prepared, console)
+            return DONE
+        done = perform(task, console)
     return _conclude(done, source, console)
 
 

@@ -30,10 +30,11 @@ from tacit.saved.folder import Saved, save
 from tacit.saved.form import Form
 from tacit.studies.account import Told
 from tacit.studies.command import Prepared
+from tacit.studies.command import perform as run_prepared
 from tacit.studies.holding import held, prepare_folder
 from tacit.studies.plan import Job, plan
-from tacit.studies.progress import reading, shown
-from tacit.studies.study import Ended, run_study
+from tacit.studies.progress import reading
+from tacit.studies.study import Ended
 from tacit.studies.work import read_measurement
 from tacit.training.devices import device_of
 from tacit.training.saved import SavedRun
@@ -125,19 +126,7 @@ def perform(task: Prompted, console: Console) -> Done:
     """
     asked, prepared, files = task.asked, task.prepared, task.files
     told = Told(shlex.join(asked.command()), asked.chosen(), asked.jobs, prepared.device)
-    console.print(f"{NAME}: {prepared.study.title}", markup=False, highlight=False)
-    with shown(console) as watcher:
-        ended = run_study(
-            NAME,
-            prepared.study,
-            prepared.questions,
-            prepared.opened,
-            asked.out,
-            at_once=asked.jobs,
-            device=prepared.device,
-            watcher=watcher,
-            told=told,
-        )
+    ended = run_prepared(prepared, told, console)
     if not ended.whole:
         return Done(ended, files, None)
     with held(asked.out):

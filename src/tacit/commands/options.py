@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tacit.commands.inputs import Inputs
     from tacit.trained import TrainedModel
 
-DONE, USAGE = 0, 2
+DONE, FAILED, USAGE = 0, 1, 2
 Command = TypeVar("Command", bound=Callable[..., int])
 
 
@@ -76,6 +76,39 @@ def command(function: Command) -> Command:
             return function(*arguments, **options)
         except (CommandError, ImagesError, OSError) as error:
             errors = Console(stderr=True, soft_wrap=True)
+            errors.print(f"error: {error}", markup=False, highlight=False)
+            return USAGE
+
+    return careful  # type: ignore[return-value]
+
+
+def study_command(function: Command) -> Command:
+    """For commands that run studies: faults are said in one line.
+
+    Exit code 2 for what cannot be used; 1 for a file that cannot be written, after which the same
+    command goes on.
+    """
+
+    @functools.wraps(function)
+    def careful(*arguments: Any, **options: Any) -> int:
+        from rich.console import Console
+
+        from tacit.files import NotWritten
+        from tacit.images.errors import ImagesError
+        from tacit.studies.faults import StudyError
+        from tacit.studies.holding import FolderError
+
+        errors = Console(stderr=True, soft_wrap=True)
+        try:
+            return function(*arguments, **options)
+        except NotWritten as error:
+            errors.print(
+                f"error: {error}; nothing that was finished is lost, and the same command goes on",
+                markup=False,
+                highlight=False,
+            )
+            return FAILED
+        except (CommandError, StudyError, ImagesError, FolderError) as error:
             errors.print(f"error: {error}", markup=False, highlight=False)
             return USAGE
 

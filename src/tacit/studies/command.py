@@ -259,9 +259,8 @@ def _only(runs: dict[str, Run], names: Sequence[str]) -> dict[str, Run]:
     return {name: run for name, run in runs.items() if name in wanted}
 
 
-def perform(prepared: Prepared, request: Request, console: Console, command: str) -> Ended:
-    """Run a prepared study, showing how it goes."""
-    told = Told(command, request.chosen(), request.jobs, prepared.device)
+def perform(prepared: Prepared, told: Told, console: Console) -> Ended:
+    """Run a prepared study, showing how it goes; as many jobs at once as was told."""
     console.print(f"{prepared.name}: {prepared.study.title}", markup=False, highlight=False)
     with shown(console) as watcher:
         return run_study(
@@ -270,7 +269,7 @@ def perform(prepared: Prepared, request: Request, console: Console, command: str
             prepared.questions,
             prepared.opened,
             prepared.folder,
-            at_once=request.jobs,
+            at_once=told.jobs,
             device=prepared.device,
             watcher=watcher,
             told=told,
