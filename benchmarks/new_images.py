@@ -71,6 +71,8 @@ STEPS = (
     "agreed",
     "first network",
     "all agreed",
+    "second network",
+    "backed",
     "network",
 )
 ON_VAE_CODES = ("equal shares 1", "estimated shares 1")

@@ -22,7 +22,7 @@ from tacit.streams import numpy_stream
 
 N_POOL = 1300
 GO_ON = Recipe(
-    network=DenseNetwork(hidden=(64,)), code=16, updates=120, batch_size=128, rate=5e-3, q=0.7
+    network=DenseNetwork(hidden=(64,)), code=16, updates=240, batch_size=128, rate=1e-2, q=0.7
 )
 BEGIN = GO_ON.model_copy(update={"updates": 60, "q": 0.0})
 
@@ -64,7 +64,9 @@ def trial(y: np.ndarray, per_class: int, draw: int, shuffled: bool = False) -> L
 def steps_of(pool: Pool, graphs, labelled: Labelled):
     return {
         step.name: step
-        for step in learn_from_few(pool, graphs, labelled, 10, begin=BEGIN, go_on=GO_ON, seed=0)
+        for step in learn_from_few(
+            pool, graphs, labelled, 10, begin=BEGIN, go_on=GO_ON, end=GO_ON, seed=0
+        )
     }
 
 
@@ -79,6 +81,8 @@ def test_new_images_are_classified_and_each_step_is_told(digits) -> None:
         "agreed",
         "first network",
         "all agreed",
+        "second network",
+        "backed",
         "network",
     ]
     model = steps["network"].model

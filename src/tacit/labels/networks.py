@@ -143,7 +143,7 @@ def train_on_targets(
     targets: Scores,
     *,
     recipe: Recipe = ON_PROPAGATED,
-    encoder: Encoder | None = None,
+    start: Classifier | None = None,
     seed: int,
     keeper: Keeper | None = None,
 ) -> Classifier:
@@ -153,7 +153,8 @@ def train_on_targets(
         images: the pool; of its labels none is read.
         targets: (N, K), at least 0: class probabilities, one-hot rows (`hard_targets`), or either
             times a weight for each image. Images whose row is 0 are left out.
-        recipe, encoder, seed, keeper: as for `train_network`; the encoder is fine-tuned.
+        recipe, seed, keeper: as for `train_network`.
+        start: a classifier to go on with, which stays as it is; None starts anew.
 
     Raises:
         ValueError: where `targets` has not one row for each image, or all its rows are 0.
@@ -167,7 +168,11 @@ def train_on_targets(
     if not len(used):
         raise ValueError("`targets` is 0 throughout; there is nothing to learn from")
     pool = _Unlabelled(images, used)
-    model = _classifier(pool, targets.shape[1], recipe, encoder, seed)
+    model = (
+        _classifier(pool, targets.shape[1], recipe, None, seed)
+        if start is None
+        else copy.deepcopy(start).requires_grad_(True)
+    )
     return _train(model, pool, recipe, torch.from_numpy(targets[used]), seed, keeper)
 
 

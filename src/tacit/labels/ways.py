@@ -276,7 +276,7 @@ WAYS: dict[WayName, WayTold] = {
     "propagate-then-train": WayTold(
         by_propagation_then_network,
         "Poisson MBO + network",
-        "Poisson MBO propagation, on whose labels a network is trained",
+        "Poisson MBO propagation and a network trained on its labels",
         "propagation",
         confident=True,
         weight=100,
