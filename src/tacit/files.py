@@ -91,6 +91,11 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
+def is_unfinished(path: Path) -> bool:
+    """Whether a file is a temporary one, by its name."""
+    return path.name.startswith(".") and path.name.endswith(UNFINISHED)
+
+
 def remove_unfinished(folder: Path) -> None:
     """Remove the temporary files that killed processes left in a folder and below it."""
     for path in folder.rglob(f".*{UNFINISHED}"):

@@ -5,6 +5,7 @@ import json
 import pickle
 import resource
 import struct
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -92,6 +93,33 @@ def test_a_model_may_be_replaced(tmp_path) -> None:
     save(tmp_path, made("vae"))
     save(tmp_path, made("classifier"))
     assert load_saved(tmp_path).about.model.learn == "classifier"
+
+
+@pytest.mark.parametrize("step", range(1, 5))
+def test_a_model_that_was_half_saved_does_not_load_and_is_saved_again(
+    step: int, tmp_path, monkeypatch
+) -> None:
+    """The claim on the folder, the weights, the card and the configuration are four files."""
+    make, count = tempfile.mkstemp, 0
+
+    def killed(*arguments):
+        nonlocal count
+        count += 1
+        made_file = make(*arguments)
+        if count == step:
+            monkeypatch.setattr(Path, "unlink", lambda path, missing_ok: None)
+            raise KeyboardInterrupt
+        return made_file
+
+    monkeypatch.setattr(tempfile, "mkstemp", killed)
+    with pytest.raises(KeyboardInterrupt):
+        save(tmp_path, made())
+    monkeypatch.undo()
+    assert any(path.suffix == ".unfinished" for path in tmp_path.iterdir())
+    with pytest.raises(ModelFileError, match=r"is missing|saving it was interrupted"):
+        load_saved(tmp_path)
+    save(tmp_path, made())
+    load_saved(tmp_path)
 
 
 @pytest.fixture

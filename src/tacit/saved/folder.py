@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from tacit import __version__
-from tacit.files import file_sha256, write_atomically, write_json
+from tacit.files import file_sha256, is_unfinished, write_atomically, write_json
 from tacit.images.bounded import shown
 from tacit.models.config import build
 from tacit.models.models import Model
@@ -52,12 +52,19 @@ def save(folder: str | Path, saved: Saved) -> None:
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{shown(folder)} is a file; a model is saved in a folder")
-    if folder.is_dir() and any(folder.iterdir()) and not is_model_folder(folder):
+    if folder.is_dir() and holds_others(folder):
         raise ValueError(
             f"{shown(folder)} holds other files; a model is saved in a folder of its own"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    about = saved.about.model_dump(mode="json")
+    config = {
+        "format": FORMAT,
+        "tacit": __version__,
+        "about": saved.about.model_dump(mode="json"),
+    }
+    if not (folder / CONFIG).exists():
+        # Says whose the folder is, should this end before the model is whole.
+        _write_config(folder, config | {"weights_sha256": None})
     write_tensors(
         folder / WEIGHTS,
         {f"model.{name}": value for name, value in saved.model.state_dict().items()}
@@ -67,13 +74,11 @@ def save(folder: str | Path, saved: Saved) -> None:
     write_atomically(
         folder / CARD, lambda file: file.write_text(card(saved.about), encoding="utf-8")
     )
-    # The configuration is written last: while it is not there, or is another's, nothing loads.
-    config = {
-        "format": FORMAT,
-        "tacit": __version__,
-        "about": about,
-        "weights_sha256": file_sha256(folder / WEIGHTS),
-    }
+    # The configuration is written last: until then it fits no weights, and nothing loads.
+    _write_config(folder, config | {"weights_sha256": file_sha256(folder / WEIGHTS)})
+
+
+def _write_config(folder: Path, config: dict[str, Any]) -> None:
     write_json(folder / CONFIG, config | {"sha256": _digest(config)})
 
 
@@ -81,6 +86,11 @@ def is_model_folder(path: Path) -> bool:
     """Whether a folder says that it holds a model (which may yet turn out to be damaged)."""
     config = path / CONFIG
     return config.is_file() and b'"weights_sha256"' in config.read_bytes()[:MAX_CONFIG]
+
+
+def holds_others(folder: Path) -> bool:
+    """Whether a folder holds files of something other than a model, which are not written over."""
+    return not (is_model_folder(folder) or all(map(is_unfinished, folder.iterdir())))
 
 
 def load_saved(folder: str | Path) -> Saved:
@@ -105,6 +115,10 @@ def load_saved(folder: str | Path) -> Saved:
         about = About.model_validate(config["about"])
     except ValidationError as error:
         raise ModelFileError(f"{shown(folder / CONFIG)}: {error}") from None
+    if config["weights_sha256"] is None:
+        raise ModelFileError(
+            f"{shown(folder)} holds no model: saving it was interrupted; save it again"
+        )
     path = folder / WEIGHTS
     header = read_header(path)
     try:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from tacit.files import Damaged, read_json, write_json
+from tacit.files import Damaged, is_unfinished, read_json, write_json
 
 SECONDS_FOR_WORKERS = 15.0
-LOCK, HOLDER, WORKERS = ".lock", ".holder.json", ".workers"
+LOCK, HOLDER, WORKERS, PROBE = ".lock", ".holder.json", ".workers", ".writable"
 
 
 class FolderError(ValueError):
@@ -28,13 +28,21 @@ def prepare_folder(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
+        probe = folder / PROBE
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
         raise FolderError(
             f"cannot write into {folder}: {error.strerror}; name another folder with --out"
         ) from None
+
+
+def is_bare(folder: Path) -> bool:
+    """Whether a folder holds nothing but what a start that was killed at once leaves in it."""
+    return all(
+        path.name in (LOCK, HOLDER, WORKERS, PROBE) or is_unfinished(path)
+        for path in folder.iterdir()
+    )
 
 
 @contextmanager

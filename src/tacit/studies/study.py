@@ -76,8 +76,9 @@ def run_study(
     with held(folder):
         remove_unfinished(folder)
         noticed: list[str] = []
-        write_images(folder / "images", split, noticed.append)
+        # First of all, since it says whose the folder is.
         write_index(folder, name, planned.jobs)
+        write_images(folder / "images", split, noticed.append)
         for text in noticed:
             watcher.noticed(text)
         outcome = run_jobs(planned.jobs, folder, at_once=at_once, device=device, watcher=watcher)
@@ -99,14 +100,14 @@ def images_sha256(split: Split) -> str:
 
 
 def write_index(folder: Path, name: str, jobs: Sequence[Job]) -> None:
-    """Say in which folder each run of the study lies, for `tacit.load`."""
+    """Say whose the folder is, and where in it each run of the study lies, for `tacit.load`."""
     runs: dict[str, list[dict[str, object]]] = {}
     for job in jobs:
         if job.kind == "train":
             runs.setdefault(job.name, []).append(
                 {"seed": job.seed, "draw": job.draw, "folder": job.folder}
             )
-    write_record(folder / "study.json", {"study": name, "runs": runs}, durable=False)
+    write_record(folder / "study.json", {"study": name, "runs": runs})
 
 
 def _answers(

@@ -28,12 +28,29 @@ from pathlib import Path
 
 # Other modules are found beside this file, which is run as a script.
 import often
+from few import FEW_LABELS, few_labels, write_few
 from sabotage import Tripwire
 from small import STUDIES, content, run_small, sealed, some_digits
 
-from tacit.images.opened import Opened
-
 SECONDS_FOR_A_RUN = 1800
+SWEPT = (*STUDIES, FEW_LABELS)
+
+Start = Callable[[Path], list[str]]
+"""Does all of a study in a folder, or goes on with it; what went wrong, or had to be said."""
+
+
+def start_of(name: str, place: Path) -> Start:
+    """One of `SWEPT`; files that it reads are written into `place`."""
+    if name == FEW_LABELS:
+        files = write_few(place)
+        return lambda folder: few_labels(files, folder)
+    opened = some_digits()
+
+    def start(folder: Path) -> list[str]:
+        ended, watching = run_small(name, folder, opened)
+        return [*watching.causes, *map(str, ended.unanswered.items()), *watching.said]
+
+    return start
 
 
 def forked(action: Callable[[], None]) -> int:
@@ -78,8 +95,8 @@ def import_what_is_needed(place: Path) -> None:
     importlib.import_module("tacit.studies.warm")
 
 
-def run_once(name: str, folder: Path, opened: Opened, wire: Tripwire, *, keep: bool) -> int:
-    """The study in a process group of its own; -9 where it was killed.
+def run_once(start: Start, folder: Path, wire: Tripwire, *, keep: bool) -> int:
+    """A study in a process group of its own; -9 where it was killed.
 
     keep: write checkpoints after every update.
     """
@@ -87,12 +104,11 @@ def run_once(name: str, folder: Path, opened: Opened, wire: Tripwire, *, keep: b
     def action() -> None:
         if keep:
             often.checkpoints(-1.0)
-        start = multiprocessing.get_context
-        multiprocessing.get_context = lambda method=None: start("fork")  # type: ignore[assignment]
+        get_context = multiprocessing.get_context
+        multiprocessing.get_context = lambda method=None: get_context("fork")  # type: ignore[assignment]
         wire.set()
-        ended, watching = run_small(name, folder, opened)
-        if not ended.whole or watching.said:
-            raise AssertionError(f"{watching.causes} {dict(ended.unanswered)} {watching.said}")
+        if faults := start(folder):
+            raise AssertionError("; ".join(faults))
 
     return forked(action)
 
@@ -106,11 +122,11 @@ def tear(folder: Path) -> int:
 
 
 def faults_at(
-    n: int, name: str, folder: Path, opened: Opened, expected: dict[str, str]
+    n: int, start: Start, folder: Path, expected: dict[str, str]
 ) -> tuple[list[str], int]:
     """What is wrong after a kill at change n, and how many kills there were."""
     kills = 1
-    code = run_once(name, folder, opened, Tripwire(folder, n), keep=True)
+    code = run_once(start, folder, Tripwire(folder, n), keep=True)
     if code == 0:
         # Jobs that took long on a busy machine are synced; here fewer were than when changes were
         # counted, and this one was not reached.
@@ -121,13 +137,13 @@ def faults_at(
     done = sealed(folder)
     if n % 4 == 0:
         again = Tripwire(folder, 1 + n * 7919 % 61)
-        code = run_once(name, folder, opened, again, keep=True)
+        code = run_once(start, folder, again, keep=True)
         if code not in (-signal.SIGKILL, 0):
             return [f"killed at change {n}, the second start ended with {code}"], kills
         kills += code != 0
         tear(folder)
         done = sealed(folder) | done
-    if code := run_once(name, folder, opened, Tripwire(folder), keep=True):
+    if code := run_once(start, folder, Tripwire(folder), keep=True):
         return [f"killed at change {n}, the next start ended with {code}"], kills
     return differences(folder, expected, done), kills
 
@@ -145,12 +161,12 @@ def differences(
 
 def sweep(name: str, place: Path, stride: int, first: int, say: Callable[[str], None]) -> list[str]:
     """Kill one study at changes first, first + stride, …; returns what is wrong."""
-    opened = some_digits()
+    start = start_of(name, place)
     plain, whole = place / "plain" / name, place / "whole" / name
     began = time.monotonic()
     wire = Tripwire(whole)
     for folder, keep in ((plain, False), (whole, True)):
-        if run_once(name, folder, opened, wire if keep else Tripwire(folder), keep=keep):
+        if run_once(start, folder, wire if keep else Tripwire(folder), keep=keep):
             say(f"FAULT {name}: the undisturbed run failed")
             return ["failed"]
     expected = content(plain)
@@ -162,7 +178,7 @@ def sweep(name: str, place: Path, stride: int, first: int, say: Callable[[str], 
     for n in points:
         folder = place / "killed" / name
         shutil.rmtree(folder, ignore_errors=True)
-        found, killed = faults_at(n, name, folder, opened, expected)
+        found, killed = faults_at(n, start, folder, expected)
         kills += killed
         reached += killed > 0
         for fault in found:
@@ -177,7 +193,7 @@ def sweep(name: str, place: Path, stride: int, first: int, say: Callable[[str], 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--studies", default=",".join(STUDIES), help="separated by commas")
+    parser.add_argument("--studies", default=",".join(SWEPT), help="separated by commas")
     parser.add_argument("--stride", type=int, default=1, help="kill at every so many changes")
     parser.add_argument("--first", type=int, default=1, help="the first change to kill at")
     options = parser.parse_args()

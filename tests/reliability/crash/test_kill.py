@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sabotage import Tripwire
 from small import STUDIES
-from sweep import forked
+from sweep import SWEPT, forked
 
 from tacit.questions.registry import QUESTIONS
 from tacit.studies.reading import parse
@@ -58,7 +58,7 @@ def test_killed_at_some_of_the_changes() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", SWEPT)
 def test_killed_at_more_of_the_changes(name: str) -> None:
     assert points(script("sweep.py", "--studies", name, "--stride", "40", "--first", "11")) >= 5
 
