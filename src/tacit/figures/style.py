@@ -136,6 +136,34 @@ def headings(axes: Axes, title: str, y_label: str) -> None:
         axes.set_title(plain(title, 80), pad=22 if y_label else 8)
 
 
+def note_at_line(axes: Axes, text: str, place: float) -> None:
+    """A small note at the upper end of the vertical line at `place`, to its right."""
+    axes.annotate(
+        plain(text),
+        (place, 1),
+        (3, -2),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        va="top",
+        alpha=0.75,
+        fontsize=SMALL,
+    )
+
+
+def note_from_edge(axes: Axes, text: str, edge: int, height: float, longest: int = 48) -> None:
+    """A small note at `height`, from the axes' left (0) or right (1) edge on."""
+    axes.annotate(
+        plain(text, longest),
+        (edge, height),
+        (4, 0),
+        xycoords=("axes fraction", "data"),
+        textcoords="offset points",
+        va="center",
+        alpha=0.75,
+        fontsize=SMALL,
+    )
+
+
 def chart(draw: Callable[P, Drawing]) -> Callable[P, bytes]:
     """Make of a function that draws one that returns the bytes of an SVG.
 

@@ -140,16 +140,7 @@ def _draw(axes: Axes, panel: Panel) -> None:
         axes.axhline(level, color=style.INK, alpha=0.55, linewidth=0.9, linestyle=(0, (1, 2)))
     for place, name in panel.marks:
         axes.axvline(place, color=style.INK, alpha=0.55, linewidth=0.9, linestyle=(0, (1, 2)))
-        axes.annotate(
-            style.plain(name),
-            (place, 1),
-            (3, -2),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            alpha=0.75,
-            fontsize=style.SMALL,
-            va="top",
-        )
+        style.note_at_line(axes, name, place)
     axes.set_xlabel(style.plain(panel.x_label, 80))
     style.light_grid(axes, "y")
     style.headings(axes, panel.title, panel.y_label)

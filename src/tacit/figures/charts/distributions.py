@@ -40,16 +40,7 @@ def histogram(
         axes.stairs(heights, edges, color=style.colour(number), linewidth=1.6)
     for place, name in marks:
         axes.axvline(place, color=style.INK, alpha=0.6, linewidth=0.9, linestyle=(0, (1, 2)))
-        axes.annotate(
-            style.plain(name),
-            (place, 1),
-            (3, -2),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            va="top",
-            alpha=0.75,
-            fontsize=style.SMALL,
-        )
+        style.note_at_line(axes, name, place)
     axes.set_ylim(bottom=0)
     axes.set_xlabel(style.plain(x_label, 80))
     style.headings(axes, "", "share of the images" if len(kept) == 1 else "share of each group")
@@ -89,16 +80,7 @@ def bars(
         axes.bar(left, values, 0.94 * width, align="edge", color=style.colour(number))
     for level, name in levels:
         axes.axhline(level, color=style.INK, alpha=0.6, linewidth=0.9, linestyle=(0, (1, 2)))
-        axes.annotate(
-            style.plain(name),
-            (1, level),
-            (4, 0),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            va="center",
-            alpha=0.75,
-            fontsize=style.SMALL,
-        )
+        style.note_from_edge(axes, name, 1, level)
     axes.axhline(0, color=style.INK, linewidth=0.7)
     axes.set_xticks(range(len(labels)), [style.plain(label, 16) for label in labels])
     if max(len(style.plain(label, 16)) for label in labels) * len(labels) > 70:

@@ -116,16 +116,7 @@ def _rows(
 
 def _whisker(axes: Axes, number: Number, height: float, series: int, bold: bool) -> None:
     if number.value is None:
-        axes.annotate(
-            style.plain(number.interval, 60),
-            (0, height),
-            (4, 0),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            va="center",
-            alpha=0.75,
-            fontsize=style.SMALL,
-        )
+        style.note_from_edge(axes, number.interval, 0, height, 60)
         return
     colour, bounded = style.colour(series), number.low is not None and number.high is not None
     if number.low is not None and number.high is not None:
