@@ -118,7 +118,8 @@ def run(
     budgets
         How many labels trials see in the study labels (separated by commas), per class.
     draws
-        How many choices of labels are made at each of those budgets.
+        How many choices of few labels are made: by each run that learns from few, and at each
+        budget of the study labels.
     jobs
         How many jobs at once; no result depends on it. By default one per core.
     device

@@ -60,6 +60,19 @@ def test_other_studies_have_no_budgets(tmp_path: Path) -> None:
         prepared(tmp_path, "transfer", budgets="1", draws=3)
 
 
+def test_draws_replace_those_of_runs_that_learn_from_few(tmp_path: Path) -> None:
+    one = prepared(tmp_path, "transfer", draws=3, runs=("few-classifier", "transferred"))
+    trained = [job.name for job in one.jobs if job.kind == "train"]
+    assert sorted(trained) == ["autoencoder", *["few-classifier"] * 3, *["transferred"] * 3]
+    assert {name: run.draws for name, run in one.study.runs.items()} == {
+        "autoencoder": 1,
+        "few-classifier": 3,
+        "transferred": 3,
+    }
+    with pytest.raises(StudyError, match="--draws: no question of this study is 'labels'"):
+        prepared(tmp_path, "inference", draws=3)
+
+
 def test_trials_of_a_file_are_not_replaced(tmp_path: Path) -> None:
     study = tmp_path / "mine.yaml"
     study.write_text(

@@ -173,17 +173,33 @@ def _as_requested(
     if request.stages is not None:
         runs = _first_stages(runs, request.stages)
     changed["runs"] = runs
+    if request.draws is not None:
+        changed["runs"] = {name: _with_draws(run, request.draws) for name, run in runs.items()}
     if request.budgets is not None or request.draws is not None:
-        questions = _with_trials(questions, request)
+        drawn = request.budgets is None and any(run.train for run in runs.values())
+        questions = _with_trials(questions, request, needed=not drawn)
     return study.model_copy(update=changed), questions
 
 
-def _with_trials(questions: Sequence[Question], request: Request) -> list[Question]:
-    """The questions about few labels asked with the budgets and draws that are requested."""
+def _with_draws(run: Run, draws: int) -> Run:
+    if run.train is None:
+        return run
+    return run.model_copy(update={"train": run.train.model_copy(update={"draws": draws})})
+
+
+def _with_trials(
+    questions: Sequence[Question], request: Request, *, needed: bool
+) -> Sequence[Question]:
+    """The questions about few labels asked with the budgets and draws that are requested.
+
+    needed: whether there has to be such a question.
+    """
     given = {"budgets": _budgets(request.budgets), "draws": request.draws}
     asked = {name: value for name, value in given.items() if value is not None}
     options = " and ".join(f"--{name}" for name in asked)
     few = [question for question in questions if isinstance(question, Labels)]
+    if not few and not needed:
+        return questions
     if not few:
         names = ", ".join(sorted({question.name for question in questions})) or "none"
         raise StudyError(
