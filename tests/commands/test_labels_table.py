@@ -1,5 +1,6 @@
 """Tables of labels that people wrote, on images that they brought: every fault named."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,51 @@ def test_labels_by_path_with_other_columns_in_several_tables(read, pool) -> None
     assert "One label only: cat, dog." in given.notes[0]
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", ["", "\N{BOM}"])
+def test_what_spreadsheets_write_is_read(tmp_path, pool, separator, end, mark) -> None:
+    rows = [
+        ["path", "label", "why"],
+        ["1.png", "a cat", "whiskers, four"],
+        ["sub/6.png", "dog", ""],
+    ]
+    table = tmp_path / "labels.csv"
+    with table.open("w", newline="", encoding="utf-8") as file:
+        file.write(mark)
+        csv.writer(file, delimiter=separator, lineterminator=end).writerows(rows)
+    given = read_labels([table], pool)
+    assert given.class_names == ("a cat", "dog")
+    assert [pool.names[row] for row in given.labelled.index] == ["1.png", "sub/6.png"]
+
+
+def test_a_path_may_begin_elsewhere(folder, pool) -> None:
+    """Absolute, where the table lies, and as Windows writes it; never out of the folder."""
+    table = folder.parent / "labels.csv"
+    for one, other in (
+        (folder / "1.png", folder / "sub" / "6.png"),
+        (f"{folder.name}/1.png", f"./{folder.name}/sub/../sub/6.png"),
+        ("1.png", "sub\\6.png"),
+        (f"{folder.name}\\1.png", f"{folder.name}\\sub\\6.png"),
+    ):
+        table.write_text(f"path,label\n{one},a\n{other},b\n")
+        given = read_labels([table], pool)
+        assert [pool.names[row] for row in given.labelled.index] == ["1.png", "sub/6.png"]
+    for wrong in (folder.parent / "1.png", "../1.png", "sub/../../1.png"):
+        table.write_text(f"path,label\n{wrong},a\n2.png,b\n")
+        with pytest.raises(ImagesError, match="there is no image"):
+            read_labels([table], pool)
+
+
+@pytest.mark.parametrize("content", ["path,label\n1.png,a\n".encode("utf-16"), b"PK\3\4\0\0"])
+def test_what_is_no_plain_text_is_said_to_be_none(tmp_path, pool, content) -> None:
+    (tmp_path / "labels.csv").write_bytes(content)
+    with pytest.raises(
+        ImagesError, match=r"labels\.csv: is no plain text; save it as CSV in UTF-8"
+    ):
+        read_labels([tmp_path / "labels.csv"], pool)
+
+
 def test_class_numbers_are_in_the_order_of_numbers(tmp_path) -> None:
     np.save(tmp_path / "x.npy", np.random.default_rng(0).random((5, 4, 4)))
     (tmp_path / "y.csv").write_text("index,label\n0,10\n3,9\n4,10\n")
@@ -87,7 +133,7 @@ def test_training_images_of_a_file_come_before_its_test_images(tmp_path) -> None
         ("path,label\n0.png,cat\n7.png,dog\n", "'0.png', the same picture, is 'cat'"),
         ("path,label\n1.png,cat\n2.png,cat\n", "2 labels, all of class 'cat'"),
         ("path,label\n", "no label"),
-        ("index,label\n1,cat\n", "needs the columns path and label"),
+        ("index,label\n1,cat\n", "has to name the columns path and label"),
         ("path,label,label\n1.png,a,b\n", "once each"),
         ("path,label\n1.png,cat,3\n", "3 values for 2 columns"),
         ('path,label\n1.png,"cat\n', "line"),

@@ -101,7 +101,10 @@ def test_more_labels_never_make_the_estimate_smaller() -> None:
 def test_words_of_open_ends() -> None:
     assert Savings(3.14, 2.2, 5.0, 0.1, 10.0, 5, "").words() == "3.1 times (2.2 to 5)"
     assert Savings(3.14, 0.0, 5.0, 0.1, 10.0, 5, "").words() == "3.1 times (fewer than 0.1 to 5)"
-    assert Savings(0.0, 0.0, 0.5, 0.1, 10.0, 5, "").words() == "fewer than 0.1 times (at most 0.5)"
+    assert (
+        Savings(0.0, 0.0, 0.5, 0.1, 10.0, 5, "").words()
+        == "fewer than 0.1 times (fewer than 0.1 to 0.5)"
+    )
     assert Savings(2.0, None, None, 0.1, 10.0, 1, "").words() == "2 times"
 
 

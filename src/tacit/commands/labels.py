@@ -96,6 +96,8 @@ def labels(
         if dry_run:
             list_jobs(task.prepared, console)
             return DONE
+        for note in task.given.notes:
+            console.print(f"note: {note}", markup=False, highlight=False)
         done = perform(task, console)
     return _conclude(done, source, console)
 

@@ -94,8 +94,8 @@ def _grid(
             [pictures[start : start + COLUMNS] for start in starts],
             notes=[notes[start : start + COLUMNS] for start in starts],
         ),
-        f"Label these next, in reading order ({pool.column} in label-next.csv). Below each: what "
-        "it is taken for, and how surely.",
+        "Label these next, in reading order; label-next.csv names them. Below each: what it is "
+        "taken for, and how surely.",
         f"The {len(rows)} images to label next, first {listed}.",
     )
 

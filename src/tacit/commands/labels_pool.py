@@ -32,6 +32,7 @@ class Pool:
         column: what the names are called in a table: "path" or "index".
         opened: where they come from, and what was done to them; nothing is tested on.
         skipped: names of the images that were left out.
+        root: the folder that they lie in, resolved; None where they lie in none.
     """
 
     images: Images
@@ -39,6 +40,7 @@ class Pool:
     column: Literal["path", "index"]
     opened: Opened
     skipped: tuple[str, ...] = ()
+    root: Path | None = None
 
     @cached_property
     def contents(self) -> list[bytes]:
@@ -110,7 +112,7 @@ def _from_folder(
     names = tuple(path for path in paths if shown(Path(path)) not in left_out)
     if len(names) != len(opened.train):
         raise ImagesError(f"{shown(root)} changed while it was read; run the command again")
-    return Pool(opened.train, names, "path", opened, tuple(sorted(left_out)))
+    return Pool(opened.train, names, "path", opened, tuple(sorted(left_out)), root)
 
 
 def _none(images: Images) -> Images:

@@ -19,6 +19,7 @@ from tacit.images.dataset import Images, Split
 from tacit.labels.asking import ask_next
 from tacit.labels.graph import neighbour_graph
 from tacit.labels.representations import learned, principal_components
+from tacit.measures.formatting import show
 from tacit.questions.base import Measurement
 from tacit.questions.labels_within import LabelsWithin
 from tacit.questions.labels_within_judged import Judged
@@ -197,6 +198,9 @@ def save_model(task: Prompted) -> None:
             "temperature": "none: no label could be held out"
             if heat.value is None
             else round(heat.value, 6),
+            "right of the labels that were held out": "none could be"
+            if judged.choice is None
+            else f"{show(judged.choice.accuracy(winner.name))} of {judged.choice.n}",
         },
     )
     save(

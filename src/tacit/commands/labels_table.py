@@ -5,6 +5,7 @@ import difflib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -16,6 +17,7 @@ from tacit.images.errors import ImagesError
 from tacit.images.listing import MAX_TABLE
 from tacit.labels.draws import Labelled
 
+_SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab"}
 _FAULTS_LISTED = 100
 _NAMES_SEARCHED = 5_000
 """A misspelt name is compared with so many; more would take minutes."""
@@ -45,6 +47,8 @@ def read_labels(tables: Sequence[Path], pool: Pool) -> Given:
     """What tables with the columns path (or index) and label say of the images of a pool.
 
     Other columns are passed over. An image without a row, or whose label is empty, has no label.
+    Values are separated by commas, semicolons or tabs; a path may also be absolute, or begin where
+    its table lies, and have backslashes.
 
     Raises:
         ImagesError: a table cannot be read, names what is not there or contradicts itself or
@@ -60,15 +64,16 @@ def read_labels(tables: Sequence[Path], pool: Pool) -> Given:
         for where, name, label in _rows(table, pool.column):
             if not label:
                 continue
-            number = _number(name, pool, places)
-            if number is None and name in pool.skipped:
+            ways = partial(_ways_to_say, name, table, pool)
+            number = next((places[way] for way in ways() if way in places), None)
+            if number is None and any(way in pool.skipped for way in ways()):
                 left_out += 1
             elif number is None:
                 faults.append(f"{where}: {_unknown(name, pool)}")
             elif number in found and found[number] != label:
                 faults.append(
-                    f"{where}: {name!r} is {label!r} here and {found[number]!r} in {said[number]}; "
-                    "an image has one label"
+                    f"{where}: {_quoted(name)} is {_quoted(label)} here and "
+                    f"{_quoted(found[number])} in {said[number]}; an image has one label"
                 )
             else:
                 repeated += number in found
@@ -89,16 +94,21 @@ def _rows(table: Path, column: str) -> Iterator[tuple[str, str, str]]:
     with faults_named(table):
         if (size := table.stat().st_size) > MAX_TABLE:
             raise ImagesError(f"{shown(table)}: has {size:,} bytes; {MAX_TABLE:,} are read")
+        with table.open("rb") as beginning:
+            if b"\0" in beginning.read(1024):
+                raise ImagesError(f"{shown(table)}: is no plain text; save it as CSV in UTF-8")
         # Names on disk are bytes; surrogateescape lets those that are no UTF-8 match.
         with table.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
-            rows = csv.reader(stream, strict=True)
+            separator = _separator(stream.readline(), column)
+            stream.seek(0)
+            rows = csv.reader(stream, delimiter=separator, strict=True)
             try:
                 header = [name.strip().lower() for name in next(rows, [])]
                 missing = [name for name in (column, "label") if header.count(name) != 1]
                 if missing:
                     raise ImagesError(
-                        f"{shown(table)}: its first line is {printable(','.join(header))[:200]!r}; "
-                        f"it needs the columns {column} and label, once each ({_called(column)})"
+                        f"{shown(table)}: its first line is {_quoted(','.join(header))}; it has to "
+                        f"name the columns {column} and label, once each ({_called(column)})"
                     )
                 places = [header.index(name) for name in (column, "label")]
                 for row in filter(None, rows):
@@ -106,7 +116,7 @@ def _rows(table: Path, column: str) -> Iterator[tuple[str, str, str]]:
                     if len(row) != len(header):
                         raise ImagesError(
                             f"{where}: {len(row)} values for {len(header)} columns; a value that "
-                            "holds a comma stands in quotation marks"
+                            f"holds {_SEPARATORS[separator]} stands in quotation marks"
                         )
                     yield where, *(row[place].strip() for place in places)  # type: ignore[misc]
             except csv.Error as error:
@@ -119,22 +129,47 @@ def _called(column: str) -> str:
     return "images of an array are called by their number, from 0"
 
 
-def _number(name: str, pool: Pool, places: dict[str, int]) -> int | None:
-    if pool.column == "path":
-        return places.get(str(PurePosixPath(name)))
-    return (
-        places.get(str(int(name))) if name.isascii() and name.isdigit() and len(name) < 19 else None
-    )
+def _separator(first: str, column: str) -> str:
+    """What separates the values of a table, by its first line: spreadsheets differ.
+
+    >>> _separator("path;label\\n", "path"), _separator("path,label,a;b\\n", "path")
+    (';', ',')
+    """
+    for separator in _SEPARATORS:
+        names = {name.strip().strip('"').lower() for name in first.split(separator)}
+        if {column, "label"} <= names:
+            return separator
+    return ","
+
+
+def _ways_to_say(name: str, table: Path, pool: Pool) -> Iterator[str]:
+    """What an image may be called in the pool that is called `name` in a table, likeliest first."""
+    if pool.root is None:
+        yield str(int(name)) if name.isascii() and name.isdigit() and len(name) < 19 else name
+        return
+    yield str(PurePosixPath(name))
+    for said in dict.fromkeys((name, name.replace("\\", "/"))):
+        whole = table.parent / said  # `said` where that is absolute
+        if "\0" not in said and (folder := _resolved(whole.parent)).is_relative_to(pool.root):
+            yield str(PurePosixPath(folder.relative_to(pool.root), whole.name))
+        yield str(PurePosixPath(said))
+
+
+@lru_cache
+def _resolved(folder: Path) -> Path:
+    return folder.resolve()
 
 
 def _unknown(name: str, pool: Pool) -> str:
     if pool.column == "index":
-        return (
-            f"there is no image {printable(name)!r}; images are numbered 0 to {len(pool.names) - 1}"
-        )
+        return f"there is no image {_quoted(name)}; images are numbered 0 to {len(pool.names) - 1}"
     near = difflib.get_close_matches(name, pool.names[:_NAMES_SEARCHED], n=1)
-    guess = f"; did you mean {printable(near[0])!r}?" if near else ""
-    return f"there is no image {printable(name)!r} in {pool.images.source}{guess}"
+    guess = f"; did you mean {_quoted(near[0])}?" if near else ""
+    return f"there is no image {_quoted(name)} in {pool.images.source}{guess}"
+
+
+def _quoted(text: str) -> str:
+    return f"'{printable(text)[:200]}'"
 
 
 def _contradicting_copies(pool: Pool, found: dict[int, str], said: dict[int, str]) -> list[str]:
@@ -145,8 +180,8 @@ def _contradicting_copies(pool: Pool, found: dict[int, str], said: dict[int, str
         other = first.setdefault(pool.contents[number], number)
         if found[other] != found[number]:
             faults.append(
-                f"{said[number]}: {printable(pool.names[number])!r} is {found[number]!r} and "
-                f"{printable(pool.names[other])!r}, the same picture, is {found[other]!r} "
+                f"{said[number]}: {_quoted(pool.names[number])} is {_quoted(found[number])} and "
+                f"{_quoted(pool.names[other])}, the same picture, is {_quoted(found[other])} "
                 f"({said[other]}); give both one label, or neither"
             )
     return faults
@@ -158,9 +193,7 @@ def _given(
     names = sorted(set(found.values()), key=_in_order)
     check_classes(len(names), max(map(len, names), default=0), ", ".join(map(shown, tables)))
     if len(names) < 2:
-        one = (
-            f"{len(found):,} labels, all of class {printable(names[0])!r}" if names else "no label"
-        )
+        one = f"{len(found):,} labels, all of class {_quoted(names[0])}" if names else "no label"
         raise ImagesError(
             f"{', '.join(map(shown, tables))}: {one}; to tell classes apart takes at least one "
             "labelled image of each of two classes"

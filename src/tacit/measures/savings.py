@@ -60,7 +60,7 @@ class Savings:
         """The factor and its interval, such as "3.1 times (2.2 to more than 10)".
 
         >>> Savings(math.inf, 8.0, math.inf, 0.1, 10.0, 5, "").words()
-        'more than 10 times (at least 8)'
+        'more than 10 times (8 to more than 10)'
         """
         if math.isinf(self.factor) and self.most <= 1:
             return "more labels than were tried"
@@ -69,10 +69,6 @@ class Savings:
             return text
         if self.factor == self.low == self.high:
             return text
-        if math.isinf(self.factor):
-            return f"{text} (at least {self._bound(self.low)})"
-        if self.factor == 0:
-            return f"{text} (at most {self._bound(self.high)})"
         return f"{text} ({self._bound(self.low)} to {self._bound(self.high)})"
 
     def _bound(self, end: float) -> str:

@@ -68,9 +68,10 @@ def _of_images(curves: Curves, class_names: Sequence[str]) -> list[str]:
     uneven = counts.max() / max(counts.min(), 1)
     uniform = [p.short for p in curves.pairs if p.takes_uniform_shares]
     if uniform and uneven > 1.5:
+        take = "takes" if len(uniform) == 1 else "take"
         said.append(
             f"The largest class has {uneven:.1f} times the images of the smallest, while "
-            f"{' and '.join(uniform)} take classes as about equally frequent."
+            f"{' and '.join(uniform)} {take} classes as about equally frequent."
         )
     return said
 
@@ -79,13 +80,15 @@ def _of_pairs(curves: Curves) -> list[str]:
     said = []
     told = [p.short for p in curves.pairs if p.knows_shares]
     if told:
+        knows = "knows" if len(told) == 1 else "know"
         said.append(
-            f"{' and '.join(told)} know the shares of the classes, which the labels drawn do not "
-            "tell: a reference, not a choice."
+            f"{' and '.join(told)} {knows} the shares of the classes, which the labels drawn do "
+            "not tell: a reference, not a choice."
         )
     seen = [p.short for p in curves.ceilings]
     if seen:
-        said.append(f"{' and '.join(seen)} have seen all labels: a ceiling, not a choice.")
+        has = "has" if len(seen) == 1 else "have"
+        said.append(f"{' and '.join(seen)} {has} seen all labels: a ceiling, not a choice.")
     if curves.pooled:
         said.append(
             "Labels are drawn from training and test images together, and accuracy is of the "

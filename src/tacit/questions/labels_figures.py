@@ -4,6 +4,7 @@ import numpy as np
 
 from tacit.figures import charts
 from tacit.figures.sink import Figure
+from tacit.labels.choosing import share_of
 from tacit.labels.ways import WAYS
 from tacit.measures.distances import Floats
 from tacit.measures.formatting import rounded, show, significant
@@ -13,6 +14,7 @@ from tacit.questions.base import Setting
 from tacit.questions.finding import Table
 from tacit.questions.labels_numbers import Curves
 from tacit.questions.labels_pairs import Pair
+from tacit.questions.labels_words import in_points
 
 FAMILIES = {"propagation": 0, "network": 1, "codes": 2}
 """The colours of ways: by what they do with labels."""
@@ -73,8 +75,9 @@ def _overview(curves: Curves, setting: Setting) -> Figure:
         f"{setting.question}-curves",
         charts.curves(panel, height=330),
         f"Accuracy against labels {curves.unit}: the pair recommended at {at:,}, the best of each "
-        "other kind, and from scratch; means over all draws with their intervals. Each halving of "
-        "the errors is as high as any other.",
+        f"other kind{'' if curves.baseline is None else ', and from scratch'}; means with their "
+        "intervals over all draws (the answer's numbers are of those that chose nothing). Every "
+        "halving of the errors takes the same height.",
         f"Accuracy at {at:,} labels {curves.unit}: {said}.",
     )
 
@@ -122,8 +125,10 @@ def _all(curves: Curves, setting: Setting) -> Figure:
         f"Every draw of every pair as a dot ({_what(curves)} right, %), the mean with its "
         f"interval, and at the top right the mean at {at:,} {curves.unit}, by which the panels are "
         "ordered. Blue pairs propagate labels, orange ones train a network, green ones use codes "
-        "as they are, grey ones know more than the labels. "
-        + ("" if base is None else f"Dashed: {base.short}."),
+        "as they are"
+        + ("" if len(pairs) == len(curves.candidates) else ", grey ones know more than the labels")
+        + ". Thin lines are the means of the other pairs"
+        + ("." if base is None else f", the dashed one that of {base.short}."),
         f"Mean accuracy at {at:,} labels {curves.unit}: {said}.",
     )
 
@@ -158,18 +163,25 @@ def _reliability(curves: Curves, winner: Pair, bins: Floats, setting: Setting) -
     count, confidence, right = bins.T
     filled = count > 0
     mean = confidence[filled] / count[filled]
-    share = right[filled] / count[filled]
+    shares = [
+        share_of(float(r / n), int(n)) for r, n in zip(right[filled], count[filled], strict=True)
+    ]
+    share, low, high = (
+        [np.nan if getattr(s, end) is None else getattr(s, end) for s in shares]
+        for end in ("value", "low", "high")
+    )
     error = curves.calibration_error(winner, curves.middle)
     said = "; ".join(
         f"{100 * a:.0f} % right at confidence {100 * c:.0f} %"
-        for a, c in zip(share.tolist(), mean.tolist(), strict=True)
+        for a, c in zip(share, mean.tolist(), strict=True)
     )
     return setting.figures.chart(
         f"{setting.question}-reliability",
-        charts.reliability(mean, share, count[filled]),
+        charts.reliability(mean, share, count[filled], low=low, high=high),
         f"How often {winner.short} with {curves.middle:,} labels {curves.unit} is right where it "
-        f"says how sure it is, over the draws that chose nothing. Its confidence is off by "
-        f"{show(error)} on average.",
+        "says how sure it is, over the draws that chose nothing; intervals are 95 %, as if the "
+        f"draws had images of their own. Its confidence is off by {show(in_points(error))} on "
+        "average.",
         f"Reliability: {said}.",
     )
 

@@ -101,7 +101,7 @@ def _known(choice: Choice, own: Number, honest: Number) -> list[str]:
     said = []
     if len(choice.candidates) > 1:
         said.append(
-            "The winner of several is the luckiest of them, so its own number is too good: "
+            "The best of several is often the luckiest of them, and its own number too good: "
             f"choosing anew without the labels that judge gives {show(honest)}."
         )
     needed = round(choice.n * (half / WANTED) ** 2, -1)
@@ -152,11 +152,12 @@ def cautions(judged: Judged) -> tuple[str, ...]:
             "propagation without shares (--pairs vae.poisson) is safer."
         )
     if choice is not None:
-        single = len(judged.labelled.y) - choice.n
+        counts = np.bincount(judged.labelled.y, minlength=len(judged.class_names))
+        single = [judged.class_names[number] for number in np.flatnonzero(counts == 1).tolist()]
         if single:
             said.append(
-                f"Classes with one label: {single}. Those labels are never held out, so that "
-                "nothing here is about those classes."
+                f"One label only: {', '.join(single)}. It is never held out, so that nothing here "
+                "says how well such a class is told."
             )
         for pair in judged.pairs:
             if pair not in judged.candidates and float(choice.right[pair.name].mean()) > float(
@@ -193,7 +194,9 @@ def _rows(judged: Judged) -> Table:
         "The pairs; none could be held to the labels"
         if choice is None
         else f"Labels told right when they were held out ({choice.n} labels, "
-        f"{next(iter(choice.right.values())).shape[0]} times each), and the recommended pair's lead"
+        f"{next(iter(choice.right.values())).shape[0]} times each), and the recommended pair's "
+        "lead. Intervals are of each number by itself; verdicts are corrected for how many there "
+        "are, so that an interval beside zero may yet be of pairs that are not distinguishable"
     )
     return Table(caption, ("pair", "right", "lead of ★", "verdict"), tuple(rows))
 
@@ -232,7 +235,9 @@ def _reliability(judged: Judged, setting: Setting) -> Figure:
     kind = "its probabilities" if WAYS[judged.winner.way].confident else "its scores"
     return setting.figures.chart(
         f"{setting.question}-reliability",
-        charts.reliability(confidence, share, [b.right.n for b in found], low=low, high=high),
+        charts.reliability(
+            confidence, share, [b.right.n for b in found], low=low, high=high, counted="labels"
+        ),
         f"How often {judged.winner.short} is right where it says how sure it is, over the labels "
         f"that were held out. A temperature of {judged.temperature.value:.3g}, fitted on the same "
         f"answers, makes {kind} into confidence; with {judged.temperature.n} labels that is rough.",

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from tacit.measures.formatting import show
 from tacit.measures.intervals import decide
 from tacit.measures.number import Number
-from tacit.questions.labels_numbers import Curves
+from tacit.questions.labels_numbers import POINTS, Curves
 from tacit.questions.labels_pairs import Pair
 
+IT = "the one recommended"
 NAMED = 3
 """At most so many pairs that are not distinguishable from the winner are named."""
 
@@ -19,8 +20,8 @@ def words(curves: Curves) -> str:
         _others(curves),
         *_elsewhere(curves),
         _more(curves),
-        _ceiling(curves),
         _confidence(curves),
+        _ceiling(curves),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
 
@@ -66,7 +67,7 @@ def _at_the_end(curves: Curves, winner: Pair, base: Pair) -> str:
         return f"{at} {said.get(verdict, 'the two are not distinguishable')}"
     if best == winner:
         verdict = curves.comparisons(last)[base.name].verdict
-        said = {"higher": "it is still ahead", "lower": "it is behind"}
+        said = {"higher": "it is still behind", "lower": "it is ahead"}
         return f"{at} {said.get(verdict, 'the two are not distinguishable')}"
     return ""
 
@@ -86,9 +87,11 @@ def _others(curves: Curves) -> str:
     if _better(curves):
         return ""
     if not alike:
-        return f"It is better than each of the {len(found)} others on the same draws."
+        return (
+            f"{IT.capitalize()} is better than each of the {len(found)} others on the same draws."
+        )
     return (
-        f"Not distinguishable from it on the same draws: {_listed([p.short for p in alike])}; "
+        f"Not distinguishable from {IT} on the same draws: {_listed([p.short for p in alike])}; "
         f"{_rest(len(found) - len(alike))}."
     )
 
@@ -125,7 +128,7 @@ def _elsewhere(curves: Curves) -> list[str]:
 
 def _group(curves: Curves, winner: Pair, budgets: Sequence[int]) -> str:
     same = winner == curves.winner(curves.middle)
-    named = "the same" if same else winner.words
+    named = f"as with {curves.middle:,}" if same else winner.words
     first, last = budgets[0], budgets[-1]
     accuracy = show(curves.reported(winner, first))
     if first == last:
@@ -142,21 +145,22 @@ def _more(curves: Curves) -> str:
         return ""
     following = curves.budgets[curves.budgets.index(curves.middle) + 1]
     step = f"Going from {curves.middle:,} to {following:,} {curves.unit}"
+    it = curves.winner(curves.middle).short if _better(curves) else IT
     return {
-        "higher": f"{step} brings it {show(gain, sign=True)}.",
-        "lower": f"{step} costs it {show(gain, sign=True)}.",
-        "not distinguishable": f"{step} brings it nothing that can be told from zero "
-        f"({show(gain, sign=True)}).",
-    }.get(decide(gain), f"{step} changes its accuracy by {show(gain, sign=True)}.")
+        "higher": f"{step} brings {it} {show(gain, sign=True)}.",
+        "lower": f"{step} costs {it} accuracy: {show(gain)}.",
+        "not distinguishable": f"{step} brings {it} nothing that can be told from zero: "
+        f"{show(gain, sign=True)}.",
+    }.get(decide(gain), f"{step} changes the accuracy of {it} by {show(gain, sign=True)}.")
 
 
 def _ceiling(curves: Curves) -> str:
     said = [
-        f"{pair.words} {show(_plain(curves.reported(pair, curves.budgets[-1])))}"
+        f"{pair.codes} {show(_plain(curves.reported(pair, curves.budgets[-1])))}"
         for pair in curves.ceilings
         if pair.way == "all-labels"
     ]
-    return f"For comparison, {_listed(said)}." if said else ""
+    return f"For comparison, with all labels: {_listed(said)}." if said else ""
 
 
 def _confidence(curves: Curves) -> str:
@@ -164,11 +168,20 @@ def _confidence(curves: Curves) -> str:
     error = curves.calibration_error(winner, budget)
     if error.value is None:
         return ""
-    text = f"Its confidence differs from its accuracy by {show(error)} on average"
+    at = f"At {budget:,} {curves.unit}"
+    text = f"{at} its confidence differs from its accuracy by {show(in_points(error))} on average"
     scaled = curves.calibration_error(winner, budget, "-with-temperature")
     if scaled.value is not None:
-        text += f", and by {show(scaled)} with a temperature fitted within the labels"
+        text += f", and by {show(in_points(scaled))} with a temperature fitted within the labels"
     return f"{text}."
+
+
+def in_points(error: Number) -> Number:
+    """A difference of shares in percentage points."""
+    value, low, high = (
+        None if end is None else 100 * end for end in (error.value, error.low, error.high)
+    )
+    return Number(value, low, high, error.n, POINTS, error.interval)
 
 
 def _plain(number: Number) -> Number:

@@ -95,7 +95,7 @@ def _classes(about: About) -> list[str]:
 
 def _table(measured: tuple[Measured, ...]) -> list[str]:
     if not measured:
-        return ["Nothing was measured when it was trained."]
+        return ["Nothing was measured on images that were kept apart."]
     rows = [
         f"| {m.split} | {m.term} | {m.value:.5g} | {m.standard_error:.2g} | {m.n:,} |"
         for m in measured

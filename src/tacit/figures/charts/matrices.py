@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure as Drawing
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from tacit.figures import style
@@ -63,6 +64,7 @@ def reliability(
     *,
     low: ArrayLike | None = None,
     high: ArrayLike | None = None,
+    counted: str = "images",
 ) -> Drawing:
     """Reliability diagram: how often the classifier is right where it says it is p sure.
 
@@ -71,6 +73,7 @@ def reliability(
         accuracy: share of right answers in each bin, (B,).
         counts: images in each bin, (B,).
         low, high: ends of the interval of `accuracy`, (B,).
+        counted: what `counts` count.
     """
     x, y, n = (np.asarray(values, np.float64) for values in (confidence, accuracy, counts))
     if not x.shape == y.shape == n.shape or x.ndim != 1:
@@ -87,12 +90,15 @@ def reliability(
     if low is not None and high is not None:
         ends = [np.asarray(end, np.float64)[kept] for end in (low, high)]
         axes.vlines(x[kept], *ends, color=style.colour(0), linewidth=1.6, alpha=0.6)
-    axes.plot(x[kept], y[kept], "o-", color=style.colour(0), markersize=5)
-    axes.set(xlim=(0, 1), ylim=(0, 1.01))
+    # Bins of few images jump about: where intervals say how far, no line joins them.
+    join = "o" if low is not None else "o-"
+    axes.plot(x[kept], y[kept], join, color=style.colour(0), markersize=5, clip_on=False)
+    axes.set(xlim=(0, 1), ylim=(0, 1))
     style.headings(axes, "", "share of right answers")
     style.light_grid(axes, "both")
-    below.bar(x[kept], n[kept], 0.7 / max(len(x), 1), color=style.colour(4))
+    below.bar(x[kept], n[kept], 0.7 / max(len(x), 15), color=style.colour(4))
+    below.yaxis.set_major_locator(MaxNLocator(3, integer=True, prune="lower"))
     below.set_xlabel("confidence")
-    style.headings(below, "", "images")
+    style.headings(below, "", counted)
     style.light_grid(below, "y")
     return drawing

@@ -108,6 +108,8 @@ def trials(
             )
     rows = -(-len(methods) // columns)
     drawing = style.new_drawing(style.WIDTH, 46 + 148 * rows)
+    # Room between columns: a remark is not read with the next title.
+    drawing.set_layout_engine("constrained", wspace=0.06)
     grid = drawing.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     everything = [np.asarray(m.values) for m in methods]
     if ceiling is not None:
@@ -142,6 +144,8 @@ def trials(
     for axes in grid.flat[: len(methods)]:
         accuracy_axis(axes, *accuracy_range(everything))
         style.light_grid(axes, "y")
+    for axes in grid.flat[max(0, len(methods) - columns) : len(methods)]:
+        axes.tick_params(labelbottom=True)  # also above a place that is left empty
     if reference is not None and reference_label:
         last.annotate(
             style.plain(reference_label), (x[-1], means[reference][-1]), (0, 3),
