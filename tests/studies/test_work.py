@@ -5,7 +5,8 @@ import pytest
 
 from tacit.images.dataset import Images, Split
 from tacit.streams import numpy_stream
-from tacit.studies.work import mapped_from, mean_image, read_images, write_images
+from tacit.studies.shared_images import mapped_from, read_images, write_images
+from tacit.studies.work import mean_image
 from tacit.training.examples import Chosen
 
 

@@ -22,7 +22,7 @@ from tacit.images.listing import ENDINGS, list_folder
 from tacit.images.parallel import in_order
 from tacit.images.sources import open_images
 from tacit.models.networks import Shape
-from tacit.studies.work import read_images
+from tacit.studies.shared_images import read_images
 
 BATCH = 200
 

@@ -13,8 +13,8 @@ from tacit.saved.about import About, Data, measured_at
 from tacit.saved.folder import Saved
 from tacit.saved.form import Form
 from tacit.studies.faults import nearest
+from tacit.studies.shared_images import read_images
 from tacit.studies.spec import Name
-from tacit.studies.work import read_images
 from tacit.training.checkpoint import snapshot_path
 from tacit.training.saved import SavedRun, sums_of
 

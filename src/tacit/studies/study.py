@@ -19,9 +19,10 @@ from tacit.studies.account import Told, provenance
 from tacit.studies.holding import held, prepare_folder
 from tacit.studies.plan import Job, Plan, plan
 from tacit.studies.runner import Outcome, Watcher, run_jobs
+from tacit.studies.shared_images import write_images
 from tacit.studies.spec import Study
 from tacit.studies.tables import write_tables
-from tacit.studies.work import read_measurement, write_images
+from tacit.studies.work import read_measurement
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,129 @@
+"""A study's images as files that its workers map into memory, all of them the same."""
+
+import math
+import mmap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tacit.files import Damaged, file_sha256, read_record, write_atomically, write_record
+from tacit.images.arrays import read_npy
+from tacit.images.dataset import UNLABELLED, Images, Split
+
+Notice = Callable[[str], None]
+
+
+def write_images(folder: Path, images: Split, notice: Notice = lambda text: None) -> None:
+    """Lay the images where workers map them into memory.
+
+    Pixels that are mapped from a file already, such as the cache of an image folder, stay there:
+    the record says where. `notice` is told of what was there and is damaged; it is written anew.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, part in zip(images._fields, images, strict=True):
+        mapped = mapped_from(part.pixels)
+        record = {
+            "class_names": list(part.class_names),
+            "source": part.source,
+            "sha256": part.sha256,
+            "shape": list(part.pixels.shape),
+            "labelled": part.labels is not None,
+            "file": None if mapped is None else str(mapped[0]),
+            "offset": 0 if mapped is None else mapped[1],
+        }
+        path = folder / f"{name}.json"
+        if _lies_there(path, record, notice):
+            continue
+        path.unlink(missing_ok=True)
+        written: dict[str, np.ndarray] = {}
+        if mapped is None:
+            written[f"{name}-pixels.npy"] = part.pixels
+        if part.labels is not None:
+            written[f"{name}-labels.npy"] = part.labels
+        for file, array in written.items():
+            _write_array(folder / file, array)
+        files = {file: file_sha256(folder / file) for file in written}
+        write_record(path, record | {"files": files}, durable=False)
+
+
+def _lies_there(path: Path, record: dict[str, Any], notice: Notice) -> bool:
+    """Whether images of this record were written before, and are what was written."""
+    if not path.exists():
+        return False
+    try:
+        found = read_record(path)
+        files = found.pop("files")
+        for file, sha256 in files.items():
+            if not (path.parent / file).exists():
+                raise Damaged(f"{path.parent / file} is missing")
+            if file_sha256(path.parent / file) != sha256:
+                raise Damaged(f"{path.parent / file} is damaged: its checksum does not fit")
+    except Damaged as error:
+        notice(f"{error}: the images are written again")
+        return False
+    return bool(found == record)
+
+
+def mapped_from(pixels: NDArray[np.uint8]) -> tuple[Path, int] | None:
+    """The file that an array is mapped from as a whole, and where in it; None for others."""
+    if not isinstance(pixels, np.memmap) or pixels.filename is None:
+        return None
+    if not isinstance(pixels.base, mmap.mmap):
+        return None  # a part of a map: its place in the file is not known
+    return Path(pixels.filename).resolve(), pixels.offset
+
+
+def _write_array(path: Path, array: np.ndarray) -> None:
+    def write(file: Path) -> None:
+        with file.open("wb") as stream:
+            np.save(stream, array, allow_pickle=False)
+
+    write_atomically(path, write, durable=False)
+
+
+def read_images(folder: Path) -> Split:
+    """What `write_images` laid there, mapped into memory.
+
+    Raises:
+        FileNotFoundError: the file that pixels were mapped from is gone.
+        Damaged: a record is not what was written.
+    """
+    return Split(*(_laid(folder, name) for name in Split._fields))
+
+
+def _laid(folder: Path, name: str) -> Images:
+    """One side of the split; a record is believed where the files that it names bear it out."""
+    record = read_record(folder / f"{name}.json")
+    try:
+        if record["shape"][0] == 0:  # no file of images is empty; a study may test on none
+            labels = np.empty(0, np.int64) if record["labelled"] else None
+            return Images(np.empty(record["shape"], np.uint8), labels, *_named(record))
+        if record["file"] is None:
+            pixels = read_npy(folder / f"{name}-pixels.npy").x
+        else:
+            file, offset, shape = Path(record["file"]), record["offset"], tuple(record["shape"])
+            if not file.exists():
+                raise FileNotFoundError(f"{file}: the images were there, and are gone")
+            if not file.is_file() or offset + math.prod(shape) > file.stat().st_size:
+                raise Damaged(f"{file} holds no {shape} bytes from {offset} on")
+            pixels = np.memmap(file, np.uint8, "r", offset, shape)
+        class_names, source = _named(record)
+        labels = np.array(read_npy(folder / f"{name}-labels.npy").x) if record["labelled"] else None
+        known = {UNLABELLED, *range(len(class_names))}
+        if labels is not None and not (
+            labels.dtype == np.int64 and set(np.unique(labels).tolist()) <= known
+        ):
+            raise Damaged(f"{folder / name}-labels.npy names other classes than {class_names}")
+        return Images(pixels, labels, class_names, source)
+    except Damaged:
+        raise
+    except (ValueError, TypeError, KeyError, IndexError) as error:
+        raise Damaged(f"{folder / name}.json: {error}") from None
+
+
+def _named(record: dict[str, Any]) -> tuple[tuple[str, ...], str]:
+    """The names of the classes, and of the images' source."""
+    return tuple(map(str, record["class_names"])), str(record["source"])
