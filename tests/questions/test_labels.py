@@ -290,3 +290,23 @@ def test_a_recipe_replaces_what_it_names_and_nothing_else() -> None:
 def test_arguments_out_of_range_are_refused(arguments: dict[str, Any], fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
         Labels.model_validate(arguments)
+
+
+def test_work_follows_trials_and_what_a_way_does() -> None:
+    """A study's time is guessed from it before any work: half an hour is not called a second."""
+
+    def work(way: str, **how: Any) -> float:
+        codes = {} if way == "scratch" else {"codes": "vae"}
+        return Labels(pairs=(Pair(way=way, **codes),), **how).work(60_000)
+
+    assert work("scratch", draws=20) == 2 * work("scratch", draws=10)
+    # 10 draws of 300 updates, with ten classes of ten labels, each update of all of them.
+    assert work("scratch", budgets=[10], draws=10) == 10 * 300 * 100
+    assert work("scratch", budgets=[1]) == work("scratch", budgets=[10])  # a batch is no cheaper
+    orders = ("nearest", "logistic", "poisson", "poisson-mbo", "propagate-then-train")
+    costs = [work(way) for way in orders]
+    assert costs == sorted(costs)
+    longer = Pair(codes="vae", way="propagate-then-train", recipe={"epochs": 40})
+    assert longer.work(100, 60_000) > 5 * Pair(codes="vae", way="propagate-then-train").work(
+        100, 60_000
+    )

@@ -26,6 +26,9 @@ from tacit.training.fit import PIXELS_AT_ONCE, Keeper, fit
 from tacit.training.objectives import generalised_cross_entropy
 from tacit.training.schedule import Schedule
 
+LEAST = 100
+"""Images in a batch below which an update takes no less time, roughly."""
+
 Scores = NDArray[np.floating[Any]]
 Momentum = Annotated[float, Field(ge=0, lt=1)]
 
@@ -66,6 +69,13 @@ class Recipe(Table):
             betas=self.betas,
             one_cycle=True,
         )
+
+    def images(self, n_images: int) -> int:
+        """How many images are learned from, one as often as it is seen; an update costs as much
+        as `LEAST` of them."""
+        planned = self.schedule(n_images)
+        own = planned.updates * max(LEAST, min(planned.batch_size, n_images))
+        return own + (0 if self.first is None else self.first.images(n_images))
 
 
 FROM_SCRATCH = Recipe()

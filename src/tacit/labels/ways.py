@@ -222,7 +222,8 @@ class WayTold:
         short: for figures. words: for sentences.
         family: "codes" as they are, "network" that is trained, or "propagation" over a graph.
         confident: whether scores are probabilities.
-        weight: roughly how much work it is.
+        passes, images: roughly how much work a trial is beside the training of networks, in passes
+            over the pool and in images that a network looks at.
     """
 
     answers: Way | None
@@ -230,19 +231,21 @@ class WayTold:
     words: str
     family: Literal["codes", "network", "propagation"]
     confident: bool = False
-    weight: float = 1.0
+    passes: float = 0.0
+    images: float = 0.0
 
 
 WAYS: dict[WayName, WayTold] = {
     "nearest": WayTold(by_nearest, "nearest neighbour", "the nearest neighbour", "codes"),
-    "logistic": WayTold(by_logistic, "logistic", "logistic regression", "codes", confident=True),
+    "logistic": WayTold(
+        by_logistic, "logistic", "logistic regression", "codes", confident=True, images=5000
+    ),
     "fine-tune": WayTold(
         by_network,
         "fine-tuned",
         "fine-tuning the encoder of",
         "network",
         confident=True,
-        weight=60,
     ),
     "scratch": WayTold(
         by_network,
@@ -250,7 +253,6 @@ WAYS: dict[WayName, WayTold] = {
         "a network trained from scratch",
         "network",
         confident=True,
-        weight=60,
     ),
     "scratch-augmented": WayTold(
         by_network,
@@ -258,20 +260,19 @@ WAYS: dict[WayName, WayTold] = {
         "a network trained from scratch on augmented images",
         "network",
         confident=True,
-        weight=80,
     ),
     "laplace": WayTold(
-        by_propagation("laplace"), "Laplace", "Laplace propagation", "propagation", weight=10
+        by_propagation("laplace"), "Laplace", "Laplace propagation", "propagation", passes=0.3
     ),
     "poisson": WayTold(
-        by_propagation("poisson"), "Poisson", "Poisson propagation", "propagation", weight=10
+        by_propagation("poisson"), "Poisson", "Poisson propagation", "propagation", passes=0.3
     ),
     "poisson-mbo": WayTold(
         by_propagation("poisson-mbo"),
         "Poisson MBO",
         "Poisson MBO propagation",
         "propagation",
-        weight=20,
+        passes=1.5,
     ),
     "propagate-then-train": WayTold(
         by_propagation_then_network,
@@ -279,7 +280,7 @@ WAYS: dict[WayName, WayTold] = {
         "Poisson MBO propagation and a network trained on its labels",
         "propagation",
         confident=True,
-        weight=100,
+        passes=1.5,
     ),
     "all-labels": WayTold(None, "all labels", "which has all labels", "network", confident=True),
 }

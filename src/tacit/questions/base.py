@@ -135,6 +135,13 @@ class Question(Table):
     weight: ClassVar[float] = 1.0
     """Roughly how much work measuring is, in passes over the training images."""
 
+    def work(self, n_images: int) -> float:
+        """Roughly how much work measuring is, in images that the study's networks look at.
+
+        By default `weight` passes over the `n_images` training images.
+        """
+        return self.weight * n_images
+
     def needs(self) -> dict[str, tuple[str, ...]]:
         """The runs that are looked at, each with the kinds of model it may be.
 

@@ -12,7 +12,6 @@ from tacit.images.dataset import UNLABELLED, Images
 from tacit.images.errors import ImagesError
 from tacit.images.splits import found_in_both
 from tacit.labels.draws import Draws, nested_draws, read_draws
-from tacit.labels.ways import WAYS
 from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
 from tacit.questions.labels_cautions import cautions
@@ -74,10 +73,14 @@ class Labels(Question):
             raise ValueError(f"{list(budgets)} hold one twice; each budget is looked at once")
         return tuple(sorted(budgets))
 
-    @property
-    def weight(self) -> float:  # type: ignore[override]
-        """The work of its pairs."""
-        return sum(WAYS[pair.way].weight for pair in self.pairs)
+    def work(self, n_images: int) -> float:
+        """That of its pairs in all trials, as if there were ten classes."""
+        classes = 10 if self.count == "per-class" else 1
+        return sum(
+            self.draws * pair.work(classes * budget, n_images)
+            for pair in self.pairs
+            for budget in self.budgets
+        )
 
     def needs(self) -> dict[str, tuple[str, ...]]:
         kinds: dict[str, tuple[str, ...]] = {}

@@ -67,6 +67,17 @@ class Pair(Table):
         own = RECIPES[self.way]
         return Recipe.model_validate(own.model_dump() | self.recipe)
 
+    def work(self, n_labels: int, n_pool: int) -> float:
+        """Roughly how much work a trial is, in images that the networks of a study look at.
+
+        Those networks are trained with a decoder, or on more; to learn from an image here costs
+        about what it costs to look at one there.
+        """
+        told = WAYS[self.way]
+        n = n_pool if self.transductive else n_labels
+        trained = self.trained_by().images(n) if self.trains else 0
+        return told.images + told.passes * n_pool + trained
+
     @property
     def run(self) -> str | None:
         """The run whose codes are used; None for a representation that needs none."""

@@ -90,10 +90,10 @@ class LabelsWithin(Question):
             )
         return self
 
-    @property
-    def weight(self) -> float:  # type: ignore[override]
-        """The work of its pairs."""
-        return sum(WAYS[pair.way].weight for pair in self.pairs)
+    def work(self, n_images: int) -> float:
+        """That of its pairs in all trials."""
+        n = 1 + len(self.trials)
+        return sum(n * pair.work(len(self.index), n_images) for pair in self.pairs)
 
     @property
     def labelled(self) -> Labelled:

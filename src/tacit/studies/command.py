@@ -300,11 +300,15 @@ def list_jobs(prepared: Prepared, console: Console) -> None:
     for heading in ("times", "one core, each", "disk, each"):
         table.add_column(heading, justify="right")
     counts = Counter((job.kind, job.name) for job in prepared.jobs)
-    first = {(job.kind, job.name): job for job in reversed(prepared.jobs)}
     for (kind, name), count in counts.items():
-        one = estimates[first[kind, name].id]
+        ours = [estimates[job.id] for job in prepared.jobs if (job.kind, job.name) == (kind, name)]
         label = name if kind == "train" else f"question: {name}"
-        table.add_row(label, str(count), f"about {duration(one.seconds)}", size(one.bytes))
+        table.add_row(
+            label,
+            str(count),
+            f"about {duration(sum(one.seconds for one in ours) / count)}",
+            size(sum(one.bytes for one in ours) / count),
+        )
     console.print(table)
     seconds = sum(one.seconds for one in estimates.values())
     disk = sum(one.bytes for one in estimates.values())

@@ -31,8 +31,8 @@ class Estimate:
 def estimate(jobs: Sequence[Job]) -> dict[str, Estimate]:
     """An estimate for each job, by id: a few updates of each kind of run are timed.
 
-    Questions are estimated from their weight, in passes of the heaviest run's network over the
-    training images, forward only: to within a factor of about two.
+    Questions are estimated from the images that they look at, each a pass of the heaviest run's
+    network, forward only: to within a factor of two or three.
     """
     timed: dict[str, float] = {}
     estimates = {}
@@ -80,9 +80,9 @@ def _seconds_per_update(config: ModelConfig, job: Job) -> float:
     try:
         for _ in range(3):
             schedule = Schedule(n, n, TIMED_UPDATES, row_updates=table["row_updates"])
-            began = time.perf_counter()
+            began = time.process_time()  # of one core, however busy the machine is
             fit(model, objective, images, schedule, seed=0)
-            best = min(best, (time.perf_counter() - began) / TIMED_UPDATES)
+            best = min(best, (time.process_time() - began) / TIMED_UPDATES)
     finally:
         torch.set_num_threads(threads)
     return best

@@ -336,5 +336,5 @@ def _measure_job(
             "runs": {run: [job.folder for job in draws] for run, draws in looked_at.items()},
             "threads": 1,
         },
-        weight=question.weight * len(images.train) * math.prod(images.train.shape),
+        weight=question.work(len(images.train)) * math.prod(images.train.shape),
     )
