@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
+from tacit.files import Damaged
+from tacit.images.arrays import images_from_arrays
 from tacit.images.dataset import Images, Split
+from tacit.images.rows import RowsOf
 from tacit.streams import numpy_stream
 from tacit.studies.shared_images import mapped_from, read_images, write_images
 from tacit.studies.work import mean_image
@@ -37,6 +40,69 @@ def test_pixels_that_are_mapped_from_a_file_are_not_copied(tmp_path) -> None:
     back = read_images(tmp_path / "images")
     np.testing.assert_array_equal(back.train.pixels, some_pixels())
     np.testing.assert_array_equal(back.test.pixels, some_pixels()[2:])
+
+
+@pytest.fixture(params=[(300, 1, 8, 8), (300, 8, 8), (300, 8, 8, 3)])
+def rows(request, tmp_path, monkeypatch) -> Images:
+    """Most images of a file that counts as large, in another order, some twice."""
+    monkeypatch.setattr("tacit.images.rows.MOST_COPIED", 1000)
+    monkeypatch.setattr("tacit.images.dataset.BYTES_AT_ONCE", 1000)
+    pixels = numpy_stream(0, "many").integers(0, 256, request.param, dtype=np.uint8)
+    np.save(tmp_path / "pixels.npy", pixels)
+    whole = images_from_arrays(np.load(tmp_path / "pixels.npy", mmap_mode="r"), np.arange(300) % 3)
+    found = whole.take(numpy_stream(0, "rows").integers(0, 300, 250))
+    assert isinstance(found.pixels, RowsOf)
+    return found
+
+
+def test_rows_of_a_file_come_back_as_they_were(rows, tmp_path) -> None:
+    write_images(tmp_path / "images", Split(rows, rows.take(range(5))))
+    back = read_images(tmp_path / "images").train
+    assert back.sha256 == rows.sha256
+    np.testing.assert_array_equal(back.labels, rows.labels)
+    index = np.array([200, 3, 3, 0])
+    found, copied = back.scaled(index), np.array(rows.pixels)[index].astype(np.float32) / 255
+    np.testing.assert_array_equal(found, copied)
+    assert found.flags.c_contiguous  # sums over channels depend on where numbers lie
+    # Channels that lie last are put first for once, since workers read them over and over.
+    last = rows.pixels.array.shape[1] == 3
+    assert (tmp_path / "images" / "train-pixels.npy").exists() == last
+    assert (tmp_path / "images" / "train-rows.npy").exists() != last
+    if last:
+        np.save(tmp_path / "copy.npy", np.array(rows.pixels, order="C"))
+        left = (tmp_path / "images" / "train-pixels.npy").read_bytes()
+        assert left == (tmp_path / "copy.npy").read_bytes()
+
+
+def test_images_that_lie_there_are_not_written_again(rows, tmp_path) -> None:
+    noticed: list[str] = []
+    split = Split(rows, rows.take(range(5)))
+    write_images(tmp_path / "images", split, noticed.append)
+    before = {path: path.stat().st_ino for path in (tmp_path / "images").iterdir()}
+    write_images(tmp_path / "images", split, noticed.append)
+    assert before == {path: path.stat().st_ino for path in (tmp_path / "images").iterdir()}
+    labels = tmp_path / "images" / "train-labels.npy"
+    labels.write_bytes(labels.read_bytes()[:-1])
+    write_images(tmp_path / "images", split, noticed.append)
+    assert len(noticed) == 1
+    assert read_images(tmp_path / "images").train.sha256 == rows.sha256
+
+
+@pytest.mark.parametrize("rows", [(300, 1, 8, 8)], indirect=True)
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        (np.arange(249), "it names 250 images"),
+        (np.arange(250.0), "of float64"),
+        (np.arange(250) + 51, "not among the array's 300"),
+        (np.zeros((250, 1), np.int64), "not among the array's 300"),
+    ],
+)
+def test_rows_are_held_to_the_record_and_the_file(rows, wrong, reason, tmp_path) -> None:
+    write_images(tmp_path / "images", Split(rows, rows.take(range(5))))
+    np.save(tmp_path / "images" / "train-rows.npy", wrong)
+    with pytest.raises(Damaged, match=reason):
+        read_images(tmp_path / "images")
 
 
 @pytest.mark.parametrize("at_once", [2**24, 3 * 64, 1])

@@ -45,7 +45,7 @@ class Pool:
     @cached_property
     def contents(self) -> list[bytes]:
         """What each image holds, as a hash."""
-        return content_hashes(self.images)
+        return list(content_hashes(self.images))
 
 
 def open_pool(

@@ -1,5 +1,7 @@
 """Making images alike: one size, one number of channels."""
 
+from itertools import chain
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -59,7 +61,7 @@ def made_alike(
     if not (resize or convert):
         return images
     rows = []
-    for row in images.pixels:
+    for row in chain.from_iterable(images.portions()):
         image = Image.fromarray(row[0] if n_channels == 1 else np.moveaxis(row, 0, 2))
         if convert and channels is not None:
             image = image.convert(MODES[channels])

@@ -1,7 +1,8 @@
 """A set of images: pixels, labels, and a hash of what they hold."""
 
 import hashlib
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tacit.images.errors import ImagesError
+from tacit.images.rows import RowsOf, taken
 
 UNLABELLED = -1
 """The label of an image that has none, in a set where others have one."""
@@ -35,18 +37,22 @@ def check_classes(n_classes: int, longest: int, source: str) -> None:
         )
 
 
+BYTES_AT_ONCE = 2**24
+"""As much is read of images that are looked at one after another."""
+
+
 @dataclass(frozen=True, eq=False)
 class Images:
     """Images of one shape, with labels where there are any.
 
     Attributes:
-        pixels: uint8, (N, C, H, W); may be a memory map.
+        pixels: uint8, (N, C, H, W); may be a memory map, or rows of one.
         labels: int64, (N,), class numbers, `UNLABELLED` where unknown; None without labels.
         class_names: the name of each class, in the order of the numbers.
         source: where they come from, for people to read.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: NDArray[np.uint8] | RowsOf
     labels: NDArray[np.int64] | None = None
     class_names: tuple[str, ...] = ()
     source: str = "arrays"
@@ -84,21 +90,27 @@ class Images:
         return np.bincount(known[known != UNLABELLED], minlength=self.n_classes)
 
     def take(self, index: NDArray[np.integer[Any]] | Sequence[int]) -> "Images":
-        """The images at `index`, in its order."""
-        index = np.asarray(index, dtype=np.int64)
-        labels = None if self.labels is None else self.labels[index]
-        return Images(self.pixels[index], labels, self.class_names, self.source)
+        """The images at `index`, in its order; many of a file that is mapped are not copied."""
+        rows = np.asarray(index, dtype=np.int64)
+        labels = None if self.labels is None else self.labels[rows]
+        return Images(taken(self.pixels, rows), labels, self.class_names, self.source)
 
     def scaled(self, index: NDArray[np.integer[Any]] | slice = slice(None)) -> NDArray[np.float32]:
         """Pixels of the images at `index` as float32 in [0, 1], (n, C, H, W)."""
         return self.pixels[index].astype(np.float32) / np.float32(255)
 
+    def portions(self) -> Iterator[NDArray[np.uint8]]:
+        """The pixels in their order, a few images, (n, C, H, W), at a time, each contiguous."""
+        rows = max(1, BYTES_AT_ONCE // max(1, math.prod(self.shape)))
+        for start in range(0, len(self), rows):
+            yield np.ascontiguousarray(self.pixels[start : start + rows])
+
     @cached_property
     def sha256(self) -> str:
         """A hash of shape, pixels, labels and class names; of nothing else."""
         digest = hashlib.sha256(repr((self.pixels.shape, self.class_names)).encode())
-        for start in range(0, len(self.pixels), 4096):
-            digest.update(np.ascontiguousarray(self.pixels[start : start + 4096]).data)
+        for portion in self.portions():
+            digest.update(portion.data)
         if self.labels is not None:
             digest.update(np.ascontiguousarray(self.labels).data)
         return digest.hexdigest()

@@ -13,7 +13,7 @@ from tacit.images.errors import ImagesError
 from tacit.streams import numpy_stream
 
 TEST_SHARE = 0.2
-_ROWS = 1024
+_ODD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 by the golden ratio: any odd number without a pattern
 
 
 def stratified_subset(
@@ -93,13 +93,11 @@ def few_label_draw(
     return np.sort(np.concatenate(chosen))
 
 
-def content_hashes(images: Images) -> list[bytes]:
-    """SHA-256 of each image's pixels."""
-    return [
-        hashlib.sha256(row.data).digest()
-        for start in range(0, len(images), _ROWS)
-        for row in np.ascontiguousarray(images.pixels[start : start + _ROWS])
-    ]
+def content_hashes(images: Images) -> Iterator[bytes]:
+    """SHA-256 of each image's pixels, one after another."""
+    for portion in images.portions():
+        for row in portion:
+            yield hashlib.sha256(row.data).digest()
 
 
 def in_test(content_hash: bytes) -> bool:
@@ -120,7 +118,7 @@ def split_by_content(images: Images) -> Split:
     Raises:
         ImagesError: all images fall on one side.
     """
-    test = np.array([in_test(content) for content in content_hashes(images)], dtype=bool)
+    test = np.fromiter(map(in_test, content_hashes(images)), bool, len(images))
     if images.labels is not None:
         test &= images.labels != UNLABELLED
     both_sides(len(test) - int(test.sum()), int(test.sum()), images.source)
@@ -147,19 +145,24 @@ def found_in_both(train: Images, test: Images) -> NDArray[np.int64]:
     if train.shape != test.shape:
         return np.empty(0, np.int64)
     # Most images differ in a few of their pixels already; only the others are read whole.
-    learned = set(_samples(train))
-    suspects = np.flatnonzero([sample in learned for sample in _samples(test)])
-    suspected = set(_samples(test.take(suspects)))
-    alike = np.flatnonzero([sample in suspected for sample in _samples(train)])
+    learned, tested = _samples(train), _samples(test)
+    suspects = np.flatnonzero(np.isin(tested, learned))
+    alike = np.flatnonzero(np.isin(learned, tested[suspects]))
     contents = set(content_hashes(train.take(alike)))
     found = [content in contents for content in content_hashes(test.take(suspects))]
     return suspects[np.array(found, dtype=bool)]
 
 
-def _samples(images: Images) -> Iterator[bytes]:
-    """Some fifty pixels of each image."""
+def _samples(images: Images) -> NDArray[np.uint64]:
+    """A number of each image, (N,), that some fifty of its pixels make."""
     n_pixels = math.prod(images.shape)
-    for start in range(0, len(images), _ROWS):
-        flat = np.asarray(images.pixels[start : start + _ROWS]).reshape(-1, n_pixels)
-        sampled = np.ascontiguousarray(flat[:, :: max(1, n_pixels // 50)])
-        yield from sampled.view(f"V{sampled.shape[1]}").ravel().tolist()
+    numbers = [np.empty(0, np.uint64)]
+    for portion in images.portions():
+        some = portion.reshape(-1, n_pixels)[:, :: max(1, n_pixels // 50)]
+        words = np.pad(some, ((0, 0), (0, -some.shape[1] % 8))).view(np.uint64)
+        mixed = np.zeros(len(words), np.uint64)
+        for column in words.T:
+            mixed = (mixed ^ column) * _ODD
+            mixed ^= mixed >> np.uint64(32)
+        numbers.append(mixed)
+    return np.concatenate(numbers)

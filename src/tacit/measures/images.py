@@ -8,6 +8,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tacit.images.rows import RowsOf
 from tacit.measures.distances import Floats, chunks, squared_distances
 from tacit.measures.number import Undefined
 from tacit.measures.separation import within_class
@@ -74,14 +75,14 @@ def squared_error(images: ArrayLike, outputs: ArrayLike) -> Floats:
     return np.sum((x - y) ** 2, axis=1)
 
 
-def nearest(images: ArrayLike, training: ArrayLike) -> tuple[NDArray[np.int64], Floats]:
+def nearest(images: ArrayLike, training: ArrayLike | RowsOf) -> tuple[NDArray[np.int64], Floats]:
     """The nearest training image of each image: its row, (N,), and its squared distance, (N,).
 
     Ties go to the first row. Training images are read in portions.
     """
     x = flat(images)
     rows, best = np.zeros(len(x), dtype=np.int64), np.full(len(x), np.inf)
-    pixels = np.asarray(training)
+    pixels = training if isinstance(training, RowsOf) else np.asarray(training)
     for portion in chunks(len(pixels), 4096):
         some = flat(pixels[portion])
         if some.shape[1] != x.shape[1]:

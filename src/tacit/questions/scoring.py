@@ -28,13 +28,15 @@ OVERALL = -1
 def mean_images(images: Images, classes: list[int]) -> dict[int, Floats]:
     """The mean image of all images (`OVERALL`) and of each class, (D,) each, in [0, 1]."""
 
-    def mean(pixels: NDArray[np.uint8]) -> Floats:
-        return pixels.mean(axis=0, dtype=np.float64).ravel() / 255
+    def mean(some: Images) -> Floats:
+        # Sums of bytes are exact, whatever the portions.
+        total = sum(portion.sum(axis=0, dtype=np.float64) for portion in some.portions())
+        return np.ravel(total / len(some)) / 255
 
-    means = {OVERALL: mean(images.pixels)}
+    means = {OVERALL: mean(images)}
     for c in classes:
         assert images.labels is not None
-        means[c] = mean(images.pixels[images.labels == c])
+        means[c] = mean(images.take(np.flatnonzero(images.labels == c)))
     return means
 
 

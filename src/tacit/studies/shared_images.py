@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tacit.files import Damaged, file_sha256, read_record, write_atomically, write_record
 from tacit.images.arrays import read_npy
 from tacit.images.dataset import UNLABELLED, Images, Split
+from tacit.images.rows import RowsOf
 
 Notice = Callable[[str], None]
 
@@ -20,12 +21,13 @@ def write_images(folder: Path, images: Split, notice: Notice = lambda text: None
     """Lay the images where workers map them into memory.
 
     Pixels that are mapped from a file already, such as the cache of an image folder, stay there:
-    the record says where. `notice` is told of what was there and is damaged; it is written anew.
+    the record says where, and `NAME-rows.npy` which of them, if not all. `notice` is told of what
+    was there and is damaged; it is written anew.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, part in zip(images._fields, images, strict=True):
         mapped = mapped_from(part.pixels)
-        record = {
+        record: dict[str, Any] = {
             "class_names": list(part.class_names),
             "source": part.source,
             "sha256": part.sha256,
@@ -34,17 +36,20 @@ def write_images(folder: Path, images: Split, notice: Notice = lambda text: None
             "file": None if mapped is None else str(mapped[0]),
             "offset": 0 if mapped is None else mapped[1],
         }
+        written: dict[str, Images | NDArray[np.int64]] = {}
+        if mapped is None:
+            written[f"{name}-pixels.npy"] = part
+        elif isinstance(part.pixels, RowsOf):
+            record["of"] = len(part.pixels.array)
+            written[f"{name}-rows.npy"] = part.pixels.index
+        if part.labels is not None:
+            written[f"{name}-labels.npy"] = part.labels
         path = folder / f"{name}.json"
         if _lies_there(path, record, notice):
             continue
         path.unlink(missing_ok=True)
-        written: dict[str, np.ndarray] = {}
-        if mapped is None:
-            written[f"{name}-pixels.npy"] = part.pixels
-        if part.labels is not None:
-            written[f"{name}-labels.npy"] = part.labels
-        for file, array in written.items():
-            _write_array(folder / file, array)
+        for file, content in written.items():
+            _write_array(folder / file, content)
         files = {file: file_sha256(folder / file) for file in written}
         write_record(path, record | {"files": files}, durable=False)
 
@@ -67,19 +72,36 @@ def _lies_there(path: Path, record: dict[str, Any], notice: Notice) -> bool:
     return bool(found == record)
 
 
-def mapped_from(pixels: NDArray[np.uint8]) -> tuple[Path, int] | None:
-    """The file that an array is mapped from as a whole, and where in it; None for others."""
-    if not isinstance(pixels, np.memmap) or pixels.filename is None:
+def mapped_from(pixels: NDArray[np.uint8] | RowsOf) -> tuple[Path, int] | None:
+    """The file that pixels, or what they are rows of, are mapped from, and where in it they begin.
+
+    None where they are not mapped, or do not lie there one after another in the order of the axes.
+    """
+    whole = pixels.array if isinstance(pixels, RowsOf) else pixels
+    if not isinstance(whole, np.memmap) or whole.filename is None or not whole.flags.c_contiguous:
         return None
-    if not isinstance(pixels.base, mmap.mmap):
-        return None  # a part of a map: its place in the file is not known
-    return Path(pixels.filename).resolve(), pixels.offset
+    if whole is pixels and not isinstance(whole.base, mmap.mmap):
+        return None  # a part of a map, or one of another shape: the folder gets a copy of its own
+    first = whole
+    while isinstance(first.base, np.memmap):
+        first = first.base
+    if not isinstance(first.base, mmap.mmap):
+        return None
+    return Path(whole.filename).resolve(), first.offset + whole.ctypes.data - first.ctypes.data
 
 
-def _write_array(path: Path, array: np.ndarray) -> None:
+def _write_array(path: Path, content: Images | NDArray[np.int64]) -> None:
+    """Write an array, or the pixels of images, as NumPy does, a portion at a time."""
+
     def write(file: Path) -> None:
         with file.open("wb") as stream:
-            np.save(stream, array, allow_pickle=False)
+            if not isinstance(content, Images):
+                np.save(stream, content, allow_pickle=False)
+                return
+            header = {"descr": "|u1", "fortran_order": False, "shape": content.pixels.shape}
+            np.lib.format.write_array_header_1_0(stream, header)
+            for portion in content.portions():
+                stream.write(portion.data)
 
     write_atomically(path, write, durable=False)
 
@@ -101,15 +123,19 @@ def _laid(folder: Path, name: str) -> Images:
         if record["shape"][0] == 0:  # no file of images is empty; a study may test on none
             labels = np.empty(0, np.int64) if record["labelled"] else None
             return Images(np.empty(record["shape"], np.uint8), labels, *_named(record))
+        pixels: NDArray[Any] | RowsOf
         if record["file"] is None:
             pixels = read_npy(folder / f"{name}-pixels.npy").x
         else:
-            file, offset, shape = Path(record["file"]), record["offset"], tuple(record["shape"])
+            file, offset = Path(record["file"]), record["offset"]
+            shape = (record.get("of", record["shape"][0]), *record["shape"][1:])
             if not file.exists():
                 raise FileNotFoundError(f"{file}: the images were there, and are gone")
             if not file.is_file() or offset + math.prod(shape) > file.stat().st_size:
                 raise Damaged(f"{file} holds no {shape} bytes from {offset} on")
             pixels = np.memmap(file, np.uint8, "r", offset, shape)
+            if "of" in record:
+                pixels = _rows_of(pixels, folder / f"{name}-rows.npy", record["shape"][0])
         class_names, source = _named(record)
         labels = np.array(read_npy(folder / f"{name}-labels.npy").x) if record["labelled"] else None
         known = {UNLABELLED, *range(len(class_names))}
@@ -122,6 +148,14 @@ def _laid(folder: Path, name: str) -> Images:
         raise
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise Damaged(f"{folder / name}.json: {error}") from None
+
+
+def _rows_of(pixels: NDArray[np.uint8], path: Path, n: int) -> RowsOf:
+    """The rows of `pixels` that a file names, which are `n`."""
+    rows = np.array(read_npy(path).x)
+    if rows.dtype != np.int64 or len(rows) != n:
+        raise Damaged(f"{path} holds {len(rows)} of {rows.dtype}; it names {n} images")
+    return RowsOf(pixels, rows)
 
 
 def _named(record: dict[str, Any]) -> tuple[tuple[str, ...], str]:
