@@ -9,3 +9,9 @@ sys.path.insert(0, str(Path(__file__).parent / "tests"))  # for the helpers besi
 
 for library in ("OMP", "MKL", "OPENBLAS"):
     os.environ[f"{library}_NUM_THREADS"] = "1"
+
+from hypothesis import settings  # noqa: E402
+
+# On a busy machine an example may take long; that is no fault of what it tests.
+settings.register_profile("tacit", deadline=None)
+settings.load_profile("tacit")

@@ -12,7 +12,7 @@ from fabricated import HOSTILE
 
 from tacit.measures.number import Number
 from tacit.questions.finding import Finding, Table
-from tacit.report.page import decimals, interval, plain, render, value, write_report
+from tacit.report.page import FIGURES, decimals, interval, plain, render, value, write_report
 from tacit.report.provenance import ImagesUsed, JobDone, Provenance
 from tacit.report.results import read_records
 
@@ -127,6 +127,18 @@ def test_answers_come_first(study, html):
         assert finding.asks in cards
     assert "98.30\N{NO-BREAK SPACE}%" in cards
     assert "97.90 to 98.70" in cards
+
+
+def test_a_single_answer_is_said_once_and_whole(study):
+    """Among several, a card has an answer's first sentences; alone, it has all of it."""
+    provenance, findings = read_records(study)
+    long = replace(findings[0], answer=" ".join(f"Sentence {i} says it." for i in range(60)))
+    among = render(provenance, [long, *findings[1:]], study / FIGURES)
+    assert [among.count(f"Sentence {i} says it.") for i in (0, 59)] == [2, 1]
+    alone = render(replace(provenance, hero=""), [long], study / FIGURES)
+    assert [alone.count(f"Sentence {i} says it.") for i in (0, 59)] == [1, 1]
+    assert alone.count(f">{long.asks}<") == 1
+    assert alone.index(long.answer) < alone.index('class="question"')
 
 
 def test_undefined_numbers_say_why(page):

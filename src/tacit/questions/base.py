@@ -135,6 +135,11 @@ class Question(Table):
     weight: ClassVar[float] = 1.0
     """Roughly how much work measuring is, in passes over the training images."""
 
+    @property
+    def label_draws(self) -> int:
+        """How many choices of few labels the question makes by itself."""
+        return 0
+
     def work(self, n_images: int) -> float:
         """Roughly how much work measuring is, in images that the study's networks look at.
 

@@ -73,6 +73,10 @@ class Labels(Question):
             raise ValueError(f"{list(budgets)} hold one twice; each budget is looked at once")
         return tuple(sorted(budgets))
 
+    @property
+    def label_draws(self) -> int:
+        return self.draws if self.draws_file is None else 0
+
     def work(self, n_images: int) -> float:
         """That of its pairs in all trials, as if there were ten classes."""
         classes = 10 if self.count == "per-class" else 1

@@ -91,7 +91,7 @@ def render(provenance: Provenance, findings: Sequence[Finding], figures: Path) -
                 anchor,
                 finding,
                 tuple(pictures),
-                key.replace("_", " "),
+                re.sub("[-_]", " ", key).replace(".", " · "),
                 finding.numbers[key] if key else None,
             )
         )

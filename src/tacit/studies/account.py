@@ -76,7 +76,13 @@ def provenance(
         ),
         command=told.command,
         seeds=study.seeds,
-        draws=max((run.draws for run in study.runs.values() if run.train), default=0),
+        draws=max(
+            [
+                *(run.draws for run in study.runs.values() if run.train),
+                *(question.label_draws for question in planned.questions.values()),
+            ],
+            default=0,
+        ),
         settings=_settings(study, told),
         runs=tuple(
             _run_used(run_name, run, study, opened)
