@@ -31,7 +31,7 @@ from tacit.images.idx import (
     read_idx_pair,
 )
 from tacit.images.splits import few_label_draw
-from tacit.labels.clusters import learn_clusters
+from tacit.labels.clusters import learn_clusters, side_by_side
 from tacit.labels.draws import Labelled
 from tacit.labels.graph import neighbour_graph
 from tacit.labels.networks import ON_PROPAGATED, class_probabilities, codes_of
@@ -140,7 +140,7 @@ def shared_graphs(images: Images, out: Path) -> list[sparse.csr_array]:
                 codes = vae_codes(images, out)
             else:
                 each = [cluster_codes(images, min(n, len(images) // 20), out) for n in CLUSTERS]
-                codes = np.concatenate([(c - c.mean(axis=0)) / c.std() for c in each], axis=1)
+                codes = side_by_side(each)
             sparse.save_npz(out / f"unfinished-{name}.npz", neighbour_graph(codes))
             (out / f"unfinished-{name}.npz").rename(path)
         graphs.append(sparse.csr_array(sparse.load_npz(path)))

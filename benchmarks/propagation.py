@@ -1,6 +1,7 @@
 """Label propagation on a VAE's codes of MNIST, beside the published table.
 
-    python -m benchmarks.propagation FOLDER [--draws 20] [--epochs 60] [--out DIR] [--json FILE]
+    python -m benchmarks.propagation FOLDER [--draws 20] [--epochs 60] [--clusters 300 1000]
+        [--out DIR] [--json FILE]
 
 FOLDER holds MNIST's four files. A plain VAE (784-400-20, Bernoulli) is trained on the 60,000
 training images by `tacit run`; a folder DIR that holds it already is used again. The posterior
@@ -8,8 +9,11 @@ means of all 70,000 images make one graph of ten neighbours, on which each draw'
 accuracy is on the images without a label. The published row is of Calder, Cook, Thorpe and Slepčev
 2020: means and standard deviations over 100 draws, the class shares known to Poisson MBO. Below it
 the inductive value: a graph of the training images alone, the test images labelled by their
-neighbours in it. On one core the VAE takes about five minutes, a graph seven seconds, and a draw
-one second (Laplace, Poisson) to four (Poisson MBO).
+neighbours in it. With `--clusters` the graphs are not those of the VAE's codes but of codes that
+find so many clusters of them again in moved images (`tacit.labels.clusters`), no label being read
+either; for the inductive value, from the training images alone. On one core the VAE takes about
+five minutes, clusters two, a graph seven seconds, and a draw one second (Laplace, Poisson) to four
+(Poisson MBO).
 """
 
 import argparse
@@ -25,10 +29,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tacit.images.dataset import Images
 from tacit.images.sources import open_images
+from tacit.labels.clusters import learn_clusters, side_by_side
 from tacit.labels.draws import Labelled, nested_draws
 from tacit.labels.graph import neighbour_graph
 from tacit.labels.heads import nearest
+from tacit.labels.networks import codes_of as encode
 from tacit.labels.propagation import extend, propagate
 from tacit.trained import load
 
@@ -54,8 +61,10 @@ PUBLISHED = {  # mean and standard deviation over 100 draws, by labels per class
 }
 
 
-def codes_of(data: Path, out: Path, epochs: int) -> tuple[NDArray[np.float32], ...]:
-    """Codes and labels of the training and of the test images."""
+def vae_codes(
+    data: Path, out: Path, epochs: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32], Images, Images]:
+    """Codes of the training and of the test images, and these."""
     study = out / "plain-vae.yaml"
     out.mkdir(parents=True, exist_ok=True)
     study.write_text(STUDY.format(epochs=epochs), encoding="utf-8")
@@ -63,7 +72,16 @@ def codes_of(data: Path, out: Path, epochs: int) -> tuple[NDArray[np.float32], .
     subprocess.run([str(part) for part in run], check=True)
     model, images = load(out / "plain-vae", "vae"), open_images("mnist", data_dir=data)
     sides = images.train, images.test
-    return *(model.encode(side.pixels) for side in sides), *(side.labels for side in sides)
+    return *(model.encode(side.pixels) for side in sides), *sides
+
+
+def found_again(
+    counts: list[int], codes: NDArray[np.float32], images: Images, new: Images
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Codes of `images`, and of `new` ones, that find clusters of `codes` again."""
+    encoders = [learn_clusters(images, codes, n_clusters=n, seed=0) for n in counts]
+    own, others = ([encode(encoder, side) for encoder in encoders] for side in (images, new))
+    return side_by_side(own), side_by_side(others, like=own)
 
 
 def accuracies(
@@ -107,12 +125,19 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="of MNIST's four files")
     parser.add_argument("--draws", type=int, default=20)
     parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--clusters", type=int, nargs="+", default=[], help="how many")
     parser.add_argument("--out", type=Path, default=Path("tacit-out"))
     parser.add_argument("--json", type=Path, help="write every draw to this file")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    train, test, train_labels, test_labels = codes_of(given.folder, given.out, given.epochs)
+    train, test, images, new = vae_codes(given.folder, given.out, given.epochs)
+    train_labels, test_labels = images.labels, new.labels
     pool, labels = np.concatenate([train, test]), np.concatenate([train_labels, test_labels])
+    if given.clusters:
+        every = Images(np.concatenate([images.pixels, new.pixels]), None, ())
+        pool, _ = found_again(given.clusters, pool, every, every.take(np.arange(1)))
+        unlabelled = Images(images.pixels, None, ())
+        train, test = found_again(given.clusters, train, unlabelled, new)
     names = [str(digit) for digit in range(10)]
     found: dict[str, list[float]] = {}
 

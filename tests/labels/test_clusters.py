@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA
 from bits import same_tensors
 from tacit.images.dataset import Images
 from tacit.labels.augmentation import Affine
-from tacit.labels.clusters import ON_CLUSTERS, clusters_of, learn_clusters
+from tacit.labels.clusters import ON_CLUSTERS, clusters_of, learn_clusters, side_by_side
 from tacit.labels.networks import codes_of
 from tacit.models.config import ConvNetwork
 from tacit.streams import numpy_stream
@@ -85,3 +85,17 @@ def test_each_image_has_a_code(digits) -> None:
     images, codes, _ = digits
     with pytest.raises(ValueError, match="10 codes for 1797 images"):
         learn_clusters(images, codes[:10], seed=0)
+
+
+def test_codes_side_by_side_weigh_the_same() -> None:
+    rng = numpy_stream(0, "codes")
+    a, b = rng.normal(3, 100, (50, 4)), rng.normal(0, 0.1, (50, 2))
+    both = side_by_side([a, b])
+    assert both.shape == (50, 6)
+    assert both.mean(axis=0) == pytest.approx(np.zeros(6), abs=1e-6)
+    assert both[:, :4].std() == pytest.approx(1, abs=0.1)
+    assert both[:, 4:].std() == pytest.approx(1, abs=0.1)
+    # New images are moved as those before them, whatever they are.
+    assert np.array_equal(side_by_side([a[:1], b[:1]], like=[a, b]), both[:1])
+    with pytest.raises(ValueError, match="zip"):
+        side_by_side([a], like=[a, b])
