@@ -71,8 +71,8 @@ def run(
     train_size: int | None = None,
     size: int | None = None,
     channels: Literal["gray", "rgb"] | None = None,
-    skip_bad: Annotated[bool, Parameter(negative=())] = False,
-    remove_duplicates: Annotated[bool, Parameter(negative=())] = False,
+    skip_bad: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    remove_duplicates: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     seeds: int | None = None,
     epochs: int | None = None,
     stages: int | None = None,
@@ -82,7 +82,7 @@ def run(
     jobs: int | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
     out: Path = Path("tacit-out"),
-    dry_run: Annotated[bool, Parameter(negative=())] = False,
+    dry_run: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
 ) -> int:
     """Train and measure a study, and write its page.
 

@@ -223,7 +223,11 @@ def saved_in(
     if run is not None and not is_model_folder(folder):
         return read_run(folder, run, seed=seed, draw=draw, epoch=epoch)
     if run is None and (folder / INDEX).is_file():
-        raise ValueError(f"{folder} holds a study; say which run: {', '.join(runs_of(folder))}")
+        beside = folder / "model"  # the classifier that `tacit labels` leaves
+        raise ValueError(
+            f"{folder} holds a study; say which run: {', '.join(runs_of(folder))}"
+            + (f"; or name {beside}, a saved model" if is_model_folder(beside) else "")
+        )
     if run is not None or seed is not None or draw or epoch is not None:
         raise ValueError(f"{folder} holds one saved model; run, seed, draw and epoch are a study's")
     return load_saved(folder)

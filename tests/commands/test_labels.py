@@ -121,6 +121,19 @@ def test_a_table_that_was_filled_in_is_not_written_over_and_its_labels_are_taken
     assert before == ((out / "results.json").read_bytes(), (out / "predictions.csv").read_bytes())
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["encode", "out", "--run", "vae"], "out has no test images; name the images: --images"),
+        (["reconstruct", "out", "--run", "vae", "--out", "r.png"], "out has no test images"),
+        (["predict", "out", "--images", "pictures"], "or name out/model, a saved model"),
+    ],
+)
+def test_other_commands_say_what_this_folder_lacks(place, capsys, command, said) -> None:
+    assert run_command(command) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_jobs_are_listed_without_training(place, capsys) -> None:
     command = ["labels", "pictures", "--labels", "labels.csv", "--dry-run", "--out", "elsewhere"]
     assert run_command(command) == 0

@@ -43,8 +43,8 @@ def test_budgets_and_draws_replace_the_studys_own(tmp_path: Path) -> None:
         ({"budgets": ""}, "'' is no number of labels"),
         ({"budgets": "0,1"}, "'0' is no number of labels"),
         ({"budgets": "-1"}, "'-1' is no number of labels"),
-        ({"budgets": "3,3"}, "hold one twice"),
-        ({"draws": 1}, "greater than or equal to 2"),
+        ({"budgets": "3,3"}, r"--budgets is 3,3; \[3, 3\] hold one twice"),
+        ({"draws": 1}, "--draws is 1; it should be greater than or equal to 2"),
         ({"draws": 0}, "--draws is 0; it is at least 1"),
     ],
 )
@@ -58,6 +58,11 @@ def test_budgets_that_make_no_sense_are_refused(
 def test_other_studies_have_no_budgets(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match=r"--budgets and --draws: no question .* questions: clas"):
         prepared(tmp_path, "transfer", budgets="1", draws=3)
+
+
+def test_studies_without_few_labels_have_no_draws(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match=r"--draws: no question .* and no run learns from few"):
+        prepared(tmp_path, "inference", draws=3)
 
 
 def test_draws_replace_those_of_runs_that_learn_from_few(tmp_path: Path) -> None:

@@ -33,10 +33,16 @@ def describe(
     ----------
     model
         A study's folder (with --run) or the folder of a saved model.
-    size, channels
-        Without MODEL: of the images.
-    code, network, learn
-        Without MODEL: what would be made for them.
+    size
+        Without MODEL: the side of the images.
+    channels
+        Without MODEL: those of the images.
+    code
+        Without MODEL: the width of the code.
+    network
+        Without MODEL: the kind of encoder and decoder.
+    learn
+        Without MODEL: what would be trained.
     """
     from rich.console import Console
 

@@ -22,7 +22,7 @@ def labels(
     data_dir: Path | None = None,
     size: int | None = None,
     channels: Literal["gray", "rgb"] | None = None,
-    skip_bad: Annotated[bool, Parameter(negative=())] = False,
+    skip_bad: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     pairs: str | None = None,
     epochs: int | None = None,
     ask: int = 24,
@@ -30,7 +30,7 @@ def labels(
     jobs: int | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
     out: Path = Path("tacit-out/few-labels"),
-    dry_run: Annotated[bool, Parameter(negative=())] = False,
+    dry_run: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
 ) -> int:
     """From a few labels to predictions for all images, a classifier, and what to label next.
 
@@ -42,7 +42,7 @@ def labels(
     source
         A folder of images, an .npz, .npy or idx file, or digits, mnist, fashion-mnist.
     labels
-        CSV files with the columns path (below the folder) or index (from 0), and label.
+        CSV files with the columns path (below the folder; index, from 0, of an array) and label.
     data_dir
         Folder that holds a named set's files; without it they are downloaded and kept.
     size
@@ -54,7 +54,7 @@ def labels(
     pairs
         Compare these pairs alone (separated by commas), such as vae.poisson,scratch.
     epochs
-        Passes over the images when representations are learned.
+        Passes over the images when representations are learned; 10 are enough for a first look.
     ask
         How many images to name for labelling next.
     seed

@@ -54,7 +54,12 @@ class Source:
     )
     limit: Annotated[int | None, Parameter(help="Only the first so many images.")] = None
     skip_bad: Annotated[
-        bool, Parameter(negative=(), help="Leave unreadable images out instead of stopping.")
+        bool,
+        Parameter(
+            negative=(),
+            show_default=False,
+            help="Leave unreadable images out instead of stopping.",
+        ),
     ] = False
 
 
@@ -161,6 +166,8 @@ def open_inputs(
         )
     elif (model / "images").is_dir():
         inputs = study_inputs(model)
+        if not len(inputs):
+            raise CommandError(f"{model} has no test images; name the images: --images SOURCE")
     else:
         raise CommandError("name the images: --images SOURCE")
     return inputs if source.limit is None else inputs.first(source.limit)

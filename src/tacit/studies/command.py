@@ -202,9 +202,10 @@ def _with_trials(
         return questions
     if not few:
         names = ", ".join(sorted({question.name for question in questions})) or "none"
+        also = " and no run learns from few images" if request.budgets is None else ""
         raise StudyError(
             "options",
-            [f"{options}: no question of this study is 'labels'; its questions: {names}"],
+            [f"{options}: no question of this study is 'labels'{also}; its questions: {names}"],
         )
     if any(question.draws_file for question in few):
         raise StudyError("options", [f"{options}: the trials come from the question's draws_file"])
@@ -216,7 +217,11 @@ def _with_trials(
             for question in questions
         ]
     except ValidationError as error:
-        found = [f"--{fault['loc'][0]} {fault['msg']}" for fault in error.errors()]
+        found = [
+            f"--{fault['loc'][0]} is {getattr(request, str(fault['loc'][0]))}; "
+            + fault["msg"].removeprefix("Value error, ").replace("Input should", "it should")
+            for fault in error.errors()
+        ]
         raise StudyError("options", found) from None
 
 
