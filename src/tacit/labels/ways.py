@@ -256,7 +256,7 @@ WAYS: dict[WayName, WayTold] = {
     ),
     "scratch-augmented": WayTold(
         by_network,
-        "from scratch, augmented",
+        "from scratch + augmentation",
         "a network trained from scratch on augmented images",
         "network",
         confident=True,
