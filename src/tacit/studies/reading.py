@@ -42,6 +42,11 @@ def study_text(study: str) -> tuple[str, str]:
             f"study '{study}'",
             ["neither a built-in study nor a file" + nearest(study, builtin_names())],
         )
+    if path.stem in (".", ".."):
+        raise StudyError(
+            f"study '{study}'",
+            [f"is called '{path.stem}': results would not lie in a folder of their own; rename it"],
+        )
     if path.stat().st_size > MAX_BYTES:
         raise StudyError(study, [f"{path.stat().st_size} bytes; a study has at most {MAX_BYTES}"])
     try:
