@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from tacit.images.dataset import UNLABELLED, Images
 from tacit.measures.number import Number
 from tacit.questions.base import Measurement, Runs
 from tacit.questions.codes import decoded
 from tacit.questions.finding import Finding
 from tacit.questions.generation import Generation
 from tacit.questions.generation_words import words
+from tacit.questions.sample_quality import BLIND, RIGHT
 from tacit.streams import torch_stream
 
 ASKED = Generation(run="vae", classifier="classifier")
@@ -90,6 +92,29 @@ def test_the_answer_of_one_seed_and_of_two(
         assert figure.name.startswith("generation-2-")
     for finding, folder in ((one, "one"), (two, "two")):
         assert all((tmp_path / folder / figure.file).stat().st_size for figure in finding.figures)
+
+
+def test_a_classifier_that_knows_no_class_is_told_of(
+    study: Any, measured: dict[int, Measurement], tmp_path: Path
+) -> None:
+    found, runs = measured[0], study.runs(ASKED)
+    model, labels = runs["classifier"].model(), study.images.test.labels
+    with torch.no_grad():
+        answered = model(torch.from_numpy(study.images.test.scaled())).argmax(dim=1).numpy()
+    assert np.array_equal(found.arrays[RIGHT], answered == labels)
+    most = np.bincount(study.images.train.labels).argmax()
+    assert found.values[BLIND] == np.mean(labels == most)
+    for right, said in ((np.ones(100), False), (np.zeros(100), True)):
+        known = Measurement(found.values, found.arrays | {RIGHT: right})
+        cautions = answer({0: known}, study, tmp_path / str(said)).cautions
+        assert any("may know nothing of what is drawn" in caution for caution in cautions) == said
+
+
+def test_test_images_without_a_label_say_nothing_of_the_classifier(study: Any) -> None:
+    runs = study.runs(ASKED)
+    unlabelled = Images(runs.test.pixels[:20], np.full(20, UNLABELLED), runs.test.class_names)
+    few = Runs(0, runs.train, unlabelled, {name: runs.draws(name) for name in ASKED.needs()})
+    assert RIGHT not in ASKED.measure(few).arrays
 
 
 def test_without_labels_a_random_network_is_left(study: Any, tmp_path: Path) -> None:

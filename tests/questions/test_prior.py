@@ -12,6 +12,7 @@ from tacit.questions.base import Measurement
 from tacit.questions.prior import Prior
 from tacit.questions.prior_numbers import Compared, prior_numbers
 from tacit.questions.prior_words import words
+from tacit.questions.sample_quality import RIGHT
 from tacit.streams import numpy_stream
 
 NETWORK, N = "random", 200
@@ -178,6 +179,16 @@ def test_measured_and_answered_on_digits(
     assert [figure.kind for figure in one.figures] == ["grid", "chart"]
     assert all((tmp_path / "one" / figure.file).stat().st_size for figure in one.figures)
     assert len(one.tables) == 3
+
+
+def test_a_classifier_that_knows_no_class_is_told_of(
+    study: Any, measured: dict[int, Measurement], tmp_path: Path
+) -> None:
+    found = measured[0]
+    for right, said in ((np.ones(100), False), (np.zeros(100), True)):
+        known = {0: Measurement(found.values, found.arrays | {RIGHT: right})}
+        cautions = ASKED.answer(known, study.setting(tmp_path / str(said))).cautions
+        assert any("may know nothing of what is drawn" in caution for caution in cautions) == said
 
 
 def test_few_images_have_fewer_components_and_an_answer(study: Any, tmp_path: Path) -> None:

@@ -8,13 +8,16 @@ from torch import nn
 from tacit.images.dataset import Images
 from tacit.questions.base import Measurement, Runs
 from tacit.questions.sample_quality import (
+    BLIND,
     RANDOM,
+    RIGHT,
     TRAINING,
     Features,
     SampleQuality,
     contrast,
     largest_p,
     networks_of,
+    no_better_than_one_class,
     null_quantile,
     random_network,
 )
@@ -147,3 +150,22 @@ def test_several_seeds_give_an_interval_over_seeds() -> None:
     assert number.interval == "95 % t over 3 seeds, paired, given these images"
     # By hand: differences 0.40, 0.41, 0.42, of standard error 0.01 / √3, and t = 4.303.
     assert number.high == pytest.approx(0.41 + 4.302653 * 0.01 / 3**0.5)
+
+
+def examined(n_right: int, share: float = 0.1) -> Measurement:
+    """A classifier that is right on so many of 50 test images."""
+    return Measurement({BLIND: share}, {RIGHT: np.arange(50) < n_right})
+
+
+def test_features_of_a_classifier_that_learned_nothing_carry_a_caution() -> None:
+    assert no_better_than_one_class({0: examined(25), 1: examined(45)}) == ()
+    (one,) = no_better_than_one_class({0: examined(6)})
+    assert "The classifier is right on 12.0 % (5.6 to 23.8) of 50 test images" in one
+    assert "most frequent in training would be on 10 %: it is not distinguishably better" in one
+    (two,) = no_better_than_one_class({0: examined(25), 3: examined(6), 4: examined(1)})
+    assert "The classifier of seed 3 is right on" in two
+    assert "better than that (nor with seed 4)" in two
+    # Uneven classes: what is right on most images may know no more than which class they are of.
+    assert no_better_than_one_class({0: examined(40, share=0.8)})
+    # Without a classifier, without labelled test images, and of older measurements.
+    assert no_better_than_one_class({0: Measurement({"images a side": 50.0})}) == ()

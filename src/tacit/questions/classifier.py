@@ -28,6 +28,7 @@ from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.classifier_figures import TABLE, draw_confusion, draw_curves, draw_most_wrong
 from tacit.questions.curves import keep_curves
 from tacit.questions.finding import Finding, Table
+from tacit.questions.one_class import against_it, share_right
 from tacit.questions.outputs import class_scores, comparable, labelled
 from tacit.streams import numpy_stream
 
@@ -72,8 +73,7 @@ class ClassifierAccuracy(Question):
         seen = comparable(draws[0], learned, "train")
         train = _answers(_model(draws[0].model()), learned, seen)
         found.arrays["train.right"] = train["right"]
-        frequent = np.bincount(train["label"]).argmax()
-        found.values["always-most-frequent"] = float(np.mean(shown["label"] == frequent))
+        found.values["always-most-frequent"] = share_right(train["label"], shown["label"])
         return found
 
     def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
@@ -88,14 +88,11 @@ class ClassifierAccuracy(Question):
         if len(names) <= CLASSES_IN_NUMBERS:
             numbers |= {f"test-accuracy.{names[c]}": number for c, number in recalls.items()}
         accuracy, blind = numbers["test-accuracy"], numbers["always-most-frequent-class"]
-        share = blind.value or 0.0
-        ranges = [proportion(_right(found)) for found in measured.values()]
-        if all(share < (one.low or 0.0) for one in ranges):
-            verdict = ""
-        elif all(share > (one.high or 0.0) for one in ranges):
-            verdict = ", and it does worse than that"
-        else:
-            verdict = ", and the two are not distinguishable"
+        verdict = {
+            "better": "",
+            "worse": ", and it does worse than that",
+            "not distinguishable": ", and the two are not distinguishable",
+        }[against_it(map(_right, measured.values()), blind.value or 0.0)]
         words = [
             f"After its last update the classifier is right on {show(accuracy)} of {len(truth):,} "
             f"test images; always answering the class that is most frequent in training would be "

@@ -20,6 +20,7 @@ from tacit.questions.sample_quality import (
     contrast,
     largest_p,
     networks_of,
+    no_better_than_one_class,
     null_quantile,
     on_features,
     one_seed,
@@ -116,6 +117,7 @@ class Generation(Question):
             figures=draw(self.run, measured, numbers, setting),
             cautions=(
                 *one_seed(measured),
+                *no_better_than_one_class(measured),
                 "Samples and reconstructions are decoded means, not noisy draws of p(x | z): they "
                 "lack the model's pixel noise, and images have their own.",
                 "Drawn codes are one draw of q(z | x) for each training image, as the decoder saw "

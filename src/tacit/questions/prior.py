@@ -28,6 +28,7 @@ from tacit.questions.sample_quality import (
     AT_LEAST,
     SampleQuality,
     networks_of,
+    no_better_than_one_class,
     on_features,
     one_seed,
 )
@@ -163,6 +164,7 @@ class Prior(Question):
             tables=tables(compared),
             cautions=(
                 *one_seed(measured),
+                *no_better_than_one_class(measured),
                 "All pictures are decoded means, not noisy draws of p(x | z).",
                 "A VAE's own codes are one draw of q(z | x) for each training image, as the "
                 "decoder saw them while it learned, and not posterior means, which in many "

@@ -15,12 +15,15 @@ from torch import nn
 
 from tacit.images.dataset import Images
 from tacit.measures.distances import Floats
-from tacit.measures.intervals import mean_t, paired
+from tacit.measures.formatting import show
+from tacit.measures.intervals import mean_t, paired, proportion
 from tacit.measures.kernels import kernel_distance
 from tacit.measures.number import Number, undefined
 from tacit.models.models import Classifier
 from tacit.models.networks import ConvEncoder
 from tacit.questions.base import Measurement, Runs
+from tacit.questions.one_class import against_it, share_right
+from tacit.questions.outputs import class_scores, comparable, labelled
 from tacit.streams import numpy_stream, seeded_initialisation
 from tacit.training.fit import sample_of
 
@@ -30,6 +33,9 @@ AT_MOST, AT_LEAST = 1000, 3
 PERMUTATIONS = 200
 
 CLASSIFIER, RANDOM = "classifier", "random"
+RIGHT, BLIND = "classifier right", "always most frequent"
+"""Whether the classifier is right on each labelled test image; how often one class would be."""
+
 TRAINING = "training images"
 BATCH = 500
 
@@ -72,7 +78,7 @@ class SampleQuality:
         size: images a side: all there are of the smallest set, at most 1,000.
         learned: rows of the training images that are compared (and reconstructed), (size,).
         found: what was measured: values ``NETWORK/SET`` and ``NETWORK/SET/p``, arrays
-            ``NETWORK/SET/influence`` and ``NETWORK/SET/null``.
+            ``NETWORK/SET/influence`` and ``NETWORK/SET/null``; `RIGHT` and `BLIND` of a classifier.
 
     Args:
         runs: the images, and the classifier.
@@ -94,10 +100,22 @@ class SampleQuality:
             model = runs[classifier].model()
             assert isinstance(model, Classifier)
             networks = {CLASSIFIER: model.encoder.features, **networks}
+            self._examine(runs, classifier, model)
         self._features = {name: Features(network, training) for name, network in networks.items()}
         reference = runs.test.scaled(tested)
         self._reference = {name: of(reference) for name, of in self._features.items()}
         self.add(TRAINING, training)
+
+    def _examine(self, runs: Runs, name: str, model: Classifier) -> None:
+        """Note how good the classifier is: features of one that learned nothing decide nothing."""
+        run, tested = runs[name], labelled(runs.test)
+        learned = runs.images_of(run)
+        seen = comparable(run, learned, "train")
+        if len(tested) and runs.test.labels is not None and learned.labels is not None:
+            truth = runs.test.labels[tested]
+            answered = class_scores(model, runs.test, tested).argmax(axis=1)
+            self.found.arrays[RIGHT] = (answered == truth).astype(np.int64)
+            self.found.values[BLIND] = share_right(learned.labels[seen], truth)
 
     def add(self, name: str, images: NDArray[np.float32]) -> None:
         """Measure one set, (size, C, H, W) in [0, 1], on all networks.
@@ -188,6 +206,32 @@ def largest_p(measured: Mapping[int, Measurement], network: str, name: str) -> N
         return undefined("too few images")
     seeds = f"the largest of {len(values)} seeds, " if len(values) > 1 else ""
     return Number(max(values), n=len(values), interval=f"{seeds}permutation test")
+
+
+def no_better_than_one_class(measured: Mapping[int, Measurement]) -> tuple[str, ...]:
+    """What to be careful of where the classifier may have learned nothing.
+
+    Nothing is said where none was looked at, and of measurements from before this was asked.
+    """
+    blind = {
+        seed: proportion(found.arrays[RIGHT], over="test images")
+        for seed, found in measured.items()
+        if BLIND in found.values
+        and against_it([found.arrays[RIGHT]], found.values[BLIND]) != "better"
+    }
+    if not blind:
+        return ()
+    (seed, right), *rest = blind.items()
+    of = f" of seed {seed}" if len(measured) > 1 else ""
+    more = ", ".join(str(other) for other, _ in rest)
+    others = f" (nor with {'seed' if len(rest) == 1 else 'seeds'} {more})" if rest else ""
+    return (
+        f"The classifier{of} is right on {show(right)} of {right.n:,} test images, and always "
+        f"answering the class that is most frequent in training would be on "
+        f"{100 * measured[seed].values[BLIND]:.0f} %: it is not distinguishably better than "
+        f"that{others}, so that its features may know nothing of what is drawn. Believe the random "
+        "network's features sooner, or train the classifier longer.",
+    )
 
 
 def one_seed(measured: Mapping[int, Measurement]) -> tuple[str, ...]:
