@@ -114,6 +114,10 @@ def test_a_table_that_was_filled_in_is_not_written_over_and_its_labels_are_taken
     assert run_command([*command, "more.csv", *ending]) == 0
     said = capsys.readouterr().out
     assert "1 of 3 jobs were done before" in said  # the representation is used again
+    assert "Next: mv out/label-next.csv more-2.csv" in said
+    again = said.partition(" then ")[2].strip()
+    assert again.startswith("tacit labels pictures --labels labels.csv more.csv more-2.csv --")
+    assert again.endswith("--out out")
     assert sum(bool(row["label"]) for row in table(out / "predictions.csv")) == 44
     before = (out / "results.json").read_bytes(), (out / "predictions.csv").read_bytes()
     assert run_command([*command, "more.csv", *ending]) == 0

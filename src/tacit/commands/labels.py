@@ -1,5 +1,6 @@
 """``tacit labels``: a few labels to a recommendation, predictions, and what to label next."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from tacit.commands.labels_run import Done
+    from tacit.commands.labels_study import Asked
 
 
 @study_command
@@ -99,11 +101,14 @@ def labels(
         for note in task.given.notes:
             console.print(f"note: {note}", markup=False, highlight=False)
         done = perform(task, console)
-    return _conclude(done, source, console)
+    return _conclude(done, asked, console)
 
 
-def _conclude(done: "Done", source: str, console: "Console") -> int:
+def _conclude(done: "Done", asked: "Asked", console: "Console") -> int:
     """The recommendation, the files and the next step."""
+    import shlex
+    from itertools import chain, count
+
     from tacit.questions.labels_within_words import recommendation
 
     def say(text: str) -> None:
@@ -121,8 +126,11 @@ def _conclude(done: "Done", source: str, console: "Console") -> int:
     if files.model.is_dir():
         say(f"Classifier:  {files.model}  (tacit predict {files.model} --images …)")
     say(f"Report:      {done.ended.report}")
+    names = chain(["more.csv"], (f"more-{n}.csv" for n in count(2)))
+    more = next(path for name in names if not (path := Path(name)).exists())
+    again = replace(asked, labels=(*asked.labels, more)).command()
     say(
-        f"Next: move {files.next.name} elsewhere, fill in its column `label`, and give it beside "
-        f"the other labels: tacit labels {source} --labels … {files.next.name}"
+        f"Next: mv {shlex.quote(str(files.next))} {more}, fill in its column `label`, then "
+        f"{shlex.join(again)}"
     )
     return DONE

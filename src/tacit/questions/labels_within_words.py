@@ -88,9 +88,11 @@ def _others(judged: Judged, choice: Choice) -> str:
     if not found:
         return ""
     if not worse:
-        return f"None of the {len(found)} others is distinguishable from it with so few labels."
+        none = "The other is not" if alike == 1 else f"None of the {alike} others is"
+        return f"{none} distinguishable from it with so few labels."
+    rest = "the other is" if alike == 1 else f"the {alike} others are"
     return f"Worse with certainty: {', '.join(worse)}" + (
-        f"; the {alike} others are not distinguishable from it." if alike else "."
+        f"; {rest} not distinguishable from it." if alike else "."
     )
 
 
