@@ -104,6 +104,7 @@ def render(provenance: Provenance, findings: Sequence[Finding], figures: Path) -
     )
     environment.filters |= {
         "lead": lead,
+        "bound": bound,
         "value": value,
         "range": interval,
         "plain": plain,
@@ -135,6 +136,15 @@ def lead(answer: str) -> str:
             return f"{taken} …"
         taken += f" {sentence}"
     return taken
+
+
+def bound(text: str) -> str:
+    """Text with numbers and their signs on one line.
+
+    >>> bound("98.3 % of ± 2 points").count("\\N{NO-BREAK SPACE}")
+    2
+    """
+    return re.sub(r"(?<=\d) (?=%)|(?<=±) (?=\d)", "\N{NO-BREAK SPACE}", text)
 
 
 def hero(provenance: Provenance, findings: Sequence[Finding], figures: Path) -> Shown | None:
