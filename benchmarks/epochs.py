@@ -19,7 +19,8 @@ from tacit.models.config import ConvNetwork, DenseNetwork, GaussianTable, ModelC
 from tacit.models.models import Model
 from tacit.models.precision import Precision
 from tacit.streams import seeded_initialisation, torch_stream
-from tacit.training.fit import batch_of, fit
+from tacit.training.batches import batch_of
+from tacit.training.fit import fit
 from tacit.training.objectives import ObjectiveTable, objective_of
 from tacit.training.pages import keep_pages
 from tacit.training.schedule import Schedule

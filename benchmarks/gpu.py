@@ -30,8 +30,10 @@ from tacit.images.dataset import Split
 from tacit.models.models import VAE
 from tacit.models.precision import Precision
 from tacit.streams import torch_stream
+from tacit.training.batches import batch_of
 from tacit.training.devices import device_of
-from tacit.training.fit import batch_of, evaluate, fit
+from tacit.training.evaluation import evaluate
+from tacit.training.fit import fit
 from tacit.training.objectives import ObjectiveTable, elbo, objective_of
 from tacit.training.schedule import Schedule
 

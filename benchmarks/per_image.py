@@ -22,10 +22,12 @@ from tacit.models.likelihoods import Gaussian
 from tacit.models.models import VAE
 from tacit.models.posteriors import DiagonalNormal, PerImage
 from tacit.streams import seeded_initialisation, torch_stream
-from tacit.training.fit import State, batch_of, fit
+from tacit.training.batches import batch_of
+from tacit.training.fit import fit
 from tacit.training.history import History
 from tacit.training.objectives import elbo
 from tacit.training.schedule import Schedule
+from tacit.training.state import State
 
 N_CODE, FEW, MANY = 16, 10_000, 10_000_000
 BYTES_PER_IMAGE = {"rows": 2 * (3 * 4 * N_CODE + 8) + 16, "dense": 2 * 4 * 4 * N_CODE}

@@ -14,7 +14,8 @@ from tacit.labels.augmentation import Affine, augmented
 from tacit.models.config import ModelConfig, build
 from tacit.streams import seeded_initialisation, torch_stream
 from tacit.training.checkpoint import FolderKeeper, Stopped
-from tacit.training.fit import evaluate, fit
+from tacit.training.evaluation import evaluate
+from tacit.training.fit import fit
 from tacit.training.objectives import Batch, cross_entropy
 from tacit.training.schedule import Schedule
 

@@ -16,7 +16,7 @@ from tacit.questions.code_size_words import words
 from tacit.streams import numpy_stream
 from tacit.studies.faults import StudyError
 from tacit.studies.reading import builtin_names, parse, study_text
-from tacit.training.fit import evaluate
+from tacit.training.evaluation import evaluate
 
 N = 400
 

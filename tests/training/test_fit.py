@@ -10,8 +10,10 @@ from tacit.images.dataset import Images
 from tacit.models.config import ModelConfig, build
 from tacit.models.parts import freeze
 from tacit.streams import numpy_stream, seeded_initialisation
+from tacit.training.batches import codes_of_frozen
 from tacit.training.checkpoint import FolderKeeper, Stopped, read_tensors, snapshot_path
-from tacit.training.fit import Diverged, codes_of_frozen, evaluate, fit
+from tacit.training.evaluation import evaluate
+from tacit.training.fit import Diverged, fit
 from tacit.training.objectives import cross_entropy, elbo, squared_error
 from tacit.training.schedule import Schedule
 
@@ -246,11 +248,11 @@ def test_large_images_are_evaluated_in_smaller_batches(monkeypatch) -> None:
         return squared_error(model, batch, generator)
 
     whole = evaluate(model, counting, images)["loss"]
-    monkeypatch.setattr("tacit.training.fit.PIXELS_AT_ONCE", 3 * 64)
+    monkeypatch.setattr("tacit.training.batches.PIXELS_AT_ONCE", 3 * 64)
     parts = evaluate(model, counting, images)["loss"]
     assert sizes == [10, 3, 3, 3, 1]
     assert torch.allclose(whole, parts, rtol=1e-5)
-    monkeypatch.setattr("tacit.training.fit.PIXELS_AT_ONCE", 1)  # less than an image has
+    monkeypatch.setattr("tacit.training.batches.PIXELS_AT_ONCE", 1)  # less than an image has
     assert torch.allclose(whole, evaluate(model, counting, images)["loss"], rtol=1e-5)
 
 
@@ -279,7 +281,7 @@ def test_a_batch_of_large_images_is_learned_from_in_parts(
         sizes.append(len(batch.x))
         return objective(model, batch, generator)
 
-    monkeypatch.setattr("tacit.training.fit.PIXELS_AT_ONCE", 3 * 64 + 10)
+    monkeypatch.setattr("tacit.training.batches.PIXELS_AT_ONCE", 3 * 64 + 10)
     divided = fit(parts, seen, images, schedule, seed=0)
     assert set(sizes) == {3, 1}
     assert sum(sizes) == 4 * 10 * (2 if "posterior" in settings else 1)
@@ -337,7 +339,7 @@ def test_codes_of_a_frozen_encoder_are_made_once_and_teach_the_same(
     images = some_images(30)
     ends, looks = [], []
     for most in (2**26, 0):  # none are kept where none are allowed
-        monkeypatch.setattr("tacit.training.fit.MOST_CODES", most)
+        monkeypatch.setattr("tacit.training.batches.MOST_CODES", most)
         model = new(learn)
         freeze(model.encoder)
         seen = []

@@ -6,9 +6,9 @@ import torch
 
 from tacit.images.dataset import Images
 from tacit.streams import numpy_stream
-from tacit.training import fit as loop
+from tacit.training import batches
+from tacit.training.batches import Batches
 from tacit.training.examples import Chosen
-from tacit.training.fit import _Batches
 from tacit.training.resident import pixels_on, resident, scaled
 from tacit.training.schedule import Schedule
 
@@ -37,9 +37,9 @@ def test_too_many_and_those_at_hand_already_stay_where_they_are(monkeypatch) -> 
 
 def test_batches_are_the_same_wherever_the_images_live(monkeypatch) -> None:
     schedule = Schedule(30, 8, 8)
-    at_hand = _Batches(IMAGES, schedule, 0, CPU, None)
-    monkeypatch.setattr(loop, "resident", pixels_on)
-    living = _Batches(IMAGES, schedule, 0, CPU, None)
+    at_hand = Batches(IMAGES, schedule, 0, CPU, None)
+    monkeypatch.setattr(batches, "resident", pixels_on)
+    living = Batches(IMAGES, schedule, 0, CPU, None)
     assert living.pixels is not None
     for epoch in range(2):
         for position in range(4):

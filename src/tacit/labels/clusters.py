@@ -21,7 +21,7 @@ from tacit.models.config import PoolNetwork
 from tacit.models.networks import Encoder
 from tacit.streams import stream_seed
 from tacit.training.examples import Examples
-from tacit.training.fit import Keeper
+from tacit.training.state import Keeper
 
 MOST_CLUSTERS = 1000
 IMAGES_PER_CLUSTER = 20

@@ -21,10 +21,12 @@ from tacit.models.models import Classifier
 from tacit.models.networks import Encoder, Head
 from tacit.models.parts import freeze
 from tacit.streams import seeded_initialisation, stream_seed
+from tacit.training.batches import images_at_once
 from tacit.training.examples import Examples
-from tacit.training.fit import PIXELS_AT_ONCE, Keeper, fit
+from tacit.training.fit import fit
 from tacit.training.objectives import generalised_cross_entropy
 from tacit.training.schedule import Schedule
+from tacit.training.state import Keeper
 
 LEAST = 100
 """Images in a batch below which an update takes no less time, roughly."""
@@ -305,7 +307,7 @@ def _in_batches(
     module.eval()
     rows = np.arange(len(images)) if index is None else np.asarray(index)
     device = next(iter(module.parameters())).device
-    at_once = max(1, min(500, PIXELS_AT_ONCE // max(1, images.scaled(rows[:1]).size)))
+    at_once = images_at_once(images.scaled(rows[:1]).size, 500)
     parts = [
         module(torch.from_numpy(images.scaled(rows[first : first + at_once])).to(device)).cpu()
         for first in range(0, len(rows), at_once)

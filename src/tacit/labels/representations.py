@@ -18,7 +18,7 @@ from tacit.models.networks import Encoder
 from tacit.models.parts import part_of
 from tacit.models.posteriors import PerImage
 from tacit.streams import seeded_initialisation, stream_seed, torch_stream
-from tacit.training.fit import batch_of
+from tacit.training.batches import batch_of
 
 Codes = NDArray[np.float32]
 

@@ -26,7 +26,7 @@ from tacit.questions.named import RunNames
 from tacit.questions.outputs import labelled, one_per_class, reconstructions
 from tacit.questions.scoring import OVERALL, mean_images, picture_log_prob
 from tacit.streams import torch_stream
-from tacit.training.fit import sample_of
+from tacit.training.evaluation import sample_of
 
 IMAGES, TRAINING_IMAGES, CODES = 5_000, 1_000, 5_000
 """At most so many test images are compared, training images evaluated beside them, and training

@@ -17,7 +17,8 @@ from tacit.models.models import VAE, Autoencoder, Model
 from tacit.models.posteriors import PerImage
 from tacit.questions.base import Measurement
 from tacit.streams import numpy_stream, seeded_initialisation
-from tacit.training.fit import batch_of, sample_of
+from tacit.training.batches import batch_of
+from tacit.training.evaluation import sample_of
 from tacit.training.saved import SavedRun
 
 BATCH = 500

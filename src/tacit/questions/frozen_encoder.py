@@ -22,7 +22,8 @@ from tacit.questions.finding import Finding
 from tacit.questions.frozen_encoder_figures import draw
 from tacit.questions.frozen_encoder_numbers import DECODERS, Kept
 from tacit.questions.frozen_encoder_words import CAUTIONS, DECIDED_BY, SOURCES, cautions, words
-from tacit.training.fit import batch_of, evaluate, sample_of
+from tacit.training.batches import batch_of
+from tacit.training.evaluation import evaluate, sample_of
 from tacit.training.objectives import squared_error
 
 SHOWN = 10

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from tacit.images.dataset import UNLABELLED, Images
 from tacit.measures.distances import Floats
 from tacit.models.models import VAE, Autoencoder, Classifier
-from tacit.training.fit import batch_of, evaluate, sample_of
+from tacit.training.batches import batch_of
+from tacit.training.evaluation import evaluate, sample_of
 from tacit.training.saved import SavedRun
 
 BATCH = 500

@@ -12,7 +12,7 @@ from tacit.questions.base import Measurement, Runs
 from tacit.questions.curves import keep_curves
 from tacit.questions.outputs import comparable, one_per_class, reconstructions, terms
 from tacit.streams import numpy_stream, torch_stream
-from tacit.training.fit import evaluate, sample_of
+from tacit.training.evaluation import evaluate, sample_of
 from tacit.training.history import summarise
 from tacit.training.saved import SavedRun
 

@@ -33,7 +33,7 @@ from tacit.questions.sample_quality import (
     one_seed,
 )
 from tacit.streams import numpy_stream
-from tacit.training.fit import sample_of
+from tacit.training.evaluation import sample_of
 
 SHOWN = 10
 CODES_FITTED = 5000

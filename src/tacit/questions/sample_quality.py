@@ -25,7 +25,7 @@ from tacit.questions.base import Measurement, Runs
 from tacit.questions.one_class import against_it, share_right
 from tacit.questions.outputs import class_scores, comparable, labelled
 from tacit.streams import numpy_stream, seeded_initialisation
-from tacit.training.fit import sample_of
+from tacit.training.evaluation import sample_of
 
 AT_MOST, AT_LEAST = 1000, 3
 """Images a side."""

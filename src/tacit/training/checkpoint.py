@@ -8,8 +8,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from tacit.files import Damaged, file_sha256, read_record, sync, write_atomically, write_record
-from tacit.training.fit import State
 from tacit.training.history import History
+from tacit.training.state import State
 
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
 SHARE_OF_TIME = 0.02

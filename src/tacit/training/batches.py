@@ -1,0 +1,114 @@
+"""The images of each update, as floats where the model is, and never too many of them at once."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from tacit.models.models import Autoencoder, Classifier
+from tacit.streams import numpy_stream
+from tacit.training.examples import Examples
+from tacit.training.objectives import Batch
+from tacit.training.resident import resident, scaled
+from tacit.training.schedule import Schedule
+
+PIXELS_AT_ONCE = 2**23
+"""At most so many pixels go through a network at once: first layers need 16 times as many numbers,
+and with gradients that three times over. A larger batch is taken in parts."""
+
+MOST_CODES = 2**26
+"""At most so many numbers are kept of a frozen encoder's codes: 256 MiB."""
+
+
+def images_at_once(n_pixels: int, most: int) -> int:
+    """How many images of so many pixels go through a network at once: at least 1, at most `most`.
+
+    >>> images_at_once(784, 500), images_at_once(2**22, 500)
+    (500, 2)
+    """
+    return max(1, min(most, PIXELS_AT_ONCE // max(1, n_pixels)))
+
+
+def batch_of(images: Examples, index: NDArray[np.int64], device: torch.device) -> Batch:
+    """The images at `index`, as floats on `device`."""
+    x = torch.from_numpy(images.scaled(index)).to(device)
+    y = None if images.labels is None else torch.from_numpy(images.labels[index]).to(device)
+    return Batch(x, y, torch.from_numpy(index).to(device))
+
+
+class Batches:
+    """The batches of any epoch, in an order that the seed and the epoch say."""
+
+    def __init__(
+        self,
+        images: Examples,
+        schedule: Schedule,
+        seed: int,
+        device: torch.device,
+        codes: Tensor | None,
+    ) -> None:
+        self.codes, self.pixels = codes, resident(images, device)
+        known = images.labels if self.pixels is not None else None
+        self.labels = None if known is None else torch.from_numpy(known).to(device)
+        self.images, self.size, self.seed, self.device = images, schedule.batch_size, seed, device
+        self.order, self.epoch = np.empty(0, np.int64), -1
+        # Where all images make one batch, their order says nothing: it is made once.
+        whole = schedule.batches_per_epoch == 1
+        self.only = self._of(np.arange(len(images))) if whole else None
+
+    def at(self, epoch: int, position: int) -> Batch:
+        if self.only is not None:
+            return self.only
+        if epoch != self.epoch:
+            self.order = numpy_stream(self.seed, "order", epoch).permutation(len(self.images))
+            self.epoch = epoch
+        first = position * self.size
+        return self._of(self.order[first : first + self.size])
+
+    def _of(self, index: NDArray[np.int64]) -> Batch:
+        if self.pixels is None:
+            batch = batch_of(self.images, index, self.device)
+        else:
+            rows = torch.from_numpy(index).to(self.device)
+            y = None if self.labels is None else self.labels[rows]
+            batch = Batch(scaled(self.pixels, rows), y, rows)
+        return batch if self.codes is None else batch._replace(codes=self.codes[batch.index])
+
+
+def codes_of_frozen(model: nn.Module, images: Examples, schedule: Schedule) -> Tensor | None:
+    """The codes of all images, (N, D), where a frozen encoder makes the same ones every epoch.
+
+    None where nothing is frozen, where not every image is looked at, or where they are too many.
+    """
+    encoder = getattr(model, "encoder", None)
+    if not isinstance(model, Autoencoder | Classifier) or not getattr(encoder, "is_frozen", False):
+        return None
+    few = len(images) * model.encoder.n_code <= MOST_CODES
+    if not few or schedule.updates < schedule.batches_per_epoch:
+        return None
+    return _codes(model.encoder, images)
+
+
+@torch.no_grad()
+def _codes(encoder: nn.Module, images: Examples) -> Tensor:
+    device = next(iter(encoder.parameters())).device
+    size = images_at_once(images.scaled(np.arange(1)).size, 500)
+    blocks = [
+        np.arange(first, min(first + size, len(images))) for first in range(0, len(images), size)
+    ]
+    return torch.cat([encoder(batch_of(images, index, device).x) for index in blocks])
+
+
+def parts_of(batch: Batch) -> list[Batch]:
+    """A batch in parts of at most `PIXELS_AT_ONCE`; the whole of it where it is no larger.
+
+    The gradients of the parts, each weighted by its share, add up to the gradient of the batch.
+    """
+    size = images_at_once(batch.x[0].numel(), len(batch.x))
+    if len(batch.x) <= size:
+        return [batch]
+    slices = [slice(first, first + size) for first in range(0, len(batch.x), size)]
+    return [
+        Batch(*(None if field is None else field[s] for field in batch))  # type: ignore[arg-type]
+        for s in slices
+    ]

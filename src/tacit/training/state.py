@@ -1,0 +1,68 @@
+"""What changes while a model learns, and who keeps it."""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from tacit.training.history import History
+from tacit.training.optimizers import RowAdam
+
+
+class State:
+    """Everything that changes while a model learns, as named tensors."""
+
+    def __init__(
+        self, model: nn.Module, optimizer: torch.optim.Optimizer | None, rows: RowAdam | None
+    ) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self.rows = rows
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Copies are not made: write them before the next update."""
+        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        if self.optimizer is not None:
+            for key, state in self.optimizer.state_dict()["state"].items():
+                tensors |= {f"optimizer.{key}.{name}": value for name, value in state.items()}
+        if self.rows is not None:
+            tensors |= {f"rows.{name}": value for name, value in self.rows.state_dict().items()}
+        return tensors
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Take up what `tensors` gave."""
+        groups: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}, "rows": {}}
+        for name, value in tensors.items():
+            group, rest = name.split(".", 1)
+            groups[group][rest] = value
+        self.model.load_state_dict(groups["model"])
+        if self.optimizer is not None:
+            whole = self.optimizer.state_dict()
+            whole["state"] = {}
+            parameters = self.optimizer.param_groups[0]["params"]
+            for name, value in groups["optimizer"].items():
+                key, entry = name.split(".", 1)
+                like = parameters[int(key)]
+                if value.shape == like.shape:
+                    # Fused Adam goes through memory in its order, which a file does not keep.
+                    value = torch.empty_like(like).copy_(value)
+                whole["state"].setdefault(int(key), {})[entry] = value
+            self.optimizer.load_state_dict(whole)
+        if self.rows is not None:
+            self.rows.load_state_dict(groups["rows"])
+
+
+class Keeper(Protocol):
+    """Where a run is kept while it learns (`tacit.training.checkpoint` writes it to disk)."""
+
+    def resume(self, state: State) -> tuple[int, History]:
+        """Restore the last checkpoint into `state`: updates done and history; 0 where none."""
+        ...
+
+    def after_update(self, update: int, loss: float, state: State, history: History) -> None:
+        """Called after every update: progress, checkpoints, requests to stop."""
+        ...
+
+    def snapshot(self, update: int, model: nn.Module) -> None:
+        """Keep the whole model, per-image latents included."""
+        ...
