@@ -5,6 +5,7 @@ from scipy import sparse
 from tacit.labels import propagation as module
 from tacit.labels.draws import Labelled, nested_draws
 from tacit.labels.graph import neighbour_graph
+from tacit.labels.laplacian import System
 from tacit.labels.propagation import METHODS, extend, propagate
 from tacit.labels.volumes import priced, whole_sizes
 
@@ -119,7 +120,7 @@ def test_groups_of_trials_give_what_all_at_once_give(method, monkeypatch):
 
 def test_heat_is_forty_steps():
     codes, _ = blobs()
-    system = module._System(neighbour_graph(codes, 6))
+    system = System(neighbour_graph(codes, 6))
     u = module.torch.eye(150)
     stepped = u
     for _ in range(module.STEPS):

@@ -1,12 +1,10 @@
 """Labels spread over a graph of all images, of many trials at once."""
 
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from numpy.polynomial import chebyshev
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
@@ -14,16 +12,14 @@ from torch import Tensor
 
 from tacit.labels.draws import Labelled
 from tacit.labels.graph import NEIGHBOURS, nearest_rows, neighbour_weights
+from tacit.labels.laplacian import STEPS, System, conjugate_gradients
 from tacit.labels.volumes import priced, whole_sizes
 
 Method = Literal["laplace", "poisson", "poisson-mbo"]
 METHODS: tuple[Method, ...] = ("laplace", "poisson", "poisson-mbo")
 Scores = NDArray[np.float32]
 
-ROUNDS, STEPS = 20, 40  # of Poisson MBO, Calder 2020
-_TOLERANCE = 1e-5  # of the residual, against its beginning; labels settle at 1e-3
-_ITERATIONS = 10_000
-_HEAT_ERROR = 1e-4  # of scores between 0 and 1
+ROUNDS = 20  # of Poisson MBO, Calder 2020; each has `STEPS` of heat
 _AT_ONCE = 2**20  # numbers of one matrix of columns: 4 MiB stay in a core's share of the cache
 
 
@@ -82,7 +78,7 @@ def propagate(
     weights = sparse.csr_array(graph).astype(np.float32)
     scores = np.empty((len(labelled), n, n_classes), np.float32)
     group = max(1, _AT_ONCE // (n * n_classes))
-    system = _System(weights)
+    system = System(weights)
     for start in range(0, len(labelled), group):
         trials = _Trials(labelled[start : start + group], n, n_classes)
         if method == "laplace":
@@ -167,57 +163,6 @@ def _shares(
     return given / given.sum()
 
 
-class _System:
-    """The graph as what is multiplied by, in float32."""
-
-    def __init__(self, weights: sparse.csr_array) -> None:
-        off = weights - sparse.diags_array(weights.diagonal())  # an image's own edge cancels in L
-        degrees = off.sum(axis=1)
-        self.laplacian = _as_torch(sparse.diags_array(degrees) - off)
-        self.degrees = torch.from_numpy(np.asarray(degrees, dtype=np.float32))[:, None]
-        self.step = float(1 / degrees.max())
-        # No eigenvalue of L is above the largest sum of two joined degrees (Anderson and Morley
-        # 1985), so those of I - step L lie between this and one.
-        edges = off.tocoo()
-        largest = float((degrees[edges.row] + degrees[edges.col]).max())
-        self.middle, self.half = 1 - self.step * largest / 2, self.step * largest / 2
-        heat = sparse.eye_array(len(degrees)) - self.step * (sparse.diags_array(degrees) - off)
-        self.heat = _as_torch(heat)
-        centred = heat - self.middle * sparse.eye_array(len(degrees))
-        self.twice_centred = _as_torch(2 / self.half * centred)
-        self.series = self._series()
-
-    def _series(self) -> list[float]:
-        """x^STEPS on the eigenvalues' interval by Chebyshev polynomials, to `_HEAT_ERROR`."""
-        nodes = chebyshev.chebpts1(2 * STEPS)
-        values = (self.middle + self.half * nodes) ** STEPS
-        every = chebyshev.chebfit(nodes, values, 2 * STEPS - 1)
-        left_out = np.abs(every[::-1]).cumsum()[::-1]
-        return [float(factor) for factor in every[left_out > _HEAT_ERROR]]
-
-    def heated(self, u: Tensor) -> Tensor:
-        """(I - step L)^STEPS u: some 20 products with the graph instead of 40."""
-        before, now = u, self.twice_centred @ u / 2
-        total = self.series[0] * before + self.series[1] * now
-        for factor in self.series[2:]:
-            before, now = now, torch.addmm(before, self.twice_centred, now, beta=-1)
-            total.add_(now, alpha=factor)
-        return total
-
-
-def _as_torch(matrix: Any) -> Tensor:
-    rows = sparse.csr_array(matrix)
-    with warnings.catch_warnings():
-        # PyTorch says once that its compressed rows are new; the product alone is used.
-        warnings.simplefilter("ignore", UserWarning)
-        return torch.sparse_csr_tensor(
-            torch.from_numpy(rows.indptr.astype(np.int32)),
-            torch.from_numpy(rows.indices.astype(np.int32)),
-            torch.from_numpy(rows.data.astype(np.float32)),
-            rows.shape,
-        )
-
-
 class _Trials:
     """Labels of several trials, and where they stand in a matrix of (n, trials · classes)."""
 
@@ -240,16 +185,16 @@ class _Trials:
         return torch.zeros(self.shape[0], self.shape[1] * self.shape[2])
 
 
-def _laplace(system: _System, trials: _Trials) -> Tensor:
+def _laplace(system: System, trials: _Trials) -> Tensor:
     known = trials.put(trials.zeros(), trials.onehot)
 
     def multiply(p: Tensor) -> Tensor:
         return trials.put(system.laplacian @ p, 0.0)
 
-    return known + _conjugate_gradients(multiply, -multiply(known), system.degrees)
+    return known + conjugate_gradients(multiply, -multiply(known), system.degrees)
 
 
-def _poisson(system: _System, trials: _Trials) -> Tensor:
+def _poisson(system: System, trials: _Trials) -> Tensor:
     source = trials.put(trials.zeros(), trials.sources)
 
     def multiply(p: Tensor) -> Tensor:
@@ -258,44 +203,12 @@ def _poisson(system: _System, trials: _Trials) -> Tensor:
         product = system.laplacian @ p
         return product.sub_(product.mean(dim=0))
 
-    u = _conjugate_gradients(multiply, source, system.degrees)
+    u = conjugate_gradients(multiply, source, system.degrees)
     return u - (system.degrees * u).sum(dim=0) / system.degrees.sum()
 
 
-def _conjugate_gradients(
-    multiply: Callable[[Tensor], Tensor], target: Tensor, diagonal: Tensor
-) -> Tensor:
-    """x of A x = `target`, column by column, A positive (semi-)definite, from zero.
-
-    Preconditioned by `diagonal`. A column is done where its residual, in the norm of the
-    preconditioner, is `_TOLERANCE` of what it was.
-    """
-    x = torch.zeros_like(target)
-    residual = target.clone()
-    scaled = residual / diagonal
-    direction = scaled.clone()
-    size = (residual * scaled).sum(dim=0)
-    enough = _TOLERANCE**2 * size
-    for _ in range(_ITERATIONS):
-        done = size <= enough
-        if done.all():
-            return x
-        product = multiply(direction)
-        rate = size / (direction * product).sum(dim=0)
-        rate[done] = 0.0  # a finished column stays; going on would divide by what is next to zero
-        x.addcmul_(direction, rate)
-        residual.addcmul_(product, rate, value=-1)
-        scaled = residual / diagonal
-        before, size = size, (residual * scaled).sum(dim=0)
-        direction = scaled.addcmul_(direction, torch.where(done, 0.0, size / before))
-    raise ArithmeticError(
-        f"labels have not settled after {_ITERATIONS:,} iterations of conjugate gradients; the "
-        "weights of the graph differ by too many orders of magnitude"
-    )
-
-
 def _poisson_mbo(
-    system: _System, trials: _Trials, shares: NDArray[np.float64], slack: float
+    system: System, trials: _Trials, shares: NDArray[np.float64], slack: float
 ) -> Tensor:
     n, n_trials, n_classes = trials.shape
     bounds = [_bounds(np.where(present, shares, 0.0), slack, n) for present in trials.present]
