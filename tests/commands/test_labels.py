@@ -56,7 +56,9 @@ def test_every_image_has_a_prediction_and_a_confidence(place) -> None:
     assert right > 0.6
     confidence = [float(row["confidence"]) for row in rows]
     assert all(0.1 <= c <= 1 for c in confidence)
-    assert all(float(row["its confidence"]) <= c for row, c in zip(rows, confidence, strict=True))
+    assert all(
+        float(row["runner-up confidence"]) <= c for row, c in zip(rows, confidence, strict=True)
+    )
     assert all(row["prediction"] != row["runner-up"] for row in rows)
 
 

@@ -225,7 +225,14 @@ def write_predictions(task: Prompted, probabilities: NDArray[np.float64]) -> Non
         )
         for i, (first, second) in enumerate(order)
     )
-    header = (task.pool.column, "prediction", "confidence", "runner-up", "its confidence", "label")
+    header = (
+        task.pool.column,
+        "prediction",
+        "confidence",
+        "runner-up",
+        "runner-up confidence",
+        "label",
+    )
     task.files.write(task.files.predictions, header, rows)
 
 
