@@ -4,8 +4,9 @@ import pytest
 
 from tacit.images.dataset import Images, Split
 from tacit.streams import numpy_stream
-from tacit.studies.plan import plan, schedule_of
+from tacit.studies.plan import plan
 from tacit.studies.reading import parse
+from tacit.studies.settings import schedule_of
 from tacit.studies.spec import Run
 
 FEW = "few: {learn: classifier, train: {per_class: 2, draws: 3}, updates: 7}"

@@ -22,8 +22,9 @@ from tacit.report.provenance import (
     RunUsed,
     SettingUsed,
 )
-from tacit.studies.plan import Job, Plan, model_config, schedule_of
+from tacit.studies.plan import Job, Plan
 from tacit.studies.runner import Outcome
+from tacit.studies.settings import model_config, schedule_of
 from tacit.studies.spec import Run, Study
 
 PACKAGES = ("tacit", "torch", "numpy", "scipy", "scikit-learn", "pillow", "matplotlib")
