@@ -54,8 +54,8 @@ def _read_header(stream: IO[bytes], path: Path) -> tuple[np.dtype[Any], tuple[in
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _TYPES:
         raise ImagesError(
             f"{shown(path)}: no idx file; it begins with {magic.hex(' ') or 'nothing'}, "
-            "an idx file with 00 00, a type (08, 09, 0b to 0e) and the number of dimensions. Images are "
-            "read from folders and from .npz, .npy and idx files"
+            "an idx file with 00 00, a type (08, 09, 0b to 0e) and the number of dimensions. "
+            "Images are read from folders and from .npz, .npy and idx files"
         )
     n_dimensions = magic[3]
     if not 1 <= n_dimensions <= _MAX_DIMENSIONS:
