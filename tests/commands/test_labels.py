@@ -146,7 +146,7 @@ def test_jobs_are_listed_without_training(place, capsys) -> None:
     said = capsys.readouterr().out
     assert "autoencoder" in said
     assert "per-image" not in said  # gives new images no codes
-    assert not (place[0] / "elsewhere" / "jobs").exists()
+    assert not (place[0] / "elsewhere").exists()
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,8 @@ def labels(
     pairs
         Compare these pairs alone (separated by commas), such as vae.poisson,scratch.
     epochs
-        Passes over the images when representations are learned; 10 are enough for a first look.
+        Passes over the images when representations are learned; of thousands of images, 10 are
+        enough for a first look.
     ask
         How many images to name for labelling next.
     seed

@@ -57,7 +57,7 @@ def asking(
         cautions=(
             "Images that were asked for are harder than others: once they have labels, the "
             "accuracy on held-out labels is that of harder images, and may fall while the answers "
-            "get better.",
+            "get better; and a confidence that is right for them may be wrong for the others.",
         ),
         sources=("Settles and Craven 2008 (uncertainty times density)",),
     )

@@ -32,7 +32,7 @@ from tacit.saved.form import Form
 from tacit.studies.account import Told
 from tacit.studies.command import Prepared
 from tacit.studies.command import perform as run_prepared
-from tacit.studies.holding import held, prepare_folder
+from tacit.studies.holding import check_folder, held
 from tacit.studies.plan import Job, plan
 from tacit.studies.progress import reading
 from tacit.studies.study import Ended
@@ -114,7 +114,7 @@ def prompted(asked: Asked, console: Console) -> Prompted:
         jobs = plan(study, [question], Split(opened.train, opened.test)).jobs
     except ValueError as error:
         raise CommandError(str(error)) from None
-    prepare_folder(asked.out)
+    check_folder(asked.out)
     prepared = Prepared(NAME, study, [question], opened, asked.out, jobs, device)
     return Prompted(asked, replace(pool, opened=opened), given, prepared, question)
 

@@ -20,7 +20,7 @@ from tacit.studies.account import Told
 from tacit.studies.estimate import estimate
 from tacit.studies.faults import StudyError, nearest
 from tacit.studies.graph import in_order
-from tacit.studies.holding import prepare_folder
+from tacit.studies.holding import check_folder
 from tacit.studies.plan import Job, plan
 from tacit.studies.progress import duration, shown
 from tacit.studies.reading import parse, study_text
@@ -113,7 +113,7 @@ def prepare(
     except ValueError as error:
         raise StudyError(name, [str(error)]) from None
     folder = request.out / name
-    prepare_folder(folder)
+    check_folder(folder)
     return Prepared(name, study, questions, opened, folder, jobs, device_of(request.device))
 
 

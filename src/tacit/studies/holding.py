@@ -5,7 +5,7 @@ import os
 import platform
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -35,6 +35,19 @@ def prepare_folder(folder: Path) -> None:
         raise FolderError(
             f"cannot write into {folder}: {error.strerror}; name another folder with --out"
         ) from None
+
+
+def check_folder(folder: Path) -> None:
+    """See that the folder can be made and written to; one that was not there is not left there.
+
+    Raises:
+        FolderError: naming the path and the reason.
+    """
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    prepare_folder(folder)
+    for path in missing:
+        with suppress(OSError):  # another process has begun in it
+            path.rmdir()
 
 
 def is_bare(folder: Path) -> bool:
