@@ -131,13 +131,13 @@ class LogProbability(Question):
     def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
         scores = Scores(measured)
         checks = Relations(measured, self._checking) if self._checking else None
-        said = sentences(scores, self.samples, setting.class_names)
+        checked = checked_said(checks) if checks else ""
         tables = (class_table(scores, setting),) if scores.classes else ()
         return Finding(
             question=setting.question,
             title=self.title,
             asks=self.asks,
-            answer=f"{said} {checked_said(checks)}" if checks else said,
+            answer=sentences(scores, self.samples, setting.class_names, checked),
             numbers=numbers_of(scores, setting.class_names) | (checks.numbers() if checks else {}),
             key="test.log-prob",
             runs=(self.run,),

@@ -33,24 +33,27 @@ def rule(scores: Scores) -> str:
     )
 
 
-def sentences(scores: Scores, samples: int, class_names: tuple[str, ...]) -> str:
-    """The answer in words."""
+def sentences(
+    scores: Scores, samples: int, class_names: tuple[str, ...], checked: str = ""
+) -> str:
+    """The answer in words; checked: what other methods say of these values."""
     test, train = scores.average("test"), scores.average("train")
-    ceiling = scores.ceiling()
-    most = (
-        f"; with this noise level no image of {scores.first.values['pixels']:.0f} pixel values "
-        f"can exceed {ceiling:.1f}"
-        if ceiling is not None
-        else ""
-    )
     said = [
         f"By {samples:,} importance samples log p(x) is {show(test)} for a test image and "
-        f"{show(train)} for a training image on average{most}."
+        f"{show(train)} for a training image on average."
     ]
+    if checked:
+        said.append(checked)
     if scores.classes:
         said.append(_top_said(scores, class_names))
     said.append(_split_said(scores))
     said.append(_explained_said(scores))
+    ceiling = scores.ceiling()
+    if ceiling is not None:
+        said.append(
+            f"With this noise level no image of {scores.first.values['pixels']:.0f} pixel values "
+            f"can exceed {ceiling:.1f} nats."
+        )
     said.append(_reliability_said(scores, samples))
     return " ".join(said)
 
