@@ -8,8 +8,9 @@ other programs count in less. With MNIST's four files in DIR the images are MNIS
 the same shape, which is as fast and teaches nothing: the time to 99 % is then left out.
 
 pythae 0.1.2 is put into `.benchmarks` on first use (a small download); a folder that holds it, or
-"none", can be given in its place. Numbers go to a JSON file, and the table also into
-`docs/performance.md` where all rows were asked for (`--write` says where, for other choices).
+"none", can be given in its place. Numbers go to a JSON file, where those of other rows, measured
+before on as many images, stay; once all rows are there the table goes into `docs/performance.md`
+(`--write` says where, and writes what there is).
 """
 
 import argparse
@@ -19,6 +20,7 @@ import platform
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -47,22 +49,39 @@ def machine() -> dict[str, str]:
     if info.exists():
         lines = [line for line in info.read_text().splitlines() if line.startswith("model name")]
         name = lines[0].partition(":")[2].strip() if lines else name
-    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     return {
         "processor": f"{name}, {os.cpu_count()} cores",
-        "load at the end": load,
+        "load": f"{os.getloadavg()[0]:.1f}",
         "PyTorch": torch.__version__,
         "Python": platform.python_version(),
         "date": date.today().isoformat(),
     }
 
 
-def told(rows: list[Row], settings: Settings) -> str:
-    """The table, with what it was taken on."""
+def measured_before(file: Path, settings: Settings) -> dict[str, Any]:
+    """What the file holds of the same images, by name of the rows."""
+    if not file.exists() or settings.quick:
+        return {}
+    found = json.loads(file.read_text(encoding="utf-8"))
+    return found["rows"] if found["images"] == source_of(settings) else {}
+
+
+def source_of(settings: Settings) -> str:
     source = "MNIST" if settings.data_dir else "noise of MNIST's shape"
-    known = "; ".join(f"{key} {value}" for key, value in machine().items())
-    quick = "A quick run, whose numbers say nothing. " if settings.quick else ""
-    return f"{table(rows)}\n{quick}Images: {source}. {known}."
+    quick = ", a quick run, whose numbers say nothing" if settings.quick else ""
+    return f"{source}, {settings.images:,} an epoch{quick}"
+
+
+def told(found: dict[str, Any], settings: Settings) -> str:
+    """The table, with what it was taken on."""
+    rows = [Row.from_json(row) for name in ROWS if name in found for row in found[name]["rows"]]
+    loads = {name: found[name]["machine"].pop("load") for name in ROWS if name in found}
+    machines = {"; ".join(f"{k} {v}" for k, v in one["machine"].items()) for one in found.values()}
+    load = ", ".join(f"{name} {value}" for name, value in loads.items())
+    return (
+        f"{table(rows)}\nImages: {source_of(settings)}. {'. '.join(sorted(machines))}. "
+        f"Processes that ran, on average over the last minute of each: {load}."
+    )
 
 
 def main() -> None:
@@ -90,20 +109,22 @@ def main() -> None:
         rounds=1 if given.quick else given.rounds,
         quick=given.quick,
     )
-    rows: list[Row] = []
+    found = measured_before(given.json, settings)
     for name in given.rows or ROWS:
         print(f"{name} …", flush=True)
+        rows = []
         for row in ROWS[name](settings):
-            rows.append(row)
+            rows.append(row.to_json())
             aim = "" if row.reached is None else f" {'reached' if row.reached else 'not reached'}"
             print(f"  {row.work}: {shown(row.value, row.unit)}{aim}", flush=True)
         # After each, so that what was measured is kept when a later one is stopped.
-        found = {"machine": machine(), "rows": [row.to_json() for row in rows]}
-        given.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    text = told(rows, settings)
+        found[name] = {"machine": machine(), "rows": rows}
+        whole = {"images": source_of(settings), "rows": found}
+        given.json.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+    text = told(found, settings)
     print(f"\n{text}")
     document = given.write
-    if document is None and not given.rows and not given.quick:
+    if document is None and set(found) == set(ROWS) and not given.quick:
         document = Path("docs/performance.md")
     if document is not None:
         write_into(document, text)

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from multiprocessing.connection import Connection
 from typing import Any, Literal
 
@@ -160,6 +160,11 @@ class Row:
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
         return {**asdict(self), "value": self.value, "reached": self.reached}
+
+    @classmethod
+    def from_json(cls, found: dict[str, Any]) -> "Row":
+        """What `to_json` made."""
+        return cls(**{each.name: found[each.name] for each in fields(cls)})
 
 
 def ratio_row(

@@ -1,5 +1,6 @@
 """Benchmarks measure what they say: turns, ratios, aims, and the table that becomes of them."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,37 @@ def test_rows_that_are_none_are_refused(monkeypatch, capsys) -> None:
     with pytest.raises(SystemExit, match="2"):
         main()
     assert "'nothing' is no row; choices: mlp, conv" in capsys.readouterr().err
+
+
+def test_rows_measured_one_after_another_make_one_table(monkeypatch, tmp_path) -> None:
+    from benchmarks import __main__ as bench
+    from benchmarks.pairing import Row
+    from benchmarks.table import BEGIN, END
+
+    rows = {
+        "first": lambda settings: [Row("one", "", [2.0, 1.0, 3.0], aim=1.0, note="a note")],
+        "second": lambda settings: [Row("two", "its rival", [0.5], unit="s")],
+    }
+    monkeypatch.setattr(bench, "ROWS", rows)
+    monkeypatch.chdir(tmp_path)
+    page = tmp_path / "docs" / "performance.md"
+    page.parent.mkdir()
+    page.write_text(f"{BEGIN}\n{END}\n")
+
+    def measure(*options: str) -> str:
+        command = ["benchmarks", *options, "--pythae", "none"]
+        monkeypatch.setattr(sys, "argv", command)
+        bench.main()
+        return page.read_text()
+
+    assert "one" not in measure("first"), "the page waits for all rows"
+    text = measure("second")
+    assert "| one; a note | - | 2.00 × (1.00 to 3.00) | at most 1.00 × | no |" in text
+    assert "| two | its rival | 0.50 s |" in text
+    assert "noise of MNIST's shape, 60,000 an epoch" in text
+    # Other images make other numbers: nothing is kept beside them.
+    assert "two" in measure("second", "--images", "1000")
+    assert list(json.loads(Path("benchmarks.json").read_text())["rows"]) == ["second"]
 
 
 @pytest.mark.slow
