@@ -33,9 +33,7 @@ def rule(scores: Scores) -> str:
     )
 
 
-def sentences(
-    scores: Scores, samples: int, class_names: tuple[str, ...], checked: str = ""
-) -> str:
+def sentences(scores: Scores, samples: int, class_names: tuple[str, ...], checked: str = "") -> str:
     """The answer in words; checked: what other methods say of these values."""
     test, train = scores.average("test"), scores.average("train")
     said = [
