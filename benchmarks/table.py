@@ -11,13 +11,15 @@ BEGIN, END = "<!-- bench -->", "<!-- end of bench -->"
 def shown(value: float, unit: str) -> str:
     """A number with its unit.
 
-    >>> shown(0.5234, "×"), shown(1234.5, "s"), shown(0.1412, "s"), shown(0.0004, "%")
-    ('0.52 ×', '1,234 s', '0.14 s', '0.04 %')
+    >>> shown(0.5234, "×"), shown(1234.5, "s"), shown(0.0014, "×"), shown(0.0004, "%")
+    ('0.52 ×', '1,234 s', '0.0014 ×', '0.04 %')
     """
     if unit == "":
         return f"{value:.1e}"
     if unit == "%":
         return f"{100 * value:.2g} %"
+    if 0 < value < 0.01:
+        return f"{value:.2g} {unit}"
     digits = 0 if value >= 100 else 1 if value >= 10 else 2
     return f"{value:,.{digits}f} {unit}"
 
