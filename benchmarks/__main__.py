@@ -63,10 +63,11 @@ def measured_before(file: Path, settings: Settings) -> dict[str, Any]:
     if not file.exists() or settings.quick:
         return {}
     found = json.loads(file.read_text(encoding="utf-8"))
-    return found["rows"] if found["images"] == source_of(settings) else {}
+    return found["rows"] if found.get("images") == source_of(settings) else {}
 
 
 def source_of(settings: Settings) -> str:
+    """Which images, and how many."""
     source = "MNIST" if settings.data_dir else "noise of MNIST's shape"
     quick = ", a quick run, whose numbers say nothing" if settings.quick else ""
     return f"{source}, {settings.images:,} an epoch{quick}"
@@ -74,10 +75,13 @@ def source_of(settings: Settings) -> str:
 
 def told(found: dict[str, Any], settings: Settings) -> str:
     """The table, with what it was taken on."""
-    rows = [Row.from_json(row) for name in ROWS if name in found for row in found[name]["rows"]]
-    loads = {name: found[name]["machine"].pop("load") for name in ROWS if name in found}
-    machines = {"; ".join(f"{k} {v}" for k, v in one["machine"].items()) for one in found.values()}
-    load = ", ".join(f"{name} {value}" for name, value in loads.items())
+    measured = {name: found[name] for name in ROWS if name in found}
+    rows = [Row.from_json(row) for one in measured.values() for row in one["rows"]]
+    machines = {
+        "; ".join(f"{key} {value}" for key, value in one["machine"].items() if key != "load")
+        for one in measured.values()
+    }
+    load = ", ".join(f"{name} {one['machine']['load']}" for name, one in measured.items())
     return (
         f"{table(rows)}\nImages: {source_of(settings)}. {'. '.join(sorted(machines))}. "
         f"Processes that ran, on average over the last minute of each: {load}."

@@ -21,8 +21,7 @@ from benchmarks import plain
 from benchmarks.data import images_of
 from benchmarks.epochs import BATCH, CONFIGS, PLAIN, RATE, new
 from benchmarks.pairing import Row
-from benchmarks.per_image import FEW, MANY, Repeated, Stopwatch
-from benchmarks.per_image import _model as per_image_model
+from benchmarks.per_image import FEW, MANY, Repeated, Stopwatch, per_image_model
 from benchmarks.table import shown, table
 from tacit.evidence.importance import importance_sampling
 from tacit.evidence.proposals import from_encoder

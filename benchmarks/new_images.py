@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from tacit.files import write_json
+from tacit.files import read_json, write_json
 from tacit.images.dataset import Images
 from tacit.images.idx import (
     TEST_IMAGES,
@@ -63,18 +63,6 @@ CLASSIFIER = ModelConfig(
     network=ON_PROPAGATED.network,
 )
 CLUSTERS = (300, 1000)
-STEPS = (
-    "equal shares 1",
-    "estimated shares 1",
-    "equal shares 2",
-    "estimated shares 2",
-    "agreed",
-    "first network",
-    "all agreed",
-    "second network",
-    "backed",
-    "network",
-)
 ON_VAE_CODES = ("equal shares 1", "estimated shares 1")
 
 
@@ -152,7 +140,7 @@ def draw_folder(out: Path, budget: int, draw: int) -> Path:
 
 
 def learn(images: Images, graphs: list[sparse.csr_array], labelled: Labelled, folder: Path) -> None:
-    """All steps of one draw; `done.json`, written last, says what they took."""
+    """All steps of one draw; `done.json`, written last, says which and what they took."""
     folder.mkdir(parents=True, exist_ok=True)
     seconds: dict[str, float] = {}
     begun = time.process_time()
@@ -163,7 +151,7 @@ def learn(images: Images, graphs: list[sparse.csr_array], labelled: Labelled, fo
             tensors |= {f"model.{k}": v for k, v in step.model.state_dict().items()}
         write_tensors(step_file(folder, step.name), tensors)
         begun = time.process_time()
-    write_json(folder / "done.json", seconds)
+    write_json(folder / "done.json", {"steps": list(seconds), "seconds": seconds})
     print(f"{folder.parent.name} {folder.name}: {seconds}", flush=True)
 
 
@@ -186,7 +174,7 @@ def step_file(folder: Path, name: str) -> Path:
 def measure(folder: Path, train: Images, test: Images) -> dict[str, dict[str, float]]:
     """Error in per cent after each step: on the training images, and networks' on the test."""
     found: dict[str, dict[str, float]] = {}
-    for name in STEPS:
+    for name in read_json(folder / "done.json")["steps"]:
         tensors = read_tensors(step_file(folder, name))
         classes = tensors.pop("classes").numpy()
         known = classes != NO_CLASS

@@ -65,7 +65,7 @@ class Stopwatch:
         """Nothing."""
 
 
-def _model(n: int) -> VAE:
+def per_image_model(n: int) -> VAE:
     with seeded_initialisation(0):
         decoder = DenseNetwork().decoder((1, 28, 28), N_CODE)
         return VAE(PerImage(n, N_CODE), decoder, Gaussian(0.2))
@@ -73,7 +73,7 @@ def _model(n: int) -> VAE:
 
 def stepped(n: int, updates: int) -> Any:
     """tacit: the median update of a run on n images."""
-    train, model = Repeated(noise_images(1000, 28), n), _model(n)
+    train, model = Repeated(noise_images(1000, 28), n), per_image_model(n)
 
     def prepare() -> Work:
         def work() -> Numbers:
@@ -95,7 +95,7 @@ class DensePosterior(PerImage):
 
 def dense(n: int, updates: int) -> Any:
     """PyTorch's Adam on the whole table, as a script has it that makes the table a parameter."""
-    train, model = Repeated(noise_images(1000, 28), n), _model(n)
+    train, model = Repeated(noise_images(1000, 28), n), per_image_model(n)
     model.posterior.__class__ = DensePosterior
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     generator, objective = torch_stream(0, "noise"), elbo()

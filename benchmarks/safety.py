@@ -25,7 +25,7 @@ import torch
 
 from tacit.images.dataset import Split
 from tacit.images.sources import open_images
-from tacit.studies import work
+from tacit.studies import shared_images, work
 from tacit.studies.plan import Job, plan
 from tacit.studies.reading import parse, study_text
 
@@ -108,7 +108,7 @@ def seconds(jobs: list[Job], images: Split) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         processor, clock = time.process_time(), time.perf_counter()
-        work.write_images(folder / "images", images)
+        shared_images.write_images(folder / "images", images)
         for job in jobs:
             (folder / job.folder).mkdir(parents=True)
             work.train(

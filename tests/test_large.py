@@ -26,7 +26,7 @@ import torch
 
 from tacit.images.dataset import Images, Split
 from tacit.images.sources import open_images
-from tacit.studies import work
+from tacit.studies import shared_images, work
 from tacit.studies.plan import plan
 from tacit.studies.reading import parse
 
@@ -64,8 +64,8 @@ study, questions = parse(
     "title: Large\\ndefaults: {epochs: 1, output_bias: training-mean}\\n"
     f"runs: {{{runs}}}", "large.yaml"
 )
-work.write_images(out / "images", images)
-shared = work.read_images(out / "images")
+shared_images.write_images(out / "images", images)
+shared = shared_images.read_images(out / "images")
 opening = max(most, anonymous())
 updates = 0
 for job in plan(study, questions, shared).jobs:

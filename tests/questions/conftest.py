@@ -14,7 +14,7 @@ from tacit.images.sources import open_images
 from tacit.images.splits import stratified_subset
 from tacit.questions.base import Question, Runs, Setting
 from tacit.streams import numpy_stream
-from tacit.studies import work
+from tacit.studies import shared_images, work
 from tacit.studies.plan import plan
 from tacit.studies.reading import parse, study_text
 from tacit.studies.spec import FewLabels, Run, Study
@@ -96,7 +96,7 @@ def train_small(name: str, folder: Path) -> Trained:
     if not (folder / "trained").exists():
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
-        work.write_images(folder / "images", images)
+        shared_images.write_images(folder / "images", images)
         for job in plan(study, (), images).jobs:
             (folder / job.folder).mkdir(parents=True)
             work.train(

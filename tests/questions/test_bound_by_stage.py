@@ -20,7 +20,7 @@ from tacit.questions.bound_by_stage import BoundByStage
 from tacit.questions.bound_by_stage_numbers import Stages
 from tacit.questions.bound_by_stage_words import cautions, sentences
 from tacit.streams import torch_stream
-from tacit.studies import work
+from tacit.studies import shared_images, work
 from tacit.studies.faults import StudyError
 from tacit.studies.plan import plan
 from tacit.studies.reading import parse, study_text
@@ -67,7 +67,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
         name: run.model_copy(update={"phases": run.phases[:2]}) for name, run in study.runs.items()
     }
     study = study.model_copy(update={"runs": cut})
-    work.write_images(folder / "images", split)
+    shared_images.write_images(folder / "images", split)
     jobs = plan(study, (), split).jobs
     for job in jobs:
         (folder / job.folder).mkdir(parents=True)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from tacit.images.sources import open_images
 from tacit.questions.base import Question
 from tacit.streams import numpy_stream
+from tacit.studies import shared_images, work
 from tacit.studies import study as studies
-from tacit.studies import work
 from tacit.studies.account import Told
 from tacit.studies.reading import parse, study_text
 from tacit.studies.runner import Outcome
@@ -143,7 +143,7 @@ def jobs_here(jobs, out: Path, **options: object) -> Outcome:
     from dataclasses import asdict
 
     outcome = Outcome()
-    images = work.read_images(out / "images")
+    images = shared_images.read_images(out / "images")
     for job in jobs:
         if missing := [need for need in job.needs if need not in outcome.done]:
             outcome.blocked[job.id] = missing[0]

@@ -73,16 +73,12 @@ def command(function: Command) -> Command:
 
     @functools.wraps(function)
     def careful(*arguments: Any, **options: Any) -> int:
-        from rich.console import Console
-
         from tacit.images.errors import ImagesError
 
         try:
             return function(*arguments, **options)
         except (CommandError, ImagesError, OSError) as error:
-            errors = Console(stderr=True, soft_wrap=True)
-            errors.print(f"error: {error}", markup=False, highlight=False)
-            return USAGE
+            return _ended(USAGE, str(error))
 
     return careful  # type: ignore[return-value]
 
@@ -96,28 +92,28 @@ def study_command(function: Command) -> Command:
 
     @functools.wraps(function)
     def careful(*arguments: Any, **options: Any) -> int:
-        from rich.console import Console
-
         from tacit.files import NotWritten
         from tacit.images.errors import ImagesError
         from tacit.studies.faults import StudyError
         from tacit.studies.holding import FolderError
 
-        errors = Console(stderr=True, soft_wrap=True)
         try:
             return function(*arguments, **options)
         except NotWritten as error:
-            errors.print(
-                f"error: {error}; nothing that was finished is lost, and the same command goes on",
-                markup=False,
-                highlight=False,
-            )
-            return FAILED
+            kept = "nothing that was finished is lost, and the same command goes on"
+            return _ended(FAILED, f"{error}; {kept}")
         except (CommandError, StudyError, ImagesError, FolderError) as error:
-            errors.print(f"error: {error}", markup=False, highlight=False)
-            return USAGE
+            return _ended(USAGE, str(error))
 
     return careful  # type: ignore[return-value]
+
+
+def _ended(code: int, fault: str) -> int:
+    """Say the fault in one line; the exit code."""
+    from rich.console import Console
+
+    Console(stderr=True, soft_wrap=True).print(f"error: {fault}", markup=False, highlight=False)
+    return code
 
 
 @contextmanager

@@ -6,7 +6,7 @@ what is learned from is a trial's own `Labelled`, so that no other label can be 
 
 import copy
 import math
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 import torch
@@ -32,6 +32,7 @@ LEAST = 100
 """Images in a batch below which an update takes no less time, roughly."""
 
 Scores = NDArray[np.floating[Any]]
+Part = TypeVar("Part", bound=nn.Module)
 Momentum = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -183,7 +184,7 @@ def train_on_targets(
     model = (
         _classifier(pool, targets.shape[1], recipe, None, seed)
         if start is None
-        else copy.deepcopy(start).requires_grad_(True)
+        else _to_learn(start)
     )
     return _train(model, pool, recipe, torch.from_numpy(targets[used]), seed, keeper)
 
@@ -274,10 +275,16 @@ def _classifier(
         if encoder is None:
             encoder = recipe.network.encoder((channels, height, width), recipe.code)
         else:
-            encoder = copy.deepcopy(encoder).requires_grad_(True)
-            for module in encoder.modules():
-                module.is_frozen = False  # type: ignore[assignment]
+            encoder = _to_learn(encoder)
         return Classifier(encoder, Head(encoder.n_code, n_classes))
+
+
+def _to_learn(module: Part) -> Part:
+    """A copy all of which learns, whatever was frozen of it."""
+    module = copy.deepcopy(module).requires_grad_(True)
+    for part in module.modules():
+        part.is_frozen = False  # type: ignore[assignment]
+    return module
 
 
 def _train(

@@ -1,7 +1,11 @@
 """A measured number: its value, its interval, and what the interval is over."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 class Undefined(ValueError):
@@ -46,3 +50,13 @@ class Number:
 def undefined(reason: str, *, value: float | None = None, n: int = 0, unit: str = "") -> Number:
     """A number whose interval, and whose value unless given, is undefined for the stated reason."""
     return Number(value=value, n=n, unit=unit, interval=f"undefined: {reason}")
+
+
+def columns(numbers: Sequence[Number]) -> tuple[NDArray[np.float64], ...]:
+    """Values, lower ends and upper ends as figures take them, (n,) each; NaN where undefined.
+
+    >>> columns([Number(1.0, 0.5, 2.0, 3), undefined("one seed")])
+    (array([ 1., nan]), array([0.5, nan]), array([ 2., nan]))
+    """
+    rows = [(number.value, number.low, number.high) for number in numbers]
+    return tuple(np.array(rows, np.float64).reshape(len(rows), 3).T)

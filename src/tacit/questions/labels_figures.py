@@ -9,7 +9,7 @@ from tacit.labels.ways import WAYS
 from tacit.measures.distances import Floats
 from tacit.measures.formatting import rounded, show, significant
 from tacit.measures.intervals import crossed
-from tacit.measures.number import Number
+from tacit.measures.number import Number, columns
 from tacit.questions.base import Setting
 from tacit.questions.finding import Table
 from tacit.questions.labels_numbers import Curves
@@ -41,15 +41,12 @@ def _overview(curves: Curves, setting: Setting) -> Figure:
     series = []
     for pair in shown:
         numbers = [in_percent(curves.number(pair, budget)) for budget in curves.budgets]
-        low, high = (
-            [np.nan if getattr(n, end) is None else getattr(n, end) for n in numbers]
-            for end in ("low", "high")
-        )
+        value, low, high = columns(numbers)
         series.append(
             charts.Series(
                 pair.short,
                 curves.labels if not curves.per_class else curves.budgets,
-                [np.nan if n.value is None else n.value for n in numbers],
+                value,
                 low,
                 high,
                 colour=_colour(pair),
@@ -166,14 +163,11 @@ def _reliability(curves: Curves, winner: Pair, bins: Floats, setting: Setting) -
     shares = [
         share_of(float(r / n), int(n)) for r, n in zip(right[filled], count[filled], strict=True)
     ]
-    share, low, high = (
-        [np.nan if getattr(s, end) is None else getattr(s, end) for s in shares]
-        for end in ("value", "low", "high")
-    )
+    share, low, high = columns(shares)
     error = curves.calibration_error(winner, curves.middle)
     said = "; ".join(
         f"{100 * a:.0f} % right at confidence {100 * c:.0f} %"
-        for a, c in zip(share, mean.tolist(), strict=True)
+        for a, c in zip(share.tolist(), mean.tolist(), strict=True)
     )
     return setting.figures.chart(
         f"{setting.question}-reliability",

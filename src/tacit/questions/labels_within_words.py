@@ -7,7 +7,7 @@ from tacit.figures.sink import Figure
 from tacit.labels.choosing import Choice
 from tacit.labels.ways import WAYS
 from tacit.measures.formatting import show
-from tacit.measures.number import Number, undefined
+from tacit.measures.number import Number, columns, undefined
 from tacit.questions.base import Setting
 from tacit.questions.finding import Finding, Table
 from tacit.questions.labels_figures import in_percent
@@ -229,10 +229,7 @@ def _accuracies(judged: Judged, choice: Choice, setting: Setting) -> Figure:
 def _reliability(judged: Judged, setting: Setting) -> Figure:
     found = judged.reliability()
     confidence = [b.confidence for b in found]
-    share, low, high = (
-        [np.nan if getattr(b.right, end) is None else getattr(b.right, end) for b in found]
-        for end in ("value", "low", "high")
-    )
+    share, low, high = columns([b.right for b in found])
     said = "; ".join(f"{show(b.right)} right at {100 * b.confidence:.0f} % sure" for b in found)
     kind = "its probabilities" if WAYS[judged.winner.way].confident else "its scores"
     return setting.figures.chart(

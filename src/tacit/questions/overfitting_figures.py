@@ -12,6 +12,7 @@ from tacit.figures.sink import Figure
 from tacit.measures.distances import Floats
 from tacit.measures.formatting import show
 from tacit.measures.intervals import crossed
+from tacit.measures.number import columns
 from tacit.questions.base import Measurement, Setting
 from tacit.questions.curves import Curve, band_is, updates_per_epoch
 from tacit.questions.overfitting_rule import Judged
@@ -78,8 +79,7 @@ def gap_along(train: Curve, test: Curve) -> tuple[Floats, Floats, Floats]:
     gap = test.mean - train.mean
     if gap.shape[0] * gap.shape[1] > 1:
         found = [crossed(gap[:, :, e]) for e in range(gap.shape[2])]
-        ends = [[np.nan if end is None else end for end in (n.value, n.low, n.high)] for n in found]
-        mean, low, high = np.array(ends).T
+        mean, low, high = columns(found)
         return mean, low, high
     half = stats.norm.ppf(0.975) * np.hypot(test.error, train.error)
     return gap[0, 0], (gap - half)[0, 0], (gap + half)[0, 0]

@@ -1,6 +1,5 @@
 """What ``tacit run`` asks for, made into studies that can be run."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from tacit.images.sources import open_images
 from tacit.questions.base import Question
 from tacit.questions.labels import Labels
 from tacit.studies.account import Told
-from tacit.studies.estimate import estimate
+from tacit.studies.estimate import Estimate, estimate
 from tacit.studies.faults import StudyError, nearest
 from tacit.studies.graph import in_order
 from tacit.studies.holding import check_folder
@@ -304,15 +303,16 @@ def list_jobs(prepared: Prepared, console: Console) -> None:
     table.add_column("job")
     for heading in ("times", "one core, each", "disk, each"):
         table.add_column(heading, justify="right")
-    counts = Counter((job.kind, job.name) for job in prepared.jobs)
-    for (kind, name), count in counts.items():
-        ours = [estimates[job.id] for job in prepared.jobs if (job.kind, job.name) == (kind, name)]
+    alike: dict[tuple[str, str], list[Estimate]] = {}
+    for job in prepared.jobs:
+        alike.setdefault((job.kind, job.name), []).append(estimates[job.id])
+    for (kind, name), ours in alike.items():
         label = name if kind == "train" else f"question: {name}"
         table.add_row(
             label,
-            str(count),
-            f"about {duration(sum(one.seconds for one in ours) / count)}",
-            size(sum(one.bytes for one in ours) / count),
+            str(len(ours)),
+            f"about {duration(sum(one.seconds for one in ours) / len(ours))}",
+            size(sum(one.bytes for one in ours) / len(ours)),
         )
     console.print(table)
     seconds = sum(one.seconds for one in estimates.values())

@@ -31,7 +31,6 @@ from tacit.questions.registry import QUESTIONS
 from tacit.streams import seeded_initialisation
 from tacit.studies.holding import working
 from tacit.studies.shared_images import Notice, read_images
-from tacit.studies.shared_images import write_images as write_images
 from tacit.studies.stopping import end_with_parent, listen_in_worker
 from tacit.training.checkpoint import FolderKeeper, Stopped
 from tacit.training.examples import Chosen, Examples

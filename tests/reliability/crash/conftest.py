@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tacit.images.dataset import Split
-from tacit.studies import work, workers
+from tacit.studies import shared_images, work, workers
 from tacit.studies.plan import Job, plan
 from tacit.studies.reading import parse
 from tacit.studies.workers import Worker
@@ -80,7 +80,7 @@ def trained_only(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pa
             folder = known[name] = tmp_path_factory.mktemp("trained") / name
             opened = some_digits()
             split = Split(opened.train, opened.test)
-            work.write_images(folder / "images", split)
+            shared_images.write_images(folder / "images", split)
             for job in plan(parse(STUDIES[name], name)[0], (), split).jobs:
                 (folder / job.folder).mkdir(parents=True)
                 work.train(

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tacit.figures import style
 from tacit.measures.number import Number
+from tacit.measures.number import columns as number_columns
 
 ACCURACIES = (0, 20, 40, 60, 80, 90, 95, 98, 99, 99.5, 99.8, 99.9)
 """Percentages that may be marked on an axis of accuracy."""
@@ -114,7 +115,7 @@ def trials(
     everything = [np.asarray(m.values) for m in methods]
     if ceiling is not None:
         everything.append(np.array([ceiling[0]]))
-    means = [np.array([np.nan if n.value is None else n.value for n in m.numbers]) for m in methods]
+    means = [number_columns(m.numbers)[0] for m in methods]
     for place, (axes, method) in enumerate(zip(grid.flat, methods, strict=False)):
         for other, mean in enumerate(means):
             if other not in (place, reference):
@@ -171,8 +172,7 @@ def _one(axes: Axes, x: NDArray[np.float64], method: Trials, mean: NDArray[np.fl
             place * np.exp(0.09 * aside), row, color=colour, alpha=0.4, marker="o", markersize=2.6,
             markeredgewidth=0, linestyle="",
         )  # fmt: skip
-    ends = [[np.nan if end is None else end for end in (n.low, n.high)] for n in method.numbers]
-    low, high = np.array(ends, np.float64).T
+    _, low, high = number_columns(method.numbers)
     if len(x) > 1:
         axes.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
     else:
