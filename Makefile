@@ -15,6 +15,7 @@ test: $(READY)
 
 test-slow: $(READY)
 	$(BIN)/pytest -m slow
+	$(BIN)/pytest -n auto --hypothesis-profile=explore
 
 crash-test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python tests/reliability/crash/sweep.py

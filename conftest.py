@@ -12,6 +12,8 @@ for library in ("OMP", "MKL", "OPENBLAS"):
 
 from hypothesis import settings  # noqa: E402
 
-# On a busy machine an example may take long; that is no fault of what it tests.
-settings.register_profile("tacit", deadline=None)
+# On a busy machine an example may take long; that is no fault of what it tests. Every run of the
+# suite tries the same examples; `--hypothesis-profile=explore` looks for others (`make test-slow`).
+settings.register_profile("tacit", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None)
 settings.load_profile("tacit")

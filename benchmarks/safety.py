@@ -26,8 +26,9 @@ import torch
 from tacit.images.dataset import Split
 from tacit.images.sources import open_images
 from tacit.studies import shared_images, work
+from tacit.studies.named import study_text
 from tacit.studies.plan import Job, plan
-from tacit.studies.reading import parse, study_text
+from tacit.studies.reading import parse
 
 SUMMING = ("training.checkpoint", "training.saved", "studies.work")
 CHECKPOINTED = "tacit.training.checkpoint.SECONDS_BETWEEN_CHECKPOINTS"

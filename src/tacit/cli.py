@@ -18,6 +18,7 @@ from tacit.commands.predict import predict
 from tacit.commands.reconstruct import reconstruct
 from tacit.commands.sample import sample
 from tacit.commands.score import score
+from tacit.studies import forking
 from tacit.studies.stopping import Interrupted, stoppable
 
 if TYPE_CHECKING:
@@ -129,6 +130,13 @@ def run(
     dry_run
         List the jobs with estimated time and disk, and train nothing.
     """
+    from tacit.studies.named import study_text
+
+    names = [study] if study else ["inference", "transfer"]
+    for name in names:
+        study_text(name)  # what is not there is said before all that takes seconds
+    if not dry_run:
+        forking.begin()  # imports beside this process what the lines that follow import in it
     from tacit.studies.account import Told
     from tacit.studies.command import Request, list_jobs, perform, prepare
     from tacit.studies.progress import reading
@@ -154,7 +162,6 @@ def run(
     )
     with stoppable():
         with reading(console) as progress:
-            names = [study] if study else ["inference", "transfer"]
             prepared = [prepare(name, request, progress) for name in names]
         if dry_run:
             for one in prepared:

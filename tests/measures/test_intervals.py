@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from tacit.measures.intervals import (
+    SMALLEST_SPREAD,
     bootstrap_mean,
     crossed,
     crossed_difference,
@@ -231,6 +232,19 @@ def test_wrong_shapes_are_refused() -> None:
         crossed([1.0, 2.0])
 
 
+@pytest.mark.parametrize("size", [1e-140, 1e-160, 1e-300])
+def test_tiny_values_give_a_proper_interval_or_a_reason(size: float) -> None:
+    values = [size * k for k in range(30)]
+    for number in (mean_t(values), bootstrap_mean(values, np.random.default_rng(0))):
+        if size < SMALLEST_SPREAD:
+            assert number.interval.startswith("undefined: no spread between the 30 ")
+        else:
+            assert number.low is not None
+            assert number.high is not None
+            assert number.low < values[15] < number.high
+
+
+@example([0.0, 9.461015280617287e-174])
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.floats(-1e6, 1e6, allow_subnormal=False), min_size=0, max_size=30))
 def test_any_values_give_a_proper_interval_or_a_reason(values: list[float]) -> None:

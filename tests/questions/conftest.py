@@ -15,8 +15,9 @@ from tacit.images.splits import stratified_subset
 from tacit.questions.base import Question, Runs, Setting
 from tacit.streams import numpy_stream
 from tacit.studies import shared_images, work
+from tacit.studies.named import study_text
 from tacit.studies.plan import plan
-from tacit.studies.reading import parse, study_text
+from tacit.studies.reading import parse
 from tacit.studies.spec import FewLabels, Run, Study
 from tacit.training.saved import SavedRun
 

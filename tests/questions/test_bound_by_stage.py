@@ -22,8 +22,9 @@ from tacit.questions.bound_by_stage_words import cautions, sentences
 from tacit.streams import torch_stream
 from tacit.studies import shared_images, work
 from tacit.studies.faults import StudyError
+from tacit.studies.named import study_text
 from tacit.studies.plan import plan
-from tacit.studies.reading import parse, study_text
+from tacit.studies.reading import parse
 from tacit.training.saved import SavedRun
 
 PROTOCOL = (1, 3, 9, 27, 81, 243, 729, 2187)

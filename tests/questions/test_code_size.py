@@ -15,7 +15,8 @@ from tacit.questions.code_size_numbers import LABELLED, TABLE, Sizes
 from tacit.questions.code_size_words import words
 from tacit.streams import numpy_stream
 from tacit.studies.faults import StudyError
-from tacit.studies.reading import builtin_names, parse, study_text
+from tacit.studies.named import builtin_names, study_text
+from tacit.studies.reading import parse
 from tacit.training.evaluation import evaluate
 
 N = 400

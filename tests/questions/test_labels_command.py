@@ -10,7 +10,7 @@ from tacit.images.sources import open_images
 from tacit.questions.labels import Labels
 from tacit.studies.command import Prepared, Request, prepare
 from tacit.studies.faults import StudyError
-from tacit.studies.reading import builtin_names
+from tacit.studies.named import builtin_names
 
 
 def prepared(tmp_path: Path, study: str = "labels", **options: object) -> Prepared:

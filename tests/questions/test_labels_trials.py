@@ -339,7 +339,8 @@ Trainer = Callable[[str], Any]
 
 def test_the_built_in_study_end_to_end(trained: Trainer, tmp_path: Path) -> None:
     from tacit.questions.labels_pairs import Pair
-    from tacit.studies.reading import parse, study_text
+    from tacit.studies.named import study_text
+    from tacit.studies.reading import parse
 
     _, (question,) = parse(study_text("labels")[1], "labels")
     assert isinstance(question, Labels)

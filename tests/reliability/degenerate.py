@@ -19,7 +19,8 @@ from tacit.streams import numpy_stream
 from tacit.studies import shared_images, work
 from tacit.studies import study as studies
 from tacit.studies.account import Told
-from tacit.studies.reading import parse, study_text
+from tacit.studies.named import study_text
+from tacit.studies.reading import parse
 from tacit.studies.runner import Outcome
 from tacit.studies.spec import Study
 from tacit.studies.study import Ended, run_study

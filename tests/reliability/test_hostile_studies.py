@@ -9,8 +9,9 @@ from rich.console import Console
 from tacit.images.dataset import Split
 from tacit.images.sources import open_images
 from tacit.studies.faults import AT_MOST, StudyError
+from tacit.studies.named import MAX_BYTES, study_text
 from tacit.studies.plan import MAX_JOBS, plan
-from tacit.studies.reading import MAX_BYTES, parse, study_text
+from tacit.studies.reading import parse
 from tacit.studies.spec import MAX_RUNS
 
 STUDY = "title: t\nruns:\n  a: {learn: vae}\n"
@@ -92,7 +93,8 @@ for path in sorted(Path(sys.argv[1]).iterdir()):
     imports = """
 from pathlib import Path
 from tacit.studies.faults import StudyError
-from tacit.studies.reading import parse, study_text
+from tacit.studies.named import study_text
+from tacit.studies.reading import parse
 """
     assert megabytes_of(code, str(tmp_path), imports=imports) < 150
 

@@ -14,7 +14,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from tacit.studies.faults import StudyError
-from tacit.studies.reading import study_text
+from tacit.studies.named import study_text
 
 WATCHED = Path(__file__).parent / "watched"
 PICTURES = r"..\..\pictures;$(touch up)"

@@ -3,7 +3,8 @@
 import pytest
 
 from tacit.studies.faults import StudyError
-from tacit.studies.reading import builtin_names, parse, study_text
+from tacit.studies.named import builtin_names, study_text
+from tacit.studies.reading import parse
 
 
 def faults_in(text: str) -> str:

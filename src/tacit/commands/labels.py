@@ -73,6 +73,10 @@ def labels(
     """
     from rich.console import Console
 
+    from tacit.studies import forking
+
+    if not dry_run:
+        forking.begin()  # imports beside this process what the lines that follow import in it
     from tacit.commands.labels_run import perform, prompted
     from tacit.commands.labels_study import Asked
     from tacit.studies.command import list_jobs

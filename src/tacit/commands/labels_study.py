@@ -13,7 +13,8 @@ from tacit.questions.labels import Labels
 from tacit.questions.labels_pairs import Pair
 from tacit.questions.labels_within import LabelsWithin
 from tacit.studies.faults import nearest
-from tacit.studies.reading import parse, study_text
+from tacit.studies.named import study_text
+from tacit.studies.reading import parse
 from tacit.studies.spec import ImagesTable, Run, Study
 
 NAME, BUILT_IN = "few-labels", "labels"

@@ -16,6 +16,7 @@ from tacit.measures.distances import Floats, chunks
 from tacit.measures.number import Number, undefined
 
 FEWEST_TO_RESAMPLE = 20  # below it a bootstrap of the mean covers too little (tests/measures)
+SMALLEST_SPREAD = 1e-150  # squares of less are 0 in float64, and so would be the interval's width
 
 
 def mean_t(
@@ -140,7 +141,7 @@ def bootstrap_mean(
             for rows in chunks(resamples, max(1, 4_000_000 // n))
         ]
     )
-    deviation = x - x.mean()
+    deviation = (x - x.mean()) / np.ptp(x)  # cubes of tiny values would vanish
     acceleration = np.sum(deviation**3) / (6 * np.sum(deviation**2) ** 1.5)
     bias = stats.norm.ppf((np.sum(means < x.mean()) + 0.5 * np.sum(means == x.mean())) / resamples)
     tail = np.sqrt(n / (n - 1)) * stats.t.ppf(0.5 - level / 2, n - 1)
@@ -333,9 +334,9 @@ def _fault(x: Floats, scale: float, over: str) -> str:
 
 
 def _flat(x: Floats, scale: float | None = None) -> bool:
-    """Whether the values differ by no more than rounding at their scale."""
+    """Whether the values differ by no more than rounding, or by what has no square."""
     scale = float(np.max(np.abs(x))) if scale is None else scale
-    return bool(np.ptp(x) <= 8 * np.finfo(np.float64).eps * scale)
+    return bool(np.ptp(x) <= max(8 * np.finfo(np.float64).eps * scale, SMALLEST_SPREAD))
 
 
 def _without_interval(x: Floats, fault: str, unit: str) -> Number:

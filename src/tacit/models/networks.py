@@ -108,9 +108,12 @@ class PoolEncoder(Encoder):
                 f"images are {height}×{width}; network 'pool' halves them twice, so that their "
                 "sides have at least 4 pixels; 'conv' and 'dense' read images of any size"
             )
-        padding = "valid" if min(height, width) >= 16 else "same"
+        valid = min(height, width) >= 16
+        padding = "valid" if valid else "same"
+        # Computed, not tried out: on the meta device PyTorch would import its compiler for it.
+        sides = [((side - 4) // 2 - 2) // 2 if valid else side // 4 for side in (height, width)]
         # ReLU after the maximum is the maximum after ReLU, on a quarter of the numbers.
-        trunk = nn.Sequential(
+        self.features = nn.Sequential(
             nn.Conv2d(c_in, first, 5, padding=padding),
             nn.MaxPool2d(2),
             nn.ReLU(),
@@ -118,10 +121,9 @@ class PoolEncoder(Encoder):
             nn.MaxPool2d(2),
             nn.ReLU(),
             nn.Flatten(),
+            Linear(second * math.prod(sides), 256),
+            nn.ReLU(),
         )
-        with torch.no_grad():
-            flat = trunk(torch.zeros(1, *shape)).shape[1]
-        self.features = nn.Sequential(*trunk, Linear(flat, 256), nn.ReLU())
         self.n_features = 256
         self.n_code = n_code
         self.code = Linear(256, n_code)

@@ -83,7 +83,10 @@ class PerImage(Posterior):
     ) -> None:
         super().__init__()
         self.n_code = n_code
-        self.mean = nn.Parameter(mean_std * torch.randn(n_images, n_code))
+        mean = torch.empty(n_images, n_code)
+        if not mean.is_meta:  # PyTorch would import its compiler to draw nothing
+            mean.normal_(0.0, mean_std)
+        self.mean = nn.Parameter(mean)
         self.log_var = nn.Parameter(torch.full((n_images, n_code), float(log_var)))
 
     def forward(self, x: Tensor | None, index: Tensor) -> DiagonalNormal:

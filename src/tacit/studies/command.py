@@ -20,9 +20,10 @@ from tacit.studies.estimate import Estimate, estimate
 from tacit.studies.faults import StudyError, nearest
 from tacit.studies.graph import in_order
 from tacit.studies.holding import check_folder
+from tacit.studies.named import study_text
 from tacit.studies.plan import Job, plan
 from tacit.studies.progress import duration, shown
-from tacit.studies.reading import parse, study_text
+from tacit.studies.reading import parse
 from tacit.studies.spec import Run, Study
 from tacit.studies.study import Ended, run_study
 from tacit.training.devices import device_of

@@ -1,8 +1,6 @@
-"""Study files: built-in ones by name, others by path; every fault at once."""
+"""Studies from their text; every fault at once."""
 
 from collections.abc import Sequence
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,44 +13,7 @@ from tacit.studies.faults import StudyError, faults_of, nearest, placed
 from tacit.studies.graph import faults_of_graph
 from tacit.studies.spec import MAX_RUNS, Run, Study
 
-MAX_BYTES = 100_000
-"""A study is a page or two; to read ten times as much takes a second, and its faults as long."""
-
 MAX_DEPTH = 12
-
-
-def builtin_names() -> list[str]:
-    """The studies that come with tacit."""
-    folder = resources.files("tacit.studies") / "builtin"
-    return sorted(p.name[: -len(".yaml")] for p in folder.iterdir() if p.name.endswith(".yaml"))
-
-
-def study_text(study: str) -> tuple[str, str]:
-    """The name and the text of a study: a built-in one, or a file.
-
-    Raises:
-        StudyError: if there is none, with the nearest name.
-    """
-    if study in builtin_names():
-        file = resources.files("tacit.studies") / "builtin" / f"{study}.yaml"
-        return study, file.read_text(encoding="utf-8")
-    path = Path(study)
-    if not path.is_file():
-        raise StudyError(
-            f"study '{study}'",
-            ["neither a built-in study nor a file" + nearest(study, builtin_names())],
-        )
-    if path.stem in (".", ".."):
-        raise StudyError(
-            f"study '{study}'",
-            [f"is called '{path.stem}': results would not lie in a folder of their own; rename it"],
-        )
-    if path.stat().st_size > MAX_BYTES:
-        raise StudyError(study, [f"{path.stat().st_size} bytes; a study has at most {MAX_BYTES}"])
-    try:
-        return path.stem, path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise StudyError(study, [f"is not UTF-8 text: {error}"]) from None
 
 
 def parse(text: str, where: str) -> tuple[Study, Sequence[Question]]:

@@ -80,7 +80,9 @@ def run_jobs(
         try:
             while waiting or running:
                 _block(waiting, outcome, names)
-                for job in _ready(waiting, outcome)[: at_once - len(running)]:
+                # One that has done its job may still be on its way out: the next need not wait.
+                free = at_once - sum(not worker.finished for worker in running)
+                for job in _ready(waiting, outcome)[:free]:
                     waiting.remove(job)
                     running.append(workers.start(job, out, device))
                     watcher.started(job)

@@ -10,6 +10,11 @@ from pathlib import Path
 # compile nothing: any folder that is there will do, and nothing is written into it.
 os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(__file__).parent))
 
+# OpenBLAS starts threads of its own in every process that is forked, and they spin while they wait:
+# a sixth of a short job's time on two cores, though a job's threads are set as soon as it begins
+# (`work.perform`, which may also set more). Read when NumPy is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import torch._dynamo
 
 import tacit.studies.work

@@ -1,18 +1,17 @@
 """A process that does one job, and what it says on the way."""
 
-import multiprocessing
 import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from tacit.studies import forking
 from tacit.studies.plan import Job
 from tacit.studies.stopping import held_back
 
@@ -107,17 +106,12 @@ def start(job: Job, out: Path, device: str) -> Worker:
     """Begin a job in a process of its own."""
     from tacit.studies.work import perform
 
-    context: Any = multiprocessing.get_context("forkserver")
+    context = forking.begin()
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(
         target=perform, args=(asdict(job), str(out), device, theirs), name=job.label
     )
-    # Left to the forking process, starting the tracker would let signals through again.
-    resource_tracker.ensure_running()
     with held_back():
-        if context.get_start_method() == "forkserver":
-            context.set_forkserver_preload(["tacit.studies.warm"])
-            forkserver.ensure_running()
         process.start()
     theirs.close()
     return Worker(job, process, ours, time.monotonic())
