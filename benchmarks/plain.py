@@ -129,6 +129,27 @@ def train(model: Any, data: Digits, *, batch_size: int, one_cycle: bool = False)
     return total / len(loader)
 
 
+def train_until(
+    model: Any, data: Digits, test: Digits, *, right: float, most_epochs: int = 20
+) -> tuple[int, float]:
+    """Adam at its usual rate, tested after every epoch, until that share of the images is right.
+
+    Returns the number of epochs and the share.
+    """
+    loader = DataLoader(data, batch_size=128, shuffle=True)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    for epoch in range(1, most_epochs + 1):
+        model.train()
+        for x, y in loader:
+            optimizer.zero_grad()
+            model.loss(x, y).backward()
+            optimizer.step()
+        found = accuracy(model, test)
+        if found >= right or epoch == most_epochs:
+            return epoch, found
+    raise ValueError(f"`most_epochs` is {most_epochs}; it is at least 1")
+
+
 @torch.no_grad()
 def accuracy(model: Classifier, data: Digits) -> float:
     """The share of images that are given their class."""

@@ -7,15 +7,19 @@ from torch.nn import functional as F
 from tacit.models.precision import product_dtype
 
 FEWEST_CHANNELS = 16
-"""Input channels below which a convolution in bfloat16 is not faster."""
+"""Input channels below which rounding to bfloat16 costs more than it saves."""
 
 
 class Conv2d(nn.Conv2d):
-    """`torch.nn.Conv2d`; inside `products_in(torch.bfloat16)` its products are in bfloat16."""
+    """`torch.nn.Conv2d`; inside `products_in(torch.bfloat16)` its products are in bfloat16.
+
+    It hands on numbers as it was given them, rounded before or not.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         dtype = product_dtype()
-        if dtype == input.dtype or self.in_channels < FEWEST_CHANNELS:
+        few = self.in_channels < FEWEST_CHANNELS and input.dtype != dtype
+        if dtype == self.weight.dtype or few:
             return super().forward(input)
         bias = None if self.bias is None else self.bias.to(dtype)
         out = self._conv_forward(input.to(dtype), self.weight.to(dtype), bias)

