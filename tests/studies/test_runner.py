@@ -1,0 +1,65 @@
+"""Jobs that are handed to processes: what need not wait does not."""
+
+import io
+import os
+import time
+from multiprocessing import Pipe
+from pathlib import Path
+
+from rich.console import Console
+
+from tacit.studies import workers
+from tacit.studies.plan import Job, plan
+from tacit.studies.progress import Lines
+from tacit.studies.reading import parse
+from tacit.studies.runner import run_jobs
+from tacit.studies.workers import Worker
+
+TWO = """
+title: Two that need nothing
+defaults: {code: 2, epochs: 1}
+runs:
+  one: {learn: autoencoder}
+  other: {learn: autoencoder}
+questions:
+  - overfitting: {runs: [one, other]}
+"""
+
+
+def test_the_next_job_does_not_wait_for_a_process_that_is_on_its_way_out(
+    digits, tmp_path: Path, monkeypatch
+) -> None:
+    started: list[str] = []
+
+    class OnItsWayOut:
+        """It has said that its job is done, and ends once the next job is started."""
+
+        pid = None
+
+        def __init__(self) -> None:
+            self.sentinel, self.other = os.pipe()
+            self.asked = 0
+
+        @property
+        def exitcode(self) -> int | None:
+            self.asked += 1
+            assert self.asked < 50, "the next job waits"
+            return 0 if len(started) == 2 else None
+
+        def join(self) -> None: ...
+        def terminate(self) -> None: ...
+
+    def start(job: Job, out: Path, device: str) -> Worker:
+        started.append(job.name)
+        ours, theirs = Pipe(duplex=False)
+        theirs.send(("done",))
+        theirs.close()
+        return Worker(job, OnItsWayOut(), ours, time.monotonic())  # type: ignore[arg-type]
+
+    monkeypatch.setattr(workers, "start", start)
+    jobs = plan(parse(TWO, "two")[0], (), digits).jobs
+    console = Console(file=io.StringIO())
+    outcome = run_jobs(jobs, tmp_path, at_once=1, device="cpu", watcher=Lines(console))
+    assert sorted(started) == ["one", "other"]
+    assert outcome.done == {job.id for job in jobs}
+    assert not outcome.failed
