@@ -19,4 +19,6 @@ import torch._dynamo
 
 import tacit.studies.work
 
+tacit.studies.work.linear_algebra()
+
 __all__ = ["tacit", "torch"]

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from tacit.evidence.checkpoint import check_kept
 from tacit.files import (
@@ -222,7 +223,7 @@ def perform(job: dict[str, Any], out: str, device: str, messages: Connection) ->
         keep_pages()
         torch.set_num_threads(job["task"]["threads"])
         # NumPy's and SciPy's linear algebra has threads of its own.
-        threadpool_limits(job["task"]["threads"])
+        linear_algebra().limit(limits=job["task"]["threads"])
         root = Path(out)
         with working(root):
             end_with_parent()
@@ -251,6 +252,12 @@ def perform(job: dict[str, Any], out: str, device: str, messages: Connection) ->
         messages.send(("failed", cause_of(error), traceback.format_exc()))
     finally:
         messages.close()
+
+
+@cache
+def linear_algebra() -> ThreadpoolController:
+    """The libraries whose threads can be set; to look for them takes a hundredth of a second."""
+    return ThreadpoolController()
 
 
 def cause_of(error: Exception) -> str:
