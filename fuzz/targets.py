@@ -25,7 +25,8 @@ from tacit.saved.folder import CONFIG, WEIGHTS, _digest, load_saved
 from tacit.saved.weights import ModelFileError
 from tacit.studies.faults import StudyError
 from tacit.studies.plan import plan
-from tacit.studies.reading import parse, study_text
+from tacit.studies.named import study_text
+from tacit.studies.reading import parse
 
 
 @dataclass(frozen=True)
