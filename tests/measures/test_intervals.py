@@ -217,6 +217,15 @@ def test_undefined_says_why_and_is_never_of_zero_width(
     assert decide(number) == "undefined"
 
 
+def test_an_accuracy_is_between_none_and_all() -> None:
+    high = mean_t([0.99, 1.0, 1.0], unit="accuracy")
+    assert high.high == 1.0
+    assert high.low == mean_t([0.99, 1.0, 1.0]).low
+    low = crossed([[0.0, 0.02], [0.0, 0.0]], unit="accuracy")
+    assert (low.low, low.high) == (0.0, crossed([[0.0, 0.02], [0.0, 0.0]]).high)
+    assert (mean_t([0.99, 1.0, 1.0]).high or 0) > 1  # a number of no unit may be anything
+
+
 def test_decide() -> None:
     assert decide(Number(1.0, 0.5, 1.5)) == "higher"
     assert decide(Number(-1.0, -1.5, -0.5)) == "lower"

@@ -16,6 +16,7 @@ from tacit.measures.distances import Floats, chunks
 from tacit.measures.number import Number, undefined
 
 FEWEST_TO_RESAMPLE = 20  # below it a bootstrap of the mean covers too little (tests/measures)
+LIMITS = {"accuracy": (0.0, 1.0)}  # what a mean in these units cannot lie outside of
 SMALLEST_SPREAD = 1e-150  # squares of less are 0 in float64, and so would be the interval's width
 
 
@@ -265,7 +266,9 @@ def _mean_t(x: Floats, scale: float, over: str, unit: str, given: str, level: fl
         return _without_interval(x, fault, unit)
     n, mean = len(x), float(x.mean())
     half = float(stats.t.ppf(0.5 + level / 2, n - 1) * x.std(ddof=1) / np.sqrt(n))
-    return Number(mean, mean - half, mean + half, n, unit, _said(level, "t", n, over, given))
+    least, most = LIMITS.get(unit, (-np.inf, np.inf))
+    low, high = max(mean - half, least), min(mean + half, most)
+    return Number(mean, low, high, n, unit, _said(level, "t", n, over, given))
 
 
 def _crossed(

@@ -121,7 +121,7 @@ class Kept:
                 - self._separation(m, second, measure, of_class)
             ),
             paired=True,
-            unit="accuracy" if measure == "nearest-neighbour" else "",
+            unit="share" if measure == "nearest-neighbour" else "",
         )
 
     def still_falling(self, role: str) -> float:
