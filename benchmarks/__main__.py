@@ -37,6 +37,7 @@ ROWS: dict[str, Callable[[Settings], list[Row]]] = {
     "per-image": per_image.rows,
     "log-prob": samples.rows,
     "accuracy": accuracy.rows,
+    "accuracy-wall": accuracy.wall_rows,
     "start": commands.start_rows,
     "studies": commands.study_rows,
 }

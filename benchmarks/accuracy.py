@@ -75,10 +75,35 @@ def scripted(data_dir: str | None, n: int, until: float | None) -> Any:
     return prepare
 
 
-def rows(settings: Settings) -> list[Row]:
-    """The ratios on one core, and seconds on all of them; all need the images themselves."""
+WORK = f"{100 * RIGHT:.1f} % of MNIST's test images right, {EPOCHS} epochs at one cycle"
+LEFT_OUT = "accuracy: left out; it needs MNIST (--data-dir)"
+
+
+def wall_rows(settings: Settings) -> list[Row]:
+    """Seconds on all cores, on which nothing else should run."""
     if settings.data_dir is None:
-        print("accuracy: left out; it needs MNIST (--data-dir)")
+        print(LEFT_OUT)
+        return []
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    side = Side(ours, "float32", settings.data_dir, settings.images, EPOCHS, threads=cores)
+    timed = in_turns({"float32": side}, settings.rounds)["float32"]
+    return [
+        Row(
+            work=f"{WORK}, on {cores} cores, on the wall",
+            against="",
+            values=[done.wall for done in timed],
+            unit="s",
+            aim=12.0,
+            note=_right(timed),
+            details={"accuracy": [done.numbers["accuracy"] for done in timed]},
+        )
+    ]
+
+
+def rows(settings: Settings) -> list[Row]:
+    """The ratios on one core; both need the images themselves."""
+    if settings.data_dir is None:
+        print(LEFT_OUT)
         return []
     n, data = settings.images, settings.data_dir
     right = 0.5 if settings.quick else RIGHT
@@ -97,28 +122,13 @@ def rows(settings: Settings) -> list[Row]:
         },
         settings.rounds,
     )
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    timed = in_turns(
-        {"float32": Side(ours, "float32", data, n, EPOCHS, threads=cores)}, settings.rounds
-    )
-    work = f"{100 * RIGHT:.1f} % of MNIST's test images right"
     epochs = [round(done.numbers["epochs"]) for done in until["script"]]
     same = "one epoch of the same network and cycle, and the test images"
     return [
         ratio_row(
-            until, "float32", "script", work=f"{work}, {EPOCHS} epochs at one cycle", aim=0.5,
-            note=f"{_right(until['float32'])}",
+            until, "float32", "script", work=WORK, aim=0.5, note=_right(until["float32"]),
             against="a plain script of the same network, Adam at 0.001 until it is there: "
             f"{min(epochs)} to {max(epochs)} epochs",
-        ),
-        Row(
-            work=f"the same on {cores} cores, on the wall",
-            against="",
-            values=[done.wall for done in timed["float32"]],
-            unit="s",
-            aim=12.0,
-            note=_right(timed["float32"]),
-            details={"accuracy": [done.numbers["accuracy"] for done in timed["float32"]]},
         ),
         *(
             ratio_row(
