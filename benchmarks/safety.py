@@ -30,7 +30,7 @@ from tacit.studies.named import study_text
 from tacit.studies.plan import Job, plan
 from tacit.studies.reading import parse
 
-SUMMING = ("training.checkpoint", "training.saved", "studies.work")
+SUMMING = ("training.checkpoint", "training.saved", "studies.shared_images")
 CHECKPOINTED = "tacit.training.checkpoint.SECONDS_BETWEEN_CHECKPOINTS"
 
 
@@ -42,7 +42,10 @@ def straight(path: Path, write: Callable[[Path], object], *, durable: bool = Tru
 @contextmanager
 def unsafe() -> Iterator[None]:
     """Without checkpoints, checksums, `fsync` and temporary files."""
-    writers = ("files", "training.checkpoint", "evidence.checkpoint", "studies.work")
+    writers = (
+        "files", "training.checkpoint", "evidence.checkpoint", "studies.shared_images",
+        "studies.work",
+    )  # fmt: skip
     patches = [
         *(patch(f"tacit.{module}.write_atomically", straight) for module in writers),
         *(patch(f"tacit.{module}.file_sha256", lambda path: "") for module in SUMMING),

@@ -128,3 +128,27 @@ def test_every_row_runs(tmp_path) -> None:
     assert done.returncode == 0, done.stderr
     assert "update of a per-image VAE" in done.stdout
     assert (tmp_path / "found.json").exists()
+
+
+def test_the_benchmark_of_safety_takes_it_all_away_and_times_what_it_takes(tmp_path) -> None:
+    from benchmarks.safety import Clocks, safe, seconds, unsafe
+
+    from tacit.images.dataset import Split
+    from tacit.images.sources import open_images
+    from tacit.studies.plan import plan
+    from tacit.studies.reading import parse
+
+    text = "title: t\nruns: {a: {learn: autoencoder, code: 2, epochs: 1}}\nquestions: []\n"
+    study, _ = parse(text.replace("questions: []", "questions: [overfitting: {runs: [a]}]"), "t")
+    opened = open_images("digits", train_size=20)
+    images = Split(opened.train, opened.test)
+    jobs = list(plan(study, (), images).jobs)
+    synced = []
+    with pytest.MonkeyPatch.context() as patched, unsafe():
+        patched.setattr("os.fsync", synced.append)
+        seconds(jobs, images)
+    assert not synced
+    clocks = Clocks()
+    with safe(clocks):
+        seconds(jobs, images)
+    assert 0 < clocks.spent[0] <= clocks.spent[1] * 1.5
