@@ -1,8 +1,11 @@
 """Benchmarks measure what they say: turns, ratios, aims, and the table that becomes of them."""
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -130,8 +133,8 @@ def test_every_row_runs(tmp_path) -> None:
     assert (tmp_path / "found.json").exists()
 
 
-def test_the_benchmark_of_safety_takes_it_all_away_and_times_what_it_takes(tmp_path) -> None:
-    from benchmarks.safety import Clocks, safe, seconds, unsafe
+def test_the_benchmark_of_safety_takes_it_all_away_and_times_what_it_takes(monkeypatch) -> None:
+    from benchmarks.safety import Clocks, side_by_side, timed, unsafe
 
     from tacit.images.dataset import Split
     from tacit.images.sources import open_images
@@ -143,12 +146,25 @@ def test_the_benchmark_of_safety_takes_it_all_away_and_times_what_it_takes(tmp_p
     opened = open_images("digits", train_size=20)
     images = Split(opened.train, opened.test)
     jobs = list(plan(study, (), images).jobs)
-    synced = []
-    with pytest.MonkeyPatch.context() as patched, unsafe():
-        patched.setattr("os.fsync", synced.append)
-        seconds(jobs, images)
-    assert not synced
+    synced: list[str] = []
+    name = [""]
     clocks = Clocks()
-    with safe(clocks):
-        seconds(jobs, images)
-    assert 0 < clocks.spent[0] <= clocks.spent[1] * 1.5
+
+    @contextmanager
+    def named(way: str, entered: AbstractContextManager[None]) -> Iterator[None]:
+        with entered:
+            name[0] = way
+            yield
+
+    ways = {
+        "safe": lambda: named("safe", nullcontext()),
+        "timed": lambda: named("timed", timed(clocks)),
+        "unsafe": lambda: named("unsafe", unsafe()),
+    }
+    monkeypatch.setattr("tacit.studies.work.SECONDS_WORTH_SYNCING", -1.0)
+    fsync = os.fsync
+    monkeypatch.setattr("os.fsync", lambda handle: (synced.append(name[0]), fsync(handle)))
+    found = side_by_side(jobs, images, ways, 0)
+    assert [len(found[way]) for way in ways] == [2, 2, 2]  # the images, and a run
+    assert set(synced) == {"safe", "timed"}
+    assert 0 < clocks.spent[1] < sum(found["timed"])[1]
