@@ -99,7 +99,7 @@ def grid(
                 below = (x + large.width // 2, y + large.height + GAP // 2)
                 pen.text(below, foot[number][column], TEXT, font(), anchor="ma")
     buffer = io.BytesIO()
-    plate.save(buffer, "PNG", optimize=True)
+    plate.save(buffer, "PNG")  # `optimize` takes three times as long for a file 3 % smaller
     return buffer.getvalue()
 
 
