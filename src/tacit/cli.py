@@ -19,7 +19,7 @@ from tacit.commands.reconstruct import reconstruct
 from tacit.commands.sample import sample
 from tacit.commands.score import score
 from tacit.studies import forking
-from tacit.studies.stopping import Interrupted, stoppable
+from tacit.studies.stopping import Interrupted, importing, stoppable
 
 if TYPE_CHECKING:
     from tacit.studies.study import Ended
@@ -137,9 +137,10 @@ def run(
         study_text(name)  # what is not there is said before all that takes seconds
     if not dry_run:
         forking.begin()  # imports beside this process what the lines that follow import in it
-    from tacit.studies.account import Told
-    from tacit.studies.command import Request, list_jobs, perform, prepare
-    from tacit.studies.progress import reading
+    with importing():
+        from tacit.studies.account import Told
+        from tacit.studies.command import Request, list_jobs, perform, prepare
+        from tacit.studies.progress import reading
 
     console = Console()
     request = Request(

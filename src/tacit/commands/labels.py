@@ -74,13 +74,14 @@ def labels(
     from rich.console import Console
 
     from tacit.studies import forking
+    from tacit.studies.stopping import importing, stoppable
 
     if not dry_run:
         forking.begin()  # imports beside this process what the lines that follow import in it
-    from tacit.commands.labels_run import perform, prompted
-    from tacit.commands.labels_study import Asked
-    from tacit.studies.command import list_jobs
-    from tacit.studies.stopping import stoppable
+    with importing():
+        from tacit.commands.labels_run import perform, prompted
+        from tacit.commands.labels_study import Asked
+        from tacit.studies.command import list_jobs
 
     console = Console()
     asked = Asked(

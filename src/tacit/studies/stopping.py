@@ -53,6 +53,21 @@ def asked_to_stop() -> Iterator[Callable[[], int]]:
 
 
 @contextmanager
+def importing() -> Iterator[None]:
+    """Signals to stop are heeded when the block is left; a second SIGINT ends at once.
+
+    An exception in the middle of importing PyTorch aborts the process, with a message of C++.
+
+    Raises:
+        Interrupted: where one came.
+    """
+    with asked_to_stop() as asked:
+        yield
+    if signum := asked():
+        raise Interrupted(signum)
+
+
+@contextmanager
 def _handled(handler: Callable[[int, object], None]) -> Iterator[None]:
     before = {signum: signal.signal(signum, handler) for signum in SIGNALS}
     try:

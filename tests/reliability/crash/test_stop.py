@@ -115,3 +115,17 @@ def test_a_signal_at_any_moment_of_the_start_is_heard(
     assert process.returncode == 143, said
     assert "FAILED" not in said
     assert ends(process)
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="asks Linux what is loaded")
+def test_stopped_while_pytorch_is_imported_it_says_how_to_go_on(
+    study: Path, tmp_path: Path
+) -> None:
+    process = start(study, tmp_path / "out")
+    maps = Path(f"/proc/{process.pid}/maps")
+    until(lambda: "libtorch" in maps.read_text(), process)
+    kill_group(process, signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.startswith("stopped by SIGINT; nothing that was finished is lost.")
+    assert not (tmp_path / "out").exists()
