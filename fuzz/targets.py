@@ -1,7 +1,7 @@
 """What is fuzzed: each target hands bytes to one reader, which may raise its documented errors.
 
-Any other error, a result that breaks the reader's promise, a crash of the process, more than 1 GiB
-of memory or more than 20 seconds is a finding.
+Any other error, a result that breaks the reader's promise, a crash of the process, more than 512 MiB
+of memory for one file or more than 20 seconds is a finding.
 """
 
 import json
@@ -24,8 +24,8 @@ from tacit.images.listing import list_folder
 from tacit.saved.folder import CONFIG, WEIGHTS, _digest, load_saved
 from tacit.saved.weights import ModelFileError
 from tacit.studies.faults import StudyError
-from tacit.studies.plan import plan
 from tacit.studies.named import study_text
+from tacit.studies.plan import plan
 from tacit.studies.reading import parse
 
 
