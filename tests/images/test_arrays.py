@@ -205,6 +205,18 @@ def test_lying_headers_cost_no_memory(tmp_path, shape):
             read(tmp_path / name)
 
 
+@pytest.mark.parametrize("descr", ["|U0", "|S0", "|V0"])
+def test_values_of_no_bytes_are_refused(tmp_path, descr):
+    """`make fuzz` found that such a file ended in a division by zero."""
+    content = npy_header((4, 4), descr)
+    (tmp_path / "x.npy").write_bytes(content)
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
+        archive.writestr("x.npy", content)
+    for read, name in ((read_npy, "x.npy"), (read_npz, "x.npz")):
+        with pytest.raises(ImagesError, match="have no bytes|its header is"):
+            read(tmp_path / name)
+
+
 def test_a_zip_bomb_is_unfolded_no_further_than_promised(tmp_path):
     path = tmp_path / "bomb.npz"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -180,9 +180,12 @@ def _npy_header(stream: IO[bytes], path: Path) -> tuple[tuple[int, ...], bool, n
     if 0 in shape:
         raise ImagesError(f"{shown(path)}: is empty; its shape is {shape}")
     try:
-        return shape, order == "True", np.dtype(dtype)
+        found = np.dtype(dtype)
     except TypeError:
         raise ImagesError(f"{shown(path)}: there is no type {dtype}") from None
+    if found.itemsize == 0:
+        raise ImagesError(f"{shown(path)}: is empty; its values ({dtype}) have no bytes")
+    return shape, order == "True", found
 
 
 def _pixels(x: NDArray[Any], source: str, conversions: dict[str, int]) -> NDArray[np.uint8]:
