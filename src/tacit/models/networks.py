@@ -139,7 +139,7 @@ class _ChannelsLast(nn.Sequential):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        dtype = product_dtype() if product_dtype() != torch.float32 else input.dtype
+        dtype = product_dtype() if input.dtype == torch.float32 else input.dtype
         return super().forward(input.to(dtype, memory_format=torch.channels_last))
 
 
