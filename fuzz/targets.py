@@ -1,7 +1,7 @@
 """What is fuzzed: each target hands bytes to one reader, which may raise its documented errors.
 
 Any other error, a result that breaks the reader's promise, a crash of the process, one file that
-takes more than 512 MiB of memory or more than 20 seconds is a finding.
+takes more than 1,100 MiB of memory or more than 20 seconds is a finding.
 """
 
 import json
