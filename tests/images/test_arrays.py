@@ -213,7 +213,7 @@ def test_values_of_no_bytes_are_refused(tmp_path, descr):
     with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
         archive.writestr("x.npy", content)
     for read, name in ((read_npy, "x.npy"), (read_npz, "x.npz")):
-        with pytest.raises(ImagesError, match="have no bytes|its header is"):
+        with pytest.raises(ImagesError, match=r"have no bytes|its header is"):
             read(tmp_path / name)
 
 
