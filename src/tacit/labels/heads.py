@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tacit.labels.draws import Labelled
 from tacit.labels.graph import Codes, as_codes
-from tacit.labels.stacked import ROUGHLY, Stack
+from tacit.labels.stacked import Stack
 
 Probabilities = NDArray[np.float32]
 
@@ -19,7 +19,8 @@ STRENGTHS = (1.0, 10.0, 100.0, 1000.0)
 # 100 and 10,000 name 66.2, 66.2 and 65.9 % right.
 FIXED = 100.0
 FOLDS = 5
-_AT_ONCE = 2**22  # class scores of labelled images in memory at a time, 16 MiB for each copy
+_ROUGHLY = 0.1  # nats of likelihood, about, that labels may still gain while strengths are compared
+_AT_ONCE = 2**17  # numbers of trials that are solved together: what a core has at hand, 512 KiB
 _ROWS = 512
 
 
@@ -149,7 +150,8 @@ def fit_logistic(
     single = len(strengths) == 1  # leaves nothing to choose, so that no label need be held out
     for alike, n_folds in _alike(labelled, 0 if single else folds):
         grid = np.sort(np.array(strengths if n_folds or single else [fixed], np.float64))
-        per_trial = len(labelled[alike[0]].y) * n_classes * max(n_folds, 1)
+        n = len(labelled[alike[0]].y)
+        per_trial = n * max(n_classes * max(n_folds, 1), min(n, x.shape[1]))
         at_once = max(1, _AT_ONCE // per_trial)
         for start in range(0, len(alike), at_once):
             some = alike[start : start + at_once]
@@ -219,16 +221,20 @@ def _chosen(
     stack = Stack(x, y, n_classes)
     best, start = np.zeros(len(x), int), None
     if n_folds:
-        held_out = _folds(y, n_folds)[:, :, None] == np.arange(n_folds)
-        totals = []
+        held_out = _folds(y, n_folds)[:, None] == np.arange(n_folds)[:, None]
+        path, totals = [], []
         for strength in grid:
-            # Choosing needs no last digits, and the heads of one strength begin those of the next.
-            tried = stack.solve(~held_out, np.full(len(x), strength), start, ROUGHLY)
-            start = tried.turned
+            # Choosing needs no last digits. Each strength begins where the way of the weights from
+            # the two before it leads, and the chosen one at the mean of its folds.
+            c = np.full(len(x), strength)
+            tried = stack.solve(~held_out, c, start, _ROUGHLY * strength)
+            start = 2 * tried.turned - (path[-1] if path else 0)
+            path.append(tried.turned)
             found = np.where(held_out, tried.log_probabilities, 0.0)
             totals.append(found.sum(axis=(1, 2), dtype=np.float64))
         best = np.argmax(totals, axis=0)
-    solved = stack.solve(np.ones((*y.shape, 1), bool), grid[best])
+        start = torch.stack([path[k][trial] for trial, k in enumerate(best)]).mean(2, keepdim=True)
+    solved = stack.solve(np.ones((len(y), 1, y.shape[1]), bool), grid[best], start)
     return grid[best], solved.weights[:, 0], solved.intercepts[:, 0]
 
 
