@@ -38,7 +38,9 @@ class Unread:
 
     def read(self) -> list[tuple[int, float]]:
         """Updates and their losses since the last reading, in order."""
-        values = torch.stack(list(self._losses.values())).tolist()
+        losses = list(self._losses.values())
+        # One is read as it is: a CPU does that after every update.
+        values = torch.stack(losses).tolist() if len(losses) > 1 else [losses[0].item()]
         read = list(zip(self._losses, values, strict=True))
         self._losses.clear()
         pace = (time.monotonic() - self._began) / len(read)
