@@ -36,10 +36,11 @@ from tacit.training.fit import fit
 from tacit.training.objectives import ObjectiveTable, elbo, objective_of
 from tacit.training.schedule import Schedule
 
-FORWARD, TRAINED, LOG_PROB, CAPTURED = 1e-4, 2e-3, 1e-3, 1e-4
+FORWARD, TRAINED, LOG_PROB, CAPTURED = 1e-4, 2e-3, 1e-3, 2e-3
 """Tolerances: decoded pixels relative to their norm, losses of 20 float32 updates relative to the
 CPU's, log p(x) relative to the CPU's. Sums run in another order on a GPU. And losses of captured
-float32 updates relative to those of the eager ones on the same device, which are the same work."""
+float32 updates relative to those taken one by one on the same device: the same work, but a GPU may
+sum in another order each time."""
 
 
 def settle(device: torch.device) -> None:

