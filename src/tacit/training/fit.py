@@ -1,5 +1,7 @@
 """The only loop.
 
+What an update does stands in `step`, and how a GPU is asked for it at once in `captured`.
+
 Time is counted in updates. Every random choice of update u comes from streams named by u or by its
 epoch, so that a run that is interrupted and continued is the run that was never interrupted.
 """
@@ -63,7 +65,7 @@ def fit(
     device = next(iter(model.parameters())).device
     rows = _row_optimizer(model, schedule)
     captured = capture and can_capture(objective, rows, schedule, device, train)
-    optimizer = _shared_optimizer(model, rows, schedule, device if captured else None)
+    optimizer = _shared_optimizer(model, rows, schedule, captured)
     state = State(model, optimizer, rows)
     done, history = keeper.resume(state) if keeper else (0, History())
     evaluate_at, snapshot_at = set(schedule.evaluate_at), set(schedule.snapshot_at)
@@ -80,14 +82,14 @@ def fit(
         epoch, position = divmod(update - 1, schedule.batches_per_epoch)
         generator.manual_seed(stream_seed(seed, "noise", update))
         unread.add(update, step(batches.at(epoch, position), schedule.rate_at(update)))
-        ends = update in evaluate_at or update in snapshot_at or update == schedule.updates
-        if not (unread.due or ends):
+        looked_at = update in evaluate_at or update in snapshot_at or update == schedule.updates
+        if not (looked_at or unread.due):
             continue
         for number, value in unread.read():
             if not math.isfinite(value):
                 raise Diverged(_lost(value, number, schedule, seed))
             history.record(value, schedule.record_every)
-        if ends:
+        if looked_at:
             _check_weights(model, f"update {update} (epoch {epoch + 1}) with seed {seed}")
         if update in evaluate_at:
             history.evaluations.append(
@@ -138,15 +140,14 @@ def _row_optimizer(model: nn.Module, schedule: Schedule) -> RowAdam | None:
 
 
 def _shared_optimizer(
-    model: nn.Module, rows: RowAdam | None, schedule: Schedule, captured_on: torch.device | None
+    model: nn.Module, rows: RowAdam | None, schedule: Schedule, captured: bool
 ) -> torch.optim.Optimizer | None:
     """Adam on what learns and belongs to no image; None where nothing does."""
     of_images = {id(parameter) for parameter in rows.parameters} if rows else set()
     shared = [p for p in model.parameters() if p.requires_grad and id(p) not in of_images]
     if not shared:
         return None
-    captured = captured_on is not None
-    rate = torch.tensor(schedule.rate, device=captured_on) if captured else schedule.rate
+    rate = torch.tensor(schedule.rate, device=shared[0].device) if captured else schedule.rate
     return torch.optim.Adam(
         shared,
         lr=rate,
