@@ -29,7 +29,7 @@ WARM_UPDATES = 3
 """Updates before a graph is captured: libraries are loaded, and Adam makes its moments."""
 
 FEWEST_UPDATES = 100
-"""To capture a graph takes as long as some tens of updates."""
+"""To capture a graph is taken to last as long as some tens of updates; that is not measured yet."""
 
 
 def can_capture(
