@@ -46,3 +46,5 @@ def test_batches_are_the_same_wherever_the_images_live(monkeypatch) -> None:
             one, other = at_hand.at(epoch, position), living.at(epoch, position)
             for a, b in zip(one[:3], other[:3], strict=True):
                 assert torch.equal(a, b)
+            # A batch's index is a view of the epoch's order: no other comes from the host.
+            assert other.index.untyped_storage().data_ptr() == living.rows.data_ptr()

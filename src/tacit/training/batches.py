@@ -51,25 +51,32 @@ class Batches:
         known = images.labels if self.pixels is not None else None
         self.labels = None if known is None else torch.from_numpy(known).to(device)
         self.images, self.size, self.seed, self.device = images, schedule.batch_size, seed, device
-        self.order, self.epoch = np.empty(0, np.int64), -1
+        self.epoch = -1
         # Where all images make one batch, their order says nothing: it is made once.
-        whole = schedule.batches_per_epoch == 1
-        self.only = self._of(np.arange(len(images))) if whole else None
+        self.only: Batch | None = None
+        if schedule.batches_per_epoch == 1:
+            self._follow(np.arange(len(images)))
+            self.only = self._of(slice(None))
 
     def at(self, epoch: int, position: int) -> Batch:
         if self.only is not None:
             return self.only
         if epoch != self.epoch:
-            self.order = numpy_stream(self.seed, "order", epoch).permutation(len(self.images))
+            self._follow(numpy_stream(self.seed, "order", epoch).permutation(len(self.images)))
             self.epoch = epoch
         first = position * self.size
-        return self._of(self.order[first : first + self.size])
+        return self._of(slice(first, first + self.size))
 
-    def _of(self, index: NDArray[np.int64]) -> Batch:
-        if self.pixels is None:
-            batch = batch_of(self.images, index, self.device)
+    def _follow(self, order: NDArray[np.int64]) -> None:
+        """Take an order up; where the images live on a device it is sent there once, as a whole."""
+        self.order = order
+        self.rows = None if self.pixels is None else torch.from_numpy(order).to(self.device)
+
+    def _of(self, places: slice) -> Batch:
+        if self.pixels is None or self.rows is None:
+            batch = batch_of(self.images, self.order[places], self.device)
         else:
-            rows = torch.from_numpy(index).to(self.device)
+            rows = self.rows[places]
             y = None if self.labels is None else self.labels[rows]
             batch = Batch(scaled(self.pixels, rows), y, rows)
         return batch if self.codes is None else batch._replace(codes=self.codes[batch.index])

@@ -57,8 +57,8 @@ class FolderKeeper:
 
     Args:
         folder: the job's own.
-        stop: asked after every update whether to keep the state and stop.
-        report: told the update and its loss after every update.
+        stop: asked whether to keep the state and stop whenever `after_update` is called.
+        report: told the update and its loss then.
         notice: told of what is damaged, and what is done about it.
     """
 

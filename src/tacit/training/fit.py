@@ -1,5 +1,7 @@
 """The only loop.
 
+What an update does stands in `step`, and how a GPU is asked for it at once in `captured`.
+
 Time is counted in updates. Every random choice of update u comes from streams named by u or by its
 epoch, so that a run that is interrupted and continued is the run that was never interrupted.
 """
@@ -13,15 +15,18 @@ from tacit.models.parts import training_mode
 from tacit.models.posteriors import PerImage
 from tacit.models.precision import dtype_of, products_in
 from tacit.streams import stream_seed
-from tacit.training.batches import Batches, codes_of_frozen, parts_of
+from tacit.training.batches import Batches, codes_of_frozen
+from tacit.training.captured import CapturedStep, CudaGraph, can_capture, full_size
 from tacit.training.evaluation import evaluate, sample_of
 from tacit.training.examples import Examples
 from tacit.training.history import Evaluation, History, summarise
+from tacit.training.losses import Unread
 from tacit.training.objectives import Batch, Objective, Terms
 from tacit.training.optimizers import RowAdam
 from tacit.training.pages import keep_pages
 from tacit.training.schedule import Schedule
 from tacit.training.state import Keeper, State
+from tacit.training.step import Step
 
 
 class Diverged(ArithmeticError):
@@ -37,6 +42,7 @@ def fit(
     seed: int,
     test: Examples | None = None,
     keeper: Keeper | None = None,
+    capture: bool = True,
 ) -> History:
     """Train `model` in place by `schedule` and return what was seen.
 
@@ -48,61 +54,42 @@ def fit(
         schedule: see `Schedule`.
         seed: of order and noise. (That of the weights was used when the model was built.)
         keeper: where checkpoints and snapshots go; None keeps nothing.
+        capture: on a GPU, take full batches by a CUDA graph where that can be done
+            (`tacit.training.captured`).
 
     Raises:
         Diverged: naming update, epoch and seed, where a loss is not finite, or a weight or a term
             where the model is evaluated, kept or done.
     """
     keep_pages()
+    device = next(iter(model.parameters())).device
     rows = _row_optimizer(model, schedule)
-    shared = [
-        p
-        for p in model.parameters()
-        if p.requires_grad and not (rows and any(p is r for r in rows.parameters))
-    ]
-    optimizer = (
-        torch.optim.Adam(
-            shared, lr=schedule.rate, betas=schedule.betas, eps=schedule.eps, fused=True
-        )
-        if shared
-        else None
-    )
+    captured = capture and can_capture(objective, rows, schedule, device, train)
+    optimizer = _shared_optimizer(model, rows, schedule, captured)
     state = State(model, optimizer, rows)
     done, history = keeper.resume(state) if keeper else (0, History())
     evaluate_at, snapshot_at = set(schedule.evaluate_at), set(schedule.snapshot_at)
     train_sample = sample_of(len(train), "train")
     test_sample = sample_of(len(test), "test") if test is not None else None
-    device = next(iter(model.parameters())).device
     generator = torch.Generator(device=device)
     batches = Batches(train, schedule, seed, device, codes_of_frozen(model, train, schedule))
     learned = _rounded(objective, dtype_of(schedule.precision, device))
+    eager = Step(model, learned, generator, optimizer, rows, schedule.row_updates)
+    step = CapturedStep(eager, full_size(schedule), CudaGraph(generator)) if captured else eager
+    unread = Unread(device)
     training_mode(model)
     for update in range(done + 1, schedule.updates + 1):
         epoch, position = divmod(update - 1, schedule.batches_per_epoch)
-        batch = batches.at(epoch, position)
         generator.manual_seed(stream_seed(seed, "noise", update))
-        parts = parts_of(batch)
-        if rows is not None:
-            for _ in range(schedule.row_updates - 1):
-                for part in parts:  # a row's update is its own, whatever part it comes in
-                    loss = learned(model, part, generator)["loss"].mean()
-                    rows.step(torch.autograd.grad(loss, rows.parameters), scale=len(part.x))
-        if optimizer is not None:
-            optimizer.zero_grad(set_to_none=True)
-        value = 0.0
-        for part in parts:
-            share = len(part.x) / len(batch.x)
-            loss = learned(model, part, generator)["loss"].mean() * share
-            value += loss.item()
+        unread.add(update, step(batches.at(epoch, position), schedule.rate_at(update)))
+        looked_at = update in evaluate_at or update in snapshot_at or update == schedule.updates
+        if not (looked_at or unread.due):
+            continue
+        for number, value in unread.read():
             if not math.isfinite(value):
-                raise Diverged(
-                    f"the loss is {value} at update {update} (epoch {epoch + 1}, batch "
-                    f"{position + 1} of {schedule.batches_per_epoch}) with seed {seed}"
-                )
-            loss.backward()
-        _step(optimizer, rows, schedule.rate_at(update), len(batch.x))
-        history.record(value, schedule.record_every)
-        if update in evaluate_at or update in snapshot_at or update == schedule.updates:
+                raise Diverged(_lost(value, number, schedule, seed))
+            history.record(value, schedule.record_every)
+        if looked_at:
             _check_weights(model, f"update {update} (epoch {epoch + 1}) with seed {seed}")
         if update in evaluate_at:
             history.evaluations.append(
@@ -152,17 +139,31 @@ def _row_optimizer(model: nn.Module, schedule: Schedule) -> RowAdam | None:
     return RowAdam(parameters, rate=schedule.row_rate, betas=schedule.row_betas)
 
 
-def _step(
-    optimizer: torch.optim.Optimizer | None, rows: RowAdam | None, rate: float, batch_size: int
-) -> None:
-    if optimizer is not None:
-        optimizer.param_groups[0]["lr"] = rate
-        optimizer.step()
-    if rows is not None:
-        gradients = [p.grad for p in rows.parameters]
-        rows.step([g for g in gradients if g is not None], scale=batch_size)
-        for parameter in rows.parameters:
-            parameter.grad = None
+def _shared_optimizer(
+    model: nn.Module, rows: RowAdam | None, schedule: Schedule, captured: bool
+) -> torch.optim.Optimizer | None:
+    """Adam on what learns and belongs to no image; None where nothing does."""
+    of_images = {id(parameter) for parameter in rows.parameters} if rows else set()
+    shared = [p for p in model.parameters() if p.requires_grad and id(p) not in of_images]
+    if not shared:
+        return None
+    rate = torch.tensor(schedule.rate, device=shared[0].device) if captured else schedule.rate
+    return torch.optim.Adam(
+        shared,
+        lr=rate,
+        betas=schedule.betas,
+        eps=schedule.eps,
+        fused=True,
+        capturable=captured,
+    )
+
+
+def _lost(value: float, update: int, schedule: Schedule, seed: int) -> str:
+    epoch, position = divmod(update - 1, schedule.batches_per_epoch)
+    return (
+        f"the loss is {value} at update {update} (epoch {epoch + 1}, batch "
+        f"{position + 1} of {schedule.batches_per_epoch}) with seed {seed}"
+    )
 
 
 def _check_weights(model: nn.Module, when: str) -> None:

@@ -60,7 +60,11 @@ class Keeper(Protocol):
         ...
 
     def after_update(self, update: int, loss: float, state: State, history: History) -> None:
-        """Called after every update: progress, checkpoints, requests to stop."""
+        """Progress, checkpoints, requests to stop; `history` reaches up to `update`.
+
+        Called after every update on a CPU. On a GPU it is called where losses have been read
+        (`tacit.training.losses`), with the last of them.
+        """
         ...
 
     def snapshot(self, update: int, model: nn.Module) -> None:
