@@ -120,14 +120,15 @@ def test_an_interrupted_captured_run_goes_on_to_the_same_bits(
     learn, settings, objective, stop_at, graphs, tmp_path
 ) -> None:
     whole = new(learn, settings)
-    history = fit(whole, objective, some_images(), schedule(), seed=0)
+    history = fit(whole, objective, some_images(), schedule(), seed=0, capture=True)
     asked = iter(range(1, 100))
     keeper = FolderKeeper(tmp_path, stop=lambda: next(asked) == stop_at)
+    first = new(learn, settings)
     with pytest.raises(Stopped):
-        fit(new(learn, settings), objective, some_images(), schedule(), seed=0, keeper=keeper)
+        fit(first, objective, some_images(), schedule(), seed=0, keeper=keeper, capture=True)
     second = new(learn, settings, seed=99)
     keeper = FolderKeeper(tmp_path)
-    again = fit(second, objective, some_images(), schedule(), seed=0, keeper=keeper)
+    again = fit(second, objective, some_images(), schedule(), seed=0, keeper=keeper, capture=True)
     assert same_tensors(whole.state_dict(), second.state_dict())
     assert again.to_json() == history.to_json()
     assert len(graphs) == 3
@@ -315,14 +316,14 @@ def test_on_a_gpu_captured_updates_are_the_eager_ones(
 def test_on_a_gpu_an_interrupted_run_goes_on(tmp_path) -> None:
     images, plan = some_images(200), Schedule(200, 32, 140)
     whole = new("vae", {}).cuda()
-    history = fit(whole, elbo(), images, plan, seed=0)
+    history = fit(whole, elbo(), images, plan, seed=0, capture=True)
     seen = []
     keeper = FolderKeeper(
         tmp_path, stop=lambda: max(seen) > 30, report=lambda update, loss: seen.append(update)
     )
+    first, second = (new("vae", {}, seed=seed).cuda() for seed in (0, 9))
     with pytest.raises(Stopped):
-        fit(new("vae", {}).cuda(), elbo(), images, plan, seed=0, keeper=keeper)
-    again = fit(
-        new("vae", {}, seed=9).cuda(), elbo(), images, plan, seed=0, keeper=FolderKeeper(tmp_path)
-    )
+        fit(first, elbo(), images, plan, seed=0, keeper=keeper, capture=True)
+    keeper = FolderKeeper(tmp_path)
+    again = fit(second, elbo(), images, plan, seed=0, keeper=keeper, capture=True)
     np.testing.assert_allclose(again.loss, history.loss, rtol=2e-3)

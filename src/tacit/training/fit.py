@@ -42,7 +42,7 @@ def fit(
     seed: int,
     test: Examples | None = None,
     keeper: Keeper | None = None,
-    capture: bool = True,
+    capture: bool = False,
 ) -> History:
     """Train `model` in place by `schedule` and return what was seen.
 
@@ -55,7 +55,7 @@ def fit(
         seed: of order and noise. (That of the weights was used when the model was built.)
         keeper: where checkpoints and snapshots go; None keeps nothing.
         capture: on a GPU, take full batches by a CUDA graph where that can be done
-            (`tacit.training.captured`).
+            (`tacit.training.captured`); not by default while that has run on no GPU.
 
     Raises:
         Diverged: naming update, epoch and seed, where a loss is not finite, or a weight or a term
