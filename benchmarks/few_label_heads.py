@@ -1,22 +1,26 @@
 """Logistic heads of 300 few-label trials, all together beside one after another.
 
-    python -m benchmarks.few_label_heads [--codes FILE] [--draws 10] [--json FILE]
+    python -m benchmarks.few_label_heads [--data-dir DIR] [--draws 10] [--json FILE]
 
-Five budgets (1, 3, 10, 30 and 100 labels per class) of ten draws on six representations: five of 20
-dimensions and one of 784, as codes and pixels are. Without FILE (an .npz with `train` and
-`train_labels`, standing in for all six: projected at random onto 20 dimensions, and onto 784) ten
-Gaussian classes are drawn. Each trial chooses among four strengths by cross-validation in at most
-five folds where it has two labels of each class. "One after another" is scikit-learn's
-LogisticRegression, the same strengths and folds in a loop, at its own tolerance (1e-4) and at 1e-6;
-how far its probabilities then are from ours, and ours from its own at 1e-9, stands below the table.
-"Alone" is `fit_logistic` with one trial at a time. Times are of one core's use.
+Five budgets (1, 3, 10, 30 and 100 labels per class) of ten draws on six representations of 20,000
+images: pixels, principal components, and the codes of an untrained encoder, of an autoencoder and
+of two VAEs that were trained for an epoch. Each trial chooses among four strengths by
+cross-validation in at most five folds where it has two labels of each class. The same fits one
+after another, every strength and fold by itself: by scikit-learn's LogisticRegression at its own
+tolerance (1e-4) and at 1e-6, and by tacit's own solver. "Trial by trial" is `fit_logistic` with one
+trial at a time. How far scikit-learn's probabilities are from ours at its tolerances, and at 1e-9,
+stands below the table. Times are of one core's use.
 """
 
 import argparse
 import json
+import math
 import time
 import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,49 +29,89 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
+from benchmarks.data import images_of
+from tacit.images.dataset import Images
+from tacit.labels import representations
 from tacit.labels.draws import Labelled, nested_draws
 from tacit.labels.heads import FIXED, FOLDS, STRENGTHS, Probabilities, fit_logistic
-from tacit.streams import numpy_stream
+from tacit.labels.stacked import Stack
+from tacit.models.config import DenseNetwork, GaussianTable, ModelConfig, build
+from tacit.streams import seeded_initialisation
+from tacit.training.fit import fit
+from tacit.training.objectives import ObjectiveTable, objective_of
+from tacit.training.schedule import Schedule
 
-BUDGETS, DIMENSIONS = (1, 3, 10, 30, 100), (20, 20, 20, 20, 20, 784)
+Codes = NDArray[np.float32]
+LogProbabilities = Callable[[Codes], NDArray[np.floating]]
+OneFit = Callable[[Codes, NDArray[np.int64], float], LogProbabilities]
+
+BUDGETS, N_IMAGES = (1, 3, 10, 30, 100), 20_000
+DENSE = DenseNetwork(hidden=(400,))
+LEARNED = {
+    "autoencoder, 16": ModelConfig(learn="autoencoder", shape=(1, 28, 28), n_code=16),
+    "VAE, 20": ModelConfig(
+        learn="vae", shape=(1, 28, 28), n_code=20, network=DENSE, likelihood=GaussianTable()
+    ),
+    "VAE, 200": ModelConfig(
+        learn="vae", shape=(1, 28, 28), n_code=200, network=DENSE, likelihood=GaussianTable()
+    ),
+}
 
 
-def gaussian_classes() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """20,000 rows of 20 dimensions in ten classes that touch."""
-    noise = numpy_stream(0, "benchmark")
-    labels = np.arange(20_000) % 10
-    centres = noise.normal(size=(10, 20))
-    return (centres[labels] + noise.normal(size=(20_000, 20))).astype(np.float32), labels
+def codes_of(pool: Images) -> Iterator[tuple[str, Codes]]:
+    """Names and codes of the six representations."""
+    none = pool.take(np.arange(0))
+    yield "pixels, 784", representations.pixels(pool, none).pool
+    yield "principal components, 50", representations.principal_components(pool, none, 0).pool
+    yield "untrained, 16", representations.untrained(pool, none, 0).pool
+    for name, config in LEARNED.items():
+        with seeded_initialisation(0):
+            model = build(config)
+        schedule = Schedule(len(pool), 128, math.ceil(len(pool) / 128))
+        fit(model, objective_of(config, ObjectiveTable()), pool, schedule, seed=0)
+        yield name, representations.learned(model, pool, none, 0).pool
 
 
-def one_after_another(
-    x: NDArray[np.float64], trials: list[Labelled], tolerance: float
-) -> list[LogisticRegression]:
-    """Every trial by itself, on codes scaled as `fit_logistic` scales them."""
-    heads = []
+def by_scikit_learn(x: Codes, y: NDArray[np.int64], c: float, *, tolerance: float) -> Any:
+    """A fit by scikit-learn."""
+    model = LogisticRegression(C=c, tol=tolerance, max_iter=10_000)
+    return model.fit(x, y).predict_log_proba
+
+
+def by_tacit(x: Codes, y: NDArray[np.int64], c: float) -> LogProbabilities:
+    """The same fit by tacit's solver."""
+    every = np.ones((1, 1, len(y)), bool)
+    found = Stack(x[None], y[None], 10).solve(every, np.array([c]))
+    weights, intercepts = (torch.from_numpy(part[0, 0]) for part in found[:2])
+    return lambda new: (torch.from_numpy(new) @ weights + intercepts).log_softmax(1).numpy()
+
+
+def one_after_another(x: Codes, trials: list[Labelled], fitted: OneFit) -> None:
+    """Every fit of every trial by itself, on codes scaled as `fit_logistic` scales them."""
     for rows, y in trials:
-
-        def fitted(c: float, some: NDArray[np.int64], mine: Labelled) -> LogisticRegression:
-            model = LogisticRegression(C=c, tol=tolerance, max_iter=10_000)
-            return model.fit(x[mine.index[some]], mine.y[some])
-
-        mine, best = Labelled(rows, y), FIXED
+        best = FIXED
         n_folds = min(FOLDS, int(np.bincount(y).min()))
         if n_folds > 1:
             totals = []
             for c in STRENGTHS:
                 total = 0.0
-                for learned, held in StratifiedKFold(n_folds).split(x[rows], y):
-                    found = fitted(c, learned, mine).predict_log_proba(x[rows[held]])
+                for learned, held in StratifiedKFold(n_folds).split(rows, y):
+                    found = fitted(x[rows[learned]], y[learned], c)(x[rows[held]])
                     total += float(found[np.arange(len(held)), y[held]].sum())
                 totals.append(total)
             best = STRENGTHS[int(np.argmax(totals))]
-        heads.append(fitted(best, np.arange(len(y)), mine))
-    return heads
+        fitted(x[rows], y, best)
+
+
+KINDS: dict[str, OneFit] = {
+    "scikit-learn": partial(by_scikit_learn, tolerance=1e-4),
+    "scikit-learn, tol 1e-6": partial(by_scikit_learn, tolerance=1e-6),
+    "tacit, fit by fit": by_tacit,
+}
 
 
 def difference(
-    x: NDArray[np.float64], trial: Labelled, strength: float, ours: Probabilities, tolerance: float
+    x: Codes, trial: Labelled, strength: float, ours: Probabilities, tolerance: float
 ) -> float:
     """The largest difference of a probability from scikit-learn's, at one strength and scale."""
     model = LogisticRegression(C=strength, tol=tolerance, max_iter=100_000)
@@ -75,64 +119,63 @@ def difference(
     return float(np.abs(ours - theirs).max())
 
 
+def scaled(codes: Codes) -> Codes:
+    """As `fit_logistic` says."""
+    centred = codes - codes.mean(axis=0, dtype=np.float64)
+    return (centred / np.sqrt(np.square(centred).sum(axis=1).mean())).astype(np.float32)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--codes", type=Path)
+    parser.add_argument("--data-dir", help="the folder of MNIST's four files; else noise")
     parser.add_argument("--draws", type=int, default=10)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    if given.codes is None:
-        codes, labels = gaussian_classes()
-    else:
-        with np.load(given.codes) as file:
-            codes, labels = file["train"], file["train_labels"].astype(np.int64)
-    budgets = nested_draws(labels, BUDGETS, given.draws, [str(c) for c in range(10)])
-    trials = [trial for of_budget in budgets.labelled(labels) for trial in of_budget]
-    kinds = ("together", "alone", "scikit-learn", "scikit-learn, tol 1e-6")
-    seconds = {budget: dict.fromkeys(kinds, 0.0) for budget in BUDGETS}
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    pool = images_of(given.data_dir, N_IMAGES).train
+    assert pool.labels is not None
+    budgets = nested_draws(pool.labels, BUDGETS, given.draws, pool.class_names)
+    trials = [trial for of_budget in budgets.labelled(pool.labels) for trial in of_budget]
+    kinds = ("together", "trial by trial", *KINDS)
+    seconds: dict[str, dict[str, float]] = {}
     errors: dict[float, list[float]] = {tolerance: [] for tolerance in (1e-4, 1e-6, 1e-9)}
-    for number, d in enumerate(DIMENSIONS):
-        turn = numpy_stream(number, "benchmark", "turn").normal(size=(codes.shape[1], d))
-        x = (codes @ turn / np.sqrt(d)).astype(np.float32)
-        scaled = x - x.mean(axis=0, dtype=np.float64)
-        scaled /= np.sqrt(np.square(scaled).sum(axis=1).mean())
+    for name, codes in codes_of(pool):
+        x = scaled(codes)
         for start, budget in zip(range(0, len(trials), given.draws), BUDGETS, strict=True):
-            some, took = trials[start : start + given.draws], seconds[budget]
+            some, took = trials[start : start + given.draws], dict.fromkeys(kinds, 0.0)
+            seconds[f"{name}; {budget}"] = took
 
             def timed(kind: str, begun: float, took: dict[str, float] = took) -> float:
                 took[kind] += time.process_time() - begun
                 return time.process_time()
 
             begun = time.process_time()
-            heads = fit_logistic(x, some, 10)
+            heads = fit_logistic(codes, some, 10)
             begun = timed("together", begun)
             for trial in some:
-                fit_logistic(x, [trial], 10)
-            begun = timed("alone", begun)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ConvergenceWarning)
-                one_after_another(scaled, some, 1e-4)
-                begun = timed("scikit-learn", begun)
-                one_after_another(scaled, some, 1e-6)
-                timed("scikit-learn, tol 1e-6", begun)
-            ours, strength = heads.probabilities(x[:1000])[0], heads.strengths[0]
+                fit_logistic(codes, [trial], 10)
+            begun = timed("trial by trial", begun)
+            for kind, fitted in KINDS.items():
+                one_after_another(x, some, fitted)
+                begun = timed(kind, begun)
+            ours, strength = heads.probabilities(codes[:1000])[0], heads.strengths[0]
             for tolerance, off in errors.items():
-                off.append(difference(scaled, some[0], strength, ours, tolerance))
-    print(f"seconds for {given.draws} draws on six representations, and as a part of each")
+                off.append(difference(x, some[0], strength, ours, tolerance))
+    print(f"seconds for {given.draws} draws, and what tacit together takes as a part of each")
     total = {kind: sum(took[kind] for took in seconds.values()) for kind in kinds}
-    for name, took in [*((f"{b} per class", t) for b, t in seconds.items()), ("in all", total)]:
+    for name, took in [*seconds.items(), ("in all", total)]:
         ratios = [
             f"{kind} {took[kind]:.2f} ({took['together'] / took[kind]:.2f})" for kind in kinds
         ]
-        print(f"{name:14s}", "   ".join(ratios))
+        print(f"{name:30s}", "   ".join(ratios))
     worst = {f"{tolerance:g}": max(off) for tolerance, off in errors.items()}
     print("largest difference of a probability from scikit-learn's, first draws, at its tolerance:")
     print("   ".join(f"{tolerance}: {off:.1e}" for tolerance, off in worst.items()))
     if given.json is not None:
-        found = {"seconds": {str(b): t for b, t in seconds.items()}, "largest differences": worst}
+        found = {"seconds": seconds, "largest differences": worst}
         given.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 

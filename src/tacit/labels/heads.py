@@ -222,7 +222,8 @@ def _chosen(
     best, start = np.zeros(len(x), int), None
     if n_folds:
         held_out = _folds(y, n_folds)[:, None] == np.arange(n_folds)[:, None]
-        path, totals = [], []
+        path: list[torch.Tensor] = []
+        totals = []
         for strength in grid:
             # Choosing needs no last digits. Each strength begins where the way of the weights from
             # the two before it leads, and the chosen one at the mean of its folds.
