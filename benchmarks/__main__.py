@@ -17,6 +17,7 @@ import argparse
 import json
 import os
 import platform
+import re
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -48,8 +49,9 @@ def machine() -> dict[str, str]:
     name = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
-        lines = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-        name = lines[0].partition(":")[2].strip() if lines else name
+        found = dict(re.findall(r"(?m)^(model name|cpu family|model)\s*: (.+)$", info.read_text()))
+        if len(found) == 3:  # a name like "EPYC" is that of several processors
+            name = f"{found['model name']} (family {found['cpu family']}, model {found['model']})"
     return {
         "processor": f"{name}, {os.cpu_count()} cores",
         "load": f"{os.getloadavg()[0]:.1f}",

@@ -111,18 +111,18 @@ KINDS: dict[str, OneFit] = {
 
 
 def difference(
-    x: Codes, trial: Labelled, strength: float, ours: Probabilities, tolerance: float
+    x: NDArray[np.float64], trial: Labelled, strength: float, ours: Probabilities, tolerance: float
 ) -> float:
-    """The largest difference of a probability from scikit-learn's, at one strength and scale."""
+    """The largest difference of a probability from scikit-learn's, in float64, at one strength."""
     model = LogisticRegression(C=strength, tol=tolerance, max_iter=100_000)
     theirs = model.fit(x[trial.index], trial.y).predict_proba(x[: len(ours)])
     return float(np.abs(ours - theirs).max())
 
 
-def scaled(codes: Codes) -> Codes:
+def scaled(codes: Codes) -> NDArray[np.float64]:
     """As `fit_logistic` says."""
     centred = codes - codes.mean(axis=0, dtype=np.float64)
-    return (centred / np.sqrt(np.square(centred).sum(axis=1).mean())).astype(np.float32)
+    return centred / np.sqrt(np.square(centred).sum(axis=1).mean())
 
 
 def main() -> None:
@@ -143,7 +143,8 @@ def main() -> None:
     seconds: dict[str, dict[str, float]] = {}
     errors: dict[float, list[float]] = {tolerance: [] for tolerance in (1e-4, 1e-6, 1e-9)}
     for name, codes in codes_of(pool):
-        x = scaled(codes)
+        exact = scaled(codes)
+        x = exact.astype(np.float32)
         for start, budget in zip(range(0, len(trials), given.draws), BUDGETS, strict=True):
             some, took = trials[start : start + given.draws], dict.fromkeys(kinds, 0.0)
             seconds[f"{name}; {budget}"] = took
@@ -163,7 +164,7 @@ def main() -> None:
                 begun = timed(kind, begun)
             ours, strength = heads.probabilities(codes[:1000])[0], heads.strengths[0]
             for tolerance, off in errors.items():
-                off.append(difference(x, some[0], strength, ours, tolerance))
+                off.append(difference(exact, some[0], strength, ours, tolerance))
     print(f"seconds for {given.draws} draws, and what tacit together takes as a part of each")
     total = {kind: sum(took[kind] for took in seconds.values()) for kind in kinds}
     for name, took in [*seconds.items(), ("in all", total)]:

@@ -5,8 +5,9 @@ import torch
 from torch import nn
 
 from tacit.models.convolutions import Conv2d, ConvTranspose2d
+from tacit.models.networks import ConvDecoder, ConvEncoder
 from tacit.models.precision import products_in
-from tacit.streams import torch_stream
+from tacit.streams import seeded_initialisation, torch_stream
 
 
 def with_gradients(layer: nn.Module, x: torch.Tensor) -> list[torch.Tensor]:
@@ -40,19 +41,55 @@ def test_many_channels_take_the_plain_path_to_the_bit() -> None:
     assert torch.equal(ours(x), plain(x))
 
 
-def test_products_in_bfloat16_are_rounded_where_there_are_channels_enough() -> None:
-    plain = Conv2d(16, 32, 3, stride=2, padding=1)
-    x = torch.randn(4, 16, 8, 8, generator=torch_stream(0, "x"))
-    expected = with_gradients(plain, x)
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (Conv2d(16, 32, 3, stride=2, padding=1), (16, 8, 8)),
+        (ConvTranspose2d(64, 32, (1, 1)), (64, 4, 4)),
+        (ConvTranspose2d(128, 64, (0, 0)), (128, 4, 4)),
+        (ConvTranspose2d(32, 1, (1, 1)), (32, 14, 14)),
+    ],
+)
+def test_products_in_bfloat16_are_rounded_and_gradients_of_weights_are_not(layer, shape) -> None:
+    x = torch.randn(4, *shape, generator=torch_stream(0, "x"))
+    expected = with_gradients(layer, x)
     with products_in(torch.bfloat16):
-        found = with_gradients(plain, x)
+        found = with_gradients(layer, x)
+    dtypes = [mine.dtype for mine in found]
+    assert dtypes == [torch.bfloat16, torch.float32, torch.float32, torch.float32]
     for mine, exact in zip(found, expected, strict=True):
-        assert mine.dtype == torch.float32
-        assert float((mine - exact).norm() / exact.norm()) < 0.01
-    assert not torch.equal(found[0], expected[0])
-    assert torch.equal(plain(x), expected[0])  # outside, float32 again
-    pixels = Conv2d(1, 16, 3)
+        off = float((mine.float() - exact).norm() / exact.norm())
+        assert 1e-5 < off < 0.01  # bfloat16 rounds at 2^-9 of a number
+    assert torch.equal(layer(x), expected[0])  # outside, float32 again
+
+
+def test_few_channels_and_weights_of_other_precisions_are_not_rounded() -> None:
     image = torch.randn(2, 1, 8, 8, generator=torch_stream(0, "image"))
+    pixels, double = Conv2d(1, 16, 3), Conv2d(16, 8, 3).double()
     with products_in(torch.bfloat16):
         inside = pixels(image)
+        twice = double(inside.double())
     assert torch.equal(inside, pixels(image))
+    assert twice.dtype == torch.float64
+    assert torch.equal(twice, double(inside.double()))
+
+
+def test_what_lies_between_layers_in_bfloat16_is_what_products_were_rounded_to() -> None:
+    """ReLU takes rounded numbers: the code and the picture are those of casts around each layer."""
+    with seeded_initialisation(0):
+        encoder, decoder = ConvEncoder((1, 28, 28), 200), ConvDecoder((1, 28, 28), 200)
+
+    def cast(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        return layer(x.float()).float()
+
+    x = torch.rand(16, 1, 28, 28, generator=torch_stream(0, "images"))
+    with products_in(torch.bfloat16):
+        code, expected = encoder(x), x
+        for layer in [*encoder.features, encoder.code]:
+            expected = cast(layer, expected)
+        assert torch.equal(code, expected)
+        picture = decoder(code)
+        for layer in decoder.layers:
+            expected = cast(layer, expected)
+    assert code.dtype == picture.dtype == torch.float32
+    assert torch.equal(picture, expected)

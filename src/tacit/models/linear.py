@@ -23,18 +23,19 @@ class Linear(nn.Linear):
     AVX-512, PyTorch 2.13). Numbers differ by rounding.
 
     Inside `products_in(torch.bfloat16)`, large products of float32 are taken in bfloat16, forward
-    and backward; sums run in float32, and so does everything outside of the product.
+    and backward; sums run in float32, and so does everything outside of the product. What it is
+    given may be rounded already, as by a convolution; what it hands on is float32.
     """
 
     def forward(self, input: Tensor) -> Tensor:
         if not _is_large(input, self.weight):
-            return F.linear(input, self.weight, self.bias)
+            return F.linear(input.to(self.weight.dtype), self.weight, self.bias)
         dtype = product_dtype()
         if input.device.type != "cpu" or _onednn is None:
             if dtype == torch.float32:
                 return F.linear(input, self.weight, self.bias)
             bias = None if self.bias is None else self.bias.to(dtype)
-            return F.linear(input.to(dtype), self.weight.to(dtype), bias).to(input.dtype)
+            return F.linear(input.to(dtype), self.weight.to(dtype), bias).to(self.weight.dtype)
         rows = input.reshape(-1, self.in_features)
         return _Product.apply(rows, self.weight, self.bias, dtype).reshape(
             *input.shape[:-1], self.out_features
@@ -47,7 +48,8 @@ def _is_large(x: Tensor, weight: Tensor) -> bool:
         not torch.compiler.is_compiling()
         and not torch.jit.is_tracing()
         and x.device.type == weight.device.type
-        and x.dtype == weight.dtype == torch.float32
+        and x.dtype in (torch.float32, torch.bfloat16)
+        and weight.dtype == torch.float32
         and x.numel() * len(weight) >= SMALLEST_PRODUCT
         and (x.device.type != "cpu" or torch.backends.mkldnn.enabled)
     )
@@ -63,9 +65,9 @@ class _Product(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype
     ) -> Tensor:
+        ctx.given, ctx.has_bias = x.dtype, bias is not None
         x, weight = x.to(dtype), weight.to(dtype)
         ctx.save_for_backward(x, weight)
-        ctx.has_bias = bias is not None
         return _product(x, weight, None if bias is None else bias.to(dtype)).float()
 
     @staticmethod
@@ -75,7 +77,7 @@ class _Product(torch.autograd.Function):
         wants_x, wants_weight, wants_bias, _ = ctx.needs_input_grad
         gradient = gradients[0].to(x.dtype)
         return (
-            _product(gradient, weight.t()).float() if wants_x else None,
+            _product(gradient, weight.t()).to(ctx.given) if wants_x else None,
             _product(gradient.t().contiguous(), x.t()).float() if wants_weight else None,
             gradients[0].sum(dim=0) if wants_bias and ctx.has_bias else None,
             None,

@@ -121,7 +121,7 @@ class PoolEncoder(Encoder):
             Conv2d(first, second, 3, padding=padding),
             nn.MaxPool2d(2),
             nn.ReLU(),
-            _FlattenAsFloats(),
+            nn.Flatten(),
             Linear(second * math.prod(sides), 256),
             nn.ReLU(),
         )
@@ -139,14 +139,8 @@ class _ChannelsLast(nn.Sequential):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        dtype = product_dtype() if input.dtype == torch.float32 else input.dtype
+        dtype = product_dtype(input.dtype)
         return super().forward(input.to(dtype, memory_format=torch.channels_last))
-
-
-class _FlattenAsFloats(nn.Flatten):
-    def forward(self, input: Tensor) -> Tensor:
-        flat = super().forward(input)
-        return flat.float() if flat.dtype == torch.bfloat16 else flat
 
 
 class DenseEncoder(Encoder):
@@ -177,7 +171,7 @@ class Decoder(nn.Module):
     layers: nn.Sequential
 
     def forward(self, z: Tensor) -> Tensor:
-        flat = self.layers(z.reshape(-1, z.shape[-1]))
+        flat = self.layers(z.reshape(-1, z.shape[-1])).to(z.dtype)
         return flat.reshape(*z.shape[:-1], *self.shape)
 
     def set_output_bias(self, mean: Tensor) -> None:

@@ -32,8 +32,8 @@ def dtype_of(precision: Precision, device: torch.device) -> torch.dtype:
 def products_in(dtype: torch.dtype) -> Iterator[None]:
     """Inside, this thread's linear layers and convolutions multiply in `dtype`, where they gain.
 
-    Weights, activations between layers, losses and gradients of weights stay as they are: a layer
-    rounds what it multiplies, and hands on what it was given.
+    Weights, losses, gradients of weights and what linear layers hand on stay as they are: a layer
+    rounds what it multiplies. What convolutions hand on is rounded already.
     """
     before = _products.dtype
     _products.dtype = dtype
@@ -43,6 +43,6 @@ def products_in(dtype: torch.dtype) -> Iterator[None]:
         _products.dtype = before
 
 
-def product_dtype() -> torch.dtype:
-    """In what products are taken here and now."""
-    return _products.dtype
+def product_dtype(weight: torch.dtype = torch.float32) -> torch.dtype:
+    """In what products with weights of a dtype are taken here and now; only float32 is rounded."""
+    return _products.dtype if weight == torch.float32 else weight

@@ -16,7 +16,7 @@ from tacit.studies.graph import downstream_of, in_order
 from tacit.studies.settings import learned_from, model_config, schedule_of
 from tacit.studies.spec import Run, Study
 
-CODE_VERSION = 2
+CODE_VERSION = 3
 """Raised whenever the code gives other results for the same study."""
 
 MAX_JOBS = 20_000
