@@ -109,13 +109,15 @@ def sleeping(seconds: float) -> Callable[[], Work]:
     return lambda: work
 
 
-def in_turns(sides: dict[str, Side], rounds: int) -> dict[str, list[Round]]:
-    """Each side's rounds: a first one that warms up is not counted."""
+def in_turns(
+    sides: dict[str, Side], rounds: int, *, warm_up: bool = True
+) -> dict[str, list[Round]]:
+    """Each side's rounds; a first one that warms up is not counted."""
     found: dict[str, list[Round]] = {name: [] for name in sides}
     with ExitStack() as stack:
         for side in sides.values():
             stack.enter_context(side)
-        for number in range(rounds + 1):
+        for number in range(0 if warm_up else 1, rounds + 1):
             names = list(sides) if number % 2 else list(reversed(sides))
             for name in names:
                 done = sides[name].round()
