@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from tacit.models.convolutions import Conv2d, ConvTranspose2d
 from tacit.models.networks import ConvDecoder, ConvEncoder
@@ -22,23 +23,42 @@ def with_gradients(layer: nn.Module, x: torch.Tensor) -> list[torch.Tensor]:
 @pytest.mark.parametrize("sides", [(4, 4), (14, 14), (7, 5), (1, 2)])
 @pytest.mark.parametrize("padding", [(0, 0), (1, 1), (0, 1), (1, 0)])
 @pytest.mark.parametrize("c_out", [1, 3])
-def test_an_output_layer_is_the_transposed_convolution(sides, padding, c_out) -> None:
+def test_an_output_layer_is_the_transposed_convolution(sides, padding, c_out, monkeypatch) -> None:
     ours = ConvTranspose2d(32, c_out, padding)
     plain = nn.ConvTranspose2d(32, c_out, 3, stride=2, padding=1, output_padding=padding)
     plain.load_state_dict(ours.state_dict())
     x = torch.randn(3, 32, *sides, generator=torch_stream(0, "x"))
-    assert ours._is_convolution(x)
-    for mine, expected in zip(with_gradients(ours, x), with_gradients(plain, x), strict=True):
-        torch.testing.assert_close(mine, expected, rtol=1e-4, atol=1e-4)
+    expected = with_gradients(plain, x)
+    monkeypatch.setattr(F, "conv_transpose2d", None)  # is not called
+    for mine, theirs in zip(with_gradients(ours, x), expected, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-4)
 
 
-def test_many_channels_take_the_plain_path_to_the_bit() -> None:
-    ours = ConvTranspose2d(64, 32, (0, 0))
-    plain = nn.ConvTranspose2d(64, 32, 3, stride=2, padding=1)
+@pytest.mark.parametrize(("c_in", "c_out", "padding"), [(128, 64, (0, 0)), (64, 32, (1, 1))])
+def test_with_many_channels_it_is_the_plain_layer_to_the_bit(
+    c_in, c_out, padding, monkeypatch
+) -> None:
+    ours = ConvTranspose2d(c_in, c_out, padding)
+    plain = nn.ConvTranspose2d(c_in, c_out, 3, stride=2, padding=1, output_padding=padding)
     plain.load_state_dict(ours.state_dict())
-    x = torch.randn(2, 64, 4, 4, generator=torch_stream(0, "x"))
-    assert not ours._is_convolution(x)
-    assert torch.equal(ours(x), plain(x))
+    x = torch.randn(16, c_in, 4, 4, generator=torch_stream(0, "x"))
+    for mine, expected in zip(with_gradients(ours, x), with_gradients(plain, x), strict=True):
+        assert torch.equal(mine, expected)
+    biases, kernel = [], F.conv_transpose2d
+    monkeypatch.setattr(
+        F, "conv_transpose2d", lambda x, w, b=None, *how: biases.append(b) or kernel(x, w, b, *how)
+    )
+    with torch.no_grad():
+        assert torch.equal(ours(x), plain(x))
+    assert biases[0] is None  # added afterwards: the same sums in less time
+    assert biases[1] is plain.bias
+    ours.requires_grad_(False)
+    plain.requires_grad_(False)
+    pulled = []
+    for layer in (ours, plain):
+        given = x.clone().requires_grad_()
+        pulled += torch.autograd.grad(layer(given).square().sum(), given)
+    assert torch.equal(*pulled)
 
 
 @pytest.mark.parametrize(
