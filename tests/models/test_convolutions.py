@@ -20,7 +20,7 @@ def with_gradients(layer: nn.Module, x: torch.Tensor) -> list[torch.Tensor]:
     return [out.detach(), *gradients]
 
 
-@pytest.mark.parametrize("sides", [(4, 4), (14, 14), (7, 5), (1, 2)])
+@pytest.mark.parametrize("sides", [(4, 4), (14, 14), (7, 5), (1, 2), (4, 3)])
 @pytest.mark.parametrize("padding", [(0, 0), (1, 1), (0, 1), (1, 0)])
 @pytest.mark.parametrize("c_out", [1, 3])
 def test_an_output_layer_is_the_transposed_convolution(sides, padding, c_out, monkeypatch) -> None:

@@ -16,30 +16,34 @@ SMALLEST_PRODUCT = 2_000_000
 
 
 class Linear(nn.Linear):
-    """x Wᵀ + b, as `torch.nn.Linear`; in float32 on a CPU the product runs on oneDNN.
+    """`torch.nn.Linear`, its product taken by `linear`."""
 
-    PyTorch sends it to MKL, which leaves half of the speed of AMD's processors unused: 128 rows
-    from 2048 to 256 units took 1.27 ms there and 0.57 ms on oneDNN (one core of an EPYC with
+    def forward(self, input: Tensor) -> Tensor:
+        return linear(input, self.weight, self.bias)
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """x Wᵀ + b, as `torch.nn.functional.linear`; in float32 on a CPU the product runs on oneDNN.
+
+    PyTorch sends it to MKL, which leaves half of the speed of some of AMD's processors unused: 128
+    rows from 2048 to 256 units took 1.27 ms there and 0.57 ms on oneDNN (one core of an EPYC with
     AVX-512, PyTorch 2.13). Numbers differ by rounding.
 
     Inside `products_in(torch.bfloat16)`, large products of float32 are taken in bfloat16, forward
     and backward; sums run in float32, and so does everything outside of the product. What it is
-    given may be rounded already, as by a convolution; what it hands on is float32.
+    given may be rounded already, as by a convolution; what it returns is float32.
     """
-
-    def forward(self, input: Tensor) -> Tensor:
-        if not _is_large(input, self.weight):
-            return F.linear(input.to(self.weight.dtype), self.weight, self.bias)
-        dtype = product_dtype()
-        if input.device.type != "cpu" or _onednn is None:
-            if dtype == torch.float32:
-                return F.linear(input, self.weight, self.bias)
-            bias = None if self.bias is None else self.bias.to(dtype)
-            return F.linear(input.to(dtype), self.weight.to(dtype), bias).to(self.weight.dtype)
-        rows = input.reshape(-1, self.in_features)
-        return _Product.apply(rows, self.weight, self.bias, dtype).reshape(
-            *input.shape[:-1], self.out_features
-        )
+    if not _is_large(input, weight):
+        return F.linear(input.to(weight.dtype), weight, bias)
+    dtype = product_dtype()
+    if input.device.type != "cpu" or _onednn is None:
+        if dtype == torch.float32:
+            return F.linear(input, weight, bias)
+        rounded = None if bias is None else bias.to(dtype)
+        return F.linear(input.to(dtype), weight.to(dtype), rounded).to(weight.dtype)
+    n_out, n_in = weight.shape
+    rows = _Product.apply(input.reshape(-1, n_in), weight, bias, dtype)
+    return rows.reshape(*input.shape[:-1], n_out)
 
 
 def _is_large(x: Tensor, weight: Tensor) -> bool:
