@@ -6,7 +6,15 @@ from torch import nn
 from torch.nn import functional as F
 
 from tacit.models import linear
-from tacit.models.linear import Linear, _is_large
+from tacit.models.linear import CodeLinear, Linear, _is_large
+from tacit.models.networks import (
+    ConvDecoder,
+    ConvEncoder,
+    DenseDecoder,
+    DenseEncoder,
+    PoolEncoder,
+)
+from tacit.models.posteriors import Amortized
 from tacit.models.precision import products_in
 from tacit.streams import torch_stream
 
@@ -78,3 +86,29 @@ def test_products_in_bfloat16_are_rounded_and_everything_else_is_float32() -> No
     assert torch.equal(ours.bias.grad, plain.bias.grad)
     assert torch.equal(ours(x), ours(x.clone()))
     torch.testing.assert_close(ours(x), plain(x), rtol=1e-4, atol=1e-4)  # outside, float32 again
+
+
+def test_layers_of_codes_are_never_rounded() -> None:
+    layer = CodeLinear(256, 300)
+    x = torch.randn(128, 256, generator=torch_stream(0, "x"))
+    with products_in(torch.bfloat16):
+        inside = layer(x)
+        from_convolutions = layer(x.bfloat16())
+    assert torch.equal(inside, layer(x))
+    assert torch.equal(from_convolutions, layer(x.bfloat16().float()))
+
+
+def test_networks_make_and_read_codes_with_such_layers() -> None:
+    shape = (1, 28, 28)
+    for encoder in (ConvEncoder(shape, 200), PoolEncoder(shape, 200), DenseEncoder(shape, 200)):
+        assert isinstance(encoder.code, CodeLinear)
+        assert isinstance(Amortized(encoder).log_var, CodeLinear)
+    for decoder in (
+        ConvDecoder(shape, 200),
+        ConvDecoder(shape, 200, hidden=None),
+        DenseDecoder(shape, 200),
+        DenseDecoder(shape, 200, hidden=()),
+    ):
+        kinds = [type(layer) for layer in decoder.layers if isinstance(layer, nn.Linear)]
+        assert kinds[0] is CodeLinear
+        assert CodeLinear not in kinds[1:]

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from tacit.models.convolutions import Conv2d, ConvTranspose2d
-from tacit.models.linear import Linear
+from tacit.models.linear import CodeLinear, Linear
 from tacit.models.precision import product_dtype
 
 Shape = tuple[int, int, int]
@@ -86,7 +86,7 @@ class ConvEncoder(Encoder):
             self.n_features = hidden
         self.n_code = n_code
         self.features = nn.Sequential(*layers)
-        self.code = Linear(self.n_features, n_code)
+        self.code = CodeLinear(self.n_features, n_code)
 
 
 class PoolEncoder(Encoder):
@@ -127,7 +127,7 @@ class PoolEncoder(Encoder):
         )
         self.n_features = 256
         self.n_code = n_code
-        self.code = Linear(256, n_code)
+        self.code = CodeLinear(256, n_code)
 
 
 class _ChannelsLast(nn.Sequential):
@@ -158,7 +158,7 @@ class DenseEncoder(Encoder):
         self.features = nn.Sequential(*layers)
         self.n_features = width
         self.n_code = n_code
-        self.code = Linear(width, n_code)
+        self.code = CodeLinear(width, n_code)
 
 
 class Decoder(nn.Module):
@@ -199,10 +199,10 @@ class ConvDecoder(Decoder):
         width = n_code
         layers: list[nn.Module] = []
         if hidden is not None:
-            layers += [Linear(width, hidden), nn.ReLU()]
+            layers += [CodeLinear(width, hidden), nn.ReLU()]
             width = hidden
         layers += [
-            Linear(width, math.prod(shapes[0])),
+            (CodeLinear if hidden is None else Linear)(width, math.prod(shapes[0])),
             nn.ReLU(),
             nn.Unflatten(1, shapes[0]),
         ]
@@ -223,10 +223,10 @@ class DenseDecoder(Decoder):
         self.shape = shape
         layers: list[nn.Module] = []
         width = n_code
-        for out in reversed(hidden):
-            layers += [Linear(width, out), ACTIVATIONS[activation]()]
+        for out in (*reversed(hidden), math.prod(shape)):
+            layers += [(Linear if layers else CodeLinear)(width, out), ACTIVATIONS[activation]()]
             width = out
-        self.layers = nn.Sequential(*layers, Linear(width, math.prod(shape)))
+        self.layers = nn.Sequential(*layers[:-1])
 
 
 class Head(nn.Module):
@@ -234,7 +234,7 @@ class Head(nn.Module):
 
     def __init__(self, n_code: int, n_classes: int) -> None:
         super().__init__()
-        self.linear = Linear(n_code, n_classes)
+        self.linear = CodeLinear(n_code, n_classes)
 
     def forward(self, code: Tensor) -> Tensor:
         return self.linear(code)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 from torch.nn import functional as F
 
-from tacit.models.linear import Linear
+from tacit.models.linear import CodeLinear
 from tacit.models.networks import Encoder
 
 
@@ -57,7 +57,7 @@ class Amortized(Posterior):
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
         self.encoder = encoder
-        self.log_var = Linear(encoder.n_features, encoder.n_code)
+        self.log_var = CodeLinear(encoder.n_features, encoder.n_code)
         self.n_code = encoder.n_code
 
     def forward(self, x: Tensor, index: Tensor | None = None) -> DiagonalNormal:
