@@ -135,6 +135,7 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore", ConvergenceWarning)
+    warnings.filterwarnings("ignore", "divide by zero")  # probabilities of zero, at its tolerance
     pool = images_of(given.data_dir, N_IMAGES).train
     assert pool.labels is not None
     budgets = nested_draws(pool.labels, BUDGETS, given.draws, pool.class_names)
