@@ -18,7 +18,6 @@ from tacit.commands.predict import predict
 from tacit.commands.reconstruct import reconstruct
 from tacit.commands.sample import sample
 from tacit.commands.score import score
-from tacit.studies import forking
 from tacit.studies.stopping import Interrupted, importing, stoppable
 
 if TYPE_CHECKING:
@@ -130,6 +129,7 @@ def run(
     dry_run
         List the jobs with estimated time and disk, and train nothing.
     """
+    from tacit.studies import forking
     from tacit.studies.named import study_text
 
     names = [study] if study else ["inference", "transfer"]
