@@ -5,8 +5,6 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing import parent_process
-from multiprocessing.connection import wait
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -103,6 +101,10 @@ def end_with_parent() -> None:
 
     A worker that went on alone would write into a folder that another process may hold by then.
     """
+    # A worker has them already, and `tacit --help` starts sooner without.
+    from multiprocessing import parent_process
+    from multiprocessing.connection import wait
+
     parent = parent_process()
     if parent is None:
         return
