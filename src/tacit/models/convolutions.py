@@ -58,12 +58,6 @@ class ConvTranspose2d(nn.ConvTranspose2d):
             return out + bias[:, None, None]
         return super().forward(input, output_size)
 
-    def _sides(self, input: Tensor) -> tuple[int, int]:
-        """Rows and columns of the output."""
-        rows, columns = input.shape[-2:]
-        more = self.output_padding
-        return 2 * rows - 1 + more[0], 2 * columns - 1 + more[1]
-
     def _as_convolution(self, input: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         n_in, n_out = weight.shape[:2]
         # Row 2i of the output meets tap 1 of row i; row 2i + 1 meets tap 2 of row i and tap 0 of
@@ -72,8 +66,10 @@ class ConvTranspose2d(nn.ConvTranspose2d):
         kernel = taps.permute(1, 3, 5, 0, 2, 4).reshape(4 * n_out, n_in, 2, 2)
         # One row and one column too many are made before the first and are cut off.
         squares = F.conv2d(input, kernel, bias.repeat_interleave(4), padding=1)[..., 1:, 1:]
-        rows, columns = self._sides(input)
-        return F.pixel_shuffle(squares, 2)[..., :rows, :columns]
+        height, width = (2 * side - 1 + more for side, more in zip(
+            input.shape[-2:], self.output_padding, strict=True
+        ))  # fmt: skip
+        return F.pixel_shuffle(squares, 2)[..., :height, :width]
 
 
 def _is_computed_here(input: Tensor) -> bool:

@@ -26,7 +26,7 @@ class CodeLinear(Linear):
     """A layer that makes codes or reads them: its products are never rounded.
 
     It is a small part of a network's work, and most of what rounding would cost: with these layers
-    in bfloat16 the reports' VAE ended 0.35 % below float32 (docs/performance.md).
+    in bfloat16 the reports' VAE ended 0.35 % worse than in float32 (docs/performance.md).
     """
 
     def forward(self, input: Tensor) -> Tensor:
