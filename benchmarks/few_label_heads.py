@@ -33,8 +33,8 @@ from benchmarks.data import images_of
 from tacit.images.dataset import Images
 from tacit.labels import representations
 from tacit.labels.draws import Labelled, nested_draws
-from tacit.labels.heads import FIXED, FOLDS, STRENGTHS, Probabilities, fit_logistic
-from tacit.labels.stacked import Stack
+from tacit.labels.heads.linear import FIXED, FOLDS, STRENGTHS, Probabilities, fit_logistic
+from tacit.labels.heads.stacked import Stack
 from tacit.models.config import DenseNetwork, GaussianTable, ModelConfig, build
 from tacit.streams import seeded_initialisation
 from tacit.training.fit import fit

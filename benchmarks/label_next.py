@@ -14,11 +14,11 @@ from scipy.special import softmax
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
-from tacit.labels import heads
-from tacit.labels.asking import ask_next
+from tacit.labels.acquisition import ask_next
 from tacit.labels.draws import Labelled, nested_draws
-from tacit.labels.graph import neighbour_graph
-from tacit.labels.propagation import propagate
+from tacit.labels.heads import linear as heads
+from tacit.labels.propagation.graph import neighbour_graph
+from tacit.labels.propagation.propagate import propagate
 from tacit.measures.formatting import show
 from tacit.measures.intervals import paired
 from tacit.streams import numpy_stream

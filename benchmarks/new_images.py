@@ -33,10 +33,10 @@ from tacit.images.idx import (
 from tacit.images.splits import few_label_draw
 from tacit.labels.clusters import learn_clusters, side_by_side
 from tacit.labels.draws import Labelled
-from tacit.labels.graph import neighbour_graph
 from tacit.labels.networks import ON_PROPAGATED, class_probabilities, codes_of
 from tacit.labels.new_images import NO_CLASS, learn_from_few, one_hot
-from tacit.labels.propagation import extend
+from tacit.labels.propagation.graph import neighbour_graph
+from tacit.labels.propagation.propagate import extend
 from tacit.models.config import ModelConfig, build
 from tacit.streams import seeded_initialisation
 from tacit.training.checkpoint import FolderKeeper, read_tensors, write_tensors

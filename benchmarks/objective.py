@@ -14,7 +14,7 @@ from tacit.models.config import build
 from tacit.models.models import VAE, Autoencoder
 from tacit.models.precision import Precision
 from tacit.streams import seeded_initialisation
-from tacit.studies.work import mean_image
+from tacit.studies.execution.work import mean_image
 from tacit.training.evaluation import evaluate
 from tacit.training.fit import fit
 from tacit.training.objectives import ObjectiveTable, objective_of

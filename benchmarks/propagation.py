@@ -33,11 +33,11 @@ from tacit.images.dataset import Images
 from tacit.images.sources import open_images
 from tacit.labels.clusters import learn_clusters, side_by_side
 from tacit.labels.draws import Labelled, nested_draws
-from tacit.labels.graph import neighbour_graph
-from tacit.labels.heads import nearest
+from tacit.labels.heads.linear import nearest
 from tacit.labels.networks import codes_of as encode
-from tacit.labels.propagation import extend, propagate
-from tacit.trained import load
+from tacit.labels.propagation.graph import neighbour_graph
+from tacit.labels.propagation.propagate import extend, propagate
+from tacit.saved.trained import load
 
 BUDGETS = (1, 3, 5, 10)
 STUDY = """\

@@ -25,14 +25,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tacit.images import shared as shared_images
 from tacit.images.dataset import Split
 from tacit.images.sources import open_images
-from tacit.studies import shared_images, work
-from tacit.studies.named import study_text
-from tacit.studies.plan import Job, plan
-from tacit.studies.reading import parse
+from tacit.studies.description.named import study_text
+from tacit.studies.description.reading import parse
+from tacit.studies.execution import work
+from tacit.studies.execution.plan import Job, plan
 
-SUMMING = ("training.checkpoint", "training.saved", "studies.shared_images")
+SUMMING = ("training.checkpoint", "training.run_folder", "images.shared")
 Ways = dict[str, Callable[[], AbstractContextManager[None]]]
 CHECKPOINTED = "tacit.training.checkpoint.SECONDS_BETWEEN_CHECKPOINTS"
 
@@ -46,14 +47,14 @@ def straight(path: Path, write: Callable[[Path], object], *, durable: bool = Tru
 def unsafe() -> Iterator[None]:
     """Without checkpoints, checksums, `fsync` and temporary files."""
     writers = (
-        "files", "training.checkpoint", "evidence.checkpoint", "studies.shared_images",
-        "studies.work",
+        "files", "training.checkpoint", "evidence.checkpoint", "images.shared",
+        "studies.execution.work",
     )  # fmt: skip
     patches = [
         *(patch(f"tacit.{module}.write_atomically", straight) for module in writers),
         *(patch(f"tacit.{module}.file_sha256", lambda path: "") for module in SUMMING),
         patch("tacit.files._digest", lambda record: ""),
-        patch("tacit.training.saved.sync", lambda path: None),
+        patch("tacit.training.run_folder.sync", lambda path: None),
         patch(CHECKPOINTED, float("inf")),
     ]
     for one in patches:
@@ -95,7 +96,10 @@ def timed(clocks: Clocks) -> Iterator[None]:
     """As it is, with what only safety needs timed: checksums, syncing, names, checkpoints."""
     targets = [
         *(f"tacit.{module}.file_sha256" for module in SUMMING),
-        *(f"tacit.{module}.sync" for module in ("files", "training.saved", "training.checkpoint")),
+        *(
+            f"tacit.{module}.sync"
+            for module in ("files", "training.run_folder", "training.checkpoint")
+        ),
         "tacit.files._digest",
         "tacit.files.tempfile.mkstemp",
         "pathlib.Path.replace",

@@ -20,9 +20,9 @@ from tacit.images.dataset import Images, Split
 from tacit.models.config import ModelConfig, build
 from tacit.models.parts import freeze, part_of
 from tacit.streams import seeded_initialisation
-from tacit.studies.named import builtin_names, study_text
-from tacit.studies.plan import Job, plan
-from tacit.studies.reading import parse
+from tacit.studies.description.named import builtin_names, study_text
+from tacit.studies.description.reading import parse
+from tacit.studies.execution.plan import Job, plan
 from tacit.training.fit import fit
 from tacit.training.objectives import ObjectiveTable, objective_of
 from tacit.training.schedule import Schedule

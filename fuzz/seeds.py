@@ -15,7 +15,7 @@ from tacit.saved.about import About, Data, Measured
 from tacit.saved.folder import Saved, save
 from tacit.saved.form import Form
 from tacit.streams import seeded_initialisation
-from tacit.studies.named import builtin_names, study_text
+from tacit.studies.description.named import builtin_names, study_text
 
 SIDE = 4
 

@@ -14,19 +14,19 @@ from pathlib import Path
 import numpy as np
 
 from fuzz import seeds
+from tacit.errors import ImagesError
 from tacit.files import file_sha256
 from tacit.images.arrays import read_npy, read_npz, split_from_arrays
 from tacit.images.dataset import Images, Split
 from tacit.images.decoding import MAX_PIXELS, decode
-from tacit.images.errors import ImagesError
 from tacit.images.idx import read_idx
 from tacit.images.listing import list_folder
 from tacit.saved.folder import CONFIG, WEIGHTS, _digest, load_saved
 from tacit.saved.weights import ModelFileError
-from tacit.studies.faults import StudyError
-from tacit.studies.named import study_text
-from tacit.studies.plan import plan
-from tacit.studies.reading import parse
+from tacit.studies.description.faults import StudyError
+from tacit.studies.description.named import study_text
+from tacit.studies.description.reading import parse
+from tacit.studies.execution.plan import plan
 
 
 @dataclass(frozen=True)

@@ -138,8 +138,8 @@ def test_the_benchmark_of_safety_takes_it_all_away_and_times_what_it_takes(monke
 
     from tacit.images.dataset import Split
     from tacit.images.sources import open_images
-    from tacit.studies.plan import plan
-    from tacit.studies.reading import parse
+    from tacit.studies.description.reading import parse
+    from tacit.studies.execution.plan import plan
 
     text = "title: t\nruns: {a: {learn: autoencoder, code: 2, epochs: 1}}\nquestions: []\n"
     study, _ = parse(text.replace("questions: []", "questions: [overfitting: {runs: [a]}]"), "t")
@@ -161,7 +161,7 @@ def test_the_benchmark_of_safety_takes_it_all_away_and_times_what_it_takes(monke
         "timed": lambda: named("timed", timed(clocks)),
         "unsafe": lambda: named("unsafe", unsafe()),
     }
-    monkeypatch.setattr("tacit.studies.work.SECONDS_WORTH_SYNCING", -1.0)
+    monkeypatch.setattr("tacit.studies.execution.work.SECONDS_WORTH_SYNCING", -1.0)
     fsync = os.fsync
     monkeypatch.setattr("os.fsync", lambda handle: (synced.append(name[0]), fsync(handle)))
     found = side_by_side(jobs, images, ways, 0)

@@ -21,9 +21,9 @@ from tacit.models.config import (
 )
 from tacit.questions.base import Question
 from tacit.questions.registry import QUESTIONS
-from tacit.studies.faults import StudyError
-from tacit.studies.reading import parse
-from tacit.studies.spec import FewLabels, ImagesTable, Phase, Run, Study, TakenPart
+from tacit.studies.description.faults import StudyError
+from tacit.studies.description.reading import parse
+from tacit.studies.description.spec import FewLabels, ImagesTable, Phase, Run, Study, TakenPart
 from tacit.training.objectives import ObjectiveTable
 
 ROOT = Path(__file__).parent.parent

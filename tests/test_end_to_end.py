@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tacit.cli import run_command
-from tacit.studies.named import study_text
+from tacit.studies.description.named import study_text
 
 sys.path.insert(0, str(Path(__file__).parent / "report"))
 

@@ -13,6 +13,7 @@ SOURCE = Path(tacit.__file__).parent
 ROOMS = [
     "streams",
     "files",
+    "errors",
     "images",
     "models",
     "training",
@@ -24,8 +25,6 @@ ROOMS = [
     "report",
     "studies",
     "saved",
-    "trained",
-    "onnx",
     "estimators",
     "commands",
     "cli",
@@ -61,9 +60,12 @@ def test_a_room_imports_only_from_rooms_above_it(path: Path) -> None:
         assert ROOMS.index(there) <= ROOMS.index(here), f"{path.name} imports {module}"
 
 
-def test_every_file_is_small() -> None:
-    long = {p.name: n for p in MODULES if (n := len(p.read_text().splitlines())) > 450}
-    assert not long
+def test_no_prefix_of_file_names_stands_for_a_folder() -> None:
+    for folder in {path.parent for path in MODULES}:
+        names = {path.stem for path in folder.glob("*.py")}
+        names |= {path.parent.name for path in folder.glob("*/__init__.py")}
+        grouped = {name for name in names if any(n.startswith(f"{name}_") for n in names)}
+        assert not grouped, f"{folder.relative_to(SOURCE)}: {grouped} should be folders"
 
 
 def modules_after(statement: str) -> set[str]:

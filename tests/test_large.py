@@ -26,9 +26,10 @@ import torch
 
 from tacit.images.dataset import Images, Split
 from tacit.images.sources import open_images
-from tacit.studies import shared_images, work
-from tacit.studies.plan import plan
-from tacit.studies.reading import parse
+from tacit.images import shared as shared_images
+from tacit.studies.execution import work
+from tacit.studies.execution.plan import plan
+from tacit.studies.description.reading import parse
 
 torch.set_num_threads(1)
 path, out, shape = Path(sys.argv[1]), Path(sys.argv[2]), (3, int(sys.argv[3]), int(sys.argv[3]))

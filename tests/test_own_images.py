@@ -10,7 +10,7 @@ from PIL import Image
 
 from tacit.cli import run_command
 from tacit.streams import numpy_stream
-from tacit.studies.named import study_text
+from tacit.studies.description.named import study_text
 
 CLASSES = {"actions": 36, "apps": 24, "folder icons": 16, "emblèmes 🙂": 5}
 SIDE = 14

@@ -7,8 +7,8 @@ import tacit
 from tacit.cli import run_command
 from tacit.files import Damaged, read_record
 from tacit.images.sources import open_images
-from tacit.studies.work import read_images
-from tacit.trained import as_pixels
+from tacit.saved.trained import as_pixels
+from tacit.studies.execution.work import read_images
 
 from .studies.conftest import finished, small_study  # noqa: F401
 

@@ -9,16 +9,16 @@ if TYPE_CHECKING:
     from tacit.estimators.autoencoder import Autoencoder as Autoencoder
     from tacit.estimators.classifier import Classifier as Classifier
     from tacit.estimators.vae import VAE as VAE
-    from tacit.trained import TrainedModel as TrainedModel
-    from tacit.trained import load as load
+    from tacit.saved.trained import TrainedModel as TrainedModel
+    from tacit.saved.trained import load as load
 
 # Names at the top of the package and the module each is in; PyTorch loads with the first of them.
 _PLACES = {
     "Autoencoder": "tacit.estimators.autoencoder",
     "Classifier": "tacit.estimators.classifier",
     "VAE": "tacit.estimators.vae",
-    "TrainedModel": "tacit.trained",
-    "load": "tacit.trained",
+    "TrainedModel": "tacit.saved.trained",
+    "load": "tacit.saved.trained",
 }
 
 __all__ = ["VAE", "Autoencoder", "Classifier", "TrainedModel", "__version__", "load"]

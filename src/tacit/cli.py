@@ -12,13 +12,13 @@ from tacit import __version__
 from tacit.commands.describe import describe
 from tacit.commands.encode import encode
 from tacit.commands.export import export
-from tacit.commands.labels import labels
+from tacit.commands.learn.command import labels
 from tacit.commands.options import DONE, FAILED, USAGE, cores, study_command
 from tacit.commands.predict import predict
 from tacit.commands.reconstruct import reconstruct
 from tacit.commands.sample import sample
 from tacit.commands.score import score
-from tacit.studies.stopping import Interrupted, importing, stoppable
+from tacit.studies.execution.stopping import Interrupted, importing, stoppable
 
 if TYPE_CHECKING:
     from tacit.studies.study import Ended
@@ -129,8 +129,8 @@ def run(
     dry_run
         List the jobs with estimated time and disk, and train nothing.
     """
-    from tacit.studies import forking
-    from tacit.studies.named import study_text
+    from tacit.studies.description.named import study_text
+    from tacit.studies.execution import forking
 
     names = [study] if study else ["inference", "transfer"]
     for name in names:
@@ -138,9 +138,9 @@ def run(
     if not dry_run:
         forking.begin()  # imports beside this process what the lines that follow import in it
     with importing():
-        from tacit.studies.account import Told
         from tacit.studies.command import Request, list_jobs, perform, prepare
-        from tacit.studies.progress import reading
+        from tacit.studies.execution.progress import reading
+        from tacit.studies.provenance import Told
 
     console = Console()
     request = Request(

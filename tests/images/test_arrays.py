@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from image_files import MEGABYTE, error_of, memory_below
 
+from tacit.errors import ImagesError
 from tacit.images.arrays import Arrays, images_from_arrays, read_npy, read_npz, split_from_arrays
 from tacit.images.dataset import UNLABELLED
-from tacit.images.errors import ImagesError
 
 BYTES = np.random.default_rng(0).integers(0, 256, (5, 6, 7, 3), dtype=np.uint8)
 

@@ -9,9 +9,9 @@ import pytest
 from mirror import Mirror, serve
 from tiny_set import CONTENTS, FILES, TINY
 
+from tacit.errors import ImagesError
 from tacit.images import catalog, idx
 from tacit.images.catalog import read_digits, read_idx_set
-from tacit.images.errors import ImagesError
 from tacit.images.sources import open_images
 
 

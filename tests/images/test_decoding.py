@@ -5,8 +5,8 @@ import pytest
 from image_files import png
 from PIL import Image
 
+from tacit.errors import ImagesError
 from tacit.images.decoding import MAX_PIXELS, decode
-from tacit.images.errors import ImagesError
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (6, 9), dtype=np.uint8)

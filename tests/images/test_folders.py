@@ -11,9 +11,9 @@ import pytest
 from image_files import MEGABYTE, memory_below, png, write_images
 from PIL import Image
 
+from tacit.errors import ImagesError, UnreadableImagesError
 from tacit.images import folders
 from tacit.images.dataset import UNLABELLED
-from tacit.images.errors import ImagesError, UnreadableImagesError
 from tacit.images.folders import read_folder
 
 NAMES = [f"{kind}/{number}.png" for kind in ("cat", "dog") for number in range(20)]

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from image_files import MEGABYTE, error_of, idx_bytes, memory_below, write_idx
 
+from tacit.errors import ImagesError
 from tacit.images import idx
 from tacit.images.bounded import LIMIT, content_sha256, verify
-from tacit.images.errors import ImagesError
 
 
 @given(

@@ -4,8 +4,8 @@ import os
 import pytest
 from image_files import write_images
 
+from tacit.errors import ImagesError
 from tacit.images.dataset import UNLABELLED
-from tacit.images.errors import ImagesError
 from tacit.images.listing import list_folder
 
 

@@ -10,7 +10,7 @@ from tacit.images.dataset import Images
 from tacit.images.rows import RowsOf
 from tacit.images.sources import open_images
 from tacit.measures.images import nearest
-from tacit.questions.scoring import OVERALL, mean_images
+from tacit.questions.shared.scoring import OVERALL, mean_images
 from tacit.streams import numpy_stream
 
 SHAPES = {"gray": (20_000, 28, 28), "first": (9_000, 3, 24, 24), "last": (9_000, 24, 24, 3)}

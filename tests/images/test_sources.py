@@ -7,8 +7,8 @@ import pytest
 from image_files import write_idx, write_images
 from tiny_set import FILES, TINY
 
+from tacit.errors import ImagesError
 from tacit.images import catalog, idx
-from tacit.images.errors import ImagesError
 from tacit.images.sources import open_images
 
 RNG = np.random.default_rng(0)

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tacit.errors import ImagesError
 from tacit.images.dataset import UNLABELLED, Images
-from tacit.images.errors import ImagesError
 from tacit.images.splits import (
     TEST_SHARE,
     content_hashes,

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from tacit.labels.choosing import Choice, choice_among, share_of
-from tacit.labels.draws import Labelled
-from tacit.labels.held_out import (
+from tacit.labels.cross_validation import (
     Turns,
     held_out_temperature,
     held_out_trials,
     holdable,
     turns_for,
 )
+from tacit.labels.draws import Labelled
 from tacit.measures.classifiers import temperature
 
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tacit.errors import ImagesError
 from tacit.images.dataset import UNLABELLED
-from tacit.images.errors import ImagesError
 from tacit.images.splits import few_label_draw
 from tacit.labels.draws import nested_draws, read_draws
 

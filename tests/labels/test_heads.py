@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from tacit.labels import heads as module
 from tacit.labels.draws import Labelled, nested_draws
-from tacit.labels.heads import FIXED, fit_logistic, logistic, nearest
+from tacit.labels.heads import linear as module
+from tacit.labels.heads.linear import FIXED, fit_logistic, logistic, nearest
 
 N_CLASSES = 3
 NAMES = ("a", "b", "c")

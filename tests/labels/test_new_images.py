@@ -14,9 +14,9 @@ from bits import same_tensors
 from tacit.images.dataset import Images
 from tacit.images.splits import few_label_draw
 from tacit.labels.draws import Labelled
-from tacit.labels.graph import neighbour_graph
 from tacit.labels.networks import Recipe, class_probabilities
 from tacit.labels.new_images import NO_CLASS, agreed, learn_from_few, one_hot
+from tacit.labels.propagation.graph import neighbour_graph
 from tacit.models.config import DenseNetwork
 from tacit.streams import numpy_stream
 

@@ -9,17 +9,18 @@ import torch
 from filelock import FileLock
 
 from tacit.figures.sink import Figures
+from tacit.images import shared as shared_images
 from tacit.images.dataset import Split
 from tacit.images.sources import open_images
 from tacit.images.splits import stratified_subset
 from tacit.questions.base import Question, Runs, Setting
 from tacit.streams import numpy_stream
-from tacit.studies import shared_images, work
-from tacit.studies.named import study_text
-from tacit.studies.plan import plan
-from tacit.studies.reading import parse
-from tacit.studies.spec import FewLabels, Run, Study
-from tacit.training.saved import SavedRun
+from tacit.studies.description.named import study_text
+from tacit.studies.description.reading import parse
+from tacit.studies.description.spec import FewLabels, Run, Study
+from tacit.studies.execution import work
+from tacit.studies.execution.plan import plan
+from tacit.training.run_folder import SavedRun
 
 SEEDS = (0, 1)
 

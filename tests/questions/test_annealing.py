@@ -11,11 +11,11 @@ from pydantic import ValidationError
 
 from tacit.evidence.exact import LinearGaussian
 from tacit.images.dataset import Images
-from tacit.questions.annealing import Checking
-from tacit.questions.annealing_relations import Relations
-from tacit.questions.annealing_words import checked_said
 from tacit.questions.base import Measurement, Runs
-from tacit.questions.log_probability import LogProbability
+from tacit.questions.log_probability.annealing.measuring import Checking
+from tacit.questions.log_probability.annealing.numbers import Relations
+from tacit.questions.log_probability.annealing.words import checked_said
+from tacit.questions.log_probability.question import LogProbability
 
 SMALL = {
     "samples": 60,

@@ -14,18 +14,19 @@ from tacit.evidence.importance import importance_sampling
 from tacit.evidence.observed import observe
 from tacit.evidence.proposals import from_encoder
 from tacit.figures.sink import Figures
+from tacit.images import shared as shared_images
 from tacit.images.dataset import Images, Split
 from tacit.questions.base import Measurement, Runs, Setting
-from tacit.questions.bound_by_stage import BoundByStage
-from tacit.questions.bound_by_stage_numbers import Stages
-from tacit.questions.bound_by_stage_words import cautions, sentences
+from tacit.questions.bound_by_stage.numbers import Stages
+from tacit.questions.bound_by_stage.question import BoundByStage
+from tacit.questions.bound_by_stage.words import cautions, sentences
 from tacit.streams import torch_stream
-from tacit.studies import shared_images, work
-from tacit.studies.faults import StudyError
-from tacit.studies.named import study_text
-from tacit.studies.plan import plan
-from tacit.studies.reading import parse
-from tacit.training.saved import SavedRun
+from tacit.studies.description.faults import StudyError
+from tacit.studies.description.named import study_text
+from tacit.studies.description.reading import parse
+from tacit.studies.execution import work
+from tacit.studies.execution.plan import plan
+from tacit.training.run_folder import SavedRun
 
 PROTOCOL = (1, 3, 9, 27, 81, 243, 729, 2187)
 

@@ -11,8 +11,8 @@ from tacit.figures.sink import Figures
 from tacit.measures.intervals import mean_t
 from tacit.models.models import Classifier
 from tacit.questions.base import Measurement, Setting
-from tacit.questions.classifier import ClassifierAccuracy
-from tacit.questions.classifier_figures import TABLE
+from tacit.questions.classifier.figures import TABLE
+from tacit.questions.classifier.question import ClassifierAccuracy
 from tacit.streams import numpy_stream
 
 ASKED = ClassifierAccuracy(run="classifier", most_wrong=12)

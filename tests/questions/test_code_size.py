@@ -10,13 +10,13 @@ from pydantic import ValidationError
 
 from tacit.images.dataset import Images
 from tacit.questions.base import Measurement, Runs
-from tacit.questions.code_size import CodeSize, objectives
-from tacit.questions.code_size_numbers import LABELLED, TABLE, Sizes
-from tacit.questions.code_size_words import words
+from tacit.questions.code_size.numbers import LABELLED, TABLE, Sizes
+from tacit.questions.code_size.question import CodeSize, objectives
+from tacit.questions.code_size.words import words
 from tacit.streams import numpy_stream
-from tacit.studies.faults import StudyError
-from tacit.studies.named import builtin_names, study_text
-from tacit.studies.reading import parse
+from tacit.studies.description.faults import StudyError
+from tacit.studies.description.named import builtin_names, study_text
+from tacit.studies.description.reading import parse
 from tacit.training.evaluation import evaluate
 
 N = 400

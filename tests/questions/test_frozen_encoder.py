@@ -12,14 +12,14 @@ from tacit.images.dataset import UNLABELLED, Images
 from tacit.measures.number import Number
 from tacit.measures.separation import class_fisher_ratios, fisher_ratio, variability_share
 from tacit.questions.base import Measurement, Runs
-from tacit.questions.frozen_encoder import (
+from tacit.questions.frozen_encoder.numbers import DECODERS, Kept
+from tacit.questions.frozen_encoder.question import (
     FrozenEncoder,
     class_mean_errors,
     comparable,
     separation_of,
 )
-from tacit.questions.frozen_encoder_numbers import DECODERS, Kept
-from tacit.questions.frozen_encoder_words import cautions, meaning, words
+from tacit.questions.frozen_encoder.words import cautions, meaning, words
 from tacit.streams import numpy_stream
 
 ASKED: dict[str, Any] = {

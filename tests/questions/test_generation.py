@@ -11,11 +11,11 @@ import torch
 from tacit.images.dataset import UNLABELLED, Images
 from tacit.measures.number import Number
 from tacit.questions.base import Measurement, Runs
-from tacit.questions.codes import decoded
 from tacit.questions.finding import Finding
-from tacit.questions.generation import Generation
-from tacit.questions.generation_words import words
-from tacit.questions.sample_quality import BLIND, RIGHT
+from tacit.questions.generation.question import Generation
+from tacit.questions.generation.words import words
+from tacit.questions.shared.codes import decoded
+from tacit.questions.shared.sample_quality import BLIND, RIGHT
 from tacit.streams import torch_stream
 
 ASKED = Generation(run="vae", classifier="classifier")

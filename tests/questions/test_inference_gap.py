@@ -11,9 +11,9 @@ import torch
 from tacit.evidence.exact import LinearGaussian
 from tacit.images.dataset import Images
 from tacit.questions.base import Measurement, Runs, Setting
-from tacit.questions.inference_gap import InferenceGapQuestion
-from tacit.questions.inference_gap_numbers import Gaps
-from tacit.questions.inference_gap_words import cautions, rule, sentences
+from tacit.questions.inference_gap.numbers import Gaps
+from tacit.questions.inference_gap.question import InferenceGapQuestion
+from tacit.questions.inference_gap.words import cautions, rule, sentences
 
 ASKED = InferenceGapQuestion(run="vae", images=20, samples=100)
 

@@ -14,11 +14,11 @@ from tacit.measures.formatting import show
 from tacit.models.models import VAE
 from tacit.models.posteriors import PerImage
 from tacit.questions.base import Measurement, Runs, Setting
-from tacit.questions.inference_method import InferenceMethod
-from tacit.questions.inference_method_numbers import Inferred, numbers_of
-from tacit.questions.inference_method_words import rule, sentences
-from tacit.studies.faults import StudyError
-from tacit.studies.reading import parse
+from tacit.questions.inference_method.numbers import Inferred, numbers_of
+from tacit.questions.inference_method.question import InferenceMethod
+from tacit.questions.inference_method.words import rule, sentences
+from tacit.studies.description.faults import StudyError
+from tacit.studies.description.reading import parse
 
 ASKED = InferenceMethod(amortized="vae", per_image=("per-image", "per-image-5"), refined=20)
 

@@ -5,14 +5,14 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from tacit.errors import ImagesError
 from tacit.figures.sink import Figures
 from tacit.images.dataset import Images
-from tacit.images.errors import ImagesError
 from tacit.labels.networks import Recipe
-from tacit.questions import labels_within_model
 from tacit.questions.base import Runs, Setting
-from tacit.questions.labels_within import LabelsWithin
-from tacit.questions.labels_within_model import calibrated, config_of
+from tacit.questions.labels_within import model as labels_within_model
+from tacit.questions.labels_within.model import calibrated, config_of
+from tacit.questions.labels_within.question import LabelsWithin
 
 SHAPE, NAMES = (1, 4, 4), ("a", "b", "c")
 

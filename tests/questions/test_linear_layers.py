@@ -10,7 +10,7 @@ from tacit.figures.sink import Figures
 from tacit.images.dataset import Images
 from tacit.measures.intervals import mean_t
 from tacit.questions.base import Measurement, Runs, Setting
-from tacit.questions.linear_layers import TABLE, LinearLayers
+from tacit.questions.linear_layers.question import TABLE, LinearLayers
 from tacit.streams import numpy_stream
 
 ASKED = LinearLayers(with_layer="autoencoder", without_layer="autoencoder-no-linear")

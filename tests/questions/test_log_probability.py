@@ -11,9 +11,9 @@ from pydantic import ValidationError
 
 from tacit.images.dataset import Images
 from tacit.questions.base import Measurement, Runs, Setting
-from tacit.questions.log_probability import LogProbability
-from tacit.questions.log_probability_numbers import Scores, numbers_of
-from tacit.questions.log_probability_words import rule, sentences
+from tacit.questions.log_probability.numbers import Scores, numbers_of
+from tacit.questions.log_probability.question import LogProbability
+from tacit.questions.log_probability.words import rule, sentences
 
 ASKED = LogProbability(run="vae", samples=100, per_class=4, shown_per_class=2)
 

@@ -10,9 +10,17 @@ from pydantic import ValidationError
 from tacit.figures.sink import Figures
 from tacit.images.dataset import Images
 from tacit.questions.base import Measurement, Question, Runs, Setting
-from tacit.questions.overfitting import Overfitting
-from tacit.questions.overfitting_figures import _columns
-from tacit.questions.overfitting_rule import BETTER, KINDS, LOWER, NONE, OVERFITTED, judge, loss_of
+from tacit.questions.overfitting.figures import _columns
+from tacit.questions.overfitting.numbers import (
+    BETTER,
+    KINDS,
+    LOWER,
+    NONE,
+    OVERFITTED,
+    judge,
+    loss_of,
+)
+from tacit.questions.overfitting.question import Overfitting
 from tacit.streams import numpy_stream
 
 PREFIX, TABLE = "run.one", "table/one"

@@ -10,7 +10,9 @@ import torch
 from bits import same_tensors
 from tacit.models.models import VAE, Autoencoder
 from tacit.questions.base import Measurement
-from tacit.questions.codes import (
+from tacit.questions.generation.question import Generation
+from tacit.questions.prior.question import Prior
+from tacit.questions.shared.codes import (
     POINT_LOG_VAR,
     against_prior,
     decoded,
@@ -19,11 +21,9 @@ from tacit.questions.codes import (
     posterior,
     untrained,
 )
-from tacit.questions.generation import Generation
-from tacit.questions.prior import Prior
 from tacit.streams import numpy_stream
-from tacit.studies.work import assemble
-from tacit.training.saved import SavedRun
+from tacit.studies.execution.work import assemble
+from tacit.training.run_folder import SavedRun
 
 ASKED = Prior(
     amortized="vae", per_image=("per-image", "per-image-small"), autoencoder="autoencoder"

@@ -9,10 +9,10 @@ import pytest
 from pydantic import ValidationError
 
 from tacit.questions.base import Measurement
-from tacit.questions.prior import Prior
-from tacit.questions.prior_numbers import Compared, prior_numbers
-from tacit.questions.prior_words import words
-from tacit.questions.sample_quality import RIGHT
+from tacit.questions.prior.numbers import Compared, prior_numbers
+from tacit.questions.prior.question import Prior
+from tacit.questions.prior.words import words
+from tacit.questions.shared.sample_quality import RIGHT
 from tacit.streams import numpy_stream
 
 NETWORK, N = "random", 200

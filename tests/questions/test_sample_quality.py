@@ -7,7 +7,7 @@ from torch import nn
 
 from tacit.images.dataset import Images
 from tacit.questions.base import Measurement, Runs
-from tacit.questions.sample_quality import (
+from tacit.questions.shared.sample_quality import (
     BLIND,
     RANDOM,
     RIGHT,

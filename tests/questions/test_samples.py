@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tacit.images.dataset import UNLABELLED, Images
-from tacit.questions.samples import compared_classes, of_all, of_each_class
+from tacit.questions.shared.samples import compared_classes, of_all, of_each_class
 
 
 def labelled(labels: list[int]) -> Images:

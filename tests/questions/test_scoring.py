@@ -10,7 +10,7 @@ import torch
 from tacit.images.dataset import Images
 from tacit.models.likelihoods import Bernoulli, Gaussian, Likelihood
 from tacit.models.models import VAE
-from tacit.questions.scoring import OVERALL, mean_images, picture_log_prob, score
+from tacit.questions.shared.scoring import OVERALL, mean_images, picture_log_prob, score
 
 
 def some_images(n: int = 12) -> Images:
@@ -57,7 +57,7 @@ def test_scores_are_below_the_ceiling_and_belong_to_their_images(
 ) -> None:
     study = trained("inference")
     (folder,) = (study.folder / "jobs").glob(f"{run}-s0-d0-*")
-    from tacit.training.saved import SavedRun
+    from tacit.training.run_folder import SavedRun
 
     model = SavedRun(folder).model()
     assert isinstance(model, VAE)

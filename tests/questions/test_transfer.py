@@ -12,7 +12,7 @@ from tacit.images.dataset import Images
 from tacit.measures.intervals import mean_t
 from tacit.models.models import Classifier
 from tacit.questions.base import Measurement, Setting
-from tacit.questions.transfer import TABLE, Transfer
+from tacit.questions.transfer.question import TABLE, Transfer
 from tacit.streams import numpy_stream
 
 ASKED = Transfer(scratch="few", transferred="taken", frozen="kept")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tacit.measures.intervals import decide
-from tacit.questions.turning import rise_over_curves, rise_over_images, turned_at
+from tacit.questions.shared.turning import rise_over_curves, rise_over_images, turned_at
 from tacit.streams import numpy_stream
 
 UPDATE = np.arange(1, 11) * 100.0

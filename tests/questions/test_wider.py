@@ -5,7 +5,7 @@ import pytest
 
 from tacit.measures.intervals import decide, mean_t
 from tacit.measures.number import Number, undefined
-from tacit.questions.wider import magnitude, wider
+from tacit.questions.shared.wider import magnitude, wider
 
 
 def over_images(mean: float, half: float) -> Number:

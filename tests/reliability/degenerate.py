@@ -13,16 +13,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tacit.images import shared as shared_images
 from tacit.images.sources import open_images
 from tacit.questions.base import Question
 from tacit.streams import numpy_stream
-from tacit.studies import shared_images, work
 from tacit.studies import study as studies
-from tacit.studies.account import Told
-from tacit.studies.named import study_text
-from tacit.studies.reading import parse
-from tacit.studies.runner import Outcome
-from tacit.studies.spec import Study
+from tacit.studies.description.named import study_text
+from tacit.studies.description.reading import parse
+from tacit.studies.description.spec import Study
+from tacit.studies.execution import work
+from tacit.studies.execution.runner import Outcome
+from tacit.studies.provenance import Told
 from tacit.studies.study import Ended, run_study
 
 SIDE = 8

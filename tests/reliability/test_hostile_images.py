@@ -12,12 +12,12 @@ import pytest
 from bounded_child import megabytes_of
 from PIL import Image
 
+from tacit.errors import ImagesError, UnreadableImagesError
 from tacit.images import bounded
 from tacit.images.arrays import images_from_arrays, read_npz
 from tacit.images.bounded import printable
 from tacit.images.dataset import LONGEST_NAME, MAX_CLASSES
 from tacit.images.decoding import MAX_PIXELS_KEPT, decode
-from tacit.images.errors import ImagesError, UnreadableImagesError
 from tacit.images.listing import MAX_TABLE, list_folder
 from tacit.images.parallel import AtOnce
 

@@ -13,9 +13,9 @@ from degenerate import noise, run_here
 from tacit.files import Damaged, file_sha256, read_json, read_record, write_json, write_record
 from tacit.report.page import checked
 from tacit.saved.runs import read_run, runs_of
-from tacit.studies.reading import parse
-from tacit.studies.work import read_images
-from tacit.training.saved import verify
+from tacit.studies.description.reading import parse
+from tacit.studies.execution.work import read_images
+from tacit.training.run_folder import verify
 
 SCRIPT = "<script>alert(1)</script>"
 NAMES = (SCRIPT, '"><img src=x onerror=alert(1)>', "{{ 7 * 191 }}{% raw %}", "=1+1|' /C calc'!A0")

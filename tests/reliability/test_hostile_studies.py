@@ -8,11 +8,11 @@ from rich.console import Console
 
 from tacit.images.dataset import Split
 from tacit.images.sources import open_images
-from tacit.studies.faults import AT_MOST, StudyError
-from tacit.studies.named import MAX_BYTES, study_text
-from tacit.studies.plan import MAX_JOBS, plan
-from tacit.studies.reading import parse
-from tacit.studies.spec import MAX_RUNS
+from tacit.studies.description.faults import AT_MOST, StudyError
+from tacit.studies.description.named import MAX_BYTES, study_text
+from tacit.studies.description.reading import parse
+from tacit.studies.description.spec import MAX_RUNS
+from tacit.studies.execution.plan import MAX_JOBS, plan
 
 STUDY = "title: t\nruns:\n  a: {learn: vae}\n"
 RUNS = "title: t\nruns:\n"
@@ -92,9 +92,9 @@ for path in sorted(Path(sys.argv[1]).iterdir()):
 """
     imports = """
 from pathlib import Path
-from tacit.studies.faults import StudyError
-from tacit.studies.named import study_text
-from tacit.studies.reading import parse
+from tacit.studies.description.faults import StudyError
+from tacit.studies.description.named import study_text
+from tacit.studies.description.reading import parse
 """
     assert megabytes_of(code, str(tmp_path), imports=imports) < 150
 

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from tacit.studies.faults import StudyError
-from tacit.studies.named import study_text
+from tacit.studies.description.faults import StudyError
+from tacit.studies.description.named import study_text
 
 WATCHED = Path(__file__).parent / "watched"
 PICTURES = r"..\..\pictures;$(touch up)"

@@ -6,7 +6,7 @@ Nothing it leaves says "nan" or "inf", no interval has zero width, and what is u
 import pytest
 from degenerate import SETS, blank, cut_down, faults_of_results, run_here
 
-from tacit.studies.named import builtin_names
+from tacit.studies.description.named import builtin_names
 
 QUICK = {
     ("inference", "one image"),

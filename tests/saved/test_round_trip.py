@@ -13,8 +13,8 @@ from sklearn.datasets import load_digits
 
 import tacit
 from tacit.estimators.base import NetworkEstimator
-from tacit.onnx import export
-from tacit.trained import TrainedModel
+from tacit.saved.onnx import export
+from tacit.saved.trained import TrainedModel
 
 TINY: dict[str, Any] = {"n_code": 3, "epochs": 1, "updates": 20}
 DENSE = {"kind": "dense", "hidden": [16]}

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from tacit.images.dataset import Images, Split
 from tacit.images.sources import open_images
-from tacit.studies.account import Told
 from tacit.studies.command import Request, perform, prepare
+from tacit.studies.provenance import Told
 
 STUDY = """
 title: Small

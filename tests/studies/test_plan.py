@@ -4,10 +4,10 @@ import pytest
 
 from tacit.images.dataset import Images, Split
 from tacit.streams import numpy_stream
-from tacit.studies.plan import plan
-from tacit.studies.reading import parse
-from tacit.studies.settings import schedule_of
-from tacit.studies.spec import Run
+from tacit.studies.description.reading import parse
+from tacit.studies.description.settings import schedule_of
+from tacit.studies.description.spec import Run
+from tacit.studies.execution.plan import plan
 
 FEW = "few: {learn: classifier, train: {per_class: 2, draws: 3}, updates: 7}"
 

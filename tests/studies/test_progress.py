@@ -5,13 +5,13 @@ import io
 import pytest
 from rich.console import Console
 
-from tacit.studies.plan import Job
-from tacit.studies.progress import Remaining, reading
+from tacit.studies.execution.plan import Job
+from tacit.studies.execution.progress import Remaining, reading
 
 
 def test_plain_lines_come_every_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("tacit.studies.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("tacit.studies.execution.progress.time.monotonic", lambda: now[0])
     out = io.StringIO()
     with reading(Console(file=out)) as progress:
         for done in range(1, 31):
@@ -32,7 +32,7 @@ def test_a_terminal_shows_a_bar() -> None:
 
 def test_what_was_done_before_is_neither_ahead_nor_to_go(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("tacit.studies.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("tacit.studies.execution.progress.time.monotonic", lambda: now[0])
     jobs = tuple(
         Job(str(k), "train", f"run-{k}", 0, 0, f"jobs/{k}", (), {}, weight)
         for k, weight in enumerate((1000.0, 10.0, 30.0))

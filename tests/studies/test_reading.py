@@ -2,9 +2,9 @@
 
 import pytest
 
-from tacit.studies.faults import StudyError
-from tacit.studies.named import builtin_names, study_text
-from tacit.studies.reading import parse
+from tacit.studies.description.faults import StudyError
+from tacit.studies.description.named import builtin_names, study_text
+from tacit.studies.description.reading import parse
 
 
 def faults_in(text: str) -> str:

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from tacit.studies.holding import FolderError
-from tacit.training.saved import SavedRun, is_done
+from tacit.studies.execution.holding import FolderError
+from tacit.training.run_folder import SavedRun, is_done
 
 from .conftest import run_quietly
 

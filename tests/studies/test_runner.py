@@ -8,12 +8,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tacit.studies import workers
-from tacit.studies.plan import Job, plan
-from tacit.studies.progress import Lines
-from tacit.studies.reading import parse
-from tacit.studies.runner import run_jobs
-from tacit.studies.workers import Worker
+from tacit.studies.description.reading import parse
+from tacit.studies.execution import workers
+from tacit.studies.execution.plan import Job, plan
+from tacit.studies.execution.progress import Lines
+from tacit.studies.execution.runner import run_jobs
+from tacit.studies.execution.workers import Worker
 
 TWO = """
 title: Two that need nothing

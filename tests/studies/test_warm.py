@@ -19,7 +19,7 @@ def said(code: str) -> str:
 
 def test_openblas_has_no_threads_that_would_be_started_in_every_job() -> None:
     code = """
-import sys, tacit.studies.warm
+import sys, tacit.studies.execution.warm
 from threadpoolctl import threadpool_info
 print({one["num_threads"] for one in threadpool_info() if one["internal_api"] == "openblas"})
 print("torch._dynamo" in sys.modules)

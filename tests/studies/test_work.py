@@ -7,9 +7,9 @@ from tacit.files import Damaged
 from tacit.images.arrays import images_from_arrays
 from tacit.images.dataset import Images, Split
 from tacit.images.rows import RowsOf
+from tacit.images.shared import mapped_from, read_images, write_images
 from tacit.streams import numpy_stream
-from tacit.studies.shared_images import mapped_from, read_images, write_images
-from tacit.studies.work import mean_image
+from tacit.studies.execution.work import mean_image
 from tacit.training.examples import Chosen
 
 
@@ -107,7 +107,7 @@ def test_rows_are_held_to_the_record_and_the_file(rows, wrong, reason, tmp_path)
 
 @pytest.mark.parametrize("at_once", [2**24, 3 * 64, 1])
 def test_the_mean_image_is_the_mean_of_all(at_once, monkeypatch) -> None:
-    monkeypatch.setattr("tacit.studies.work.PIXELS_AT_ONCE", at_once)
+    monkeypatch.setattr("tacit.studies.execution.work.PIXELS_AT_ONCE", at_once)
     images = Images(some_pixels())
     expected = some_pixels().astype(float).mean(axis=0) / 255
     np.testing.assert_allclose(mean_image(images).numpy(), expected, atol=1e-6)

@@ -48,7 +48,7 @@ def describe(
 
     console = Console(soft_wrap=True)
     if model is not None:
-        from tacit.trained import saved_in
+        from tacit.saved.trained import saved_in
 
         with faults_of_use():
             saved = saved_in(model, which.run, seed=which.seed, draw=which.draw, epoch=which.epoch)

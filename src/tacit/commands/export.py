@@ -49,8 +49,8 @@ def export(
             trained.save(out)
         console.print(f"saved in {out}", markup=False, highlight=False)
         return DONE
-    from tacit.onnx import CHECKED, OnnxError
-    from tacit.onnx import export as export_onnx
+    from tacit.saved.onnx import CHECKED, OnnxError
+    from tacit.saved.onnx import export as export_onnx
 
     if out.exists() and not out.is_dir():
         raise CommandError(f"--out is {out}, a file; ONNX files are put in a folder")

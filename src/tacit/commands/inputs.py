@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import UnidentifiedImageError
 
+from tacit.errors import ImagesError, UnreadableImagesError
 from tacit.images import idx
 from tacit.images.alike import made_alike
 from tacit.images.arrays import Arrays, read_npy, read_npz, split_from_arrays
@@ -17,12 +18,11 @@ from tacit.images.bounded import faults_named, shown
 from tacit.images.catalog import NAMES
 from tacit.images.dataset import UNLABELLED, Images
 from tacit.images.decoding import MAX_BYTES, decode
-from tacit.images.errors import ImagesError, UnreadableImagesError
 from tacit.images.listing import ENDINGS, list_folder
 from tacit.images.parallel import in_order
+from tacit.images.shared import read_images
 from tacit.images.sources import open_images
 from tacit.models.networks import Shape
-from tacit.studies.shared_images import read_images
 
 BATCH = 200
 

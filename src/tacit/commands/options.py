@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 if TYPE_CHECKING:
     from tacit.commands.inputs import Inputs
-    from tacit.trained import TrainedModel
+    from tacit.saved.trained import TrainedModel
 
 DONE, FAILED, USAGE = 0, 1, 2
 Command = TypeVar("Command", bound=Callable[..., int])
@@ -73,7 +73,7 @@ def command(function: Command) -> Command:
 
     @functools.wraps(function)
     def careful(*arguments: Any, **options: Any) -> int:
-        from tacit.images.errors import ImagesError
+        from tacit.errors import ImagesError
 
         try:
             return function(*arguments, **options)
@@ -92,10 +92,10 @@ def study_command(function: Command) -> Command:
 
     @functools.wraps(function)
     def careful(*arguments: Any, **options: Any) -> int:
+        from tacit.errors import ImagesError
         from tacit.files import NotWritten
-        from tacit.images.errors import ImagesError
-        from tacit.studies.faults import StudyError
-        from tacit.studies.holding import FolderError
+        from tacit.studies.description.faults import StudyError
+        from tacit.studies.execution.holding import FolderError
 
         try:
             return function(*arguments, **options)
@@ -131,7 +131,7 @@ def open_model(model: Path, which: Which) -> "TrainedModel":
     Raises:
         CommandError: there is none, or it is damaged.
     """
-    from tacit.trained import load
+    from tacit.saved.trained import load
 
     with faults_of_use():
         return load(model, which.run, seed=which.seed, draw=which.draw, epoch=which.epoch)

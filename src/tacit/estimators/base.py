@@ -23,7 +23,7 @@ from tacit.saved.about import About, Data, Estimator, array_sha256, measured_at
 from tacit.saved.folder import Saved, load_saved, save
 from tacit.saved.form import Form
 from tacit.streams import seeded_initialisation
-from tacit.studies.faults import faults_of
+from tacit.studies.description.faults import faults_of
 from tacit.training.devices import device_of
 from tacit.training.fit import fit
 from tacit.training.history import History

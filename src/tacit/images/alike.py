@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tacit.errors import ImagesError
 from tacit.images.dataset import Images
-from tacit.images.errors import ImagesError
 
 MODES = {"gray": "L", "rgb": "RGB"}
 MAX_SIDE = 1024

@@ -9,9 +9,9 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tacit.errors import ImagesError
 from tacit.images.bounded import faults_named, printable, read_exactly, shown
 from tacit.images.dataset import MAX_CLASSES, UNLABELLED, Images, check_classes
-from tacit.images.errors import ImagesError
 
 _KEYS = {
     "x": ("x", "images", "x_train"),

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
-from tacit.images.errors import ImagesError
+from tacit.errors import ImagesError
 
 CHUNK = 1 << 20
 LIMIT = 2 << 30

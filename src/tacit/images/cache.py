@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tacit.errors import ImagesError
 from tacit.images.bounded import shown
-from tacit.images.errors import ImagesError
 
 _UNFINISHED = ".unfinished-"
 _A_DAY = 24 * 3600.0

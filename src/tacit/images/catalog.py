@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from tacit.errors import ImagesError
 from tacit.images import idx
 from tacit.images.arrays import Arrays, split_from_arrays
 from tacit.images.bounded import shown, verify
 from tacit.images.cache import cache_folder
 from tacit.images.dataset import Images, Split
 from tacit.images.download import download
-from tacit.images.errors import ImagesError
 from tacit.images.opened import Origin
 from tacit.images.splits import TEST_SHARE, stratified_subset
 from tacit.streams import numpy_stream

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tacit.images.errors import ImagesError
+from tacit.errors import ImagesError
 from tacit.images.rows import RowsOf, taken
 
 UNLABELLED = -1

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, TiffImagePlugin
 
+from tacit.errors import ImagesError
 from tacit.images.alike import MODES, channels_first, square
-from tacit.images.errors import ImagesError
 from tacit.images.parallel import AtOnce
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")

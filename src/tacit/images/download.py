@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tacit.errors import ImagesError
 from tacit.images.bounded import verify
 from tacit.images.cache import writing
-from tacit.images.errors import ImagesError
 
 _TIMEOUT = 30.0
 """Seconds without an answer after which a mirror counts as down."""

@@ -16,11 +16,11 @@ import numpy as np
 import PIL
 from numpy.typing import NDArray
 
+from tacit.errors import ImagesError, UnreadableImagesError
 from tacit.images.bounded import shown
 from tacit.images.cache import cache_folder, new_folder
 from tacit.images.dataset import UNLABELLED
 from tacit.images.decoding import MAX_BYTES, decode, open_header
-from tacit.images.errors import ImagesError, UnreadableImagesError
 from tacit.images.listing import Entry, Listing, list_folder
 from tacit.images.opened import Opened, own_files
 from tacit.images.parallel import in_order

@@ -11,9 +11,9 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tacit.errors import ImagesError
 from tacit.images.arrays import Arrays
 from tacit.images.bounded import faults_named, is_gzip, read_exactly, shown, uncompressed
-from tacit.images.errors import ImagesError
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _MAX_DIMENSIONS = 4

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from tacit.errors import ImagesError
 from tacit.images.bounded import faults_named, shown
 from tacit.images.dataset import UNLABELLED, check_classes
-from tacit.images.errors import ImagesError
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 LABELS = "labels.csv"

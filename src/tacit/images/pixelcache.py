@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tacit.errors import ImagesError
 from tacit.images.alike import count
 from tacit.images.bounded import shown
 from tacit.images.cache import writing
 from tacit.images.dataset import Images, Split
-from tacit.images.errors import ImagesError
 
 SIDES = ("train", "test")
 _RECORD = "record.json"

@@ -8,12 +8,12 @@ from typing import Literal
 
 import numpy as np
 
+from tacit.errors import ImagesError
 from tacit.images import catalog, idx
 from tacit.images.alike import check_wishes, made_alike
 from tacit.images.arrays import Arrays, read_npy, read_npz, split_from_arrays
 from tacit.images.bounded import faults_named, shown
 from tacit.images.dataset import UNLABELLED, Split
-from tacit.images.errors import ImagesError
 from tacit.images.folders import read_folder
 from tacit.images.opened import Opened, own_files
 from tacit.images.splits import found_in_both, split_by_content, stratified_subset

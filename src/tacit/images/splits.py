@@ -8,8 +8,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tacit.errors import ImagesError
 from tacit.images.dataset import UNLABELLED, Images, Split
-from tacit.images.errors import ImagesError
 from tacit.streams import numpy_stream
 
 TEST_SHARE = 0.2

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from tacit.labels.held_out import Trial
+from tacit.labels.cross_validation import Trial
 from tacit.measures.corrections import Comparison, crossed_p
 from tacit.measures.distances import Floats
 from tacit.measures.intervals import holm, paired, proportion

@@ -9,8 +9,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tacit.errors import ImagesError
 from tacit.images.dataset import UNLABELLED
-from tacit.images.errors import ImagesError
 from tacit.images.splits import few_label_draw
 from tacit.streams import numpy_stream
 

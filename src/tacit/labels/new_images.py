@@ -21,7 +21,7 @@ from tacit.labels.networks import (
     class_probabilities,
     train_on_targets,
 )
-from tacit.labels.relaxation import propagate_with_estimated_shares
+from tacit.labels.propagation.relaxation import propagate_with_estimated_shares
 from tacit.models.models import Classifier
 from tacit.streams import stream_seed
 from tacit.training.examples import Examples

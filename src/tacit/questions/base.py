@@ -15,7 +15,7 @@ from tacit.figures.sink import Figures
 from tacit.images.dataset import Images
 from tacit.models.config import Table
 from tacit.questions.finding import Finding
-from tacit.training.saved import SavedRun
+from tacit.training.run_folder import SavedRun
 
 Arrays = dict[str, NDArray[np.generic]]
 

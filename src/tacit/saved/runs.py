@@ -8,15 +8,15 @@ from pydantic import Field, TypeAdapter, ValidationError
 from tacit.files import Damaged, file_sha256, read_record
 from tacit.images.bounded import shown
 from tacit.images.dataset import Images
+from tacit.images.shared import read_images
 from tacit.models.config import Table
 from tacit.saved.about import About, Data, measured_at
 from tacit.saved.folder import Saved
 from tacit.saved.form import Form
-from tacit.studies.faults import nearest
-from tacit.studies.shared_images import read_images
-from tacit.studies.spec import Name
+from tacit.studies.description.faults import nearest
+from tacit.studies.description.spec import Name
 from tacit.training.checkpoint import snapshot_path
-from tacit.training.saved import SavedRun, sums_of
+from tacit.training.run_folder import SavedRun, sums_of
 
 INDEX = "study.json"
 

@@ -14,17 +14,17 @@ from tacit.images.dataset import Split
 from tacit.images.opened import Opened
 from tacit.images.sources import open_images
 from tacit.questions.base import Question
-from tacit.questions.labels import Labels
-from tacit.studies.account import Told
-from tacit.studies.estimate import Estimate, estimate
-from tacit.studies.faults import StudyError, nearest
-from tacit.studies.graph import in_order
-from tacit.studies.holding import check_folder
-from tacit.studies.named import study_text
-from tacit.studies.plan import Job, plan
-from tacit.studies.progress import duration, shown
-from tacit.studies.reading import parse
-from tacit.studies.spec import Run, Study
+from tacit.questions.label_efficiency.question import Labels
+from tacit.studies.description.faults import StudyError, nearest
+from tacit.studies.description.graph import in_order
+from tacit.studies.description.named import study_text
+from tacit.studies.description.reading import parse
+from tacit.studies.description.spec import Run, Study
+from tacit.studies.execution.estimate import Estimate, estimate
+from tacit.studies.execution.holding import check_folder
+from tacit.studies.execution.plan import Job, plan
+from tacit.studies.execution.progress import duration, shown
+from tacit.studies.provenance import Told
 from tacit.studies.study import Ended, run_study
 from tacit.training.devices import device_of
 

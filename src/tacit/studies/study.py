@@ -11,18 +11,18 @@ from tacit.figures.sink import Figures
 from tacit.files import NotWritten, remove_unfinished, write_atomically, write_record
 from tacit.images.dataset import Split
 from tacit.images.opened import Opened
+from tacit.images.shared import write_images
 from tacit.questions.base import Measurement, Question, Setting
 from tacit.questions.finding import Finding
 from tacit.report.page import write_report
 from tacit.report.results import write_records
-from tacit.studies.account import Told, provenance
-from tacit.studies.holding import held, prepare_folder
-from tacit.studies.plan import Job, Plan, plan
-from tacit.studies.runner import Outcome, Watcher, run_jobs
-from tacit.studies.shared_images import write_images
-from tacit.studies.spec import Study
+from tacit.studies.description.spec import Study
+from tacit.studies.execution.holding import held, prepare_folder
+from tacit.studies.execution.plan import Job, Plan, plan
+from tacit.studies.execution.runner import Outcome, Watcher, run_jobs
+from tacit.studies.execution.work import read_measurement
+from tacit.studies.provenance import Told, provenance
 from tacit.studies.tables import write_tables
-from tacit.studies.work import read_measurement
 
 
 @dataclass(frozen=True)

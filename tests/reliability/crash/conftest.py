@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tacit.images import shared as shared_images
 from tacit.images.dataset import Split
-from tacit.studies import shared_images, work, workers
-from tacit.studies.plan import Job, plan
-from tacit.studies.reading import parse
-from tacit.studies.workers import Worker
+from tacit.studies.description.reading import parse
+from tacit.studies.execution import work, workers
+from tacit.studies.execution.plan import Job, plan
+from tacit.studies.execution.workers import Worker
 
 # What lies here is also run by itself, outside of pytest.
 sys.path.insert(0, str(Path(__file__).parent))

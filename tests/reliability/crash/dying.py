@@ -21,9 +21,9 @@ from small import Watching, content, sealed, some_digits
 
 import tacit.training.checkpoint
 from tacit.files import read_record
-from tacit.studies.account import Told
-from tacit.studies.plan import Job
-from tacit.studies.reading import parse
+from tacit.studies.description.reading import parse
+from tacit.studies.execution.plan import Job
+from tacit.studies.provenance import Told
 from tacit.studies.study import Ended, run_study
 
 STUDY = """
@@ -74,7 +74,7 @@ def main(how: str) -> None:
     # Nothing has been computed in this process, so that workers can be forked from it.
     get_context = multiprocessing.get_context
     multiprocessing.get_context = lambda method=None: get_context("fork")  # type: ignore[assignment]
-    importlib.import_module("tacit.studies.warm")
+    importlib.import_module("tacit.studies.execution.warm")
     keeper = tacit.training.checkpoint.FolderKeeper
     keep = keeper.after_update
     often.checkpoints(-1.0)

@@ -9,9 +9,9 @@ import numpy as np
 
 from tacit.images.opened import Opened
 from tacit.images.sources import open_images
-from tacit.studies.account import Told
-from tacit.studies.plan import Job
-from tacit.studies.reading import parse
+from tacit.studies.description.reading import parse
+from tacit.studies.execution.plan import Job
+from tacit.studies.provenance import Told
 from tacit.studies.study import Ended, run_study
 
 STUDIES = {

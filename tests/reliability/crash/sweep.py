@@ -92,7 +92,7 @@ def import_what_is_needed(place: Path) -> None:
         with suppress(ImportError):
             importlib.import_module(name)
     importlib.import_module("matplotlib.font_manager")
-    importlib.import_module("tacit.studies.warm")
+    importlib.import_module("tacit.studies.execution.warm")
 
 
 def run_once(start: Start, folder: Path, wire: Tripwire, *, keep: bool) -> int:

@@ -13,7 +13,7 @@ from small import Watching, content, run_small, some_digits
 
 from tacit.files import Damaged, read_record, write_record
 from tacit.studies.study import Ended
-from tacit.training.saved import is_done, verify
+from tacit.training.run_folder import is_done, verify
 
 
 def again(folder: Path) -> tuple[Ended, Watching]:

@@ -10,11 +10,11 @@ import torch
 from tacit.evidence.checkpoint import Store, check_kept
 from tacit.files import Damaged
 from tacit.questions.base import Runs
-from tacit.questions.bound_by_stage import BoundByStage
-from tacit.questions.inference_gap import InferenceGapQuestion
-from tacit.questions.log_probability import LogProbability
-from tacit.studies.work import read_images
-from tacit.training.saved import SavedRun
+from tacit.questions.bound_by_stage.question import BoundByStage
+from tacit.questions.inference_gap.question import InferenceGapQuestion
+from tacit.questions.log_probability.question import LogProbability
+from tacit.studies.execution.work import read_images
+from tacit.training.run_folder import SavedRun
 
 
 class Ended(BaseException):

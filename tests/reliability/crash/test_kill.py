@@ -12,7 +12,7 @@ from small import STUDIES
 from sweep import SWEPT, forked
 
 from tacit.questions.registry import QUESTIONS
-from tacit.studies.reading import parse
+from tacit.studies.description.reading import parse
 
 HERE = Path(__file__).parent
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from small import content, run_small, some_digits
 
-from tacit.studies import holding, work
-from tacit.studies.holding import FolderError, held, working
+from tacit.studies.execution import holding, work
+from tacit.studies.execution.holding import FolderError, held, working
 
 
 def test_a_second_process_is_told_who_holds_the_folder(tmp_path: Path) -> None:

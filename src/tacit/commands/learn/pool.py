@@ -1,0 +1,119 @@
+"""All images of a source in their order, with the names that a table of labels calls them by."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from tacit.commands.inputs import parts_of
+from tacit.errors import ImagesError
+from tacit.images import idx
+from tacit.images.alike import check_wishes, made_alike
+from tacit.images.bounded import faults_named, shown
+from tacit.images.catalog import IDX_SETS, NAMES
+from tacit.images.dataset import Images
+from tacit.images.folders import read_folder
+from tacit.images.listing import list_folder
+from tacit.images.opened import Opened, own_files
+from tacit.images.sources import open_images
+from tacit.images.splits import content_hashes
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Images without labels, none kept apart.
+
+    Attributes:
+        images: all of them.
+        names: of each: the path below the folder, or its number.
+        column: what the names are called in a table: "path" or "index".
+        opened: where they come from, and what was done to them; nothing is tested on.
+        skipped: names of the images that were left out.
+        root: the folder that they lie in, resolved; None where they lie in none.
+    """
+
+    images: Images
+    names: tuple[str, ...]
+    column: Literal["path", "index"]
+    opened: Opened
+    skipped: tuple[str, ...] = ()
+    root: Path | None = None
+
+    @cached_property
+    def contents(self) -> list[bytes]:
+        """What each image holds, as a hash."""
+        return list(content_hashes(self.images))
+
+
+def open_pool(
+    source: str,
+    *,
+    data_dir: Path | None = None,
+    size: int | None = None,
+    channels: str | None = None,
+    skip_bad: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Pool:
+    """The images called `source` (see `tacit.images.sources.open_images`), whatever their labels.
+
+    Of a folder the sub-folders and a labels.csv say nothing; of a named set or an array file the
+    training images come first.
+
+    Raises:
+        ImagesError: they cannot be used; the message says why and what would work.
+    """
+    check_wishes(size, channels)
+    path = Path(source)
+    if source not in NAMES:
+        with faults_named(path):
+            if not source or not path.exists():
+                open_images(source)  # says what there is
+            folder = path.is_dir() and idx.find_idx(path, idx.TRAIN_IMAGES) is None
+        if data_dir is not None:
+            raise ImagesError(
+                f"`data_dir` is given, but {source!r} is no set that is downloaded; "
+                f"these are {', '.join(IDX_SETS)}"
+            )
+        if folder:
+            return _from_folder(path.resolve(), size, channels, skip_bad, progress)
+        parts = [images for _, images in parts_of(source, path, data_dir)]
+        origin = own_files(shown(Path(path.name)))
+    else:
+        named = open_images(source, data_dir=data_dir)
+        parts, origin = [named.train, named.test], named.origin
+    conversions: dict[str, int] = {}
+    alike = [made_alike(images, size, channels, conversions).pixels for images in parts]
+    pixels = alike[0] if len(alike) == 1 else np.concatenate(alike)
+    images = Images(pixels, source=origin.name)
+    notes = [f"{n:,} images: {kind}." for kind, n in sorted(conversions.items())]
+    return Pool(
+        images,
+        tuple(str(number) for number in range(len(images))),
+        "index",
+        Opened(images, _none(images), origin, notes, conversions),
+    )
+
+
+def _from_folder(
+    root: Path,
+    size: int | None,
+    channels: str | None,
+    skip_bad: bool,
+    progress: Callable[[int, int], None] | None,
+) -> Pool:
+    opened = read_folder(
+        root, size=size, channels=channels, skip_bad=skip_bad, progress=progress, whole=True
+    )
+    left_out = {name for name, _ in opened.skipped}
+    paths = [entry.path for entry in list_folder(root, classes=False).entries]
+    names = tuple(path for path in paths if shown(Path(path)) not in left_out)
+    if len(names) != len(opened.train):
+        raise ImagesError(f"{shown(root)} changed while it was read; run the command again")
+    return Pool(opened.train, names, "path", opened, tuple(sorted(left_out)), root)
+
+
+def _none(images: Images) -> Images:
+    return Images(np.empty((0, *images.shape), np.uint8), source=images.source)

@@ -1,0 +1,258 @@
+"""``tacit labels``, step by step: learn, compare, choose, predict, ask, save, show."""
+
+import shlex
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from tacit.commands.learn.files import Files
+from tacit.commands.learn.page import asking
+from tacit.commands.learn.pool import Pool, open_pool
+from tacit.commands.learn.study import NAME, Asked, study_of
+from tacit.commands.learn.table import Given, read_labels
+from tacit.commands.options import CommandError
+from tacit.figures.sink import Figures
+from tacit.images.dataset import Images, Split
+from tacit.labels.acquisition import ask_next
+from tacit.labels.propagation.graph import neighbour_graph
+from tacit.labels.representations import learned, principal_components
+from tacit.measures.formatting import show
+from tacit.questions.base import Measurement
+from tacit.questions.labels_within.model import calibrated, config_of
+from tacit.questions.labels_within.numbers import Judged
+from tacit.questions.labels_within.question import LabelsWithin
+from tacit.report.page import FIGURES, write_report
+from tacit.report.results import read_records, write_records
+from tacit.saved.about import About, Data
+from tacit.saved.folder import Saved, save
+from tacit.saved.form import Form
+from tacit.studies.command import Prepared
+from tacit.studies.command import perform as run_prepared
+from tacit.studies.execution.holding import check_folder, held
+from tacit.studies.execution.plan import Job, plan
+from tacit.studies.execution.progress import reading
+from tacit.studies.execution.work import read_measurement
+from tacit.studies.provenance import Told
+from tacit.studies.study import Ended
+from tacit.training.devices import device_of
+from tacit.training.run_folder import SavedRun
+
+
+@dataclass(frozen=True)
+class Prompted:
+    """Everything checked: images, labels and study fit together, and the folder can be written."""
+
+    asked: Asked
+    pool: Pool
+    given: Given
+    prepared: Prepared
+    question: LabelsWithin
+
+    @property
+    def files(self) -> Files:
+        return Files(self.asked.out)
+
+    @cached_property
+    def judged(self) -> Judged:
+        """What the finished jobs say."""
+        measured = Measurement()
+        for job in self._jobs("measure"):
+            measured = measured.joined(read_measurement(self.asked.out / job.folder))
+        return self.question.judged({self.asked.seed: measured})
+
+    def run(self, name: str) -> SavedRun:
+        """A finished run."""
+        (job,) = (job for job in self._jobs("train") if job.name == name)
+        return SavedRun(self.asked.out / job.folder)
+
+    def _jobs(self, kind: str) -> list[Job]:
+        return [job for job in self.prepared.jobs if job.kind == kind]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What the command tells at its end; `judged` is None where jobs failed."""
+
+    ended: Ended
+    files: Files
+    judged: Judged | None
+
+
+def prompted(asked: Asked, console: Console) -> Prompted:
+    """Read the images and labels, and check all of it before anything is written.
+
+    Raises:
+        CommandError, ImagesError, FolderError, StudyError: what cannot be used, and why.
+    """
+    for name in ("jobs", "ask", "epochs"):
+        value = getattr(asked, name)
+        if value is not None and value < 1:
+            raise CommandError(f"--{name} is {value}; it is at least 1")
+    if not 0 <= asked.seed < 2**31:
+        raise CommandError(f"--seed is {asked.seed}; it is 0 to {2**31 - 1}")
+    try:
+        device = device_of(asked.device)
+    except ValueError as error:
+        raise CommandError(f"--{error}") from None
+    Files(asked.out).check()
+    with reading(console) as progress:
+        pool = open_pool(
+            asked.source,
+            data_dir=asked.data_dir,
+            size=asked.size,
+            channels=asked.channels,
+            skip_bad=asked.skip_bad,
+            progress=progress,
+        )
+    given = read_labels(asked.labels, pool)
+    study, question = study_of(asked, pool, given)
+    opened = replace(pool.opened, notes=[*pool.opened.notes, *given.notes])
+    try:
+        jobs = plan(study, [question], Split(opened.train, opened.test)).jobs
+    except ValueError as error:
+        raise CommandError(str(error)) from None
+    check_folder(asked.out)
+    prepared = Prepared(NAME, study, [question], opened, asked.out, jobs, device)
+    return Prompted(asked, replace(pool, opened=opened), given, prepared, question)
+
+
+def perform(task: Prompted, console: Console) -> Done:
+    """Do all of it, or go on where it stopped.
+
+    Raises:
+        FolderError, stopping.Interrupted, NotWritten: as `tacit.studies.study.run_study`.
+    """
+    asked, prepared, files = task.asked, task.prepared, task.files
+    told = Told(shlex.join(asked.command()), asked.chosen(), asked.jobs, prepared.device)
+    ended = run_prepared(prepared, told, console)
+    if not ended.whole:
+        return Done(ended, files, None)
+    with held(asked.out):
+        conclude(task)
+    return Done(ended, files, task.judged)
+
+
+def conclude(task: Prompted) -> None:
+    """Predictions, what to label next, the model and the page, from the finished jobs."""
+    judged, pool = task.judged, task.pool
+    probabilities = judged.probabilities
+    rows, settles = ask_next(
+        neighbour_graph(codes_for_graph(task)),
+        probabilities,
+        judged.labelled,
+        task.asked.ask,
+        copies=np.unique(pool.contents, return_inverse=True)[1],
+    )
+    save_model(task)
+    write_predictions(task, probabilities)
+    write_next(task, probabilities, rows, settles)
+    figures = task.asked.out / FIGURES
+    (figures / "next-labels.png").unlink(missing_ok=True)
+    record, findings = read_records(task.asked.out)
+    mine = asking(judged, probabilities, rows, pool, Figures(figures))
+    shown = replace(record, hero=mine.figures[0].name if mine.figures else "")
+    write_records(task.asked.out, shown, (*findings, mine))
+    write_report(task.asked.out)
+
+
+def codes_for_graph(task: Prompted) -> NDArray[np.float32]:
+    """Codes of all images: those of the recommended pair, or the nearest to it that there are."""
+    nothing = Images(task.pool.images.pixels[:0])
+    order = [task.judged.winner, *task.judged.candidates]
+    run = next((pair.run for pair in order if pair.run is not None), None)
+    if run is None:
+        return principal_components(task.pool.images, nothing, task.asked.seed).pool
+    return learned(task.run(run).model(), task.pool.images, nothing, task.asked.seed).pool
+
+
+def save_model(task: Prompted) -> None:
+    """The recommended classifier as a model folder, its temperature in its head."""
+    judged, images = task.judged, task.pool.images
+    winner = judged.winner
+    prefix = f"{winner.name}/model/"
+    weights = {
+        name.removeprefix(prefix): array
+        for name, array in judged.measured.arrays.items()
+        if name.startswith(prefix)
+    }
+    if not weights:
+        return
+    network = None if winner.run is None else task.run(winner.run).config.network
+    config = config_of(winner, images.shape, len(judged.class_names), weights, network)
+    n_labels, heat = len(judged.labelled.y), judged.temperature
+    about = About(
+        model=config,
+        classes=tuple(judged.class_names),
+        data=Data(
+            source=f"{images.source}, of which {n_labels:,} have labels",
+            n=len(images),
+            sha256=images.sha256,
+        ),
+        training={
+            "way": winner.words,
+            "labels": n_labels,
+            "seed": task.asked.seed,
+            "temperature": "none: no label could be held out"
+            if heat.value is None
+            else round(heat.value, 6),
+            "right of the labels that were held out": "none could be"
+            if judged.choice is None
+            else f"{show(judged.choice.accuracy(winner.name))} of {judged.choice.n}",
+        },
+    )
+    save(
+        task.files.model,
+        Saved(calibrated(config, weights, heat), Form("nchw", images.shape), about),
+    )
+
+
+def write_predictions(task: Prompted, probabilities: NDArray[np.float64]) -> None:
+    """Every image with its two likeliest classes and the label it was given."""
+    names, classes = task.pool.names, task.judged.class_names
+    given = dict(zip(*(part.tolist() for part in task.judged.labelled), strict=True))
+    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :2].tolist()
+    rows = (
+        (
+            names[i],
+            classes[first],
+            f"{probabilities[i, first]:.4f}",
+            classes[second],
+            f"{probabilities[i, second]:.4f}",
+            classes[given[i]] if i in given else "",
+        )
+        for i, (first, second) in enumerate(order)
+    )
+    header = (
+        task.pool.column,
+        "prediction",
+        "confidence",
+        "runner-up",
+        "runner-up confidence",
+        "label",
+    )
+    task.files.write(task.files.predictions, header, rows)
+
+
+def write_next(
+    task: Prompted,
+    probabilities: NDArray[np.float64],
+    rows: NDArray[np.int64],
+    settles: NDArray[np.float64],
+) -> None:
+    """The images to label next, with an empty column for the labels."""
+    classes = task.judged.class_names
+    lines = (
+        (
+            task.pool.names[row],
+            "",
+            classes[int(probabilities[row].argmax())],
+            f"{probabilities[row].max():.4f}",
+            f"{worth:.2f}",
+        )
+        for row, worth in zip(rows.tolist(), settles.tolist(), strict=True)
+    )
+    header = (task.pool.column, "label", "prediction", "confidence", "settles")
+    task.files.write(task.files.next, header, lines)

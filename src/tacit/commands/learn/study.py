@@ -1,0 +1,123 @@
+"""The study behind ``tacit labels``: the built-in study's pairs, held to the labels at hand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tacit.commands.learn.pool import Pool
+from tacit.commands.learn.table import Given
+from tacit.commands.options import CommandError
+from tacit.models.config import PerImageTable
+from tacit.questions.label_efficiency.question import Labels
+from tacit.questions.labels_within.question import LabelsWithin
+from tacit.questions.shared.pairs import Pair
+from tacit.studies.description.faults import nearest
+from tacit.studies.description.named import study_text
+from tacit.studies.description.reading import parse
+from tacit.studies.description.spec import ImagesTable, Run, Study
+
+NAME, BUILT_IN = "few-labels", "labels"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options of ``tacit labels``; None where the study's own setting holds."""
+
+    source: str
+    labels: tuple[Path, ...]
+    out: Path
+    data_dir: Path | None = None
+    size: int | None = None
+    channels: Literal["gray", "rgb"] | None = None
+    skip_bad: bool = False
+    pairs: str | None = None
+    epochs: int | None = None
+    ask: int = 24
+    seed: int = 0
+    jobs: int = 1
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+    def chosen(self) -> dict[str, str]:
+        """The options that results depend on, by name."""
+        options = {
+            "labels": " ".join(map(str, self.labels)),
+            "data-dir": self.data_dir,
+            "size": self.size,
+            "channels": self.channels,
+            "skip-bad": "true" if self.skip_bad else None,
+            "pairs": self.pairs,
+            "epochs": self.epochs,
+            "ask": None if self.ask == Asked.ask else self.ask,
+            "seed": self.seed or None,
+        }
+        return {name: str(value) for name, value in options.items() if value is not None}
+
+    def command(self) -> list[str]:
+        """The words of the command that makes all of it again."""
+        words = ["tacit", "labels", self.source]
+        for name, value in self.chosen().items():
+            if name == "labels":
+                words += ["--labels", *map(str, self.labels)]
+            else:
+                words += [f"--{name}"] if value == "true" else [f"--{name}", value]
+        return [*words, "--out", str(self.out)]
+
+
+def study_of(asked: Asked, pool: Pool, given: Given) -> tuple[Study, LabelsWithin]:
+    """The built-in study's runs and pairs that need no labels beyond those given.
+
+    Raises:
+        CommandError: `pairs` names what there is not.
+    """
+    study, questions = parse(study_text(BUILT_IN)[1], BUILT_IN)
+    (built_in,) = (question for question in questions if isinstance(question, Labels))
+    able = [pair for pair in built_in.pairs if _able(pair, study)]
+    pairs = able if asked.pairs is None else _named(asked.pairs, able)
+    question = LabelsWithin(
+        pairs=tuple(pairs),
+        index=tuple(given.labelled.index.tolist()),
+        classes=tuple(given.labelled.y.tolist()),
+        class_names=given.class_names,
+    )
+    runs = {name: run for name, run in study.runs.items() if name in question.needs()}
+    if asked.epochs is not None:
+        short = {"epochs": asked.epochs, "updates": 0}
+        runs = {name: run.model_copy(update=short) for name, run in runs.items()}
+    n, n_labels = len(pool.images), len(given.labelled.y)
+    changed = {
+        "title": f"What {n_labels:,} labels say of {n:,} images",
+        "expect": (
+            f"Representations learned from all {n:,} images of {pool.images.source}, and ways to "
+            f"use {n_labels:,} labels of {len(given.class_names)} classes on them, judged by these "
+            "labels alone: what to use, what it makes of the rest, and what to label next."
+        ),
+        "images": ImagesTable(source=asked.source),
+        "seeds": (asked.seed,),
+        "runs": runs,
+        "questions": (),
+        "hero": "",
+        "origins": {
+            path: said
+            for path, said in study.origins.items()
+            if not path.startswith("runs.") or path.removeprefix("runs.") in runs
+        },
+    }
+    return study.model_copy(update=changed), question
+
+
+def _able(pair: Pair, study: Study) -> bool:
+    """Whether a pair needs no more than the labels given, and has codes for new images."""
+    if pair.way == "all-labels" or pair.knows_shares:
+        return False
+    run: Run | None = None if pair.run is None else study.runs[pair.run]
+    return run is None or not (run.reads_class_labels or isinstance(run.posterior, PerImageTable))
+
+
+def _named(text: str, able: Sequence[Pair]) -> list[Pair]:
+    known = {pair.name: pair for pair in able}
+    names = list(dict.fromkeys(name.strip() for name in text.split(",")))
+    for name in names:
+        if name not in known:
+            raise CommandError(f"--pairs names '{name}', no pair" + nearest(name, known))
+    return [known[name] for name in names]

@@ -1,0 +1,79 @@
+"""Figures and tables of the inference gap."""
+
+from tacit.figures.charts import histogram, intervals
+from tacit.figures.sink import Figure
+from tacit.measures.formatting import show
+from tacit.measures.number import Number
+from tacit.questions.base import Setting
+from tacit.questions.finding import Table
+from tacit.questions.inference_gap.numbers import OVER, PARTS, SPLITS, Gaps
+
+ROWS = (
+    ("log_prob", "log p(x)"),
+    ("refined_elbo", "ELBO of the refined posterior"),
+    ("own_elbo", "ELBO of the model's own posterior"),
+    ("approximation", "approximation gap"),
+    ("amortisation", "amortisation gap"),
+)
+
+
+def figures_of(gaps: Gaps, setting: Setting) -> tuple[Figure, ...]:
+    """All figures, in reading order."""
+    by_class = (_by_class(gaps, setting),) if gaps.classes else ()
+    return (*by_class, _over_images(gaps, setting))
+
+
+def tables_of(gaps: Gaps, setting: Setting) -> tuple[Table, ...]:
+    """By split, and by class."""
+    splits = Table(
+        caption="Means over images in nats: log p(x)"
+        + ("" if gaps.exact else ", a lower bound,")
+        + " and what the two bounds lose.",
+        columns=("", *(OVER[split] for split in SPLITS)),
+        rows=tuple((title, *(_mean(gaps, s, column) for s in SPLITS)) for column, title in ROWS),
+    )
+    if not gaps.classes:
+        return (splits,)
+    there = [(split, part) for split in SPLITS for part in PARTS if gaps.has(split, part)]
+    columns = [gaps.by_class(split, part) for split, part in there]
+    return (
+        splits,
+        Table(
+            caption="Both gaps by class, in nats.",
+            columns=("class", *(f"{part}, {OVER[split]}" for split, part in there)),
+            rows=tuple(
+                (setting.class_names[c], *(column[k] for column in columns))
+                for k, c in enumerate(gaps.classes)
+            ),
+        ),
+    )
+
+
+def _mean(gaps: Gaps, split: str, column: str) -> Number | str:
+    return gaps.average(split, column) if gaps.has(split, column) else "none"
+
+
+def _by_class(gaps: Gaps, setting: Setting) -> Figure:
+    names = [setting.class_names[c] for c in gaps.classes]
+    means = {part: gaps.by_class(gaps.split, part) for part in PARTS}
+    return setting.figures.chart(
+        f"{setting.question}-classes",
+        intervals(names, means, x_label="gap, nats"),
+        f"Mean gaps of each class on {OVER[gaps.split]}, with 95 % intervals over images.",
+        "; ".join(
+            f"class {name}: " + ", ".join(f"{part} {show(means[part][k])}" for part in PARTS)
+            for k, name in enumerate(names)
+        ),
+    )
+
+
+def _over_images(gaps: Gaps, setting: Setting) -> Figure:
+    values = {part: gaps.mean(gaps.split, part) for part in PARTS}
+    said = ", ".join(f"{part} {show(gaps.average(gaps.split, part))}" for part in PARTS)
+    return setting.figures.chart(
+        f"{setting.question}-images",
+        histogram(values, x_label="gap, nats"),
+        f"Both gaps of single {OVER[gaps.split]}. Values below zero are noise of the estimates, or "
+        "images on which the optimisation fell short.",
+        f"mean gaps in nats: {said}",
+    )

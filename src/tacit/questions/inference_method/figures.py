@@ -1,0 +1,227 @@
+"""Figures and tables of inference: curves, what separates the methods, reconstructions."""
+
+import numpy as np
+
+from tacit.figures.charts import Panel, Series, curves, intervals, paired_differences
+from tacit.figures.grids import grid
+from tacit.figures.sink import Figure
+from tacit.measures.formatting import percent, show, significant
+from tacit.questions.base import Setting
+from tacit.questions.finding import Table
+from tacit.questions.inference_method.numbers import OVER, Inferred
+
+
+def figures_of(found: Inferred, setting: Setting) -> tuple[Figure, ...]:
+    """All figures, in reading order."""
+    return (
+        _learning(found, setting),
+        _parts(found, setting),
+        _pairs(found, setting),
+        _refining(found, setting),
+        *_snapshots(found, setting),
+        *(_final(found, split, setting) for split in OVER),
+    )
+
+
+def tables_of(found: Inferred) -> tuple[Table, ...]:
+    """Every run's own and refined codes."""
+    rows = []
+    for run in found.runs:
+        own_on_test = run == found.amortized
+        rows.append(
+            (
+                run,
+                "one encoder" if own_on_test else found.described(run),
+                found.average("train", run, "elbo"),
+                found.average("train", run, "refined_elbo"),
+                found.average("test", run, "elbo") if own_on_test else None,
+                found.average("test", run, "refined_elbo"),
+                found.average("train", run, "squared_error"),
+                found.average("train", run, "refined_squared_error"),
+            )
+        )
+    return (
+        Table(
+            caption="ELBO in nats and squared error summed over pixels, per image: of each run's "
+            "own codes, and of codes refined to convergence from the prior against its decoder. A "
+            "per-image run has no codes of its own for test images.",
+            columns=(
+                "run",
+                "codes",
+                "ELBO, train, own",
+                "refined",
+                "ELBO, test, own",
+                "refined ",
+                "squared error, train, own",
+                "refined  ",
+            ),
+            rows=tuple(rows),
+        ),
+    )
+
+
+def _learning(found: Inferred, setting: Setting) -> Figure:
+    by_epoch, by_update, said = [], [], []
+    for number, run in enumerate(found.runs):
+        for split in OVER:
+            curve = found.curve(run, split)
+            if curve is None:
+                continue
+            epochs, values = curve
+            mean, low, high = values.mean(axis=0), values.min(axis=0), values.max(axis=0)
+            label = run if split == "train" else f"{run}, test"
+            dashed = split == "test"
+            by_epoch.append(Series(label, epochs, mean, low, high, number, dashed))
+            if split == "train":
+                at = epochs * found.value(run, "visits")
+                by_update.append(Series(label, at, mean, low, high, number))
+            said.append(
+                f"{label}: {significant(float(mean[0]))} after {significant(float(epochs[0]))} and "
+                f"{significant(float(mean[-1]))} nats after {significant(float(epochs[-1]))} epochs"
+            )
+    each = " Bands reach from the lowest to the highest seed." if found.n_seeds > 1 else ""
+    return setting.figures.chart(
+        f"{setting.question}-learning",
+        curves(
+            Panel(by_epoch, "epoch", "ELBO, nats", "by epoch"),
+            Panel(
+                by_update,
+                "updates per image",
+                "ELBO of training images, nats",
+                "by updates of an image's code",
+                log_x=True,
+            ),
+        ),
+        "The ELBO while the runs learned. Left by epoch; right by how often each image's code was "
+        "updated, which is updates per visit times epochs: a curve that still rises at its end "
+        f"belongs to codes that are not finished.{_rises(found)}{each}",
+        "; ".join(said),
+    )
+
+
+def _rises(found: Inferred) -> str:
+    rises = {run: rise for run in found.runs if (rise := found.rise(run)) is not None}
+    if not rises:
+        return ""
+    listed = ", ".join(f"{significant(rise, 2)} for '{run}'" for run, rise in rises.items())
+    return f" In the last fifth of the epochs the training ELBO changed by {listed} (nats)."
+
+
+def _parts(found: Inferred, setting: Setting) -> Figure:
+    groups = {
+        "encoder's lead": [found.encoder_minus_own(run) for run in found.per_image],
+        "decoder": [found.decoder(run, "train") for run in found.per_image],
+        "not finished": [found.unfinished(run) for run in found.per_image],
+        "missed": [found.missed("train") for _ in found.per_image],
+    }
+    return setting.figures.chart(
+        f"{setting.question}-parts",
+        intervals(
+            list(found.per_image),
+            groups,
+            x_label="difference of ELBO on training images, nats",
+            reference=0,
+        ),
+        "What the encoder's lead over own codes, as trained, is made of: what its decoder is "
+        "better by when all codes are refined alike, plus what own codes had not finished, minus "
+        "what the encoder missed of its own optimum.",
+        "; ".join(
+            f"{run}: " + ", ".join(f"{name} {show(n[k])}" for name, n in groups.items())
+            for k, run in enumerate(found.per_image)
+        ),
+    )
+
+
+def _pairs(found: Inferred, setting: Setting) -> Figure:
+    run = found.per_image[0]
+    values = found.by_seed("train", found.amortized, "elbo").mean(0) - found.by_seed(
+        "train", run, "elbo"
+    ).mean(0)
+    number = found.encoder_minus_own(run)
+    worse = percent(found.share_encoder_worse(run).value or 0)
+    return setting.figures.chart(
+        f"{setting.question}-pairs",
+        paired_differences(
+            values,
+            x_label=f"ELBO of '{found.amortized}' minus '{run}', nats",
+            number=number,
+            below="own code better",
+            above="encoder better",
+        ),
+        "The same training images under both methods, as trained: one difference for each image.",
+        f"mean difference {show(number)}; the encoder is worse for {worse} of the images",
+    )
+
+
+def _refining(found: Inferred, setting: Setting) -> Figure:
+    traces = {run: found.first.arrays[f"trace/test/{run}"] for run in found.runs}
+    series = [
+        Series(run, np.arange(1, len(trace) + 1), trace, colour=number)
+        for number, (run, trace) in enumerate(traces.items())
+    ]
+    settled = np.concatenate([trace[len(trace) // 5 :] for trace in traces.values()])
+    room = 0.05 * float(np.ptp(settled)) or 1.0
+    return setting.figures.chart(
+        f"{setting.question}-refining",
+        curves(
+            Panel(
+                series,
+                "refinement step",
+                "mean ELBO of test images, nats",
+                y_limits=(float(settled.min()) - room, float(settled.max()) + room),
+            )
+        ),
+        "Test images refined from the prior against each final, frozen decoder. Where the curves "
+        f"are flat the bound has stopped improving: so it had for {percent(found.converged)} of "
+        "all images. What separates the curves there is the decoder.",
+        "; ".join(
+            f"{run}: {significant(float(trace[-1]))} nats after {len(trace)} steps"
+            for run, trace in traces.items()
+        ),
+    )
+
+
+def _snapshots(found: Inferred, setting: Setting) -> tuple[Figure, ...]:
+    """Reconstructions side by side at the epochs at which every run was kept."""
+    arrays = found.first.arrays
+    epochs = sorted({int(name.split("/")[1]) for name in arrays if name.startswith("snapshot/")})
+    kept = [e for e in epochs if all(f"snapshot/{e}/{run}" in arrays for run in found.runs)]
+    if not kept:
+        return ()
+    rows, labels = [list(arrays["shown/train/original"])], ["original"]
+    for epoch in kept:
+        for run in found.runs:
+            rows.append(list(arrays[f"snapshot/{epoch}/{run}"]))
+            labels.append(f"epoch {epoch} · {run}")
+    return (
+        setting.figures.grid(
+            f"{setting.question}-snapshots",
+            grid(rows, row_labels=labels),
+            "Training images and their reconstructions after the epoch named at the left, each "
+            "from the codes and the decoder of that epoch.",
+            f"rows: the original, then after epochs {', '.join(map(str, kept))} the runs "
+            f"{', '.join(found.runs)}; {_errors(found)}",
+        ),
+    )
+
+
+def _final(found: Inferred, split: str, setting: Setting) -> Figure:
+    arrays = found.first.arrays
+    rows, labels = [list(arrays[f"shown/{split}/original"])], ["original"]
+    for run in found.runs:
+        for kind in ("own", "refined"):
+            if f"shown/{split}/{run}/{kind}" in arrays:
+                rows.append(list(arrays[f"shown/{split}/{run}/{kind}"]))
+                labels.append(f"{run}, {kind}")
+    return setting.figures.grid(
+        f"{setting.question}-{split}",
+        grid(rows, row_labels=labels),
+        f"{OVER[split].capitalize()} reconstructed by the final models, from their own codes where "
+        "they have any and from codes refined to convergence.",
+        f"rows: {', '.join(labels)}; {_errors(found)}",
+    )
+
+
+def _errors(found: Inferred) -> str:
+    said = [f"{run} {show(found.average('train', run, 'squared_error'))}" for run in found.runs]
+    return "mean squared error on training images as trained: " + ", ".join(said)

@@ -1,0 +1,292 @@
+"""What few labels bring, drawn: curves, differences, confidence, and a table of all of it."""
+
+import numpy as np
+
+from tacit.figures import charts
+from tacit.figures.sink import Figure
+from tacit.labels.choosing import share_of
+from tacit.labels.methods import WAYS
+from tacit.measures.distances import Floats
+from tacit.measures.formatting import rounded, show, significant
+from tacit.measures.intervals import crossed
+from tacit.measures.number import Number, columns
+from tacit.questions.base import Setting
+from tacit.questions.finding import Table
+from tacit.questions.label_efficiency.numbers import Curves
+from tacit.questions.label_efficiency.words import in_points
+from tacit.questions.shared.pairs import Pair
+
+FAMILIES = {"propagation": 0, "network": 1, "codes": 2}
+"""The colours of ways: by what they do with labels."""
+
+OTHERS = 4
+WINNER, ALIKE = "★", "≈"
+
+
+def draw(curves: Curves, setting: Setting) -> tuple[Figure, ...]:
+    """The figures in reading order; the first opens the page."""
+    drawn = [_overview(curves, setting), _all(curves, setting)]
+    if len(curves.candidates) > 1 and len(curves.reporting) > 1:
+        drawn.append(_behind(curves, setting))
+    winner = curves.winner(curves.middle)
+    bins = curves.bins(winner, curves.middle)
+    if bins is not None:
+        drawn.append(_reliability(curves, winner, bins, setting))
+    return tuple(drawn)
+
+
+def _overview(curves: Curves, setting: Setting) -> Figure:
+    """The recommended pair, the baseline and the best of every other family."""
+    shown = representatives(curves)
+    series = []
+    for pair in shown:
+        numbers = [in_percent(curves.number(pair, budget)) for budget in curves.budgets]
+        value, low, high = columns(numbers)
+        series.append(
+            charts.Series(
+                pair.short,
+                curves.labels if not curves.per_class else curves.budgets,
+                value,
+                low,
+                high,
+                colour=_colour(pair),
+                dashed=pair == curves.baseline and pair != shown[0],
+                points=True,
+            )
+        )
+    levels = [
+        (_ceiling(curves, pair), pair.short) for pair in curves.ceilings if pair.way == "all-labels"
+    ]
+    panel = charts.Panel(
+        series,
+        x_label=f"labels {curves.unit}",
+        y_label=f"{_what(curves)} right, %",
+        log_x=len(curves.budgets) > 1,
+        accuracy=True,
+        x_ticks=curves.budgets,
+        levels=levels,
+    )
+    at = curves.middle
+    said = "; ".join(f"{p.short} {show(curves.number(p, at))}" for p in shown)
+    return setting.figures.chart(
+        f"{setting.question}-curves",
+        charts.curves(panel, height=330),
+        f"Accuracy against labels {curves.unit}: the pair recommended at {at:,}, the best of each "
+        f"other kind{'' if curves.baseline is None else ', and from scratch'}; means with their "
+        "intervals over all draws (the answer's numbers are of those that chose nothing). Every "
+        "halving of the errors takes the same height.",
+        f"Accuracy at {at:,} labels {curves.unit}: {said}.",
+    )
+
+
+def representatives(curves: Curves) -> list[Pair]:
+    """The winner at the middle budget, the best of each other family, and the baseline."""
+    at = curves.middle
+    ranked = sorted(curves.candidates, key=lambda p: -curves.accuracy(p, at).mean())
+    winner = curves.winner(at)
+    shown = [winner]
+    for pair in ranked:
+        if all(WAYS[pair.way].family != WAYS[other.way].family for other in shown):
+            shown.append(pair)
+    if curves.baseline is not None and curves.baseline not in shown:
+        shown.append(curves.baseline)
+    return shown
+
+
+def _all(curves: Curves, setting: Setting) -> Figure:
+    at = curves.middle
+    pairs = sorted(curves.curved, key=lambda p: -curves.accuracy(p, at).mean())
+    methods = [
+        charts.Trials(
+            pair.short,
+            np.stack([100 * curves.accuracy(pair, b).ravel() for b in curves.budgets]),
+            [in_percent(curves.number(pair, b)) for b in curves.budgets],
+            remark=f"{_short(curves.number(pair, at))} %",
+            colour=_colour(pair) if pair in curves.candidates else OTHERS,
+        )
+        for pair in pairs
+    ]
+    base = curves.baseline
+    ceiling = next((p for p in curves.ceilings if p.way == "all-labels"), None)
+    said = "; ".join(f"{p.short} {show(curves.number(p, at))}" for p in pairs)
+    return setting.figures.chart(
+        f"{setting.question}-trials",
+        charts.trials(
+            curves.budgets if curves.per_class else curves.labels,
+            methods,
+            x_label=f"labels {curves.unit}",
+            reference=None if base is None else pairs.index(base),
+            reference_label="" if base is None else base.short,
+            ceiling=None if ceiling is None else (_ceiling(curves, ceiling), ceiling.short),
+        ),
+        f"Every draw of every pair as a dot ({_what(curves)} right, %), the mean with its "
+        f"interval, and at the top right the mean at {at:,} {curves.unit}, by which the panels are "
+        "ordered. Blue pairs propagate labels, orange ones train a network, green ones use codes "
+        "as they are"
+        + ("" if len(pairs) == len(curves.candidates) else ", grey ones know more than the labels")
+        + ". Thin lines are the means of the other pairs"
+        + ("." if base is None else f", the dashed one that of {base.short}."),
+        f"Mean accuracy at {at:,} labels {curves.unit}: {said}.",
+    )
+
+
+def _behind(curves: Curves, setting: Setting) -> Figure:
+    order = sorted(curves.candidates, key=lambda p: -curves.accuracy(p, curves.middle).mean())
+    panels, said = [], []
+    for budget in curves.budgets:
+        found = curves.comparisons(budget)
+        winner = curves.winner(budget)
+        numbers = [
+            None if pair == winner else _negative(found[pair.name].difference) for pair in order
+        ]
+        decided = [
+            pair != winner and found[pair.name].verdict in ("higher", "lower") for pair in order
+        ]
+        panels.append(charts.Behind(f"{budget:,} {curves.unit}", numbers, decided))
+        said.append(f"at {budget:,} {winner.short} ahead of {sum(decided)} of {len(found)}")
+    return setting.figures.chart(
+        f"{setting.question}-differences",
+        charts.behind(
+            [pair.short for pair in order], panels, x_label="accuracy minus the winner's, points"
+        ),
+        "How far each pair is from the winner (star) on the draws that chose nothing, paired, with "
+        "95 % intervals. Filled: distinguishable after correction for the many comparisons; "
+        "hollow: not distinguishable. Each panel has its own scale.",
+        f"Distinguishable from the winner: {'; '.join(said)}.",
+    )
+
+
+def _reliability(curves: Curves, winner: Pair, bins: Floats, setting: Setting) -> Figure:
+    count, confidence, right = bins.T
+    filled = count > 0
+    mean = confidence[filled] / count[filled]
+    shares = [
+        share_of(float(r / n), int(n)) for r, n in zip(right[filled], count[filled], strict=True)
+    ]
+    share, low, high = columns(shares)
+    error = curves.calibration_error(winner, curves.middle)
+    said = "; ".join(
+        f"{100 * a:.0f} % right at confidence {100 * c:.0f} %"
+        for a, c in zip(share.tolist(), mean.tolist(), strict=True)
+    )
+    return setting.figures.chart(
+        f"{setting.question}-reliability",
+        charts.reliability(mean, share, count[filled], low=low, high=high),
+        f"How often {winner.short} with {curves.middle:,} labels {curves.unit} is right where it "
+        "says how sure it is, over the draws that chose nothing; intervals are 95 %, as if the "
+        f"draws had images of their own. Its confidence is off by {show(in_points(error))} on "
+        "average.",
+        f"Reliability: {said}.",
+    )
+
+
+def tables(curves: Curves) -> tuple[Table, ...]:
+    """Every pair at every budget, and what the best of each budget is worth."""
+    found = [_accuracies(curves), _verdicts(curves)]
+    if any(curves.has(p, "test") and curves.has(p, "unlabelled") for p in curves.curved):
+        found.append(_transductive(curves))
+    return tuple(found)
+
+
+def _accuracies(curves: Curves) -> Table:
+    order = sorted(curves.pairs, key=lambda p: -curves.accuracy(p, curves.middle).mean())
+    alike = {b: [p.name for p in curves.alike(b)] for b in curves.budgets}
+    rows = []
+    for pair in order:
+        cells = []
+        for budget in curves.budgets:
+            mark = WINNER if curves.winner(budget) == pair else ALIKE * (pair.name in alike[budget])
+            cells.append(f"{_short(curves.number(pair, budget), interval=True)} {mark}".strip())
+        rows.append((pair.short, *cells))
+    caption = (
+        f"{_what(curves, capital=True)} right, %, mean over all draws and its interval. {WINNER} "
+        f"the winner of the draws that choose; {ALIKE} not distinguishable from it on the others"
+    )
+    return Table(caption, ("pair", *(f"{b:,} {curves.unit}" for b in curves.budgets)), tuple(rows))
+
+
+def _verdicts(curves: Curves) -> Table:
+    base = curves.baseline
+    rows = []
+    for budget in curves.budgets:
+        winner = curves.winner(budget)
+        savings = curves.savings(budget)
+        cells: list[str | int | Number | None] = [
+            f"{budget:,} {curves.unit}", winner.short, curves.reported(winner, budget)
+        ]  # fmt: skip
+        if base is not None:
+            cells += [
+                curves.reported(base, budget),
+                "–" if savings is None else savings.words(),
+            ]
+        rows.append((*cells, ", ".join(p.short for p in curves.alike(budget)) or "none"))
+    columns = ["labels", "best", "accuracy"]
+    columns += [] if base is None else [base.short, "as many labels needed"]
+    return Table(
+        "The best at each budget, on the draws that did not choose it; how many times as many "
+        "labels from scratch needs for the same accuracy; and which pairs are not distinguishable",
+        (*columns, "not distinguishable from it"),
+        tuple(rows),
+    )
+
+
+def _transductive(curves: Curves) -> Table:
+    at = curves.middle
+    rows = []
+    for pair in curves.curved:
+        if curves.has(pair, "unlabelled"):
+            for column, what in (
+                ("unlabelled", "transductive: unlabelled training images, which are in the graph"),
+                ("test", "inductive: test images, which are not"),
+            ):
+                values = curves.accuracy(pair, at, column)
+                rows.append((pair.short, what, _over_draws(values, curves)))
+    return Table(
+        f"Ways that propagate labels answer for two kinds of images; accuracy at {at:,} labels "
+        f"{curves.unit}",
+        ("pair", "which images", "accuracy"),
+        tuple(rows),
+    )
+
+
+def _over_draws(values: Floats, curves: Curves) -> Number:
+    return crossed(values, unit="accuracy", given=curves.given)
+
+
+def in_percent(number: Number) -> Number:
+    """A share as a percentage."""
+    value, low, high = (
+        None if end is None else 100 * end for end in (number.value, number.low, number.high)
+    )
+    return Number(value, low, high, number.n, "%", number.interval)
+
+
+def _negative(number: Number) -> Number:
+    value, low, high = (
+        None if end is None else -end for end in (number.value, number.high, number.low)
+    )
+    return Number(value, low, high, number.n, number.unit, number.interval)
+
+
+def _short(number: Number, *, interval: bool = False) -> str:
+    """An accuracy in percent without its unit, where the unit is said elsewhere."""
+    if number.value is None:
+        return "–"
+    if number.low is None or number.high is None:
+        return significant(100 * number.value, 3)
+    half = 50 * (number.high - number.low)
+    value, low, high = (rounded(100 * end, half) for end in (number.value, number.low, number.high))
+    return f"{value} ({low} to {high})" if interval else value
+
+
+def _ceiling(curves: Curves, pair: Pair) -> float:
+    return 100 * float(curves.accuracy(pair, curves.budgets[-1]).mean())
+
+
+def _colour(pair: Pair) -> int:
+    return FAMILIES[WAYS[pair.way].family]
+
+
+def _what(curves: Curves, capital: bool = False) -> str:
+    text = "unlabelled images" if curves.pooled else "test images"
+    return text.capitalize() if capital else text

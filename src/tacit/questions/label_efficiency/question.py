@@ -1,0 +1,242 @@
+"""How many labels, and on which representation?"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from tacit.errors import ImagesError
+from tacit.files import file_sha256
+from tacit.images.dataset import UNLABELLED, Images
+from tacit.images.splits import found_in_both
+from tacit.labels.draws import Draws, nested_draws, read_draws
+from tacit.questions.base import Measurement, Question, Runs, Setting
+from tacit.questions.finding import Finding
+from tacit.questions.label_efficiency.cautions import cautions
+from tacit.questions.label_efficiency.figures import draw, tables
+from tacit.questions.label_efficiency.numbers import TRIALS, Curves
+from tacit.questions.label_efficiency.words import words
+from tacit.questions.shared.pairs import Pair
+from tacit.questions.shared.trials import known, measured
+
+Budget = Annotated[int, Field(ge=1, le=10**7)]
+
+
+class Labels(Question):
+    """Accuracy against labels for pairs of a representation and a way to use labels on it.
+
+    Attributes:
+        pairs: what is compared, each a table with `codes`, `way` and, for some ways, `shares` and
+            `recipe`.
+        budgets: how many labels each trial sees, per class or in all.
+        draws: how many choices of them at each budget; every second one chooses the winner.
+        count: whether budgets count the labels of each class or all of them.
+        pool: where labels are drawn from: the training images, with the test images kept apart, or
+            training and test images together, where answers are for all that have no label.
+        small_classes: a class with fewer images than a budget is a fault, or all of it is used.
+        draws_file: draws that someone else made (`tacit.labels.draws.read_draws`); they replace
+            `budgets`, `draws`, `count` and `pool`.
+        draws_content: the checksum of that file, so that another content is measured anew.
+    """
+
+    name: ClassVar[str] = "labels"
+    title: ClassVar[str] = "How many labels, on which representation?"
+    asks: ClassVar[str] = (
+        "With so many labels, which representation should be used, in which way, and what would "
+        "more labels bring?"
+    )
+    needs_labels: ClassVar[bool] = True
+
+    pairs: Annotated[tuple[Pair, ...], Field(min_length=1)]
+    budgets: Annotated[tuple[Budget, ...], Field(min_length=1)] = (1, 3, 5, 10, 30, 100)
+    draws: Annotated[int, Field(ge=2, le=1000)] = 10
+    count: Literal["per-class", "in-all"] = "per-class"
+    pool: Literal["train", "all"] = "train"
+    small_classes: Literal["refuse", "whole"] = "refuse"
+    draws_file: str | None = None
+    draws_content: str = ""
+
+    @field_validator("pairs")
+    @classmethod
+    def _named_once(cls, pairs: tuple[Pair, ...]) -> tuple[Pair, ...]:
+        names = [pair.name for pair in pairs]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"hold '{twice[0]}' twice; each pair is looked at once")
+        return pairs
+
+    @field_validator("budgets")
+    @classmethod
+    def _ascending(cls, budgets: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(budgets)) < len(budgets):
+            raise ValueError(f"{list(budgets)} hold one twice; each budget is looked at once")
+        return tuple(sorted(budgets))
+
+    @property
+    def label_draws(self) -> int:
+        return self.draws if self.draws_file is None else 0
+
+    def work(self, n_images: int) -> float:
+        """That of its pairs in all trials, as if there were ten classes."""
+        classes = 10 if self.count == "per-class" else 1
+        return sum(
+            self.draws * pair.work(classes * budget, n_images)
+            for pair in self.pairs
+            for budget in self.budgets
+        )
+
+    def needs(self) -> dict[str, tuple[str, ...]]:
+        kinds: dict[str, tuple[str, ...]] = {}
+        for pair in self.pairs:
+            if pair.run is not None:
+                any_kind = ("autoencoder", "vae", "classifier")
+                wanted = ("classifier",) if pair.way == "all-labels" else any_kind
+                kinds[pair.run] = tuple(k for k in wanted if k in kinds.get(pair.run, any_kind))
+        return kinds
+
+    def without(self, run: str) -> "Labels | None":
+        left = tuple(pair for pair in self.pairs if pair.run != run)
+        if all(pair.way == "all-labels" for pair in left):
+            return None
+        return self.model_copy(update={"pairs": left})
+
+    def faults(self, runs: Mapping[str, Any]) -> Iterator[str]:
+        """Something depends on labels, and codes come from runs that learned from all images."""
+        if all(pair.way == "all-labels" for pair in self.pairs):
+            yield "pairs hold none that depends on how many labels are given"
+        for pair in self.pairs:
+            if pair.run is None:
+                continue
+            run = runs[pair.run]
+            if run.train is not None:
+                yield (
+                    f"run '{pair.run}' learns from few images; pairs take runs that learn from all"
+                )
+            if pair.way == "fine-tune" and run.posterior.kind == "per-image":
+                yield f"run '{pair.run}' has per-image codes, and so no encoder to fine-tune"
+            if pair.way == "fine-tune" and run.encoder and run.encoder.part == "probabilities":
+                yield f"run '{pair.run}' reads class probabilities; it has no encoder of images"
+
+    def parts(self) -> dict[str, Question]:
+        content = "" if self.draws_file is None else file_sha256(Path(self.draws_file))
+        return {
+            pair.short: self.model_copy(update={"pairs": (pair,), "draws_content": content})
+            for pair in self.pairs
+        }
+
+    def check(self, train: Images, test: Images) -> None:
+        """See that the trials can be had from these images.
+
+        Raises:
+            ImagesError: what is missing, and what to do.
+        """
+        self.drawn(train, test)
+
+    def drawn(self, train: Images, test: Images) -> Draws:
+        """The trials; where small classes may be used whole, budgets end at the largest class.
+
+        Raises:
+            ImagesError: as `check`.
+        """
+        if train.labels is None or test.labels is None or not np.any(test.labels != UNLABELLED):
+            raise ImagesError(
+                "no test image has a label; accuracy needs some (a column split in labels.csv says "
+                "which images are tested on)"
+            )
+        both = np.concatenate([train.labels, test.labels])
+        if self.draws_file is not None:
+            draws = read_draws(self.draws_file, len(train), len(test), both)
+            sizes = {
+                budget: len(index) for budget, index in zip(draws.budgets, draws.index, strict=True)
+            }
+            if len(set(sizes.values())) > 1 or min(sizes.values()) < 2:
+                counted = ", ".join(f"{n} of {size} labels" for size, n in sizes.items())
+                raise ImagesError(
+                    f"{self.draws_file} holds trials of different numbers, {counted}; every number "
+                    "of labels needs as many trials as the others, and at least 2"
+                )
+            return draws
+        labels = both if self.pool == "all" else train.labels
+        drawn = nested_draws(
+            labels,
+            self._reachable(labels, len(train.class_names)),
+            self.draws,
+            train.class_names,
+            in_all=self.count == "in-all",
+            small_classes=self.small_classes,
+        )
+        return Draws(drawn.budgets, drawn.unit, self.pool, drawn.index)
+
+    def _reachable(self, labels: np.ndarray, n_classes: int) -> list[int]:
+        """The budgets that ask for more than a smaller one gives, where classes may be small."""
+        counts = np.bincount(labels[labels != UNLABELLED], minlength=n_classes)
+        most = int(counts.max() if self.count == "per-class" else counts.sum())
+        if self.pool == "all":
+            most -= 1  # one is left to answer for
+        if self.small_classes == "refuse" or most < 1:
+            return list(self.budgets)
+        return sorted({min(budget, most) for budget in self.budgets})
+
+    def measure(self, runs: Runs) -> Measurement:
+        train, test = runs.train, runs.test
+        if self.draws_file is not None and self.draws_content != file_sha256(Path(self.draws_file)):
+            raise ImagesError(f"{self.draws_file} changed while the study ran; run it again")
+        given = known(train, test, self.drawn(train, test))
+        drawn, n_draws = given.drawn, len(given.trials[0])
+        counts = [
+            np.bincount(trial.y, minlength=train.n_classes) for d in given.trials for trial in d
+        ]
+        found = Measurement(
+            values={
+                "per-class": float(drawn.unit == "per class"),
+                "pooled": float(given.within),
+                "copies": float(len(found_in_both(train, test))),
+                "unlabelled": float(np.sum(given.pool_truth == UNLABELLED)),
+            },
+            arrays={
+                f"{TRIALS}/budget": np.repeat(drawn.budgets, n_draws),
+                f"{TRIALS}/draw": np.tile(np.arange(n_draws), len(drawn.budgets)),
+                f"{TRIALS}/labels": np.array([count.sum() for count in counts]),
+                f"{TRIALS}/fewest-of-a-class": np.array([count.min() for count in counts]),
+                "class-counts": train.class_counts,
+            },
+        )
+        for pair in self.pairs:
+            ceiling = pair.run is not None and runs[pair.run].config.learn == "classifier"
+            found.values[f"{pair.name}/ceiling"] = float(ceiling)
+            found = found.joined(measured(pair, given, train.n_classes, runs))
+        return found
+
+    def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
+        curves = Curves(measured, self.pairs)
+        choose, report = len(curves.choosing), len(curves.reporting)
+        return Finding(
+            question=setting.question,
+            title=self.title,
+            asks=self.asks,
+            answer=words(curves),
+            numbers=curves.numbers(),
+            runs=tuple(self.needs()),
+            decided_by=(
+                f"At each budget the pair with the highest mean accuracy over {choose} of the "
+                f"{curves.n_draws} draws is the winner; everything that is said of it is of the "
+                f"other {report}. It is compared with every other pair on the same draws and "
+                "seeds, by paired t tests (averaged over draws within a seed; over draws where "
+                "there is one seed) whose p-values are corrected for the number of pairs by Holm's "
+                "rule; above 5 % the two are not distinguishable. How many times as many labels "
+                "are needed is read from the curve of accuracy against the logarithm of the number "
+                "of labels, and its interval holds all factors that the same test does not "
+                "exclude. Pairs that know more than the labels (all labels, or the class shares) "
+                "cannot win."
+            ),
+            figures=draw(curves, setting),
+            tables=tables(curves),
+            cautions=cautions(curves, setting.class_names),
+            sources=(
+                "Calder, Cook, Thorpe and Slepčev 2020 (Poisson learning)",
+                "Holm 1979 (many comparisons)",
+                "Fieller 1954 (an interval from a test)",
+                "Guo, Pleiss, Sun and Weinberger 2017 (calibration)",
+            ),
+        )

@@ -1,0 +1,226 @@
+"""Which representation and way, judged by nothing but the few labels that there are?"""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, field_validator, model_validator
+
+from tacit.errors import ImagesError
+from tacit.images.dataset import UNLABELLED, Images
+from tacit.labels.cross_validation import Trial, Turns, held_out_trials, turns_for
+from tacit.labels.draws import Draws, Labelled
+from tacit.labels.methods import WAYS, WayName
+from tacit.questions.base import Arrays, Measurement, Question, Runs, Setting
+from tacit.questions.finding import Finding
+from tacit.questions.labels_within.model import classifier_of
+from tacit.questions.labels_within.numbers import Judged
+from tacit.questions.labels_within.words import finding_of
+from tacit.questions.shared.pairs import Pair
+from tacit.questions.shared.trials import Known, problem_of
+
+Row = Annotated[int, Field(ge=0)]
+LABELS_SEED = 0
+"""Of the folds: they belong to the labels, so that all pairs and seeds see the same."""
+
+TINY = float(np.finfo(np.float32).tiny)
+"""Nothing is cut off that a temperature could bring back: a network's logits may be far apart."""
+
+PREFERRED: tuple[WayName, ...] = (
+    "propagate-then-train",
+    "poisson-mbo",
+    "poisson",
+    "fine-tune",
+    "logistic",
+    "scratch-augmented",
+    "scratch",
+)
+"""Ways that can be recommended, the one to prefer first. With one to ten labels per class the order
+is that of the study `labels` on MNIST. Nearest neighbours and Laplace are for comparison."""
+
+
+class LabelsWithin(Question):
+    """Pairs compared by holding out each of the given labels in turn; one is recommended.
+
+    The images' own labels are not looked at, whatever they are.
+
+    Attributes:
+        pairs: what is compared, as for the question `labels`.
+        index: which training images have a label, counted from 0.
+        classes: the class number of each of them.
+        class_names: in the order of the numbers.
+        turns: how labels are held out: folds, and how often all of them are. By default as their
+            number allows (`tacit.labels.cross_validation.turns_for`).
+    """
+
+    name: ClassVar[str] = "labels-within"
+    title: ClassVar[str] = "Which representation do these labels speak for?"
+    asks: ClassVar[str] = (
+        "With these labels and no other, which representation should be used, in which way, and "
+        "how sure is that?"
+    )
+
+    pairs: Annotated[tuple[Pair, ...], Field(min_length=1)]
+    index: Annotated[tuple[Row, ...], Field(min_length=2)]
+    classes: Annotated[tuple[Row, ...], Field(min_length=2)]
+    class_names: Annotated[tuple[str, ...], Field(min_length=2)]
+    turns: tuple[Annotated[int, Field(ge=2)], Annotated[int, Field(ge=1)]] | None = None
+
+    @field_validator("pairs")
+    @classmethod
+    def _few_labels(cls, pairs: tuple[Pair, ...]) -> tuple[Pair, ...]:
+        names = [pair.name for pair in pairs]
+        if len(set(names)) < len(names):
+            raise ValueError(f"{names} hold one twice; each pair is looked at once")
+        for pair in pairs:
+            if pair.way == "all-labels" or pair.knows_shares:
+                raise ValueError(
+                    f"hold '{pair.name}', which knows more than the labels that are given"
+                )
+        return pairs
+
+    @model_validator(mode="after")
+    def _belong_together(self) -> "LabelsWithin":
+        if len(self.index) != len(self.classes) or len(set(self.index)) < len(self.index):
+            raise ValueError("`index` names images once, and `classes` has the class of each")
+        if len(set(self.classes)) < 2 or max(self.classes) >= len(self.class_names):
+            raise ValueError(
+                f"`classes` are of two classes at least, 0 to {len(self.class_names) - 1}"
+            )
+        return self
+
+    def work(self, n_images: int) -> float:
+        """That of its pairs in all trials."""
+        n = 1 + len(self.trials)
+        return sum(n * pair.work(len(self.index), n_images) for pair in self.pairs)
+
+    @property
+    def labelled(self) -> Labelled:
+        """The labels, by row of the images."""
+        order = np.argsort(self.index)
+        return Labelled(np.array(self.index)[order], np.array(self.classes, np.int64)[order])
+
+    @property
+    def trials(self) -> list[Trial]:
+        """What is held out when; none where no class has two labels."""
+        labelled = self.labelled
+        turns = turns_for(labelled.y) if self.turns is None else Turns(*self.turns)
+        return held_out_trials(labelled, turns, seed=LABELS_SEED)
+
+    @property
+    def candidates(self) -> list[Pair]:
+        """The pairs that can be recommended, the one to prefer among equals first."""
+        found = [pair for pair in self.pairs if pair.way in PREFERRED] or list(self.pairs)
+        return sorted(
+            found, key=lambda p: PREFERRED.index(p.way) if p.way in PREFERRED else len(PREFERRED)
+        )
+
+    def needs(self) -> dict[str, tuple[str, ...]]:
+        kinds = ("autoencoder", "vae")
+        return {pair.run: kinds for pair in self.pairs if pair.run is not None}
+
+    def faults(self, runs: Mapping[str, Any]) -> Iterator[str]:
+        for name in self.needs():
+            if runs[name].train is not None:
+                yield f"run '{name}' learns from few images; pairs take runs that learn from all"
+            if runs[name].posterior.kind == "per-image":
+                yield f"run '{name}' has per-image codes, which new images would not have"
+
+    def parts(self) -> dict[str, Question]:
+        return {pair.short: self.model_copy(update={"pairs": (pair,)}) for pair in self.pairs}
+
+    def check(self, train: Images, test: Images) -> None:
+        """See that every labelled image is there.
+
+        Raises:
+            ImagesError: one is not.
+        """
+        if max(self.index) >= len(train):
+            raise ImagesError(
+                f"image {max(self.index)} has a label, but there are {len(train):,} images, "
+                f"numbered 0 to {len(train) - 1}"
+            )
+
+    def measure(self, runs: Runs) -> Measurement:
+        """For each pair its scores: ``PAIR/all`` of all images, learned from all labels, (N, K),
+        and ``PAIR/held-out`` of each label when it was held out, (R, n, K), NaN where it never was;
+        and ``PAIR/model/NAME``, the weights of the classifier that learned from all labels.
+        """
+        found = Measurement()
+        pool = Images(runs.train.pixels)
+        truth = np.full(len(pool), UNLABELLED, np.int64)
+        for pair in self.pairs:
+            for name, array in self._learned(pair, pool, truth, runs).items():
+                found.arrays[f"{pair.name}/{name}"] = array
+        return found
+
+    def _learned(
+        self, pair: Pair, pool: Images, truth: NDArray[np.int64], runs: Runs
+    ) -> dict[str, NDArray[np.generic]]:
+        labelled, trials, n_classes = self.labelled, self.trials, len(self.class_names)
+        learned = [labelled, *(trial.learned for trial in trials)]
+        drawn = Draws((len(labelled.y),), "in all", "train", (tuple(t.index for t in learned),))
+        given = Known(pool, pool, truth, truth, drawn, [learned])
+        asked = [np.arange(len(pool)), *(labelled.index[trial.held] for trial in trials)]
+        parts = _answered(pair, given, asked, n_classes, runs)
+        repeats = 1 + max((trial.repeat for trial in trials), default=-1)
+        held = np.full((repeats, len(labelled.y), n_classes), np.nan, np.float32)
+        for trial, scores in zip(trials, parts[1:], strict=True):
+            held[trial.repeat, trial.held] = scores["scores"]
+        everything = dict(parts[0])
+        return {"held-out": held, "all": everything.pop("scores"), **everything}
+
+    def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
+        return finding_of(self.judged(measured), setting, self.title, self.asks)
+
+    def judged(self, measured: Mapping[int, Measurement]) -> Judged:
+        """What the measurements say; of several seeds the first's."""
+        return Judged(
+            measured[min(measured)],
+            self.pairs,
+            self.candidates,
+            self.labelled,
+            self.trials,
+            self.class_names,
+        )
+
+
+def _answered(
+    pair: Pair,
+    given: Known,
+    asked: list[NDArray[np.int64]],
+    n_classes: int,
+    runs: Runs,
+) -> list[dict[str, NDArray[np.generic]]]:
+    """In each trial the scores of the images asked for, and in the first the classifier's weights.
+
+    What an earlier try kept is not done again.
+    """
+    way = WAYS[pair.way]
+    assert way.answers is not None
+    (trials,) = given.trials
+    names = [f"{pair.name}-{number}" for number in range(len(trials))]
+    missing = [
+        number
+        for number, name in enumerate(names)
+        if runs.keep is None or not (runs.keep / f"{name}.safetensors").exists()
+    ]
+    problem = problem_of(pair, given, n_classes, runs)
+    answers = way.answers(problem, trials, missing) if missing else iter(())
+    found = []
+    for number, (name, rows) in enumerate(zip(names, asked, strict=True)):
+
+        def learned(number: int = number, rows: NDArray[np.int64] = rows) -> Arrays:
+            answered = next(answers)
+            new = answered.new[rows]
+            scores = np.log(np.maximum(new, TINY)) if way.confident else new
+            kept: Arrays = {"scores": np.asarray(scores, np.float32)}
+            if number == 0:
+                model = classifier_of(pair, problem, answered, trials[0])
+                for part, tensor in {} if model is None else model.state_dict().items():
+                    kept[f"model/{part}"] = tensor.numpy()
+            return kept
+
+        found.append(runs.kept(name, learned))
+    return found

@@ -1,0 +1,244 @@
+"""What the labels at hand say of the pairs, in words, a table and figures."""
+
+import numpy as np
+
+from tacit.figures import charts
+from tacit.figures.sink import Figure
+from tacit.labels.choosing import Choice
+from tacit.labels.methods import WAYS
+from tacit.measures.formatting import show
+from tacit.measures.number import Number, columns, undefined
+from tacit.questions.base import Setting
+from tacit.questions.finding import Finding, Table
+from tacit.questions.label_efficiency.figures import in_percent
+from tacit.questions.labels_within.numbers import Judged
+from tacit.questions.shared.pairs import Pair
+
+WANTED = 0.05
+"""The accuracy's half-width that is spoken of: five points."""
+
+
+def finding_of(judged: Judged, setting: Setting, title: str, asks: str) -> Finding:
+    """The finding of the question `labels-within`."""
+    choice = judged.choice
+    figures = (
+        ()
+        if choice is None
+        else (_accuracies(judged, choice, setting), _reliability(judged, setting))
+    )
+    return Finding(
+        question=setting.question,
+        title=title,
+        asks=asks,
+        answer=recommendation(judged),
+        numbers=numbers(judged),
+        runs=tuple(dict.fromkeys(pair.run for pair in judged.pairs if pair.run is not None)),
+        decided_by=(
+            "Every label is held out in turn and told by each pair from the others; all pairs see "
+            "the same. Recommended is, in an order of preference that was fixed beforehand, the "
+            "first pair that is at most one standard error of the paired difference behind the one "
+            "that was right most often. It is compared with every other pair by paired t tests "
+            "over labels, whose p-values are corrected for their number by Holm's rule; above 5 % "
+            "the two are not distinguishable."
+        ),
+        figures=figures,
+        tables=(_rows(judged),),
+        cautions=cautions(judged),
+        sources=(
+            "Breiman, Friedman, Olshen and Stone 1984 (the one-standard-error rule)",
+            "Varma and Simon 2006 (the winner's own accuracy is too good)",
+            "Bengio and Grandvalet 2004 (no unbiased variance of cross-validation)",
+            "Guo, Pleiss, Sun and Weinberger 2017 (calibration)",
+            "Holm 1979 (many comparisons)",
+        ),
+        key="accuracy" if choice is not None else "",
+    )
+
+
+def recommendation(judged: Judged) -> str:
+    """Which pair to use, how good it is known to be, and what cannot be known."""
+    choice, winner = judged.choice, judged.winner
+    if choice is None:
+        return (
+            f"Use {winner.words}. No class has two labels, so that none can be held out: these "
+            f"{len(judged.labelled.y)} labels say nothing of which pair is better or how often it "
+            "is right. The recommendation is fixed: with one label per class it was the best that "
+            "the study labels found on MNIST. A second label of each class would let the pairs be "
+            "compared."
+        )
+    own, honest = choice.accuracy(winner.name), choice.honest
+    sentences = [
+        f"Use {winner.words}: of {choice.n} labels, each held out in turn, it tells "
+        f"{show(own)} right."
+    ]
+    if choice.best != winner.name:
+        best = judged.pair(choice.best)
+        sentences.append(
+            f"{best.short} tells {show(choice.accuracy(best.name))}, which these labels cannot "
+            "tell from it; among such pairs the one that did best on MNIST is preferred."
+        )
+    sentences += [_others(judged, choice), *_known(choice, own, honest)]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _others(judged: Judged, choice: Choice) -> str:
+    found = choice.comparisons()
+    worse = [judged.pair(name).short for name, c in found.items() if c.verdict == "higher"]
+    alike = len(found) - len(worse)
+    if not found:
+        return ""
+    if not worse:
+        none = "The other is not" if alike == 1 else f"None of the {alike} others is"
+        return f"{none} distinguishable from it with so few labels."
+    rest = "the other is" if alike == 1 else f"the {alike} others are"
+    return f"Worse with certainty: {', '.join(worse)}" + (
+        f"; {rest} not distinguishable from it." if alike else "."
+    )
+
+
+def _known(choice: Choice, own: Number, honest: Number) -> list[str]:
+    assert own.low is not None
+    assert own.high is not None
+    half = (own.high - own.low) / 2
+    said = []
+    if len(choice.candidates) > 1:
+        said.append(
+            "The best of several is often the luckiest of them, and its own number too good: "
+            f"choosing anew without the labels that judge gives {show(honest)}."
+        )
+    needed = round(choice.n * (half / WANTED) ** 2, -1)
+    more = f"; ± {100 * WANTED:.0f} points would take about {needed:,.0f}" if half > WANTED else ""
+    said.append(
+        f"With {choice.n} labels an accuracy is known to about ± {100 * half:.0f} points{more}."
+    )
+    return said
+
+
+def numbers(judged: Judged) -> dict[str, Number]:
+    """The numbers of the finding."""
+    choice = judged.choice
+    n = len(judged.labelled.y)
+    if choice is None:
+        reason = f"none of {n} labels could be held out"
+        return {"accuracy": undefined(reason, unit="accuracy")}
+    found = {
+        "accuracy": choice.accuracy(judged.winner.name),
+        "accuracy-of-choosing-anew": choice.honest,
+        "temperature": Number(judged.temperature.value, n=judged.temperature.n),
+    }
+    for name, comparison in choice.comparisons().items():
+        found[f"minus-{name}"] = comparison.difference
+    return found
+
+
+def cautions(judged: Judged) -> tuple[str, ...]:
+    """What a reader must know before believing the recommendation."""
+    said = []
+    choice, winner = judged.choice, judged.winner
+    if choice is None:
+        said.append(
+            "Confidence is as the classifier gives it: there is nothing to calibrate it by."
+        )
+    else:
+        said += [
+            "What was held out was told from some fewer labels than there are: with all of them "
+            "accuracy is a little higher. Labels are told from overlapping others, so that their "
+            "errors go together, and intervals are somewhat too narrow.",
+            "All of this is of images like the labelled ones. If those were not chosen at random "
+            "(the easy ones, or those that were asked for because they are hard), it is not the "
+            "accuracy on the rest.",
+        ]
+    if winner.takes_uniform_shares:
+        said.append(
+            f"{winner.short} takes classes as about equally frequent. Where they are not, "
+            "propagation without shares (--pairs vae.poisson) is safer."
+        )
+    if choice is not None:
+        counts = np.bincount(judged.labelled.y, minlength=len(judged.class_names))
+        single = [judged.class_names[number] for number in np.flatnonzero(counts == 1).tolist()]
+        if single:
+            said.append(
+                f"One label only: {', '.join(single)}. It is never held out, so that nothing here "
+                "says how well such a class is told."
+            )
+        for pair in judged.pairs:
+            if pair not in judged.candidates and float(choice.right[pair.name].mean()) > float(
+                choice.right[winner.name].mean()
+            ):
+                said.append(
+                    f"{pair.short} is for comparison, since it gives neither confidence nor a "
+                    f"network; it told {show(choice.accuracy(pair.name))}."
+                )
+    return tuple(said)
+
+
+def _ranked(judged: Judged) -> list[Pair]:
+    choice = judged.choice
+    if choice is None:
+        return [*judged.candidates, *(p for p in judged.pairs if p not in judged.candidates)]
+    return sorted(judged.pairs, key=lambda pair: -float(choice.right[pair.name].mean()))
+
+
+def _rows(judged: Judged) -> Table:
+    choice = judged.choice
+    rows: list[tuple[str | float | int | Number | None, ...]] = []
+    found = {} if choice is None else choice.comparisons()
+    for pair in _ranked(judged):
+        mark = " ★" if pair == judged.winner else ""
+        if choice is None:
+            rows.append((pair.short + mark, None, None, ""))
+            continue
+        other = found.get(pair.name)
+        verdict = "recommended" if other is None else _verdict(other.verdict, pair, judged)
+        difference = None if other is None else other.difference
+        rows.append((pair.short + mark, choice.accuracy(pair.name), difference, verdict))
+    caption = (
+        "The pairs; none could be held to the labels"
+        if choice is None
+        else f"Labels told right when they were held out ({choice.n} labels, "
+        f"{next(iter(choice.right.values())).shape[0]} times each), and the recommended pair's "
+        "lead. Intervals are of each number by itself; verdicts are corrected for how many there "
+        "are, so that an interval beside zero may yet be of pairs that are not distinguishable"
+    )
+    return Table(caption, ("pair", "right", "lead of ★", "verdict"), tuple(rows))
+
+
+def _verdict(verdict: str, pair: Pair, judged: Judged) -> str:
+    said = {"higher": "worse", "lower": "better", "undefined": "the same answers"}.get(
+        verdict, verdict
+    )
+    return said if pair in judged.candidates else f"{said} (for comparison)"
+
+
+def _accuracies(judged: Judged, choice: Choice, setting: Setting) -> Figure:
+    ranked = _ranked(judged)
+    shown = [in_percent(choice.accuracy(pair.name)) for pair in ranked]
+    said = "; ".join(f"{p.short} {show(n)}" for p, n in zip(ranked, shown, strict=True))
+    return setting.figures.chart(
+        f"{setting.question}-accuracy",
+        charts.intervals(
+            [pair.short for pair in ranked], {"": shown}, x_label="held-out labels told right, %"
+        ),
+        f"How many of {choice.n} labels each pair told right when they were held out, with 95 % "
+        "intervals. Pairs share the labels, so that they differ more surely than intervals that "
+        "overlap suggest: the table has the differences.",
+        f"Held-out labels told right: {said}.",
+    )
+
+
+def _reliability(judged: Judged, setting: Setting) -> Figure:
+    found = judged.reliability()
+    confidence = [b.confidence for b in found]
+    share, low, high = columns([b.right for b in found])
+    said = "; ".join(f"{show(b.right)} right at {100 * b.confidence:.0f} % sure" for b in found)
+    kind = "its probabilities" if WAYS[judged.winner.way].confident else "its scores"
+    return setting.figures.chart(
+        f"{setting.question}-reliability",
+        charts.reliability(
+            confidence, share, [b.right.n for b in found], low=low, high=high, counted="labels"
+        ),
+        f"How often {judged.winner.short} is right where it says how sure it is, over the labels "
+        f"that were held out. A temperature of {judged.temperature.value:.3g}, fitted on the same "
+        f"answers, makes {kind} into confidence; with {judged.temperature.n} labels that is rough.",
+        f"Reliability: {said}.",
+    )

@@ -1,0 +1,221 @@
+"""Figures and the table of log p(x): images with their values, classes, and what explains them."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tacit.figures.charts import histogram, intervals, scatter
+from tacit.figures.grids import grid
+from tacit.figures.sink import Figure
+from tacit.measures.formatting import show, significant
+from tacit.questions.base import Setting
+from tacit.questions.finding import Table
+from tacit.questions.log_probability.numbers import SPLITS, Scores
+
+PER_ROW = 10
+
+
+def figures_of(scores: Scores, setting: Setting) -> tuple[Figure, ...]:
+    """All figures, in reading order."""
+    if not scores.classes:
+        return (
+            _images(scores, setting),
+            _distributions(scores, setting),
+            _over_images(scores, setting),
+        )
+    return (
+        _one_each(scores, setting),
+        _by_class(scores, setting),
+        _beside_classes(scores, setting),
+        _over_images(scores, setting),
+        _images(scores, setting),
+    )
+
+
+def class_table(scores: Scores, setting: Setting) -> Table:
+    """log p(x) by class, beside what else differs by class."""
+    means = {split: scores.class_numbers(split) for split in SPLITS}
+    beside = {
+        c: scores.beside(c)
+        for c in ("ink", "within_class_variance", "mean_image", "class_mean_image")
+    }
+    labels = scores.first.arrays["table/test/label"]
+    order = np.argsort(-scores.class_means("test", "log_prob").mean(axis=0), kind="stable")
+    return Table(
+        caption=f"Classes from the likeliest down: mean log p(x) in nats, {scores.ink} as the mean "
+        "pixel, and the variance within a class summed over pixels, on [0, 1]; "
+        f"{scores.ink}, variance and mean images are those of the test images.",
+        columns=(
+            "class",
+            "test images",
+            "log p(x), test",
+            "log p(x), train",
+            scores.ink,
+            "variance within class",
+            "log-likelihood of the mean image",
+            "of the class's mean image",
+        ),
+        rows=tuple(
+            (
+                setting.class_names[scores.classes[k]],
+                int(np.sum(labels == scores.classes[k])),
+                means["test"][k],
+                means["train"][k],
+                *(float(significant(float(beside[c][k])).replace(",", "")) for c in beside),
+            )
+            for k in order.tolist()
+        ),
+    )
+
+
+def _one_each(scores: Scores, setting: Setting) -> Figure:
+    """The first test image of each class, whatever its value."""
+    arrays = scores.first.arrays
+    rows, pixels = arrays["shown/test/rows"], arrays["shown/test/pixels"]
+    labels = arrays["table/test/label"][rows]
+    classes, at = np.unique(labels, return_index=True)
+    values = arrays["table/test/log_prob"][rows[at]]
+    errors = arrays["table/test/standard_error"][rows[at]]
+    flagged = arrays["table/test/flagged"][rows[at]]
+    notes = [
+        f"≥ {v:.1f}" if unreliable else f"{v:.1f} ± {e:.1f}"
+        for v, e, unreliable in zip(values, errors, flagged, strict=True)
+    ]
+    lines = [range(start, min(start + PER_ROW, len(at))) for start in range(0, len(at), PER_ROW)]
+    names = [setting.class_names[c] for c in classes.tolist()]
+    return setting.figures.grid(
+        f"{setting.question}-one-of-each-class",
+        grid(
+            [[pixels[at[k]] for k in line] for line in lines],
+            column_labels=names if len(lines) == 1 else (),
+            notes=[[notes[k] for k in line] for line in lines],
+        ),
+        "One test image of each class with its log p(x) and standard error in nats. Where the "
+        "weights are unreliable (≥) the value is a lower bound, with no error to be believed. The "
+        "images were drawn at random, not chosen by their value." + _not_all(scores),
+        "; ".join(f"class {n}: {note} nats" for n, note in zip(names, notes, strict=True)),
+    )
+
+
+def _images(scores: Scores, setting: Setting) -> Figure:
+    """All images that are shown, each with its value: a row per class, train beside test."""
+    pictures: list[list[NDArray[np.generic] | None]] = []
+    notes: list[list[str]] = []
+    if scores.classes:
+        shown = _classes_shown(scores)
+        names = [setting.class_names[c] for c in shown]
+        sides = [[_shown(scores, split, c) for split in SPLITS] for c in shown]
+        width = 1 + max(len(train) for (train, _), _ in sides)
+        for (train, train_notes), (test, test_notes) in sides:
+            gap = width - len(train)
+            pictures.append([*train, *[None] * gap, *test])
+            notes.append([*train_notes, *[""] * gap, *test_notes])
+        heads = ["train", *[""] * (width - 1), "test"]
+        heads += [""] * (max(map(len, pictures)) - len(heads))
+        of_each = " of each class" + _not_all(scores)
+    else:
+        names, heads, of_each = list(SPLITS), [], ""
+        for split in SPLITS:
+            images, values = _shown(scores, split, None)
+            pictures.append(list(images))
+            notes.append(values)
+    said = [
+        f"{name}: {' '.join(filter(None, row))}" for name, row in zip(names, notes, strict=True)
+    ]
+    return setting.figures.grid(
+        f"{setting.question}-images",
+        grid(pictures, row_labels=names, column_labels=heads, notes=notes),
+        f"Training and test images{of_each}, drawn at random, with their log p(x) in nats.",
+        f"log p(x) in nats, {'train then test by class; ' if heads else ''}{'; '.join(said)}",
+    )
+
+
+def _shown(
+    scores: Scores, split: str, c: int | None
+) -> tuple[list[NDArray[np.generic]], list[str]]:
+    """The images of a split that are shown, of one class or all, and their values as notes."""
+    arrays = scores.first.arrays
+    rows, pixels = arrays[f"shown/{split}/rows"], arrays[f"shown/{split}/pixels"]
+    kept = np.arange(len(rows))
+    if c is not None:
+        kept = np.flatnonzero(arrays[f"table/{split}/label"][rows] == c)
+    values = arrays[f"table/{split}/log_prob"][rows[kept]]
+    return list(pixels[kept]), [f"{round(float(value))}" for value in values]
+
+
+def _classes_shown(scores: Scores) -> list[int]:
+    arrays = scores.first.arrays
+    return np.unique(arrays["table/test/label"][arrays["shown/test/rows"]]).tolist()
+
+
+def _by_class(scores: Scores, setting: Setting) -> Figure:
+    order = np.argsort(-scores.class_means("test", "log_prob").mean(axis=0), kind="stable").tolist()
+    means = {split: scores.class_numbers(split) for split in SPLITS}
+    names = [setting.class_names[scores.classes[k]] for k in order]
+    return setting.figures.chart(
+        f"{setting.question}-classes",
+        intervals(
+            names,
+            {split: [numbers[k] for k in order] for split, numbers in means.items()},
+            x_label="log p(x), nats",
+        ),
+        "Mean log p(x) of each class on training and test images, with 95 % intervals over "
+        f"images, given {scores.given}.",
+        "; ".join(
+            f"class {name}: train {show(means['train'][k])}, test {show(means['test'][k])}"
+            for name, k in zip(names, order, strict=True)
+        ),
+    )
+
+
+def _beside_classes(scores: Scores, setting: Setting) -> Figure:
+    x = scores.beside(scores.picture)
+    y = scores.class_means("test", "log_prob").mean(axis=0)
+    names = [setting.class_names[c] for c in scores.classes]
+    share = show(scores.shares_explained()[scores.picture])
+    return setting.figures.chart(
+        f"{setting.question}-explained",
+        scatter(
+            {"classes": (x, y)},
+            x_label="log-likelihood of the class's mean image, nats",
+            y_label="log p(x), nats",
+            names=names,
+        ),
+        "Each class's mean log p(x) against what its mean training image alone would give under "
+        "the same likelihood: where the dots follow a line, classes differ by how alike their "
+        f"images are. A line accounts for {share} of the variance.",
+        "; ".join(
+            f"class {n}: mean image {a:.0f}, model {b:.0f}"
+            for n, a, b in zip(names, x, y, strict=True)
+        ),
+    )
+
+
+def _over_images(scores: Scores, setting: Setting) -> Figure:
+    ink, y = scores.mean("test", "ink"), scores.mean("test", "log_prob")
+    found = {c: show(r) for c, r in scores.correlations().items()}
+    return setting.figures.chart(
+        f"{setting.question}-ink",
+        scatter(
+            {"test images": (ink, y)}, x_label=f"{scores.ink}: mean pixel", y_label="log p(x), nats"
+        ),
+        f"Every test image's log p(x) against its {scores.ink}; their correlation is "
+        f"{found['ink']}.",
+        f"correlation of log p(x) with {scores.ink}: {found['ink']}; with the log-likelihood of "
+        f"the mean image: {found[scores.picture]}; over {len(y)} test images",
+    )
+
+
+def _distributions(scores: Scores, setting: Setting) -> Figure:
+    values = {f"{split} images": scores.mean(split, "log_prob") for split in SPLITS}
+    train, test = (show(scores.average(split)) for split in SPLITS)
+    return setting.figures.chart(
+        f"{setting.question}-distribution",
+        histogram(values, x_label="log p(x), nats"),
+        "log p(x) of training and test images.",
+        f"mean of training images {train}, of test images {test}",
+    )
+
+
+def _not_all(scores: Scores) -> str:
+    shown = len(_classes_shown(scores))
+    return "" if shown == len(scores.classes) else f" (the first {shown} classes)"

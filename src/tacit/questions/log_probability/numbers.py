@@ -1,0 +1,206 @@
+"""Numbers of log p(x): splits, classes, what the images explain, how reliable it is."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tacit.measures.classes import TopClass, class_means, top_class
+from tacit.measures.correlations import correlation, explained
+from tacit.measures.distances import Floats
+from tacit.measures.intervals import bootstrap_mean, stratified_difference, welch
+from tacit.measures.number import Number, Undefined, undefined
+from tacit.questions.shared.by_seed import BySeed
+from tacit.questions.shared.wider import wider
+from tacit.streams import numpy_stream
+
+SPLITS = ("train", "test")
+NAMED_CLASSES = 12
+"""Up to so many classes each have a number of their own."""
+
+BESIDE = ("class_mean_image", "mean_image", "ink", "within_class_variance")
+"""What log p(x) is read beside. The first that there is decides: the mean image of its class knows
+of an image what class it is, and nothing of its hand."""
+
+
+@dataclass(frozen=True)
+class Scores(BySeed):
+    """log p(x), and what it is read beside, of every seed."""
+
+    def by_seed(self, split: str, column: str) -> Floats:
+        """One row per seed, (S, n)."""
+        return self.stacked(f"table/{split}/{column}")
+
+    def mean(self, split: str, column: str) -> Floats:
+        """Per image, averaged over seeds, (n,)."""
+        return self.by_seed(split, column).mean(axis=0)
+
+    @property
+    def ink(self) -> str:
+        """What the mean pixel is called: ink where grey images are mostly dark, as drawings are."""
+        shown = self.first.arrays.get("shown/test/pixels")
+        coloured = shown is not None and shown.shape[1] > 1
+        bright = float(np.median(self.mean("test", "ink"))) >= 0.5
+        return "brightness" if coloured or bright else "ink"
+
+    @cached_property
+    def classes(self) -> list[int]:
+        """The classes that are compared; none without labels."""
+        labels = self.first.arrays.get("table/test/label")
+        return [] if labels is None else np.unique(labels).tolist()
+
+    def places(self, split: str) -> NDArray[np.int64]:
+        """Each image's class as its place among `classes`, (n,)."""
+        return np.searchsorted(self.classes, self.first.arrays[f"table/{split}/label"])
+
+    def class_means(self, split: str, column: str) -> Floats:
+        """One row per seed, one mean per class, (S, K)."""
+        values, places = self.by_seed(split, column), self.places(split)
+        return np.stack([values[:, places == k].mean(1) for k in range(len(self.classes))], axis=1)
+
+    def class_numbers(self, split: str) -> tuple[Number, ...]:
+        """The mean log p(x) of each class, over its images."""
+        return class_means(
+            self.mean(split, "log_prob"),
+            self.places(split),
+            len(self.classes),
+            over=f"{split}{'ing' if split == 'train' else ''} images",
+            unit="nats",
+            given=self.given,
+        )
+
+    def average(self, split: str) -> Number:
+        """The mean log p(x) of a split."""
+        over_images = bootstrap_mean(
+            self.mean(split, "log_prob"),
+            numpy_stream(0, "bootstrap", split),
+            over="training images" if split == "train" else "test images",
+            unit="nats",
+            given=self.given,
+        )
+        return wider(over_images, self.by_seed(split, "log_prob").mean(axis=1))
+
+    def train_minus_test(self) -> Number:
+        """Within each class where there are classes, averaged over them."""
+        sides = [self.mean(split, "log_prob") for split in SPLITS]
+        if not self.classes:
+            over_images = welch(*sides, unit="nats", given=self.given)
+            per_seed = np.subtract(*[self.by_seed(s, "log_prob").mean(axis=1) for s in SPLITS])
+            return wider(over_images, per_seed)
+        train, test = (self.places(split) for split in SPLITS)
+        over_images = stratified_difference(
+            sides[0], train, sides[1], test, unit="nats", given=self.given
+        )
+        per_seed = np.subtract(*[self.class_means(s, "log_prob").mean(axis=1) for s in SPLITS])
+        return wider(over_images, per_seed)
+
+    def top(self) -> tuple[TopClass, Number]:
+        """The likeliest class of the test images and the next, and their difference.
+
+        Classes are places among `classes`.
+
+        Raises:
+            Undefined: where no two classes can be compared.
+        """
+        found = top_class(
+            self.mean("test", "log_prob"),
+            self.places("test"),
+            len(self.classes),
+            over="test images",
+            unit="nats",
+            given=self.given,
+        )
+        means = self.class_means("test", "log_prob")
+        return found, wider(found.difference, means[:, found.top] - means[:, found.second])
+
+    def beside(self, column: str) -> Floats:
+        """The test classes' means of what log p(x) is read beside, (K,)."""
+        if column == "within_class_variance":
+            return self.first.floats("within-class-variance")
+        return self.class_means("test", column).mean(axis=0)
+
+    @property
+    def picture(self) -> str:
+        """The mean image that decides: of the class, or of all where there are none."""
+        return "class_mean_image" if self.classes else "mean_image"
+
+    def shares_explained(self) -> dict[str, Number]:
+        """How much of the variance between class means of log p(x) a line in each accounts for."""
+        means = self.class_means("test", "log_prob").mean(axis=0)
+        return {
+            column: explained(
+                correlation(means, self.beside(column), over="classes", given=self.given)
+            )
+            for column in BESIDE
+        }
+
+    def correlations(self) -> dict[str, Number]:
+        """log p(x) against the rest over single test images."""
+        columns = [c for c in BESIDE if f"table/test/{c}" in self.first.arrays]
+        log_prob = self.mean("test", "log_prob")
+        return {
+            column: correlation(
+                log_prob, self.mean("test", column), over="test images", given=self.given
+            )
+            for column in columns
+        }
+
+    def flagged(self) -> Number:
+        """The share of estimates that diagnostics call unreliable, of both splits."""
+        flags = np.concatenate([self.by_seed(split, "flagged").ravel() for split in SPLITS])
+        said = f"a count of {len(flags):,} estimates"
+        return Number(float(flags.mean()), n=len(flags), unit="share", interval=said)
+
+    def typical(self, column: str) -> float | None:
+        """The median of a diagnostic over images of both splits; None where it is undefined."""
+        if f"table/test/{column}" not in self.first.arrays:
+            return None
+        values = np.concatenate([self.by_seed(split, column).ravel() for split in SPLITS])
+        values = values[np.isfinite(values)]
+        return float(np.median(values)) if len(values) else None
+
+    def ceiling(self) -> float | None:
+        """What no Gaussian log p(x) can exceed, in nats; None for other likelihoods."""
+        sigma = [m.values["sigma"] for m in self.measured.values() if "sigma" in m.values]
+        if not sigma:
+            return None
+        pixels = self.first.values["pixels"]
+        return -pixels * float(np.mean([np.log(s) for s in sigma]) + 0.5 * np.log(2 * np.pi))
+
+
+def numbers_of(scores: Scores, class_names: tuple[str, ...]) -> dict[str, Number]:
+    """All numbers, the important ones first."""
+    numbers = {
+        "test.log-prob": scores.average("test"),
+        "train.log-prob": scores.average("train"),
+        "train-minus-test.log-prob": scores.train_minus_test(),
+    }
+    if scores.classes:
+        try:
+            numbers["top-minus-next.log-prob"] = scores.top()[1]
+        except Undefined as fault:
+            numbers["top-minus-next.log-prob"] = undefined(str(fault), unit="nats")
+        shares = scores.shares_explained()
+        numbers |= {f"between-classes.explained-by.{kebab(c)}": s for c, s in shares.items()}
+    numbers |= {f"images.correlation.{kebab(c)}": r for c, r in scores.correlations().items()}
+    numbers["flagged"] = scores.flagged()
+    for column, unit in (("standard_error", "nats"), ("effective_samples", "samples")):
+        if (median := scores.typical(column)) is not None:
+            numbers[f"{kebab(column)}.median"] = Number(median, unit=unit)
+    if (ceiling := scores.ceiling()) is not None:
+        numbers["ceiling"] = Number(ceiling, unit="nats", interval="exact, from σ and the pixels")
+    if len(scores.classes) <= NAMED_CLASSES:
+        means = scores.class_numbers("test") if scores.classes else ()
+        for c, number in zip(scores.classes, means, strict=True):
+            numbers[f"test.log-prob.class.{class_names[c]}"] = number
+    return numbers
+
+
+def kebab(column: str) -> str:
+    """A column's name as part of a number's.
+
+    >>> kebab("class_mean_image")
+    'class-mean-image'
+    """
+    return column.replace("_", "-")

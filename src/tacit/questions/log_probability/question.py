@@ -1,0 +1,215 @@
+"""How likely is an image, by class, and are the training images likelier than the test images?"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from tacit.images.dataset import Images
+from tacit.measures.images import within_class_variance
+from tacit.models.likelihoods import Gaussian
+from tacit.models.models import VAE
+from tacit.questions.base import Measurement, Question, Runs, Setting
+from tacit.questions.finding import Finding
+from tacit.questions.log_probability.annealing.measuring import Checking, annealing
+from tacit.questions.log_probability.annealing.numbers import Relations
+from tacit.questions.log_probability.annealing.words import (
+    CAUTIONS,
+    RULE,
+    SOURCES,
+    checked_said,
+    table_of,
+)
+from tacit.questions.log_probability.figures import class_table, figures_of
+from tacit.questions.log_probability.numbers import Scores, numbers_of
+from tacit.questions.log_probability.words import rule, sentences
+from tacit.questions.shared.samples import Rows, compared_classes, of_all, of_each_class
+from tacit.questions.shared.scoring import mean_images, score
+from tacit.streams import numpy_stream
+
+MOST_IMAGES = 2000
+"""At most so many images of a split, however many classes there are."""
+
+SHOWN_CLASSES = 20
+
+
+class LogProbability(Question):
+    """log p(x) by importance sampling on train and test images, beside what the images explain.
+
+    Attributes:
+        run: a VAE. Its encoder is the proposal; without one, each image's posterior is optimised
+            against the frozen decoder.
+        samples: importance samples per image.
+        per_class: images of each class and split that the answer rests on.
+        shown_per_class: images of each class and split that are shown with their values.
+        methods: "annealed" checks the importance samples on a few test images by more samples and
+            by annealed importance sampling, and annealing on images that the model simulates. On
+            28×28 images and a convolutional network that takes about half an hour of one core.
+        annealed_images: test images that are annealed, from the encoder and from the prior.
+        distributions: from the start of annealing to the posterior; by each of these.
+        long_images: of them, annealed by ten times the most distributions too.
+        resampled_images: test images that get ten times the importance samples too.
+        simulated_images: images that the model simulates, for a lower and an upper bound.
+    """
+
+    name: ClassVar[str] = "log-probability"
+    title: ClassVar[str] = "How likely is an image?"
+    asks: ClassVar[str] = (
+        "How likely is an image under the model, which class is the likeliest, and are training "
+        "images likelier than test images?"
+    )
+    weight: ClassVar[float] = 100.0
+
+    run: str
+    samples: Annotated[int, Field(ge=1, le=10**6)] = 1000
+    per_class: Annotated[int, Field(ge=2, le=10**5)] = 100
+    shown_per_class: Annotated[int, Field(ge=1, le=20)] = 5
+    methods: tuple[Literal["importance", "annealed"], ...] = ("importance",)
+    annealed_images: Annotated[int, Field(ge=2, le=10**4)] = 25
+    distributions: tuple[Annotated[int, Field(ge=2, le=10**6)], ...] = (100, 1000)
+    long_images: Annotated[int, Field(ge=0, le=10**4)] = 0
+    resampled_images: Annotated[int, Field(ge=2, le=10**5)] = 100
+    simulated_images: Annotated[int, Field(ge=2, le=10**4)] = 10
+
+    @field_validator("methods")
+    @classmethod
+    def _importance_is_checked(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
+        if "importance" not in methods or len(set(methods)) < len(methods):
+            raise ValueError(
+                f"methods are {list(methods)}; they are [importance] or [importance, annealed]: "
+                "annealing checks importance samples"
+            )
+        return methods
+
+    @field_validator("distributions")
+    @classmethod
+    def _distributions_rise(cls, distributions: tuple[int, ...]) -> tuple[int, ...]:
+        if not distributions or list(distributions) != sorted(set(distributions)):
+            raise ValueError(
+                f"distributions are {list(distributions)}; they are one or more rising numbers"
+            )
+        return distributions
+
+    def needs(self) -> dict[str, tuple[str, ...]]:
+        return {self.run: ("vae",)}
+
+    def measure(self, runs: Runs) -> Measurement:
+        run = runs[self.run]
+        model = run.model()
+        assert isinstance(model, VAE)
+        learned = runs.images_of(run)
+        classes = compared_classes(learned, runs.test)
+        classes = classes if len(classes) > 1 else []
+        means = mean_images(learned, classes)
+        found = Measurement(
+            {"pixels": float(np.prod(learned.shape)), "amortized": float(model.amortized)}
+        )
+        if isinstance(model.likelihood, Gaussian):
+            found.values["sigma"] = model.likelihood.sigma
+        for split, images in (("train", learned), ("test", runs.test)):
+            rows = self._rows(images, classes, split)
+            score_them = partial(
+                score,
+                model,
+                images,
+                rows,
+                means,
+                samples=self.samples,
+                seed=runs.seed,
+                split=split,
+            )
+            columns = runs.kept(f"scored-{split}", score_them)
+            index = rows if split == "test" or run.train_index is None else run.train_index[rows]
+            columns["index"] = index
+            shown = self._shown(len(rows), columns.get("label"), split)
+            found.arrays |= {f"table/{split}/{name}": column for name, column in columns.items()}
+            found.arrays[f"shown/{split}/rows"] = shown
+            found.arrays[f"shown/{split}/pixels"] = images.pixels[rows[shown]]
+            if classes and split == "test":
+                variance = within_class_variance(images.pixels[rows], columns["label"])
+                found.arrays["within-class-variance"] = variance
+            if self._checking and split == "test":
+                found.arrays |= annealing(model, images, rows, columns, self._checking, runs)
+        return found
+
+    def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
+        scores = Scores(measured)
+        checks = Relations(measured, self._checking) if self._checking else None
+        checked = checked_said(checks) if checks else ""
+        tables = (class_table(scores, setting),) if scores.classes else ()
+        return Finding(
+            question=setting.question,
+            title=self.title,
+            asks=self.asks,
+            answer=sentences(scores, self.samples, setting.class_names, checked),
+            numbers=numbers_of(scores, setting.class_names) | (checks.numbers() if checks else {}),
+            key="test.log-prob",
+            runs=(self.run,),
+            decided_by=rule(scores) + (RULE if checks else ""),
+            figures=figures_of(scores, setting),
+            tables=(*tables, table_of(checks)) if checks else tables,
+            cautions=self._cautions(scores, setting) + (CAUTIONS if checks else ()),
+            sources=(
+                "Burda, Grosse and Salakhutdinov 2016, Importance weighted autoencoders",
+                "Vehtari, Simpson, Gelman, Yao and Gabry 2024, Pareto smoothed importance sampling",
+                *(SOURCES if checks else ()),
+            ),
+        )
+
+    @property
+    def _checking(self) -> Checking | None:
+        if "annealed" not in self.methods:
+            return None
+        return Checking(
+            samples=self.samples,
+            distributions=self.distributions,
+            annealed=self.annealed_images,
+            resampled=self.resampled_images,
+            long=self.long_images,
+            simulated=self.simulated_images,
+        )
+
+    def _cautions(self, scores: Scores, setting: Setting) -> tuple[str, ...]:
+        cautions = [
+            "Every value is a lower bound in expectation. It is looser where the proposal fits "
+            "worse, so that a difference of a few nats may be the proposal's and not the model's.",
+            "A flag sees heavy weights, not a mode of the posterior that no sample fell into.",
+        ]
+        if scores.ceiling() is not None:
+            cautions.append(
+                "These are densities over pixels scaled to [0, 1]; on another scale all of them "
+                "shift by the same number of nats, and they are no code lengths."
+            )
+        if not scores.first.values["amortized"]:
+            cautions.append(
+                "This VAE has no encoder: samples come from posteriors that were optimised for "
+                "each image, train and test alike, against the frozen decoder."
+            )
+        if scores.n_seeds == 1:
+            cautions.append("One seed: every interval is given this one model.")
+        left_out = len(setting.class_names) - len(scores.classes)
+        if setting.class_names and left_out:
+            cautions.append(
+                f"{left_out} of {len(setting.class_names)} classes "
+                f"{'has' if left_out == 1 else 'have'} fewer than two training or test images and "
+                f"{'is' if left_out == 1 else 'are'} left out."
+            )
+        return tuple(cautions)
+
+    def _rows(self, images: Images, classes: list[int], split: str) -> Rows:
+        if not classes:
+            return of_all(images, min(MOST_IMAGES, 10 * self.per_class), split)
+        most = max(2, min(self.per_class, MOST_IMAGES // len(classes)))
+        return of_each_class(images, classes, most, split)
+
+    def _shown(self, n: int, labels: "np.ndarray | None", split: str) -> Rows:
+        """Which of the n images are shown: the first of each class, which come in random order."""
+        if labels is None:
+            chosen = numpy_stream(0, "shown", split).permutation(n)
+            return np.sort(chosen[: 2 * self.shown_per_class])
+        classes = np.unique(labels)[:SHOWN_CLASSES]
+        return np.concatenate(
+            [np.flatnonzero(labels == c)[: self.shown_per_class] for c in classes]
+        )

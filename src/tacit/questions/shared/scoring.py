@@ -1,0 +1,110 @@
+"""log p(x) of chosen images, each with what it can be read beside: ink, and the mean image."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tacit.evidence.estimate import LogProbEstimate
+from tacit.evidence.importance import importance_sampling
+from tacit.evidence.observed import Observed, observe
+from tacit.evidence.proposals import fitted, from_encoder
+from tacit.evidence.refine import refine
+from tacit.images.dataset import Images
+from tacit.measures.distances import Floats
+from tacit.measures.images import gaussian_log_prob, ink
+from tacit.models.likelihoods import Gaussian, Likelihood
+from tacit.models.models import VAE
+from tacit.questions.shared.samples import Rows
+from tacit.streams import torch_stream
+
+Columns = dict[str, NDArray[np.generic]]
+OVERALL = -1
+"""The key of the mean of all images, beside those of the classes."""
+
+
+def mean_images(images: Images, classes: list[int]) -> dict[int, Floats]:
+    """The mean image of all images (`OVERALL`) and of each class, (D,) each, in [0, 1]."""
+
+    def mean(some: Images) -> Floats:
+        # Sums of bytes are exact, whatever the portions.
+        total = sum(portion.sum(axis=0, dtype=np.float64) for portion in some.portions())
+        return np.ravel(total / len(some)) / 255
+
+    means = {OVERALL: mean(images)}
+    for c in classes:
+        assert images.labels is not None
+        means[c] = mean(images.take(np.flatnonzero(images.labels == c)))
+    return means
+
+
+def score(
+    model: VAE,
+    images: Images,
+    rows: Rows,
+    means: Mapping[int, Floats],
+    *,
+    samples: int,
+    seed: int,
+    split: str,
+) -> Columns:
+    """Columns of per-image numbers for the images at `rows`, (n,) each.
+
+    ``log_prob`` with ``standard_error``, ``effective_samples``, ``pareto_k`` (from 100 samples up)
+    and ``flagged``; ``ink``, the mean pixel; ``mean_image``, the log-likelihood under the model's
+    own likelihood with the mean training image in place of the decoded one; ``class_mean_image``,
+    the same with the mean of the image's class; ``label``. The last two only where `means` has
+    the classes.
+    """
+    x = torch.from_numpy(images.scaled(rows))
+    data = observe(model, x, torch_stream(seed, "observed", split))
+    estimate = estimated(model, data, samples, seed, split)
+    columns: Columns = {
+        "log_prob": estimate.log_prob,
+        "standard_error": estimate.standard_error,
+        "flagged": estimate.flagged.astype(np.int64),
+        "ink": ink(images.pixels[rows]),
+        "mean_image": picture_log_prob(model.likelihood, data.x, means[OVERALL]),
+    }
+    if estimate.ess is not None:
+        columns["effective_samples"] = estimate.ess
+    if estimate.pareto_k is not None:
+        columns["pareto_k"] = estimate.pareto_k
+    if len(means) > 1:
+        assert images.labels is not None
+        own = np.stack([means[c] for c in images.labels[rows].tolist()])
+        columns["label"] = images.labels[rows]
+        columns["class_mean_image"] = picture_log_prob(model.likelihood, data.x, own)
+    return columns
+
+
+def estimated(model: VAE, data: Observed, samples: int, seed: int, split: str) -> LogProbEstimate:
+    """log p(x) by importance sampling, from the encoder where there is one.
+
+    A per-image VAE has posteriors of its training images alone. So that train and test images are
+    treated alike, all get theirs by the same optimisation against the frozen decoder.
+    """
+    proposal = (
+        from_encoder
+        if model.amortized
+        else fitted(
+            refine(model, data, start="prior", generator=torch_stream(seed, "refined", split)).q
+        )
+    )
+    generator = torch_stream(seed, "importance", split)
+    return importance_sampling(model, proposal, data, n_samples=samples, generator=generator)
+
+
+def picture_log_prob(likelihood: Likelihood, x: Tensor, pictures: Floats) -> Floats:
+    """log p(x | a picture in place of the decoded mean) in nats, constants included, (n,).
+
+    x: (n, C, H, W). pictures: in [0, 1], (D,), or (n, D) for one per image.
+    """
+    if isinstance(likelihood, Gaussian):
+        return gaussian_log_prob(x.numpy(), pictures, likelihood.sigma)
+    # A black-and-white pixel that was never white would have probability 0; Burda's clipping.
+    logits = torch.from_numpy(pictures).clamp(0.001, 0.999).logit()
+    shape = x.shape if logits.ndim == 2 else x.shape[1:]
+    return likelihood.log_prob(x.double(), logits.reshape(shape).expand(x.shape)).numpy()

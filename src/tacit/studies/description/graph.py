@@ -1,0 +1,117 @@
+"""Runs as a graph: what comes from what, and in which order."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from tacit.questions.base import Question
+from tacit.studies.description.faults import nearest
+from tacit.studies.description.spec import Run
+
+Path = tuple[int | str, ...]
+
+
+def faults_of_graph(
+    runs: Mapping[str, Run], questions: Mapping[int, Question]
+) -> Iterator[tuple[Path, str]]:
+    """What is wrong between runs, and between questions (by position) and runs, with its place."""
+    for name, run in runs.items():
+        for part in run.taken:
+            path = ("runs", name, "decoder" if part.part == "decoder" else "encoder")
+            if part.source in runs:
+                for fault in _misfits(run, part.part, runs[part.source]):
+                    yield path, fault
+            else:
+                missing = f"takes a part from '{part.source}', which is no run"
+                yield (*path, "from"), missing + nearest(part.source, runs)
+    circle = find_circle(runs)
+    if circle:
+        yield ("runs", circle[0]), f"{' takes from '.join(circle)}: a circle cannot be trained"
+    for position, question in questions.items():
+        place: Path = ("questions", position, question.name)
+        for name, kinds in question.needs().items():
+            if name not in runs:
+                yield place, f"looks at '{name}', which is no run" + nearest(name, runs)
+            elif kinds and not kinds_of(runs[name]) & set(kinds):
+                wanted = " or ".join(f"'{kind}'" for kind in kinds)
+                given = max(kinds_of(runs[name]), key=len)
+                yield place, f"run '{name}' learns '{given}'; needed: {wanted}"
+        if question.needs().keys() <= runs.keys():
+            looked_at = {name: runs[name] for name in question.needs()}
+            yield from ((place, fault) for fault in question.faults(looked_at))
+
+
+def kinds_of(run: Run) -> set[str]:
+    """What a run learns, as questions name it: "vae" is also "amortized vae" or "per-image vae"."""
+    kinds = {str(run.learn)}
+    return kinds | {f"{run.posterior.kind} vae"} if run.learn == "vae" else kinds
+
+
+def _misfits(run: Run, part: str, source: Run) -> Iterator[str]:
+    if part == "probabilities" and source.learn != "classifier":
+        yield f"class probabilities come from a classifier, not from '{source.learn}'"
+    if part == "encoder" and source.posterior.kind == "per-image":
+        yield "a VAE with per-image codes has no encoder to take"
+    if part == "decoder" and source.learn == "classifier":
+        yield "a classifier has no decoder to take"
+    for key in ("network", "code"):
+        mine, theirs = getattr(run, key), getattr(source, key)
+        if mine != theirs:
+            yield (
+                f"the part does not fit: {key} is {_shown(mine)} here and {_shown(theirs)} "
+                "where it comes from"
+            )
+    if 1 < source.draws < run.draws:
+        yield f"{run.draws} draws here, only {source.draws} where it comes from"
+
+
+def _shown(value: object) -> str:
+    if not hasattr(value, "model_dump"):
+        return str(value)
+    table = value.model_dump()
+    return ", ".join(f"{key} {entry}" for key, entry in table.items())
+
+
+def find_circle(runs: Mapping[str, Run]) -> list[str]:
+    """The names along a circle of runs that take from each other; empty where there is none."""
+    done: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> list[str]:
+        if name in trail:
+            return [*trail[trail.index(name) :], name]
+        if name in done or name not in runs:
+            return []
+        for part in runs[name].taken:
+            circle = visit(part.source, (*trail, name))
+            if circle:
+                return circle
+        done.add(name)
+        return []
+
+    for name in runs:
+        circle = visit(name, ())
+        if circle:
+            return circle
+    return []
+
+
+def in_order(runs: Mapping[str, Run]) -> list[str]:
+    """Names of runs, each after those it takes parts from."""
+    order: list[str] = []
+
+    def visit(name: str) -> None:
+        if name not in order:
+            for part in runs[name].taken:
+                visit(part.source)
+            order.append(name)
+
+    for name in runs:
+        visit(name)
+    return order
+
+
+def downstream_of(runs: Mapping[str, Run], dropped: Iterable[str]) -> set[str]:
+    """The given runs and all that take parts from them, directly or not."""
+    gone = set(dropped)
+    for name in in_order(runs):
+        if any(part.source in gone for part in runs[name].taken):
+            gone.add(name)
+    return gone

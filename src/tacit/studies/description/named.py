@@ -1,0 +1,43 @@
+"""Study files: built-in ones by name, others by path."""
+
+from importlib import resources
+from pathlib import Path
+
+from tacit.studies.description.faults import StudyError, nearest
+
+MAX_BYTES = 100_000
+"""A study is a page or two; to read ten times as much takes a second, and its faults as long."""
+
+
+def builtin_names() -> list[str]:
+    """The studies that come with tacit."""
+    folder = resources.files("tacit.studies") / "builtin"
+    return sorted(p.name[: -len(".yaml")] for p in folder.iterdir() if p.name.endswith(".yaml"))
+
+
+def study_text(study: str) -> tuple[str, str]:
+    """The name and the text of a study: a built-in one, or a file.
+
+    Raises:
+        StudyError: if there is none, with the nearest name.
+    """
+    if study in builtin_names():
+        file = resources.files("tacit.studies") / "builtin" / f"{study}.yaml"
+        return study, file.read_text(encoding="utf-8")
+    path = Path(study)
+    if not path.is_file():
+        raise StudyError(
+            f"study '{study}'",
+            ["neither a built-in study nor a file" + nearest(study, builtin_names())],
+        )
+    if path.stem in (".", ".."):
+        raise StudyError(
+            f"study '{study}'",
+            [f"is called '{path.stem}': results would not lie in a folder of their own; rename it"],
+        )
+    if path.stat().st_size > MAX_BYTES:
+        raise StudyError(study, [f"{path.stat().st_size} bytes; a study has at most {MAX_BYTES}"])
+    try:
+        return path.stem, path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise StudyError(study, [f"is not UTF-8 text: {error}"]) from None

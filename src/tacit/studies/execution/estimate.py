@@ -1,0 +1,88 @@
+"""How long a study may take and how much disk it needs, before anything is trained."""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from tacit.images.dataset import Images
+from tacit.models.config import ModelConfig, build
+from tacit.models.parts import freeze, part_of
+from tacit.streams import numpy_stream, seeded_initialisation
+from tacit.studies.execution.plan import Job
+from tacit.training.fit import fit
+from tacit.training.objectives import ObjectiveTable, objective_of
+from tacit.training.schedule import Schedule
+
+TIMED_UPDATES = 4
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What one job may cost: seconds on one core, and bytes that stay on disk."""
+
+    seconds: float
+    bytes: int
+
+
+def estimate(jobs: Sequence[Job]) -> dict[str, Estimate]:
+    """An estimate for each job, by id: a few updates of each kind of run are timed.
+
+    Questions are estimated from the images that they look at, each a pass of the heaviest run's
+    network, forward only: to within a factor of two or three.
+    """
+    timed: dict[str, float] = {}
+    estimates = {}
+    forward = 0.0
+    for job in jobs:
+        if job.kind != "train":
+            continue
+        config = ModelConfig.model_validate(job.task["config"])
+        kind = str((job.task["config"], job.task["schedule"], job.task["taken"] != []))
+        if kind not in timed:
+            timed[kind] = _seconds_per_update(config, job)
+        schedule = job.task["schedule"]
+        per_image = timed[kind] / min(schedule["batch_size"], schedule["n_images"])
+        forward = max(forward, per_image / 3)
+        kept = len(schedule["snapshot_at"]) + 1
+        seconds = schedule["updates"] * timed[kind]
+        estimates[job.id] = Estimate(seconds, kept * _bytes(config))
+    for job in jobs:
+        if job.kind == "measure":
+            pixels = math.prod(ModelConfig.model_validate(jobs[0].task["config"]).shape)
+            estimates[job.id] = Estimate(job.weight / pixels * forward, 100_000)
+    return estimates
+
+
+def _bytes(config: ModelConfig) -> int:
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        return 4 * sum(p.numel() for p in build(config).parameters())
+
+
+def _seconds_per_update(config: ModelConfig, job: Job) -> float:
+    table = job.task["schedule"]
+    n = min(table["batch_size"], table["n_images"])
+    pixels = numpy_stream(0, "estimate").integers(0, 256, (n, *config.shape), dtype=np.uint8)
+    labels = np.arange(n) % max(1, config.n_classes)
+    with seeded_initialisation(0):
+        model = build(config)
+    for part in job.task["taken"]:
+        if part["frozen"]:
+            freeze(part_of(model, part["part"]))
+    images = Images(pixels, labels, tuple(map(str, range(config.n_classes))))
+    objective = objective_of(config, ObjectiveTable.model_validate(job.task["objective"]))
+    best = math.inf
+    threads = torch.get_num_threads()
+    torch.set_num_threads(job.task["threads"])
+    try:
+        for _ in range(3):
+            schedule = Schedule(n, n, TIMED_UPDATES, row_updates=table["row_updates"])
+            began = time.process_time()  # of one core, however busy the machine is
+            fit(model, objective, images, schedule, seed=0)
+            best = min(best, (time.process_time() - began) / TIMED_UPDATES)
+    finally:
+        torch.set_num_threads(threads)
+    return best

@@ -1,0 +1,178 @@
+"""What people see while a study runs: bars in a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from tacit.studies.execution.plan import Job
+from tacit.studies.execution.runner import Watcher
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+def duration(seconds: float) -> str:
+    """
+    >>> duration(42.4), duration(312), duration(7260)
+    ('42 s', '5 min 12 s', '2 h 1 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+class Remaining:
+    """How much work is left, in the units of `Job.weight`, and how long it may take."""
+
+    def __init__(self, jobs: tuple[Job, ...], finished: Collection[str]) -> None:
+        self.jobs = len(jobs)
+        self.finished = len(finished)
+        self.weights = {job.id: max(job.weight, 1.0) for job in jobs if job.id not in finished}
+        self.shares: dict[str, float] = {}
+        self.done = 0.0
+        self.ahead = sum(self.weights.values())
+        self.began = time.monotonic()
+
+    def progressed(self, job: Job, share: float) -> None:
+        self.shares[job.id] = share
+
+    def ended(self, job: Job, seconds: float) -> None:
+        self.finished += 1
+        self.shares.pop(job.id, None)
+        self.done += self.weights[job.id]
+
+    def text(self) -> str:
+        """``12 of 40 jobs, about 3 min 10 s to go``; without a guess while there is no basis."""
+        half = sum(self.weights[job] * share for job, share in self.shares.items())
+        worked = self.done + half
+        spent = time.monotonic() - self.began
+        text = f"{self.finished} of {self.jobs} jobs"
+        if spent < 3 or worked < 0.02 * self.ahead or self.finished == self.jobs:
+            return text
+        return f"{text}, about {duration(spent * max(0.0, self.ahead - worked) / worked)} to go"
+
+
+class Lines:
+    """One plain line when a job starts or ends, and every ten seconds where it stands."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.said = time.monotonic()
+
+    def planned(self, jobs: tuple[Job, ...], finished: Collection[str]) -> None:
+        self.remaining = Remaining(jobs, finished)
+        if finished:
+            self._say(f"{len(finished)} of {len(jobs)} jobs were done before and are used again")
+
+    def started(self, job: Job) -> None:
+        pass
+
+    def progressed(self, job: Job, update: int, updates: int, loss: float) -> None:
+        self.remaining.progressed(job, update / updates)
+        if time.monotonic() - self.said > SECONDS_BETWEEN_LINES:
+            self._say(
+                f"{job.label}: {position(job, update)}, loss {loss:.4g}; {self.remaining.text()}"
+            )
+
+    def ended(self, job: Job, seconds: float, cause: str | None) -> None:
+        self.remaining.ended(job, seconds)
+        if cause is not None:
+            self._say(f"FAILED {job.label}: {cause}")
+        elif seconds > 2 or time.monotonic() - self.said > SECONDS_BETWEEN_LINES:
+            self._say(f"{job.label}: done in {duration(seconds)}; {self.remaining.text()}")
+
+    def noticed(self, text: str) -> None:
+        self._say(f"NOTICED {text}")
+
+    def _say(self, text: str) -> None:
+        self.said = time.monotonic()
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def position(job: Job, update: int) -> str:
+    """Where a run stands: ``epoch 3 of 30``, or updates where labels are few."""
+    schedule = job.task["schedule"]
+    if job.task["few"]:
+        return f"update {update} of {schedule['updates']}"
+    batches = -(-schedule["n_images"] // schedule["batch_size"])
+    return f"epoch {-(-update // batches)} of {-(-schedule['updates'] // batches)}"
+
+
+class Bars:
+    """A bar for every running job, and one for the whole."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.tasks: dict[str, TaskID] = {}
+
+    def planned(self, jobs: tuple[Job, ...], finished: Collection[str]) -> None:
+        self.remaining = Remaining(jobs, finished)
+        self.whole = self.progress.add_task(
+            "study", total=len(jobs), completed=len(finished), said=""
+        )
+
+    def started(self, job: Job) -> None:
+        self.tasks[job.id] = self.progress.add_task(
+            escape(job.label), total=None, said="measuring" if job.kind == "measure" else ""
+        )
+
+    def progressed(self, job: Job, update: int, updates: int, loss: float) -> None:
+        self.remaining.progressed(job, update / updates)
+        said = f"{position(job, update)}  loss {loss:.4g}"
+        self.progress.update(self.tasks[job.id], completed=update, total=updates, said=said)
+        self.progress.update(self.whole, said=self.remaining.text())
+
+    def ended(self, job: Job, seconds: float, cause: str | None) -> None:
+        self.remaining.ended(job, seconds)
+        self.progress.remove_task(self.tasks.pop(job.id))
+        self.progress.update(self.whole, advance=1, said=self.remaining.text())
+        if cause is not None:
+            self.progress.console.print(f"[bold red]failed[/] {escape(job.label)}: {escape(cause)}")
+
+    def noticed(self, text: str) -> None:
+        self.progress.console.print(f"[bold yellow]noticed[/] {escape(text)}")
+
+
+@contextmanager
+def reading(console: Console) -> Iterator[Callable[[int, int], None]]:
+    """To be called with (done, total) while the images of a folder are read.
+
+    A bar in a terminal; elsewhere a plain line every ten seconds, and none where it is quick.
+    """
+    if console.is_terminal:
+        with Progress(console=console, transient=True) as progress:
+            task = progress.add_task("reading images", total=None)
+            yield lambda done, total: progress.update(task, completed=done, total=total)
+        return
+    said = time.monotonic()
+
+    def line(done: int, total: int) -> None:
+        nonlocal said
+        if time.monotonic() - said > SECONDS_BETWEEN_LINES:
+            said = time.monotonic()
+            console.print(f"reading images: {done:,} of {total:,}", highlight=False)
+
+    yield line
+
+
+@contextmanager
+def shown(console: Console) -> Iterator[Watcher]:
+    """The way to show progress that fits the console."""
+    if not console.is_terminal:
+        yield Lines(console)
+        return
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[said]}"),
+        console=console,
+        transient=True,
+    ) as progress:
+        yield Bars(progress)

@@ -1,0 +1,272 @@
+"""What a worker process does with one job: plain data in, files in the job's own folder out."""
+
+import os
+import time
+from collections.abc import Callable
+from functools import cache
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+from threadpoolctl import ThreadpoolController
+
+from tacit.evidence.checkpoint import check_kept
+from tacit.files import (
+    Damaged,
+    NotWritten,
+    read_json,
+    write_atomically,
+    write_json,
+    write_record,
+)
+from tacit.images.dataset import UNLABELLED, Images, Split
+from tacit.images.shared import Notice, read_images
+from tacit.models.config import ModelConfig, build
+from tacit.models.models import Classifier, Model
+from tacit.models.parts import copy_part, freeze, part_of
+from tacit.questions.base import Measurement, Runs
+from tacit.questions.registry import QUESTIONS
+from tacit.streams import seeded_initialisation
+from tacit.studies.execution.holding import working
+from tacit.studies.execution.stopping import end_with_parent, listen_in_worker
+from tacit.training.checkpoint import FolderKeeper, Stopped
+from tacit.training.examples import Chosen, Examples
+from tacit.training.fit import fit
+from tacit.training.objectives import ObjectiveTable, objective_of
+from tacit.training.pages import keep_pages
+from tacit.training.run_folder import KEPT, SavedRun, seal, write_job, write_trained
+from tacit.training.schedule import Schedule
+
+PIXELS_AT_ONCE = 2**24
+"""As floats, 64 MiB."""
+
+SECONDS_WORTH_SYNCING = 10.0
+"""A job that took longer returns when its result is on the disk, which takes a twentieth of a
+second or so; of shorter ones, a power cut may cost the last half minute."""
+
+
+def assemble(
+    config: ModelConfig,
+    seed: int,
+    taken: list[dict[str, Any]],
+    out: Path,
+    mean: torch.Tensor | None = None,
+) -> Model:
+    """A new model from its seed, with the parts it takes from finished jobs.
+
+    `mean` is the image, (C, H, W), at which the decoder's output starts, if any.
+    """
+    # The names of streams do not tell runs apart: equal architectures start from equal weights.
+    with seeded_initialisation(seed):
+        model = build(config)
+    if mean is not None and not isinstance(model, Classifier):
+        model.decoder.set_output_bias(mean)
+    for part in taken:
+        upstream = SavedRun(out / part["folder"])
+        source = part_of(upstream.model(), part["part"])
+        target = part_of(model, part["part"])
+        copy_part(source, target, f"the {part['part']} taken from '{upstream.run}'")
+        if part["frozen"]:
+            freeze(target)
+    return model
+
+
+def train(
+    job: dict[str, Any],
+    out: Path,
+    images: Split,
+    *,
+    device: str,
+    stop: Callable[[], bool],
+    report: Callable[[int, int, float], None],
+    notice: Notice = lambda text: None,
+) -> None:
+    """Train one run, or go on where it stopped, and seal its folder."""
+    task = job["task"]
+    folder = out / job["folder"]
+    config = ModelConfig.model_validate(task["config"])
+    objective = ObjectiveTable.model_validate(task["objective"])
+    schedule = Schedule.from_json(task["schedule"])
+    index = None if task["train_index"] is None else np.array(task["train_index"])
+    write_job(
+        folder,
+        run=job["name"],
+        seed=job["seed"],
+        draw=job["draw"],
+        config=config,
+        objective=objective,
+        schedule=schedule,
+        train_index=index,
+    )
+    learned = Chosen(images.train, np.arange(len(images.train)) if index is None else index)
+    mean = mean_image(learned) if task["output_bias"] == "training-mean" else None
+    model = assemble(config, job["seed"], task["taken"], out, mean).to(device)
+    keeper = FolderKeeper(
+        folder,
+        stop=stop,
+        report=lambda update, loss: report(update, schedule.updates, loss),
+        notice=notice,
+    )
+    started = time.perf_counter()
+    history = fit(
+        model,
+        objective_of(config, objective),
+        learned,
+        schedule,
+        seed=job["seed"],
+        test=_testable(config, images.test),
+        keeper=keeper,
+    )
+    seconds = time.perf_counter() - started
+    write_trained(folder, model.cpu(), history)
+    seen = schedule.updates * min(schedule.batch_size, schedule.n_images)
+    write_record(
+        folder / "times.json",
+        {"seconds": seconds, "images_per_second": seen / seconds, "updates": schedule.updates},
+        durable=False,
+    )
+    seal(folder, durable=seconds > SECONDS_WORTH_SYNCING)
+
+
+def mean_image(images: Examples) -> torch.Tensor:
+    """The mean of the images, (C, H, W), in [0, 1]."""
+    total = np.zeros(images.scaled(np.arange(1)).shape[1:])
+    rows = max(1, min(4096, PIXELS_AT_ONCE // total.size))
+    for first in range(0, len(images), rows):
+        index = np.arange(first, min(first + rows, len(images)))
+        total += images.scaled(index).sum(axis=0, dtype=np.float64)
+    return torch.from_numpy(total / len(images)).float()
+
+
+def _testable(config: ModelConfig, test: Images) -> Chosen | None:
+    """The test images that the curves can look at."""
+    known = np.arange(len(test))
+    if config.learn == "classifier" and test.labels is not None:
+        known = np.flatnonzero(test.labels != UNLABELLED)
+    return Chosen(test, known) if len(known) else None
+
+
+def measure(
+    job: dict[str, Any], out: Path, images: Split, *, notice: Notice = lambda text: None
+) -> None:
+    """Measure one question on the models of one seed, or go on where that stopped."""
+    task = job["task"]
+    folder = out / job["folder"]
+    keep = folder / KEPT
+    keep.mkdir(exist_ok=True)
+    for kept in keep.rglob("*.safetensors"):
+        try:
+            check_kept(kept)
+        except Damaged as error:
+            kept.unlink()
+            notice(f"{error}: it is measured again")
+    question = QUESTIONS[task["question"]].model_validate(task["arguments"])
+    runs = Runs(
+        job["seed"],
+        images.train,
+        images.test,
+        {name: [SavedRun(out / f) for f in folders] for name, folders in task["runs"].items()},
+        keep,
+    )
+    started = time.perf_counter()
+    found = question.measure(runs)
+    seconds = time.perf_counter() - started
+    write_json(folder / "values.json", found.values, durable=False)
+    arrays = {name: np.ascontiguousarray(array) for name, array in found.arrays.items()}
+    write_atomically(
+        folder / "arrays.safetensors", lambda file: save_file(arrays, file), durable=False
+    )
+    write_record(folder / "times.json", {"seconds": seconds}, durable=False)
+    seal(folder, durable=seconds > SECONDS_WORTH_SYNCING)
+
+
+def read_measurement(folder: Path) -> Measurement:
+    """What `measure` wrote.
+
+    Raises:
+        Damaged: if a file is not what was written.
+    """
+    try:
+        arrays = load_file(folder / "arrays.safetensors")
+    except SafetensorError as error:
+        raise Damaged(f"{folder / 'arrays.safetensors'} is damaged: {error}") from None
+    return Measurement(read_json(folder / "values.json"), dict(arrays))
+
+
+def perform(job: dict[str, Any], out: str, device: str, messages: Connection) -> None:
+    """The body of a worker process: do one job and say how it went."""
+    stopping = False
+
+    def on_terminate(signum: int, frame: object) -> None:
+        nonlocal stopping
+        stopping = True
+
+    # A measurement that is stopped loses what it had not kept yet, and nothing else.
+    listen_in_worker(on_terminate if job["kind"] == "train" else None)
+    told = 0.0
+
+    def report(update: int, updates: int, loss: float) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told > 0.2 or update == updates:
+            told = now
+            messages.send(("progress", update, updates, loss))
+
+    def notice(text: str) -> None:
+        messages.send(("noticed", text))
+
+    try:
+        keep_pages()
+        torch.set_num_threads(job["task"]["threads"])
+        # NumPy's and SciPy's linear algebra has threads of its own.
+        linear_algebra().limit(limits=job["task"]["threads"])
+        root = Path(out)
+        with working(root):
+            end_with_parent()
+            (root / job["folder"]).mkdir(parents=True, exist_ok=True)
+            images = read_images(root / "images")
+            if job["kind"] == "train":
+                train(
+                    job,
+                    root,
+                    images,
+                    device=device,
+                    stop=lambda: stopping,
+                    report=report,
+                    notice=notice,
+                )
+            else:
+                measure(job, root, images, notice=notice)
+        messages.send(("done",))
+    except Stopped:
+        messages.send(("stopped",))
+    except BrokenPipeError:
+        os._exit(1)  # the process that asked for this job is gone
+    except Exception as error:
+        import traceback
+
+        messages.send(("failed", cause_of(error), traceback.format_exc()))
+    finally:
+        messages.close()
+
+
+@cache
+def linear_algebra() -> ThreadpoolController:
+    """The libraries whose threads can be set; to look for them takes a hundredth of a second."""
+    return ThreadpoolController()
+
+
+def cause_of(error: Exception) -> str:
+    """Why a job failed, in one line."""
+    if isinstance(error, NotWritten):
+        return str(error)
+    said = type(error).__name__
+    if text := str(error).strip():
+        said += f": {text.splitlines()[0]}"
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        return f"no memory was left ({said}); fewer --jobs at once need less"
+    return said

@@ -1,0 +1,137 @@
+"""A process that does one job, and what it says on the way."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from tacit.studies.execution import forking
+from tacit.studies.execution.plan import Job
+from tacit.studies.execution.stopping import held_back
+
+SECONDS_TO_STOP = 30.0
+SECONDS_TO_FALL_SILENT = 1.0
+FORKING_PROCESS_ENDED = 255
+"""The exit code told of a process whose own cannot be known any more."""
+
+Progressed = Callable[[Job, int, int, float], None]
+
+
+@dataclass
+class Worker:
+    """A process that does one job.
+
+    Attributes:
+        messages: what it says comes from here; closed when nothing more can come.
+        started: `time.monotonic()`.
+        cause, traceback: why its job failed. finished: whether it was done.
+        noticed: what it noticed and nobody was told of yet.
+    """
+
+    job: Job
+    process: BaseProcess
+    messages: Connection
+    started: float
+    cause: str | None = None
+    traceback: str = ""
+    finished: bool = False
+    noticed: list[str] = field(default_factory=list)
+
+    @property
+    def explained(self) -> bool:
+        """Whether it has said how its job went."""
+        return self.finished or self.cause is not None
+
+    def take_in(self, progressed: Progressed) -> None:
+        """Take in what has been said."""
+        try:
+            while not self.messages.closed and self.messages.poll():
+                kind, *rest = self.messages.recv()
+                if kind == "progress":
+                    progressed(self.job, *rest)
+                elif kind == "noticed":
+                    self.noticed.append(f"{self.job.label}: {rest[0]}")
+                elif kind == "done":
+                    self.finished = True
+                elif kind == "stopped":
+                    self.cause = (
+                        "it was asked to stop by SIGTERM from elsewhere, and kept its state"
+                    )
+                elif kind == "failed":
+                    self.cause, self.traceback = rest
+        except (EOFError, ConnectionResetError):
+            self.messages.close()
+
+    def await_silence(self, progressed: Progressed, seconds: float) -> None:
+        """Wait until it can say and write nothing more, or end it.
+
+        It may live though an exit code is told: where the process that it was forked from was
+        killed.
+        """
+        deadline = time.monotonic() + seconds
+        while not self.messages.closed:
+            wait([self.messages], timeout=max(0.0, min(0.2, deadline - time.monotonic())))
+            self.take_in(progressed)
+            if not self.messages.closed and time.monotonic() > deadline:
+                assert self.process.pid is not None
+                with suppress(ProcessLookupError):
+                    os.kill(self.process.pid, signal.SIGKILL)
+                self.messages.close()
+        self.process.join()
+
+    def why(self) -> str:
+        """Why its job failed, if it did."""
+        if self.cause is not None:
+            return self.cause
+        code = self.process.exitcode
+        if code == -signal.SIGKILL:
+            return (
+                "its process was killed (SIGKILL), perhaps because the machine had no memory "
+                "left; fewer --jobs at once need less"
+            )
+        if code == FORKING_PROCESS_ENDED:
+            return "the process that its own was forked from was ended"
+        if code is not None and code < 0:
+            return f"its process was ended by {signal.Signals(-code).name}"
+        return f"its process ended with exit code {code}"
+
+
+def start(job: Job, out: Path, device: str) -> Worker:
+    """Begin a job in a process of its own."""
+    from tacit.studies.execution.work import perform
+
+    context = forking.begin()
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(
+        target=perform, args=(asdict(job), str(out), device, theirs), name=job.label
+    )
+    with held_back():
+        process.start()
+    theirs.close()
+    return Worker(job, process, ours, time.monotonic())
+
+
+def listen(workers: Iterable[Worker], progressed: Progressed) -> None:
+    """Wait a little for a message or an end, and take in what has been said."""
+    sources: dict[Any, Worker] = {}
+    for worker in workers:
+        sources[worker.process.sentinel] = worker
+        if not worker.messages.closed:
+            sources[worker.messages] = worker
+    for source in wait(list(sources), timeout=0.2):
+        sources[source].take_in(progressed)
+
+
+def stop(workers: Sequence[Worker]) -> None:
+    """Ask workers to keep their state, and wait until none of them writes any more."""
+    for worker in workers:
+        worker.process.terminate()
+    deadline = time.monotonic() + SECONDS_TO_STOP
+    for worker in workers:
+        worker.await_silence(lambda *_: None, max(0.0, deadline - time.monotonic()))

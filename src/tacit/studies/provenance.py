@@ -1,0 +1,232 @@
+"""How a study was done, for the last part of its page."""
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from tacit.files import Damaged, read_record
+from tacit.images.dataset import Images
+from tacit.images.opened import Opened
+from tacit.models.config import GaussianTable, PerImageTable, build
+from tacit.report.provenance import (
+    ImagesUsed,
+    JobDone,
+    LeftOut,
+    Provenance,
+    RunUsed,
+    SettingUsed,
+)
+from tacit.studies.description.settings import model_config, schedule_of
+from tacit.studies.description.spec import Run, Study
+from tacit.studies.execution.plan import Job, Plan
+from tacit.studies.execution.runner import Outcome
+
+PACKAGES = ("tacit", "torch", "numpy", "scipy", "scikit-learn", "pillow", "matplotlib")
+FROM_COMMAND, FROM_STUDY, FROM_DEFAULT = "the command line", "the study's file", "tacit's default"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the command line said.
+
+    Attributes:
+        command: the command that makes the study again.
+        settings: the settings it changed, with their values.
+        jobs: how many jobs ran at once. device: "cpu" or "cuda".
+    """
+
+    command: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+    jobs: int = 1
+    device: str = "cpu"
+
+
+def provenance(
+    name: str,
+    study: Study,
+    planned: Plan,
+    outcome: Outcome,
+    unanswered: Mapping[str, str],
+    opened: Opened,
+    sha256: str,
+    folder: Path,
+    told: Told,
+) -> Provenance:
+    """Everything about the study that is no finding."""
+    trained = {job.name for job in planned.jobs if job.kind == "train"}
+    return Provenance(
+        study=name,
+        title=study.title,
+        expects=study.expect,
+        images=ImagesUsed(
+            source=opened.origin.name,
+            sha256=sha256,
+            train=len(opened.train),
+            test=len(opened.test),
+            shape=opened.train.shape,
+            classes=opened.train.n_classes,
+            licence=opened.origin.licence,
+            citation=opened.origin.citation,
+            notes=(*opened.notes, *_small_classes(study, opened.train)),
+        ),
+        command=told.command,
+        seeds=study.seeds,
+        draws=max(
+            [
+                *(run.draws for run in study.runs.values() if run.train),
+                *(question.label_draws for question in planned.questions.values()),
+            ],
+            default=0,
+        ),
+        settings=_settings(study, told),
+        runs=tuple(
+            _run_used(run_name, run, study, opened)
+            for run_name, run in study.runs.items()
+            if run_name in trained
+        ),
+        jobs=(
+            *(_job_done(job, outcome, folder) for job in planned.jobs),
+            *(JobDone(name, "failed", cause=cause) for name, cause in unanswered.items()),
+        ),
+        versions=(("python", platform.python_version()), *((p, version(p)) for p in PACKAGES)),
+        machine=_machine(told),
+        warnings=tuple(outcome.noticed),
+        left_out=tuple(LeftOut(*reason.split(": ", 1)) for reason in planned.left_out),
+    )
+
+
+def _small_classes(study: Study, train: Images) -> tuple[str, ...]:
+    """What few-label runs learn from where classes have fewer images than they ask for."""
+    asked = max((run.train.per_class for run in study.runs.values() if run.train), default=0)
+    counts = dict(zip(train.class_names, train.class_counts.tolist(), strict=True))
+    small = [f"{name} ({count:,})" for name, count in counts.items() if count < asked]
+    if not small:
+        return ()
+    return (
+        f"Fewer than {asked:,} training images, of which few-label runs learn from all: "
+        f"{', '.join(small)}.",
+    )
+
+
+def _settings(study: Study, told: Told) -> tuple[SettingUsed, ...]:
+    settings = [SettingUsed(key, value, FROM_COMMAND) for key, value in told.settings.items()]
+    for path, origin in study.origins.items():
+        if path in told.settings:
+            continue
+        source, _, why = origin.partition(": ")
+        settings.append(SettingUsed(path, _value_at(study, path), source, why))
+    return tuple(settings)
+
+
+def _value_at(study: Study, path: str) -> str:
+    """The value of a setting named in `origins`: of the study, of one run, or of all runs."""
+    if path.startswith("runs."):
+        run = study.runs.get(path.removeprefix("runs."))
+        return "" if run is None else _differences(run)
+    if path in Run.model_fields:
+        values = list(dict.fromkeys(_shown(getattr(run, path)) for run in study.runs.values()))
+        return values[0] if len(values) == 1 else f"{values[0]} (some runs differ)"
+    return _shown(getattr(study, path, ""))
+
+
+def _differences(run: Run) -> str:
+    given = run.model_dump(exclude_defaults=True, by_alias=True)
+    for key, value in given.items():
+        kind = getattr(getattr(run, key, None), "kind", None)
+        if kind is not None:  # said even where it is the default
+            given[key] = {"kind": kind, **value}
+    return ", ".join(f"{key}: {_shown(value)}" for key, value in given.items())
+
+
+def _shown(value: object) -> str:
+    if hasattr(value, "model_dump"):
+        value = value.model_dump(by_alias=True)
+    if isinstance(value, Mapping):
+        return ", ".join(
+            str(entry) if key == "kind" else f"{key} {'none' if entry is None else _shown(entry)}"
+            for key, entry in value.items()
+            if entry is not None or key == "hidden"  # which says that there is no such layer
+        )
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(str(entry) for entry in value)
+    return str(value)
+
+
+def _run_used(name: str, run: Run, study: Study, opened: Opened) -> RunUsed:
+    config = model_config(run, opened)
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        parameters = sum(p.numel() for p in build(config).parameters())
+    n_images = len(opened.train)
+    if run.train is not None:
+        n_images = int(np.minimum(opened.train.class_counts, run.train.per_class).sum())
+    schedule = schedule_of(run, n_images, study.snapshots, keep=False)
+    trained = (
+        f"{n_images:,} images, {schedule.updates:,} updates of {min(run.batch_size, n_images)}"
+    )
+    if run.train is None:
+        trained += f" ({schedule.epoch_of(schedule.updates):.0f} epochs)"
+    else:
+        trained += f", {run.draws} draw{'s' if run.draws > 1 else ''}"
+    learns = {
+        "vae": "VAE, one encoder for all images",
+        "autoencoder": "autoencoder, squared error",
+        "classifier": "classifier, cross-entropy",
+    }[run.learn]
+    if isinstance(run.posterior, PerImageTable):
+        visits = run.posterior.updates
+        learns = f"VAE, codes per image ({visits} update{'s' if visits > 1 else ''} a visit)"
+    is_vae = run.learn == "vae"
+    sigma = run.likelihood.sigma if is_vae and isinstance(run.likelihood, GaussianTable) else None
+    return RunUsed(
+        name=name,
+        learns=f"{learns}, {run.network.kind} network, code of {run.code}",
+        parts="; ".join(
+            f"{part.part} from {part.source}{', frozen' if part.frozen else ', fine-tuned'}"
+            for part in run.taken
+        ),
+        trained=trained,
+        beta=run.objective.beta if is_vae else None,
+        sigma=sigma,
+        parameters=parameters,
+    )
+
+
+def _job_done(job: Job, outcome: Outcome, folder: Path) -> JobDone:
+    if job.id in outcome.failed:
+        return JobDone(job.label, "failed", cause=outcome.failed[job.id])
+    if job.id in outcome.blocked:
+        return JobDone(job.label, "blocked", cause=f"needs {outcome.blocked[job.id]}")
+    times = _times(folder / job.folder)
+    return JobDone(
+        job.label,
+        "reused" if job.id in outcome.reused else "done",
+        seconds=times.get("seconds"),
+        images_per_second=times.get("images_per_second"),
+    )
+
+
+def _times(folder: Path) -> dict[str, float]:
+    """How long a job took; nothing where that is not known any more."""
+    try:
+        return read_record(folder / "times.json")
+    except (FileNotFoundError, Damaged):
+        return {}
+
+
+def _machine(told: Told) -> str:
+    processor = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                processor = line.partition(":")[2].strip()
+                break
+    device = processor if told.device == "cpu" else torch.cuda.get_device_name()
+    jobs = f"{told.jobs} job{'s' if told.jobs > 1 else ''} at once"
+    return f"{device}, {os.cpu_count()} cores, {jobs}, {platform.system()} {platform.machine()}"

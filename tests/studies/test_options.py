@@ -1,0 +1,123 @@
+"""``tacit run labels``: budgets, draws and copies on the command line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tacit.errors import ImagesError
+from tacit.images.sources import open_images
+from tacit.questions.label_efficiency.question import Labels
+from tacit.studies.command import Prepared, Request, prepare
+from tacit.studies.description.faults import StudyError
+from tacit.studies.description.named import builtin_names
+
+
+def prepared(tmp_path: Path, study: str = "labels", **options: object) -> Prepared:
+    return prepare(study, Request(out=tmp_path, **options))  # type: ignore[arg-type]
+
+
+def labels(one: Prepared) -> Labels:
+    (question,) = one.questions
+    assert isinstance(question, Labels)
+    return question
+
+
+def test_budgets_and_draws_replace_the_studys_own(tmp_path: Path) -> None:
+    assert "labels" in builtin_names()
+    own = labels(prepared(tmp_path))
+    assert (own.budgets, own.draws) == ((1, 3, 5, 10, 30, 100), 10)
+    one = prepared(tmp_path, budgets="10, 1,3", draws=4)
+    assert (labels(one).budgets, labels(one).draws) == ((1, 3, 10), 4)
+    assert labels(one).pairs == own.pairs
+    measures = [job for job in one.jobs if job.kind == "measure"]
+    assert len(measures) == len(own.pairs)
+    assert all(job.task["arguments"]["draws"] == 4 for job in measures)
+    assert Request(budgets="1,3", draws=4).chosen() == {"budgets": "1,3", "draws": "4"}
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        ({"budgets": "1,ten"}, "'ten' is no number of labels"),
+        ({"budgets": ""}, "'' is no number of labels"),
+        ({"budgets": "0,1"}, "'0' is no number of labels"),
+        ({"budgets": "-1"}, "'-1' is no number of labels"),
+        ({"budgets": "3,3"}, r"--budgets is 3,3; \[3, 3\] hold one twice"),
+        ({"draws": 1}, "--draws is 1; it should be greater than or equal to 2"),
+        ({"draws": 0}, "--draws is 0; it is at least 1"),
+    ],
+)
+def test_budgets_that_make_no_sense_are_refused(
+    tmp_path: Path, options: dict[str, object], fault: str
+) -> None:
+    with pytest.raises(StudyError, match=fault):
+        prepared(tmp_path, **options)
+
+
+def test_other_studies_have_no_budgets(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match=r"--budgets and --draws: no question .* questions: clas"):
+        prepared(tmp_path, "transfer", budgets="1", draws=3)
+
+
+def test_studies_without_few_labels_have_no_draws(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match=r"--draws: no question .* and no run learns from few"):
+        prepared(tmp_path, "inference", draws=3)
+
+
+def test_draws_replace_those_of_runs_that_learn_from_few(tmp_path: Path) -> None:
+    one = prepared(tmp_path, "transfer", draws=3, runs=("few-classifier", "transferred"))
+    trained = [job.name for job in one.jobs if job.kind == "train"]
+    assert sorted(trained) == ["autoencoder", *["few-classifier"] * 3, *["transferred"] * 3]
+    assert {name: run.draws for name, run in one.study.runs.items()} == {
+        "autoencoder": 1,
+        "few-classifier": 3,
+        "transferred": 3,
+    }
+    with pytest.raises(StudyError, match="--draws: no question of this study is 'labels'"):
+        prepared(tmp_path, "inference", draws=3)
+
+
+def test_trials_of_a_file_are_not_replaced(tmp_path: Path) -> None:
+    study = tmp_path / "mine.yaml"
+    study.write_text(
+        "title: Mine\nruns: {a: {learn: autoencoder}}\nquestions:\n"
+        "  - labels: {pairs: [{way: scratch}], draws_file: draws.json}\n"
+    )
+    with pytest.raises(StudyError, match="the trials come from the question's draws_file"):
+        prepared(tmp_path, str(study), draws=3)
+
+
+def test_budgets_end_where_the_default_study_has_no_more_images(tmp_path: Path) -> None:
+    one = prepared(tmp_path, train_size=200)
+    drawn = labels(one).drawn(one.opened.train, one.opened.test)
+    assert drawn.budgets == (1, 3, 5, 10, int(one.opened.train.class_counts.max()))
+
+
+def test_what_a_study_cannot_ask_of_its_images_is_told_before_it_starts(tmp_path: Path) -> None:
+    study = tmp_path / "mine.yaml"
+    study.write_text(
+        "title: Mine\nruns: {a: {learn: autoencoder}}\nquestions:\n"
+        "  - labels: {pairs: [{way: scratch}], budgets: [1, 500]}\n"
+    )
+    with pytest.raises(StudyError, match=r"500 labels of each class are asked for, but class"):
+        prepared(tmp_path, str(study))
+
+
+def test_copies_of_test_images_are_left_out_where_that_is_asked(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (40, 8, 8), dtype=np.uint8)
+    x[30:33] = x[:3]  # the test images begin at 30
+    path = tmp_path / "mine.npz"
+    y = np.arange(40) % 2
+    np.savez(path, x_train=x[:30], y_train=y[:30], x_test=x[30:], y_test=y[30:])
+    kept = open_images(str(path))
+    assert "3 images of the test set are copies of a training image." in kept.notes
+    one = prepared(tmp_path, images=str(path), remove_duplicates=True, budgets="1,2")
+    assert (len(one.opened.train), len(one.opened.test)) == (27, 10)
+    assert "3 images left out of the training set as a copy of a test image." in one.opened.notes
+    assert not any("copies" in note for note in one.opened.notes)
+    assert one.study.images.duplicates == "remove"
+    np.savez(path, x_train=x[:2], y_train=y[:2], x_test=x[:2], y_test=y[:2])
+    with pytest.raises(ImagesError, match="every training image is a copy"):
+        open_images(str(path), duplicates="remove")
