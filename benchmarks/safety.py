@@ -33,6 +33,7 @@ from tacit.studies.description.reading import parse
 from tacit.studies.execution import work
 from tacit.studies.execution.plan import Job, plan
 
+SYNCING = ("files", "training.run_folder", "training.checkpoint")
 SUMMING = ("training.checkpoint", "training.run_folder", "images.shared")
 Ways = dict[str, Callable[[], AbstractContextManager[None]]]
 CHECKPOINTED = "tacit.training.checkpoint.SECONDS_BETWEEN_CHECKPOINTS"
