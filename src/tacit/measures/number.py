@@ -41,6 +41,27 @@ class Number:
             if number is not None and not math.isfinite(number):
                 raise ValueError(f"{name} is {number}; an undefined number is None with a reason")
 
+    def scaled(self, factor: float, unit: str) -> "Number":
+        """In another unit.
+
+        >>> Number(0.02, 0.01, 0.04, 10, "share").scaled(100, "percentage points")
+        Number(value=2.0, low=1.0, high=4.0, n=10, unit='percentage points', interval='no interval')
+        """
+        value, low, high = (
+            None if x is None else x * factor for x in (self.value, self.low, self.high)
+        )
+        if factor < 0:
+            low, high = high, low
+        return Number(value, low, high, self.n, unit, self.interval)
+
+    def __neg__(self) -> "Number":
+        """The same difference, taken the other way round.
+
+        >>> (-Number(2.0, 1.0, 4.0)).high
+        -1.0
+        """
+        return self.scaled(-1.0, self.unit)
+
     @property
     def excludes_zero(self) -> bool:
         """Whether the interval is defined and lies on one side of zero."""
