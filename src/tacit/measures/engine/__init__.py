@@ -4,6 +4,7 @@
     a - b         paired in every factor that both share
     difference    of two samples of images (training, test), under shared seeds and draws
     ratio         of two means over the same images
+    bands         means and intervals along a curve
     Parts         which factor the uncertainty comes from, and what to buy more of
     best          which of several is best, and which are not distinguishable from it
 
@@ -13,7 +14,7 @@
 """
 
 from tacit.measures.engine.best import Best, best, best_class
-from tacit.measures.engine.measured import Measured, difference, ratio
+from tacit.measures.engine.measured import Measured, bands, difference, ratio
 from tacit.measures.engine.parts import Parts
 
-__all__ = ["Best", "Measured", "Parts", "best", "best_class", "difference", "ratio"]
+__all__ = ["Best", "Measured", "Parts", "bands", "best", "best_class", "difference", "ratio"]

@@ -12,7 +12,7 @@ from tacit.measures.distances import Floats
 from tacit.measures.engine import ends
 from tacit.measures.engine.parts import Parts
 from tacit.measures.engine.variance import IMAGE, Spread, Strata, cell_means, spread
-from tacit.measures.number import Number, undefined
+from tacit.measures.number import Number, columns, undefined
 
 FACTORS = ("seed", "draw", "image")
 PLURAL = {"seed": "seeds", "draw": "draws", "image": "images"}
@@ -112,18 +112,28 @@ class Measured:
         object.__setattr__(self, "weights", weights)
 
     @classmethod
-    def of_seeds(cls, per_seed: Sequence[ArrayLike], unit: str = "", **said: Any) -> "Measured":
-        """From per-image values of every seed, (N,) each, of the same images in the same order.
+    def of_seeds(
+        cls,
+        per_seed: Sequence[ArrayLike],
+        unit: str = "",
+        factors: tuple[str, ...] = ("image",),
+        **said: Any,
+    ) -> "Measured":
+        """From the values of every seed, by default one per image, (N,), of the same images.
 
         What is the same for every seed (of the originals, say) does not depend on the seed.
+
+        Args:
+            per_seed: one array for each seed, with the axes that `factors` names.
+            said: any other attribute, such as `names`.
 
         >>> Measured.of_seeds([[1.0, 2.0], [1.0, 2.0]]).factors
         ('image',)
         """
         rows = [np.asarray(row) for row in per_seed]
-        if len(rows) > 1 and all(np.array_equal(row, rows[0], equal_nan=True) for row in rows):
-            return cls(rows[0], ("image",), unit, **said)
-        return cls(np.stack(rows), ("seed", "image"), unit, **said)
+        if len(rows) > 1 and all(np.array_equal(row, rows[0]) for row in rows):
+            return cls(rows[0], factors, unit, **said)
+        return cls(np.stack(rows), ("seed", *factors), unit, **said)
 
     def __repr__(self) -> str:
         axes = " × ".join(f"{self.size(f)} {self._named(f)}" for f in self.factors)
@@ -483,3 +493,20 @@ def _same(first: Any, second: Any) -> bool:
 
 def _several(found: int, of: int) -> str:
     return "the sample" if of == 1 else f"{found} of {of} classes or samples"
+
+
+def bands(
+    values: ArrayLike, factors: tuple[str, ...], unit: str = "", **said: Any
+) -> tuple[Floats, Floats, Floats]:
+    """Means, lower and upper ends along a curve, (E,) each; ends are NaN where undefined.
+
+    Each point's interval is its own; they do not hold together.
+
+    Args:
+        values: with the axes that `factors` names and then the points of the curve, (…, E).
+        said: any other attribute of `Measured`.
+    """
+    x = np.asarray(values)
+    points = [Measured(x[..., k], factors, unit, **said).mean() for k in range(x.shape[-1])]
+    means, low, high = columns(points)
+    return means, low, high

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from tacit.measures.distances import Floats
+from tacit.measures.engine import Measured
 from tacit.questions.base import Measurement
 from tacit.questions.shared.wider import given_models
 
@@ -37,3 +39,15 @@ class BySeed:
     def stacked(self, name: str) -> Floats:
         """An array of every seed, one row each, (S, n)."""
         return np.stack([found.floats(name) for found in self.measured.values()])
+
+    def of(
+        self,
+        name: str,
+        unit: str = "",
+        factors: tuple[str, ...] = ("image",),
+        images: str = "test images",
+        **said: Any,
+    ) -> Measured:
+        """An array of every seed, with its factors named, by default one value per test image."""
+        arrays = [found.arrays[name] for found in self.measured.values()]
+        return Measured.of_seeds(arrays, unit, factors, names={"image": images}, **said)
