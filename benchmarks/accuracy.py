@@ -23,7 +23,7 @@ BATCH, RATE, BETAS, RIGHT = 256, 0.01, (0.7, 0.9), 0.99
 EPOCHS = 1.5
 """In one cycle of the rate; one epoch ends at 98.9 %."""
 CONFIG = ModelConfig(
-    learn="classifier", shape=(1, 28, 28), n_code=256, n_classes=10, network=PoolNetwork()
+    learn="classifier", shape=(1, 28, 28), latent_dim=256, n_classes=10, network=PoolNetwork()
 )
 
 

@@ -31,12 +31,12 @@ CONFIGS = {
     "mlp": ModelConfig(
         learn="vae",
         shape=(1, 28, 28),
-        n_code=16,
+        latent_dim=16,
         network=DenseNetwork(hidden=(512,)),
         likelihood=GaussianTable(sigma=1.0),
     ),
-    "vae": ModelConfig(learn="vae", shape=(1, 28, 28), n_code=200, network=ConvNetwork()),
-    "autoencoder": ModelConfig(learn="autoencoder", shape=(1, 28, 28), n_code=16),
+    "vae": ModelConfig(learn="vae", shape=(1, 28, 28), latent_dim=200, network=ConvNetwork()),
+    "autoencoder": ModelConfig(learn="autoencoder", shape=(1, 28, 28), latent_dim=16),
 }
 PLAIN = {"vae": plain.VAE, "autoencoder": plain.Autoencoder}
 

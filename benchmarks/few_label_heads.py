@@ -48,12 +48,12 @@ OneFit = Callable[[Codes, NDArray[np.int64], float], LogProbabilities]
 BUDGETS, N_IMAGES = (1, 3, 10, 30, 100), 20_000
 DENSE = DenseNetwork(hidden=(400,))
 LEARNED = {
-    "autoencoder, 16": ModelConfig(learn="autoencoder", shape=(1, 28, 28), n_code=16),
+    "autoencoder, 16": ModelConfig(learn="autoencoder", shape=(1, 28, 28), latent_dim=16),
     "VAE, 20": ModelConfig(
-        learn="vae", shape=(1, 28, 28), n_code=20, network=DENSE, likelihood=GaussianTable()
+        learn="vae", shape=(1, 28, 28), latent_dim=20, network=DENSE, likelihood=GaussianTable()
     ),
     "VAE, 200": ModelConfig(
-        learn="vae", shape=(1, 28, 28), n_code=200, network=DENSE, likelihood=GaussianTable()
+        learn="vae", shape=(1, 28, 28), latent_dim=200, network=DENSE, likelihood=GaussianTable()
     ),
 }
 

@@ -181,7 +181,7 @@ def per_image(device: torch.device, quick: bool) -> Row:
     for n in (20_000 if quick else MANY, FEW):
         train, watch = Repeated(images_of(None, 1000).train, n), Stopwatch(time.perf_counter)
         model = per_image_model(n).to(device)
-        fit(model, elbo(), train, Schedule(n, 128, 50), seed=0, keeper=watch)
+        fit(model, elbo(), train, Schedule(n, 128, 50), seed=0, checkpointer=watch)
         medians.append(watch.per_update())
         del model
     return Row(

@@ -1,4 +1,4 @@
-"""Labels that `tacit labels` asks for against labels at random, on scikit-learn's digits.
+"""Labels that `tacit learn` asks for against labels at random, on scikit-learn's digits.
 
     python -m benchmarks.label_next [--per-class 3] [--more 20] [--draws 20]
 

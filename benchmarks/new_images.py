@@ -39,7 +39,7 @@ from tacit.labels.propagation.graph import neighbour_graph
 from tacit.labels.propagation.propagate import extend
 from tacit.models.config import ModelConfig, build
 from tacit.streams import seeded_initialisation
-from tacit.training.checkpoint import FolderKeeper, read_tensors, write_tensors
+from tacit.training.checkpoint import FolderCheckpointer, read_tensors, write_tensors
 from tacit.training.fit import fit
 from tacit.training.objectives import elbo
 from tacit.training.schedule import Schedule
@@ -49,7 +49,7 @@ VAE = ModelConfig.model_validate(
     {
         "learn": "vae",
         "shape": (1, 28, 28),
-        "n_code": 20,
+        "latent_dim": 20,
         "network": {"kind": "dense", "hidden": [400]},
         "likelihood": {"kind": "bernoulli", "binarize": "none"},
     }
@@ -58,7 +58,7 @@ VAE_EPOCHS, VAE_BATCH = 60, 128
 CLASSIFIER = ModelConfig(
     learn="classifier",
     shape=(1, 28, 28),
-    n_code=ON_PROPAGATED.code,
+    latent_dim=ON_PROPAGATED.code,
     n_classes=len(CLASSES),
     network=ON_PROPAGATED.network,
 )
@@ -96,7 +96,7 @@ def vae_codes(images: Images, out: Path, side: str = "train") -> np.ndarray:
             raise SystemExit(f"{out} has no VAE yet; it learns from the training images alone")
         updates = VAE_EPOCHS * -(-len(images) // VAE_BATCH)
         schedule = Schedule(len(images), VAE_BATCH, updates)
-        fit(model, elbo(), images, schedule, seed=0, keeper=FolderKeeper(out))
+        fit(model, elbo(), images, schedule, seed=0, checkpointer=FolderCheckpointer(out))
         write_tensors(weights, model.state_dict())
     model.eval()
     with torch.no_grad():

@@ -50,7 +50,7 @@ class Repeated:
 
 
 class Stopwatch:
-    """A keeper that keeps nothing but when it was called, which on a GPU is not every update."""
+    """A checkpointer that notes when it was called, which on a GPU is not at every update."""
 
     def __init__(self, clock: Callable[[], float] = process_time) -> None:
         self.clock = clock
@@ -85,7 +85,7 @@ def stepped(n: int, updates: int) -> Any:
     def prepare() -> Work:
         def work() -> Numbers:
             watch = Stopwatch()
-            fit(model, elbo(), train, Schedule(n, 128, updates), seed=0, keeper=watch)
+            fit(model, elbo(), train, Schedule(n, 128, updates), seed=0, checkpointer=watch)
             return {"seconds": watch.per_update()}
 
         return work

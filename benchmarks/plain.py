@@ -41,7 +41,7 @@ class Digits(Dataset[tuple[Tensor, int]]):
 
 
 class Encoder(nn.Module):
-    def __init__(self, n_code: int, outputs: int = 1) -> None:
+    def __init__(self, latent_dim: int, outputs: int = 1) -> None:
         super().__init__()
         self.layers = nn.Sequential(
             nn.Conv2d(1, 32, 3, stride=2, padding=1), nn.ReLU(),
@@ -49,7 +49,7 @@ class Encoder(nn.Module):
             nn.Conv2d(64, 128, 3, stride=2, padding=1), nn.ReLU(),
             nn.Flatten(), nn.Linear(2048, 256), nn.ReLU(),
         )  # fmt: skip
-        self.heads = nn.ModuleList(nn.Linear(256, n_code) for _ in range(outputs))
+        self.heads = nn.ModuleList(nn.Linear(256, latent_dim) for _ in range(outputs))
 
     def forward(self, x: Tensor) -> list[Tensor]:
         features = self.layers(x)
@@ -57,9 +57,9 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Sequential):
-    def __init__(self, n_code: int) -> None:
+    def __init__(self, latent_dim: int) -> None:
         super().__init__(
-            nn.Linear(n_code, 256), nn.ReLU(),
+            nn.Linear(latent_dim, 256), nn.ReLU(),
             nn.Linear(256, 2048), nn.ReLU(), nn.Unflatten(1, (128, 4, 4)),
             nn.ConvTranspose2d(128, 64, 3, stride=2, padding=1), nn.ReLU(),
             nn.ConvTranspose2d(64, 32, 3, stride=2, padding=1, output_padding=1), nn.ReLU(),
@@ -68,9 +68,9 @@ class Decoder(nn.Sequential):
 
 
 class VAE(nn.Module):
-    def __init__(self, n_code: int = 200) -> None:
+    def __init__(self, latent_dim: int = 200) -> None:
         super().__init__()
-        self.encoder, self.decoder = Encoder(n_code, 2), Decoder(n_code)
+        self.encoder, self.decoder = Encoder(latent_dim, 2), Decoder(latent_dim)
 
     def loss(self, x: Tensor, y: Tensor) -> Tensor:
         mean, log_var = self.encoder(x)
@@ -82,9 +82,9 @@ class VAE(nn.Module):
 
 
 class Autoencoder(nn.Module):
-    def __init__(self, n_code: int = 16) -> None:
+    def __init__(self, latent_dim: int = 16) -> None:
         super().__init__()
-        self.encoder, self.decoder = Encoder(n_code), Decoder(n_code)
+        self.encoder, self.decoder = Encoder(latent_dim), Decoder(latent_dim)
 
     def loss(self, x: Tensor, y: Tensor) -> Tensor:
         (code,) = self.encoder(x)

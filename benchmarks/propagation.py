@@ -47,7 +47,7 @@ seeds: [0]
 defaults:
   network: {{kind: dense, hidden: [400]}}
   likelihood: {{kind: bernoulli, binarize: none}}
-  code: 20
+  latent_dim: 20
   batch_size: 128
   epochs: {epochs}
 runs:

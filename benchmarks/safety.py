@@ -105,7 +105,7 @@ def timed(clocks: Clocks) -> Iterator[None]:
         "tacit.files.tempfile.mkstemp",
         "pathlib.Path.replace",
         "pathlib.Path.chmod",
-        "tacit.training.checkpoint.FolderKeeper._keep",
+        "tacit.training.checkpoint.FolderCheckpointer._keep",
     ]
     with ExitStack() as stack:
         for target in targets:

@@ -26,16 +26,16 @@ def studies() -> list[bytes]:
 title: t
 seeds: [0, 1]
 snapshots: [1, 2]
-defaults: {code: 4, epochs: 2}
+defaults: {latent_dim: 4, epochs: 2}
 images: {source: digits, train_size: 80, size: 8, channels: gray}
 runs:
   a: {learn: vae, likelihood: {kind: bernoulli, binarize: none}, objective: {kind: iwae}}
   p: {learn: vae, posterior: {kind: per-image, updates: 2}, phases: [{epochs: 1, rate: 0.1}]}
   c: {learn: classifier, network: pool, train: {per_class: 2, draws: 2, small_classes: whole}}
-  d: {learn: autoencoder, encoder: {from: a, frozen: true}, code: 4}
+  d: {learn: autoencoder, encoder: {from: a, frozen: true}, latent_dim: 4}
 questions:
   - classifier: {run: c, heading: "x"}
-origins: {code: "assumed: small"}
+origins: {latent_dim: "assumed: small"}
 """
     return [study_text(name)[1].encode() for name in builtin_names()] + [own.encode()]
 
@@ -110,7 +110,7 @@ def models() -> list[bytes]:
         {"learn": "vae", "network": {"kind": "dense", "hidden": [3]}},
         {"learn": "classifier", "n_classes": 2, "network": {"kind": "dense", "hidden": [3]}},
     ):
-        config = ModelConfig.model_validate({"shape": (1, 2, 2), "n_code": 2} | table)
+        config = ModelConfig.model_validate({"shape": (1, 2, 2), "latent_dim": 2} | table)
         with seeded_initialisation(0):
             model = build(config)
         about = About(

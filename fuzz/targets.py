@@ -23,7 +23,7 @@ from tacit.images.idx import read_idx
 from tacit.images.listing import list_folder
 from tacit.saved.folder import CONFIG, WEIGHTS, _digest, load_saved
 from tacit.saved.weights import ModelFileError
-from tacit.studies.description.faults import StudyError
+from tacit.studies.description.errors import StudyError
 from tacit.studies.description.named import study_text
 from tacit.studies.description.reading import parse
 from tacit.studies.execution.plan import plan

@@ -141,7 +141,7 @@ def test_the_benchmark_of_safety_takes_it_all_away_and_times_what_it_takes(monke
     from tacit.studies.description.reading import parse
     from tacit.studies.execution.plan import plan
 
-    text = "title: t\nruns: {a: {learn: autoencoder, code: 2, epochs: 1}}\nquestions: []\n"
+    text = "title: t\nruns: {a: {learn: autoencoder, latent_dim: 2, epochs: 1}}\nquestions: []\n"
     study, _ = parse(text.replace("questions: []", "questions: [overfitting: {runs: [a]}]"), "t")
     opened = open_images("digits", train_size=20)
     images = Split(opened.train, opened.test)

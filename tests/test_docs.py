@@ -21,7 +21,7 @@ from tacit.models.config import (
 )
 from tacit.questions.base import Question
 from tacit.questions.registry import QUESTIONS
-from tacit.studies.description.faults import StudyError
+from tacit.studies.description.errors import StudyError
 from tacit.studies.description.reading import parse
 from tacit.studies.description.spec import FewLabels, ImagesTable, Phase, Run, Study, TakenPart
 from tacit.training.objectives import ObjectiveTable
@@ -149,7 +149,7 @@ def test_documented_questions_exist() -> None:
 
 def test_documented_defaults_are_the_defaults() -> None:
     cells = dict(re.findall(r"^\| `(\w+)` \| `?([^|`]*?)`? \|", section("A run"), re.M))
-    for key in ("code", "epochs", "updates", "batch_size", "rate", "eps", "threads"):
+    for key in ("latent_dim", "epochs", "updates", "batch_size", "rate", "eps", "threads"):
         assert float(cells[key]) == Run.model_fields[key].default, key
 
 

@@ -12,7 +12,7 @@ from tacit import __version__
 from tacit.commands.describe import describe
 from tacit.commands.encode import encode
 from tacit.commands.export import export
-from tacit.commands.learn.command import labels
+from tacit.commands.learn.command import learn
 from tacit.commands.options import DONE, FAILED, USAGE, cores, study_command
 from tacit.commands.predict import predict
 from tacit.commands.reconstruct import reconstruct
@@ -31,8 +31,9 @@ app = App(
     # Markdown takes a fifth of the time until the commands are listed, and shows them no better.
     help_format="plaintext",
 )
-for command in (labels, encode, reconstruct, sample, score, predict, export, describe):
+for command in (learn, encode, reconstruct, sample, score, predict, export, describe):
     app.command(command, help_format="markdown")
+app.command(learn, name="labels", show=False)  # what it was called before
 
 
 def run_command(arguments: Sequence[str]) -> int:
@@ -91,8 +92,8 @@ def run(
     Parameters
     ----------
     study
-        A built-in study (inference, transfer, labels, evidence, code-size, burda) or a YAML file;
-        without it inference and transfer.
+        A built-in study (inference, transfer, label-efficiency, evidence, code-size, burda) or a
+        YAML file; without it inference and transfer.
     images
         digits, mnist, fashion-mnist, or a folder or file of your own.
     data_dir
@@ -116,10 +117,10 @@ def run(
     runs
         Only these runs (separated by commas), what they need, and the questions about them.
     budgets
-        How many labels trials see in the study labels (separated by commas), per class.
+        How many labels trials see in the study label-efficiency (separated by commas), per class.
     draws
         How many choices of few labels are made: by each run that learns from few, and at each
-        budget of the study labels.
+        budget of the study label-efficiency.
     jobs
         How many jobs at once; no result depends on it. By default one per core.
     device

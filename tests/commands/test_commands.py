@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 import tacit
 from tacit.cli import run_command
 
-TINY = {"n_code": 3, "epochs": 1, "updates": 30}
+TINY = {"latent_dim": 3, "epochs": 1, "updates": 30}
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +157,7 @@ def test_describe_prints_layers_shapes_and_counts(models, capsys) -> None:
 
 def test_describe_says_what_reads_rows_of_values(tmp_path, capsys) -> None:
     rows = np.random.default_rng(0).normal(size=(30, 5))
-    tacit.Autoencoder(n_code=2, epochs=1, updates=1).fit(rows).save(tmp_path / "values")
+    tacit.Autoencoder(latent_dim=2, epochs=1, updates=1).fit(rows).save(tmp_path / "values")
     run("describe", tmp_path / "values")
     said = capsys.readouterr().out
     assert "learned from 30 rows" in said
@@ -172,7 +172,7 @@ def test_describe_counts_every_parameter_of_a_model_to_be(learn, size, capsys) -
 
     run("describe", "--learn", learn, "--size", size, "--channels", "rgb", "--code", 7)
     n_classes = 10 if learn == "classifier" else 0
-    config = ModelConfig(learn=learn, shape=(3, size, size), n_code=7, n_classes=n_classes)
+    config = ModelConfig(learn=learn, shape=(3, size, size), latent_dim=7, n_classes=n_classes)
     n = sum(p.numel() for p in build(config).parameters())
     assert f"{n:,} parameters" in capsys.readouterr().out
 

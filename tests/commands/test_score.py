@@ -18,7 +18,7 @@ from tacit.saved.form import Form
 from tacit.streams import seeded_initialisation
 
 SHAPE = (1, 8, 8)
-CONFIG = ModelConfig(learn="vae", shape=SHAPE, n_code=3, network="dense")
+CONFIG = ModelConfig(learn="vae", shape=SHAPE, latent_dim=3, network="dense")
 CONFIGS = {
     "vae": CONFIG,
     "grey": CONFIG.model_copy(update={"likelihood": BernoulliTable(binarize="none")}),

@@ -17,8 +17,8 @@ import tacit
 from tacit.models.parts import PartError, part_of
 
 DENSE = {"kind": "dense", "hidden": [16]}
-SMALL = {"n_code": 2, "network": DENSE, "epochs": 1, "updates": 30, "rate": 0.01}
-TINY = {"n_code": 3, "epochs": 1, "updates": 3}
+SMALL = {"latent_dim": 2, "network": DENSE, "epochs": 1, "updates": 30, "rate": 0.01}
+TINY = {"latent_dim": 3, "epochs": 1, "updates": 3}
 FEW = {"updates": 3, "importance_samples": 2}
 
 
@@ -41,7 +41,7 @@ def vae(rows):
 
 def test_the_density_of_values_integrates_to_one_in_their_own_units() -> None:
     x = 100 + 20 * np.random.default_rng(0).normal(size=(100, 1)) ** 3
-    vae = tacit.VAE(**SMALL | {"n_code": 1}, sigma=0.3, importance_samples=100).fit(x)
+    vae = tacit.VAE(**SMALL | {"latent_dim": 1}, sigma=0.3, importance_samples=100).fit(x)
     width = x.std()
     grid = np.linspace(x.mean() - 8 * width, x.mean() + 8 * width, 400)
     density = np.exp(vae.score_samples(grid[:, None]))
@@ -131,10 +131,10 @@ def test_the_same_random_state_gives_the_same_fit_and_none_another(rows) -> None
 def test_pipelines_and_searches(digits) -> None:
     x, y = digits
     flat = x.reshape(len(x), -1)
-    pipeline = make_pipeline(StandardScaler(), tacit.Classifier(**SMALL | {"n_code": 8}))
+    pipeline = make_pipeline(StandardScaler(), tacit.Classifier(**SMALL | {"latent_dim": 8}))
     assert cross_val_score(pipeline, flat, y, cv=2).shape == (2,)
-    search = GridSearchCV(tacit.VAE(**SMALL | FEW), {"n_code": [1, 2]}, cv=2).fit(x)
-    assert search.best_params_["n_code"] in (1, 2)
+    search = GridSearchCV(tacit.VAE(**SMALL | FEW), {"latent_dim": [1, 2]}, cv=2).fit(x)
+    assert search.best_params_["latent_dim"] in (1, 2)
     kept = pickle.loads(pickle.dumps(search.best_estimator_))
     np.testing.assert_array_equal(kept.score_samples(x[:6]), search.score_samples(x[:6]))
 
@@ -144,7 +144,7 @@ def test_other_processes_fit_and_score_the_same(digits) -> None:
     x, _ = digits
     estimator = tacit.VAE(**SMALL | FEW)
     searches = [
-        GridSearchCV(estimator, {"n_code": [1, 2]}, cv=2, n_jobs=n).fit(x).cv_results_
+        GridSearchCV(estimator, {"latent_dim": [1, 2]}, cv=2, n_jobs=n).fit(x).cv_results_
         for n in (1, 2)
     ]
     here, there = (search["mean_test_score"] for search in searches)
@@ -205,7 +205,7 @@ def test_labels_of_any_type_are_predicted_as_they_are(labels, rows, tmp_path) ->
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"n_code": 0}, "n_code: 0: input should be greater"),
+        ({"latent_dim": 0}, "latent_dim: 0: input should be greater"),
         ({"network": "convolution"}, "network: .*'convolution' is none of"),
         ({"network": "pool"}, "network 'pool' has no decoder"),
         ({"epochs": 0}, "epochs is 0; it is at least 1"),
@@ -279,7 +279,7 @@ def test_a_saved_image_estimator_is_a_trained_model_too(digits, tmp_path) -> Non
     model = tacit.load(tmp_path / "vae")
     np.testing.assert_allclose(model.encode(x), vae.transform(x), atol=1e-5)
     classifier = tacit.Classifier(model, updates=3, epochs=1).fit(x, y)
-    assert classifier.config_.n_code == 3
+    assert classifier.config_.latent_dim == 3
 
 
 def test_threads_that_fit_at_once_do_not_disturb_each_other(rows) -> None:

@@ -24,11 +24,11 @@ def linear() -> Callable[..., tuple[LinearGaussian, Observed]]:
     """
 
     def make(
-        n_code: int, n_images: int, *, strength: float = 4.0
+        latent_dim: int, n_images: int, *, strength: float = 4.0
     ) -> tuple[LinearGaussian, Observed]:
-        generator = torch_stream(n_code, "linear")
+        generator = torch_stream(latent_dim, "linear")
         shape = (1, 8, 8)
-        weight = torch.randn(64, n_code, generator=generator, dtype=torch.float64)
+        weight = torch.randn(64, latent_dim, generator=generator, dtype=torch.float64)
         weight = weight * 0.2 * (strength / 64) ** 0.5
         bias = torch.rand(64, generator=generator, dtype=torch.float64)
         model = LinearGaussian(weight, bias, 0.2, shape)
@@ -43,11 +43,11 @@ def curved() -> Callable[..., tuple[VAE, torch.Tensor]]:
     """A small VAE with a bent decoder, and images in [0, 1] that it simulated."""
 
     def make(
-        n_code: int, n_images: int, *, bernoulli: bool = False, sigma: float = 0.2
+        latent_dim: int, n_images: int, *, bernoulli: bool = False, sigma: float = 0.2
     ) -> tuple[VAE, torch.Tensor]:
-        with seeded_initialisation(0, n_code):
-            decoder = DenseDecoder(SHAPE, n_code, hidden=(12,), activation="tanh")
-            encoder = DenseEncoder(SHAPE, n_code, hidden=(12,), activation="tanh")
+        with seeded_initialisation(0, latent_dim):
+            decoder = DenseDecoder(SHAPE, latent_dim, hidden=(12,), activation="tanh")
+            encoder = DenseEncoder(SHAPE, latent_dim, hidden=(12,), activation="tanh")
             likelihood = Bernoulli("dynamic") if bernoulli else Gaussian(sigma)
             model = VAE(Amortized(encoder), decoder, likelihood)
         generator = torch_stream(0, "curved")

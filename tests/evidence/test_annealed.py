@@ -23,9 +23,9 @@ def noise(seed: int = 0) -> torch.Generator:
     return torch_stream(seed, "noise")
 
 
-@pytest.mark.parametrize(("n_code", "start"), [(1, "prior"), (5, "prior"), (50, "encoder")])
-def test_it_agrees_with_algebra(linear, n_code: int, start: str) -> None:
-    model, data = linear(n_code, 20, strength=0.5 if n_code == 50 else 1.0)
+@pytest.mark.parametrize(("latent_dim", "start"), [(1, "prior"), (5, "prior"), (50, "encoder")])
+def test_it_agrees_with_algebra(linear, latent_dim: int, start: str) -> None:
+    model, data = linear(latent_dim, 20, strength=0.5 if latent_dim == 50 else 1.0)
     exact = model.log_prob(data.x).log_prob
     found = annealed_importance_sampling(
         model, data, schedule=sigmoid_schedule(150), n_chains=32, start=start, generator=noise()

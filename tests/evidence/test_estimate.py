@@ -48,11 +48,11 @@ def test_few_chains_are_asked_for_half_of_them() -> None:
 
 
 def test_it_reads_as_text() -> None:
-    text = str(estimate(2, ess=np.array([500.0, 2.0]), cautions=("mind the gap",)))
+    text = str(estimate(2, ess=np.array([500.0, 2.0]), caveats=("mind the gap",)))
     assert "a lower bound in expectation" in text
     assert "probability of discrete pixels" in text
     assert "flagged: 1 of 2 (effective sample size under 10: 1)" in text
-    assert "caution: mind the gap" in text
+    assert "caveat: mind the gap" in text
     assert "undefined below 100 weights" in str(estimate(n_samples=50, pareto_k=None))
     unfinished = str(estimate(2, log_prob=np.array([-np.inf, -80.0])))
     assert "mean -80.00 without 1 not finite" in unfinished

@@ -28,9 +28,9 @@ def noise(seed: int = 0) -> torch.Generator:
     return torch_stream(seed, "noise")
 
 
-@pytest.mark.parametrize("n_code", [1, 2, 10, 50])
-def test_the_exact_posterior_gives_the_exact_value(linear, n_code: int) -> None:
-    model, data = linear(n_code, 20, strength=100.0)
+@pytest.mark.parametrize("latent_dim", [1, 2, 10, 50])
+def test_the_exact_posterior_gives_the_exact_value(linear, latent_dim: int) -> None:
+    model, data = linear(latent_dim, 20, strength=100.0)
     covariance = model.weight @ model.weight.T + model.variance * torch.eye(64).double()
     truth = torch.distributions.MultivariateNormal(model.bias, covariance)
     exact = model.log_prob(data.x).log_prob

@@ -29,7 +29,7 @@ from tacit.streams import torch_stream
 
 torch.set_num_threads(1)
 config = ModelConfig(
-    learn="vae", shape=(1, 28, 28), n_code=2, network={"kind": "dense", "hidden": [16]}
+    learn="vae", shape=(1, 28, 28), latent_dim=2, network={"kind": "dense", "hidden": [16]}
 )
 model, n, limit = build(config), int(sys.argv[1]), int(sys.argv[2])
 images = torch.rand(n, 1, 28, 28, generator=torch_stream(0, "images"))

@@ -19,11 +19,11 @@ def noise(seed: int = 0) -> torch.Generator:
     return torch_stream(seed, "noise")
 
 
-@pytest.mark.parametrize("n_code", [1, 2])
+@pytest.mark.parametrize("latent_dim", [1, 2])
 @pytest.mark.parametrize("strength", [0.1, 10.0, 100_000.0])
-def test_it_equals_algebra(linear, n_code: int, strength: float) -> None:
+def test_it_equals_algebra(linear, latent_dim: int, strength: float) -> None:
     """From a posterior as wide as the prior to one of a 300th of its width."""
-    model, data = linear(n_code, 6, strength=strength)
+    model, data = linear(latent_dim, 6, strength=strength)
     found = quadrature(model, data, generator=noise(), tolerance=1e-4)
     exact = model.log_prob(data.x).log_prob
     error = np.abs(found.log_prob - exact)

@@ -35,7 +35,7 @@ def trained() -> Iterator[tuple[VAE, Observed]]:
     opened = open_images("mnist", data_dir=os.environ["TACIT_MNIST"], train_size=20_000)
     network = DenseNetwork(hidden=(200, 200))
     with seeded_initialisation(0):
-        model = build(ModelConfig(learn="vae", shape=(1, 28, 28), n_code=2, network=network))
+        model = build(ModelConfig(learn="vae", shape=(1, 28, 28), latent_dim=2, network=network))
     assert isinstance(model, VAE)
     schedule = Schedule(n_images=20_000, batch_size=128, updates=1570)
     fit(model, elbo(), opened.train, schedule, seed=0)

@@ -93,7 +93,7 @@ EXAMPLES = {
         x_label="labels",
         reference=1,
         reference_label="scratch",
-        ceiling=(99.5, "all labels"),
+        oracle=(99.5, "all labels"),
     ),
     "behind": partial(
         charts.behind,

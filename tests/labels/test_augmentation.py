@@ -13,7 +13,7 @@ from tacit.images.dataset import Images
 from tacit.labels.augmentation import Affine, augmented
 from tacit.models.config import ModelConfig, build
 from tacit.streams import seeded_initialisation, torch_stream
-from tacit.training.checkpoint import FolderKeeper, Stopped
+from tacit.training.checkpoint import FolderCheckpointer, Stopped
 from tacit.training.evaluation import evaluate
 from tacit.training.fit import fit
 from tacit.training.objectives import Batch, cross_entropy
@@ -144,7 +144,7 @@ def test_amounts_out_of_range_are_named(amounts, name) -> None:
 
 def classifier(seed: int = 0):
     with seeded_initialisation(seed):
-        return build(ModelConfig(learn="classifier", shape=(1, 8, 8), n_code=3, n_classes=2))
+        return build(ModelConfig(learn="classifier", shape=(1, 8, 8), latent_dim=3, n_classes=2))
 
 
 def some_images(n: int = 10) -> Images:
@@ -173,13 +173,13 @@ def test_an_interrupted_run_moves_images_as_if_it_had_not_been(stop_at, tmp_path
     whole = classifier()
     fit(whole, objective, images, schedule, seed=3)
     updates = []
-    keeper = FolderKeeper(
+    checkpointer = FolderCheckpointer(
         tmp_path, stop=lambda: len(updates) == stop_at, report=lambda u, loss: updates.append(u)
     )
     with pytest.raises(Stopped):
-        fit(classifier(), objective, images, schedule, seed=3, keeper=keeper)
+        fit(classifier(), objective, images, schedule, seed=3, checkpointer=checkpointer)
     again = classifier(seed=9)
-    fit(again, objective, images, schedule, seed=3, keeper=FolderKeeper(tmp_path))
+    fit(again, objective, images, schedule, seed=3, checkpointer=FolderCheckpointer(tmp_path))
     assert same_tensors(whole.state_dict(), again.state_dict())
     plain = classifier()
     fit(plain, cross_entropy, images, schedule, seed=3)

@@ -63,8 +63,8 @@ def test_the_preferred_way_wins_where_labels_cannot_tell() -> None:
 
 
 def test_what_is_for_comparison_cannot_win() -> None:
-    found = choice({"way": of_ten(2), "reference": of_ten(10)}, ["way"])
-    assert found.winner == found.best == "way"
+    found = choice({"method": of_ten(2), "reference": of_ten(10)}, ["method"])
+    assert found.winner == found.best == "method"
     assert found.comparisons()["reference"].verdict == "lower"
 
 
@@ -98,9 +98,9 @@ def test_a_share_of_half_labels_lies_between_those_of_whole_ones() -> None:
 def test_labels_that_were_never_held_out_do_not_count() -> None:
     labelled = Labelled(np.arange(5), np.array([0, 0, 1, 1, 2]))
     trials = held_out_trials(labelled, Turns(4, 1), seed=0)
-    found = choice_among({"way": np.array([[True] * 4 + [False]])}, trials, ["way"])
+    found = choice_among({"method": np.array([[True] * 4 + [False]])}, trials, ["method"])
     assert found.n == 4
-    assert found.accuracy("way").value == 1.0
+    assert found.accuracy("method").value == 1.0
 
 
 def test_a_temperature_from_held_out_answers_and_from_the_rule_of_succession() -> None:
@@ -109,8 +109,8 @@ def test_a_temperature_from_held_out_answers_and_from_the_rule_of_succession() -
     logits = 3 * rng.normal(size=(200, 3)) + 2 * np.eye(3)[y]
     assert held_out_temperature(logits, y).value == pytest.approx(temperature(logits, y))
     right = 4 * np.eye(3)[y[:8]]
-    heat = held_out_temperature(right, y[:8])
-    assert heat.probabilities(right).max(axis=1).mean() == pytest.approx(9 / 10)
+    fitted = held_out_temperature(right, y[:8])
+    assert fitted.probabilities(right).max(axis=1).mean() == pytest.approx(9 / 10)
     nothing = held_out_temperature(np.zeros((8, 3)), y[:8])
     assert nothing.probabilities(np.zeros((8, 3))) == pytest.approx(1 / 3)
 

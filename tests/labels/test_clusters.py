@@ -16,7 +16,7 @@ from tacit.streams import numpy_stream
 RECIPE = ON_CLUSTERS.model_copy(
     update={
         "network": ConvNetwork(),
-        "code": 16,
+        "latent_dim": 16,
         "updates": 150,
         "affine": Affine(shift=0.05, rotation=10, scale=0.1, shear=0.1),
     }

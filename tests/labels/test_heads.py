@@ -117,43 +117,43 @@ def test_the_nearest_is_that_of_all_distances():
         np.testing.assert_array_equal(vote.argmax(axis=1), trial.y[far.argmin(axis=1)])
 
 
-WAYS = [nearest, logistic]
+METHODS = [nearest, logistic]
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("per_class", [1, 3])
-def test_a_perfect_code_scores_all(way, per_class):
+def test_a_perfect_code_scores_all(method, per_class):
     labels = np.arange(90) % N_CLASSES
     codes = np.eye(N_CLASSES)[labels]
-    scores = way(codes, trials_of(labels, per_class), N_CLASSES, codes)
+    scores = method(codes, trials_of(labels, per_class), N_CLASSES, codes)
     assert (scores.argmax(axis=2) == labels).all()
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_a_constant_code_scores_chance(way):
+@pytest.mark.parametrize("method", METHODS)
+def test_a_constant_code_scores_chance(method):
     labels = np.random.default_rng(0).permutation(np.arange(300) % N_CLASSES)
     codes = np.full((300, 4), 7.0)
-    scores = way(codes, trials_of(labels), N_CLASSES, codes)
+    scores = method(codes, trials_of(labels), N_CLASSES, codes)
     assert np.isfinite(scores).all()
     assert abs((scores.argmax(axis=2) == labels).mean() - 1 / 3) < 0.01
-    if way is logistic:
+    if method is logistic:
         np.testing.assert_allclose(scores, 1 / 3, atol=1e-4)
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_labels_that_mean_nothing_score_chance(way):
+@pytest.mark.parametrize("method", METHODS)
+def test_labels_that_mean_nothing_score_chance(method):
     codes, labels = blobs(n=900)
     shuffled = np.random.default_rng(1).permutation(labels)
     trials = trials_of(shuffled, per_class=5, n_draws=20)
-    scores = way(codes, trials, N_CLASSES, codes)
+    scores = method(codes, trials, N_CLASSES, codes)
     assert abs((scores.argmax(axis=2) == shuffled).mean() - 1 / 3) < 0.04
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_a_class_without_a_label_gets_no_probability(way):
+@pytest.mark.parametrize("method", METHODS)
+def test_a_class_without_a_label_gets_no_probability(method):
     codes, labels = blobs()
     rows = np.flatnonzero(labels != 1)[:8]
-    scores = way(codes, [Labelled(rows, labels[rows])], N_CLASSES, codes)
+    scores = method(codes, [Labelled(rows, labels[rows])], N_CLASSES, codes)
     assert (scores[0, :, 1] == 0).all()
     np.testing.assert_allclose(scores.sum(axis=2), 1, rtol=1e-5)
 

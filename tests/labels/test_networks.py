@@ -25,7 +25,7 @@ from tacit.labels.networks import (
 from tacit.models.config import ConvNetwork, DenseNetwork, ModelConfig, PoolNetwork, build
 from tacit.models.networks import Head
 from tacit.streams import numpy_stream, seeded_initialisation
-from tacit.training.checkpoint import FolderKeeper, Stopped
+from tacit.training.checkpoint import FolderCheckpointer, Stopped
 
 BRIEF = Recipe(network=DenseNetwork(hidden=(32,)), updates=60, batch_size=64, rate=0.01)
 NEW = slice(1300, None)
@@ -93,14 +93,14 @@ def test_targets_are_learned_without_labels_and_only_where_they_are(digits) -> N
     assert accuracy(train_on_targets(pool, targets, recipe=recipe, seed=0), digits) > 0.85
 
 
-@pytest.mark.parametrize("way", ["few", "targets"])
-def test_shuffled_labels_give_chance(digits, way) -> None:
+@pytest.mark.parametrize("method", ["few", "targets"])
+def test_shuffled_labels_give_chance(digits, method) -> None:
     """Labels that say nothing teach nothing: over draws, a tenth is right."""
     found = []
     for draw in range(6):
         known = trial(digits, 10, draw)
         shuffled = numpy_stream(draw, "shuffle").permutation(known.y)
-        if way == "few":
+        if method == "few":
             model = train_network(
                 digits, Labelled(known.index, shuffled), 10, recipe=BRIEF, seed=draw
             )
@@ -125,10 +125,12 @@ def test_wrong_labels_are_forgiven(digits) -> None:
     assert errors[0.7] < 0.15
 
 
-def trained_encoder(n_code: int = 8):
+def trained_encoder(latent_dim: int = 8):
     with seeded_initialisation(5):
         return build(
-            ModelConfig(learn="autoencoder", shape=(1, 8, 8), n_code=n_code, network=ConvNetwork())
+            ModelConfig(
+                learn="autoencoder", shape=(1, 8, 8), latent_dim=latent_dim, network=ConvNetwork()
+            )
         ).encoder
 
 
@@ -141,7 +143,7 @@ def test_a_frozen_encoder_stays_as_it_is(digits, recipe) -> None:
     tuned = train_network(digits, known, 10, recipe=recipe, encoder=encoder, seed=0)
     assert same_tensors(encoder.state_dict(), before), "the given encoder was changed"
     assert not same_tensors(tuned.encoder.state_dict(), before)
-    assert tuned.encoder.n_code == 8
+    assert tuned.encoder.latent_dim == 8
     with seeded_initialisation(0):
         untrained = Head(8, 10)
     assert not same_tensors(model.head.state_dict(), untrained.state_dict())
@@ -158,7 +160,7 @@ def test_a_frozen_encoder_can_be_fine_tuned_by_its_copy(digits) -> None:
 
 
 def test_codes_computed_once_train_the_same_head(digits) -> None:
-    """The short way for frozen encoders: as the loop would find, to rounding."""
+    """The short method for frozen encoders: as the loop would find, to rounding."""
     encoder, known = trained_encoder(), trial(digits)
     short = train_network(digits, known, 10, recipe=BRIEF, encoder=encoder, frozen=True, seed=0)
     still = Affine(shift=0, rotation=0, scale=0, shear=0)
@@ -184,16 +186,20 @@ def test_the_same_seed_gives_the_same_network(digits) -> None:
 
 def test_an_interrupted_training_goes_on_to_the_same_bits(digits, tmp_path) -> None:
     """Also with convolutions, whose weights lie in memory with the channels innermost."""
-    recipe = Recipe(network=PoolNetwork(), code=8, updates=8, batch_size=64, affine=Affine(), q=0.7)
+    recipe = Recipe(
+        network=PoolNetwork(), latent_dim=8, updates=8, batch_size=64, affine=Affine(), q=0.7
+    )
     targets = hard_targets(np.eye(10)[digits.labels])
     whole = train_on_targets(digits, targets, recipe=recipe, seed=1)
     updates: list[int] = []
-    keeper = FolderKeeper(
+    checkpointer = FolderCheckpointer(
         tmp_path, stop=lambda: len(updates) == 3, report=lambda u, loss: updates.append(u)
     )
     with pytest.raises(Stopped):
-        train_on_targets(digits, targets, recipe=recipe, seed=1, keeper=keeper)
-    again = train_on_targets(digits, targets, recipe=recipe, seed=1, keeper=FolderKeeper(tmp_path))
+        train_on_targets(digits, targets, recipe=recipe, seed=1, checkpointer=checkpointer)
+    again = train_on_targets(
+        digits, targets, recipe=recipe, seed=1, checkpointer=FolderCheckpointer(tmp_path)
+    )
     assert same_tensors(whole.state_dict(), again.state_dict())
     assert all(value.is_contiguous() for value in again.state_dict().values())
 

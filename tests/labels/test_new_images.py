@@ -22,7 +22,7 @@ from tacit.streams import numpy_stream
 
 N_POOL = 1300
 GO_ON = Recipe(
-    network=DenseNetwork(hidden=(64,)), code=16, updates=240, batch_size=128, rate=1e-2, q=0.7
+    network=DenseNetwork(hidden=(64,)), latent_dim=16, updates=240, batch_size=128, rate=1e-2, q=0.7
 )
 BEGIN = GO_ON.model_copy(update={"updates": 60, "q": 0.0})
 

@@ -6,8 +6,8 @@ from scipy import stats
 
 from tacit.measures.images import (
     gaussian_log_prob,
-    ink,
     mean_images,
+    mean_intensity,
     nearest,
     squared_error,
     within_class_variance,
@@ -21,8 +21,8 @@ CLASSES = np.tile([0, 1, 2], 4)
 
 def test_bytes_and_fractions_are_the_same_images() -> None:
     fractions = PIXELS / 255
-    assert ink(PIXELS) == pytest.approx(ink(fractions))
-    assert ink(np.ones((2, 4, 4))).tolist() == [1.0, 1.0]
+    assert mean_intensity(PIXELS) == pytest.approx(mean_intensity(fractions))
+    assert mean_intensity(np.ones((2, 4, 4))).tolist() == [1.0, 1.0]
     assert within_class_variance(PIXELS, CLASSES) == pytest.approx(
         [fractions[c == CLASSES].var(axis=0, ddof=1).sum() for c in range(3)]
     )
@@ -66,4 +66,4 @@ def test_squared_error_sums_over_pixels() -> None:
     with pytest.raises(ValueError, match="`outputs`"):
         squared_error(x, y[:1])
     with pytest.raises(ValueError, match="at least one image"):
-        ink(np.zeros((0, 2, 2)))
+        mean_intensity(np.zeros((0, 2, 2)))

@@ -146,7 +146,7 @@ def test_per_image_posteriors_are_looked_up_by_index() -> None:
 
 @pytest.mark.parametrize("learn", ["autoencoder", "vae", "classifier"])
 def test_the_same_seed_builds_the_same_model_whatever_the_global_generator_holds(learn) -> None:
-    config = ModelConfig(learn=learn, shape=(1, 8, 8), n_code=4, n_classes=3)
+    config = ModelConfig(learn=learn, shape=(1, 8, 8), latent_dim=4, n_classes=3)
     built = []
     for state in (1, 2):
         torch.random.default_generator.manual_seed(state)
@@ -161,7 +161,7 @@ def test_the_same_seed_builds_the_same_model_whatever_the_global_generator_holds
 
 
 def test_vaes_that_differ_in_their_posterior_start_from_one_decoder() -> None:
-    common = {"learn": "vae", "shape": (1, 8, 8), "n_code": 4}
+    common = {"learn": "vae", "shape": (1, 8, 8), "latent_dim": 4}
     decoders = []
     for extra in ({}, {"posterior": "per-image", "n_images": 9}):
         with seeded_initialisation(0):
@@ -170,7 +170,7 @@ def test_vaes_that_differ_in_their_posterior_start_from_one_decoder() -> None:
 
 
 def test_encoding_the_same_image_twice_gives_the_same_code() -> None:
-    model = build(ModelConfig(learn="vae", shape=(1, 8, 8), n_code=4)).eval()
+    model = build(ModelConfig(learn="vae", shape=(1, 8, 8), latent_dim=4)).eval()
     x = images((1, 8, 8))
     assert torch.equal(model.encode(x), model.encode(x))
     assert torch.equal(model.encode(x), model.posterior(x).mean)

@@ -10,7 +10,7 @@ from tacit.streams import seeded_initialisation
 
 
 def model(learn: str, seed: int = 0, **settings):
-    table = {"shape": (1, 8, 8), "n_code": 4, "n_classes": 3, **settings}
+    table = {"shape": (1, 8, 8), "latent_dim": 4, "n_classes": 3, **settings}
     with seeded_initialisation(seed):
         return build(ModelConfig(learn=learn, **table))
 

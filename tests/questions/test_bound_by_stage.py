@@ -19,9 +19,9 @@ from tacit.images.dataset import Images, Split
 from tacit.questions.base import Measurement, Runs, Setting
 from tacit.questions.bound_by_stage.numbers import Stages
 from tacit.questions.bound_by_stage.question import BoundByStage
-from tacit.questions.bound_by_stage.words import cautions, sentences
+from tacit.questions.bound_by_stage.words import caveats, sentences
 from tacit.streams import torch_stream
-from tacit.studies.description.faults import StudyError
+from tacit.studies.description.errors import StudyError
 from tacit.studies.description.named import study_text
 from tacit.studies.description.reading import parse
 from tacit.studies.execution import work
@@ -45,7 +45,7 @@ def test_the_built_in_study_is_the_published_protocol() -> None:
         assert run.network.model_dump() == {
             "kind": "dense", "hidden": (200, 200), "activation": "tanh",
         }  # fmt: skip
-        assert (run.code, run.batch_size, run.eps) == (50, 20, 1e-4)
+        assert (run.latent_dim, run.batch_size, run.eps) == (50, 20, 1e-4)
         assert run.output_bias == "training-mean"
         assert run.likelihood.model_dump() == {"kind": "bernoulli", "binarize": "dynamic"}
     objectives = {name: run.objective for name, run in study.runs.items()}
@@ -125,7 +125,7 @@ def test_published_values_are_compared_on_their_images_alone(
     finding = ASKED.answer({0: measured}, setting)
     assert ("30.00 (somewhere)" in finding.answer) == (source == "mnist")
     assert ("vae-1.above-published-1" in finding.numbers) == (source == "mnist")
-    said = any("not compared with those of 'noise'" in c for c in finding.cautions)
+    said = any("not compared with those of 'noise'" in c for c in finding.caveats)
     assert said == (source != "mnist")
     assert "After stage 2 of 8 (4 of 3,280 epochs, 12 updates)" in finding.answer
     assert "The 6 stages that remain would take 3,276 epochs more, 9,828 updates" in finding.answer
@@ -193,7 +193,7 @@ def test_what_remains_is_counted_in_epochs_and_updates() -> None:
         fabricated([87.0], trained=7)
     )
     assert "remain" not in sentences(fabricated([87.0], trained=8))
-    assert any("all stages of the protocol" in c for c in cautions(fabricated([87.0], trained=7)))
+    assert any("all stages of the protocol" in c for c in caveats(fabricated([87.0], trained=7)))
     other = fabricated([87.0])
     assert Stages(other.measured, other.runs, 5000, (2, 3, 9), {}).remaining("a") == (0, 0, 0)
 

@@ -14,7 +14,7 @@ from tacit.questions.code_size.numbers import LABELLED, TABLE, Sizes
 from tacit.questions.code_size.question import CodeSize, objectives
 from tacit.questions.code_size.words import words
 from tacit.streams import numpy_stream
-from tacit.studies.description.faults import StudyError
+from tacit.studies.description.errors import StudyError
 from tacit.studies.description.named import builtin_names, study_text
 from tacit.studies.description.reading import parse
 from tacit.training.evaluation import evaluate
@@ -157,15 +157,15 @@ def study(text: str) -> None:
 @pytest.mark.parametrize(
     ("other", "fault"),
     [
-        ("{learn: autoencoder, code: 8, epochs: 3}", "'a' and 'b' differ in epochs"),
-        ("{learn: vae, code: 8}", "'a' and 'b' differ in learn"),
-        ("{learn: autoencoder, code: 4}", "'a' and 'b' both have a code of 4"),
-        ("{learn: classifier, code: 8}", "needed: 'autoencoder' or 'amortized vae'"),
-        ("{learn: vae, code: 8, posterior: per-image}", "learns 'per-image vae'"),
+        ("{learn: autoencoder, latent_dim: 8, epochs: 3}", "'a' and 'b' differ in epochs"),
+        ("{learn: vae, latent_dim: 8}", "'a' and 'b' differ in learn"),
+        ("{learn: autoencoder, latent_dim: 4}", "'a' and 'b' both have a code of 4"),
+        ("{learn: classifier, latent_dim: 8}", "needed: 'autoencoder' or 'amortized vae'"),
+        ("{learn: vae, latent_dim: 8, posterior: per-image}", "learns 'per-image vae'"),
     ],
 )
 def test_runs_that_differ_in_more_than_their_code_are_refused(other: str, fault: str) -> None:
-    runs = f"runs:\n  a: {{learn: autoencoder, code: 4}}\n  b: {other}\n"
+    runs = f"runs:\n  a: {{learn: autoencoder, latent_dim: 4}}\n  b: {other}\n"
     with pytest.raises(StudyError, match=fault):
         study(f"{runs}questions:\n  - code-size: {{runs: [a, b]}}\n")
 
@@ -191,7 +191,7 @@ def test_the_built_in_study_asks_it() -> None:
     assert "code-size" in builtin_names()
     found, (question,) = parse(study_text("code-size")[1], "code-size")
     assert isinstance(question, CodeSize)
-    assert sorted(run.code for run in found.runs.values()) == [2, 4, 8, 16, 32, 64]
+    assert sorted(run.latent_dim for run in found.runs.values()) == [2, 4, 8, 16, 32, 64]
 
 
 @pytest.fixture(scope="module")

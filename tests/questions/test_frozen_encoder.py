@@ -19,7 +19,7 @@ from tacit.questions.frozen_encoder.question import (
     comparable,
     separation_of,
 )
-from tacit.questions.frozen_encoder.words import cautions, meaning, words
+from tacit.questions.frozen_encoder.words import caveats, meaning, words
 from tacit.streams import numpy_stream
 
 ASKED: dict[str, Any] = {
@@ -223,7 +223,7 @@ def test_the_finding_is_whole(
     assert {figure.file for figure in finding.figures} == {p.name for p in tmp_path.iterdir()}
     assert all(figure.name.startswith("frozen-encoder-2-") for figure in finding.figures)
     assert len(finding.tables[2].rows) == 10
-    assert ("One seed" in finding.cautions[0]) == (len(seeds) == 1)
+    assert ("One seed" in finding.caveats[0]) == (len(seeds) == 1)
 
 
 def test_an_encoder_that_moved_is_told(trained: Callable[[str], Any], tmp_path: Path) -> None:
@@ -231,8 +231,8 @@ def test_an_encoder_that_moved_is_told(trained: Callable[[str], Any], tmp_path: 
     moved = FrozenEncoder(**(ASKED | {"frozen": "autoencoder"}))
     m = moved.measure(study.runs(moved))
     assert m.values["frozen.is-the-classifier's"] == 0.0
-    said = cautions(Kept({0: m}), moved, study.setting(tmp_path))
-    assert any("'autoencoder' is not that of 'classifier'" in caution for caution in said)
+    said = caveats(Kept({0: m}), moved, study.setting(tmp_path))
+    assert any("'autoencoder' is not that of 'classifier'" in caveat for caveat in said)
 
 
 def test_test_images_too_few_to_compare(trained: Callable[[str], Any], tmp_path: Path) -> None:
@@ -248,7 +248,7 @@ def test_test_images_too_few_to_compare(trained: Callable[[str], Any], tmp_path:
     assert "Variability within classes is undefined: no test images" in finding.answer
     assert "Separation is undefined" in finding.answer
     assert finding.numbers["squared-error.frozen"].n == 10
-    assert any("10 of 10 classes have fewer than two" in caution for caution in finding.cautions)
+    assert any("10 of 10 classes have fewer than two" in caveat for caveat in finding.caveats)
 
 
 def test_images_without_a_label_or_a_class_are_left_out() -> None:

@@ -80,8 +80,8 @@ def test_the_answer_of_one_seed_and_of_two(
     assert one.key == key
     assert one.numbers[key].interval == "95 % t over 100 images a side, paired, given this model"
     assert two.numbers[key].interval == "95 % t over 2 seeds, paired, given these images"
-    assert any("one seed" in caution for caution in one.cautions)
-    assert not any("one seed" in caution for caution in two.cautions)
+    assert any("one seed" in caveat for caveat in one.caveats)
+    assert not any("one seed" in caveat for caveat in two.caveats)
     assert one.numbers["codes.ln-n"].value == pytest.approx(np.log(160))
     # A model of two epochs makes no digits: both floors lie below its samples.
     samples, floor = (one.numbers[f"classifier.{k}"].value for k in ("samples", "training-images"))
@@ -106,8 +106,8 @@ def test_a_classifier_that_knows_no_class_is_told_of(
     assert found.values[BLIND] == np.mean(labels == most)
     for right, said in ((np.ones(100), False), (np.zeros(100), True)):
         known = Measurement(found.values, found.arrays | {RIGHT: right})
-        cautions = answer({0: known}, study, tmp_path / str(said)).cautions
-        assert any("may know nothing of what is drawn" in caution for caution in cautions) == said
+        caveats = answer({0: known}, study, tmp_path / str(said)).caveats
+        assert any("may know nothing of what is drawn" in caveat for caveat in caveats) == said
 
 
 def test_test_images_without_a_label_say_nothing_of_the_classifier(study: Any) -> None:

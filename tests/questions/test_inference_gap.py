@@ -13,7 +13,7 @@ from tacit.images.dataset import Images
 from tacit.questions.base import Measurement, Runs, Setting
 from tacit.questions.inference_gap.numbers import Gaps
 from tacit.questions.inference_gap.question import InferenceGapQuestion
-from tacit.questions.inference_gap.words import cautions, rule, sentences
+from tacit.questions.inference_gap.words import caveats, rule, sentences
 
 ASKED = InferenceGapQuestion(run="vae", images=20, samples=100)
 
@@ -54,7 +54,7 @@ def test_a_per_image_vae_gives_test_images_no_posterior(study: Any, tmp_path: Pa
     assert "codes that are not at their best" in finding.answer
     assert "test.amortisation-gap" not in finding.numbers
     assert "train-minus-test.approximation-gap" in finding.numbers
-    assert any("no encoder" in caution for caution in finding.cautions)
+    assert any("no encoder" in caveat for caveat in finding.caveats)
     assert finding.tables[0].rows[-1][2] == "none"
 
 
@@ -70,11 +70,11 @@ class Fixed:
         return self._model
 
 
-@pytest.mark.parametrize("n_code", [2, 6])
-def test_a_linear_model_has_the_gap_that_algebra_says(n_code: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("latent_dim", [2, 6])
+def test_a_linear_model_has_the_gap_that_algebra_says(latent_dim: int, tmp_path: Path) -> None:
     """Its encoder is the best diagonal Gaussian: no amortisation gap, and a known other one."""
-    generator = torch.Generator().manual_seed(n_code)
-    weight = 0.1 * torch.randn(64, n_code, generator=generator, dtype=torch.float64)
+    generator = torch.Generator().manual_seed(latent_dim)
+    weight = 0.1 * torch.randn(64, latent_dim, generator=generator, dtype=torch.float64)
     bias = torch.full((64,), 0.5, dtype=torch.float64)
     model = LinearGaussian(weight, bias, 0.15, (1, 8, 8))
     x = model.simulate(24, generator).clamp(0, 1)
@@ -89,10 +89,10 @@ def test_a_linear_model_has_the_gap_that_algebra_says(n_code: int, tmp_path: Pat
     np.testing.assert_allclose(found.arrays["table/test/log_prob"], exact, atol=0.05)
     assert found.arrays["table/test/approximation"].mean() == pytest.approx(expected, abs=0.15)
     assert found.arrays["table/test/amortisation"].mean() == pytest.approx(0, abs=0.15)
-    assert found.values["exact"] == (n_code == 2)
+    assert found.values["exact"] == (latent_dim == 2)
     setting = Setting("q", _figures(tmp_path), (), 24, 24, (1, 8, 8), "simulated")
     finding = asked.answer({0: found}, setting)
-    assert ("is itself a lower bound" in finding.answer) == (n_code != 2)
+    assert ("is itself a lower bound" in finding.answer) == (latent_dim != 2)
     assert len(finding.tables) == 1
 
 
@@ -182,5 +182,5 @@ def test_without_an_encoder_training_images_decide() -> None:
     gaps = fabricated(4, 8, amortized=False)
     assert gaps.split == "train"
     assert "For training images" in sentences(gaps)
-    assert any("no amortisation gap" in caution for caution in cautions(gaps))
+    assert any("no amortisation gap" in caveat for caveat in caveats(gaps))
     assert next(iter(gaps.numbers())) == "train.approximation-gap"

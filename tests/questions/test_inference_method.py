@@ -17,7 +17,7 @@ from tacit.questions.base import Measurement, Runs, Setting
 from tacit.questions.inference_method.numbers import Inferred, numbers_of
 from tacit.questions.inference_method.question import InferenceMethod
 from tacit.questions.inference_method.words import rule, sentences
-from tacit.studies.description.faults import StudyError
+from tacit.studies.description.errors import StudyError
 from tacit.studies.description.reading import parse
 
 ASKED = InferenceMethod(amortized="vae", per_image=("per-image", "per-image-5"), refined=20)
@@ -105,7 +105,7 @@ def test_it_is_answered_with_every_figure_and_without_labels_too(
     assert len(finding.figures) == 7
     assert all((tmp_path / "a" / figure.file).stat().st_size for figure in finding.figures)
     assert "After 2 epochs" in finding.answer
-    assert any("One seed" in caution for caution in finding.cautions)
+    assert any("One seed" in caveat for caveat in finding.caveats)
 
     few = InferenceMethod(amortized="vae", per_image=("per-image",), refined=3)
     unlabelled = few.measure(without_labels(study.runs(ASKED)))
@@ -225,11 +225,11 @@ def test_seeds_that_disagree_leave_a_difference_undecided() -> None:
 
 def test_refinements_that_did_not_stop_are_cautioned_about() -> None:
     found = fabricated(lead=0, decoder=0, unfinished=0)
-    assert not any("stopped improving" in caution for caution in found.cautions())
+    assert not any("stopped improving" in caveat for caveat in found.caveats())
     for measurement in found.measured.values():
         measurement.arrays["table/test/p.converged"] = np.zeros(200)
     found = Inferred(found.measured, "a", ("p",))
-    assert "Only 75.0 % of the refinements" in " ".join(found.cautions())
+    assert "Only 75.0 % of the refinements" in " ".join(found.caveats())
 
 
 def test_numbers_are_few_and_shares_are_of_images() -> None:

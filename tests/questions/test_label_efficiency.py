@@ -19,12 +19,12 @@ from tacit.questions.label_efficiency.words import words
 from tacit.questions.shared.pairs import Pair
 
 SCRATCH, NEAREST, LOGISTIC, GRAPH, KNOWN, ALL = (
-    {"way": "scratch"},
-    {"codes": "pixels", "way": "nearest"},
-    {"codes": "vae", "way": "logistic"},
-    {"codes": "vae", "way": "poisson-mbo"},
-    {"codes": "vae", "way": "poisson-mbo", "shares": "known"},
-    {"codes": "classifier", "way": "all-labels"},
+    {"method": "scratch"},
+    {"codes": "pixels", "method": "nearest"},
+    {"codes": "vae", "method": "logistic"},
+    {"codes": "vae", "method": "poisson-mbo"},
+    {"codes": "vae", "method": "poisson-mbo", "shares": "known"},
+    {"codes": "classifier", "method": "all-labels"},
 )
 BUDGETS = (1, 10, 100)
 
@@ -55,7 +55,7 @@ def measured(
             own = rng.standard_normal((len(budgets), draws))
             trials = np.array(means)[:, None] + noise * (shared + own) * ("all" not in name)
             arrays[f"{TRIALS}/{name}.test"] = trials.ravel()
-            values[f"{name}/ceiling"] = float("all-labels" in name)
+            values[f"{name}/oracle"] = float("all-labels" in name)
         found[seed] = Measurement(values, arrays)
     return found
 
@@ -170,16 +170,16 @@ def test_what_knows_more_than_the_labels_cannot_win() -> None:
     }
     found = curves(accuracy, [SCRATCH, NEAREST, GRAPH, KNOWN, ALL])
     assert found.winner(10).name == "vae.poisson-mbo"
-    assert {p.name for p in found.ceilings} == {"classifier.all-labels"}
+    assert {p.name for p in found.oracles} == {"classifier.all-labels"}
     assert "For comparison, with all labels: classifier 99.5 %." in words(found)
     only = curves({"vae.poisson-mbo.known-shares": (0.9, 0.9, 0.9)}, [KNOWN])
     assert only.winner(10).knows_shares
 
 
 def test_codes_of_a_run_that_had_labels_are_a_ceiling_too() -> None:
-    tables = [SCRATCH, {"codes": "classifier", "way": "nearest"}]
+    tables = [SCRATCH, {"codes": "classifier", "method": "nearest"}]
     made = measured({"scratch": (0.4, 0.8, 0.94), "classifier.nearest": (0.98, 0.98, 0.98)})
-    made[0].values["classifier.nearest/ceiling"] = 1.0
+    made[0].values["classifier.nearest/oracle"] = 1.0
     found = Curves(made, [Pair(**table) for table in tables])
     assert found.winner(10).name == "scratch"
 
@@ -193,7 +193,7 @@ def test_two_draws_decide_nothing() -> None:
 
 def test_few_false_winners_where_all_are_alike() -> None:
     """A winner among equals is called better than another in at most about 5 % of studies."""
-    tables = [{"codes": f"run-{k}", "way": "nearest"} for k in range(6)]
+    tables = [{"codes": f"run-{k}", "method": "nearest"} for k in range(6)]
     wrong = 0
     for seed in range(60):
         rng = np.random.default_rng(seed)
@@ -210,7 +210,8 @@ def answered(tmp_path: Path, made: dict[int, Measurement], tables: Sequence[Any]
     question = Labels(pairs=tuple(Pair(**table) for table in tables))
     names = tuple("0123456789")
     return question.answer(
-        made, Setting("labels", Figures(tmp_path), names, 60_000, 10_000, (1, 28, 28), "mnist")
+        made,
+        Setting("label-efficiency", Figures(tmp_path), names, 60_000, 10_000, (1, 28, 28), "mnist"),
     )
 
 
@@ -224,17 +225,17 @@ def test_the_finding_shows_every_pair_and_budget(tmp_path: Path) -> None:
     made[0].arrays["class-counts"] = np.array([50, *([6000] * 9)])
     finding = answered(tmp_path, made, [SCRATCH, NEAREST, GRAPH, ALL])
     assert [f.name for f in finding.figures] == [
-        "labels-curves",
-        "labels-trials",
-        "labels-differences",
-        "labels-reliability",
+        "label-efficiency-curves",
+        "label-efficiency-trials",
+        "label-efficiency-differences",
+        "label-efficiency-reliability",
     ]
     table = finding.tables[0]
     assert len(table.rows) == 4
     marked = [cell for row in table.rows for cell in row if isinstance(cell, str) and "★" in cell]
     assert len(marked) == 3
     assert any("transductive" in str(row) for row in finding.tables[2].rows)
-    said = " ".join(finding.cautions)
+    said = " ".join(finding.caveats)
     assert "3 images of the test set also found among the training images" in said
     assert "1 image of the pool without a label" in said
     assert "0 (50)" in said
@@ -257,13 +258,13 @@ def test_one_budget_and_no_baseline_are_enough(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "fault"),
     [
-        ({"codes": "vae", "way": "scratch"}, "reads the images themselves"),
-        ({"codes": "pixels", "way": "fine-tune"}, "takes a trained run"),
-        ({"codes": "pca", "way": "all-labels"}, "takes a trained run"),
-        ({"way": "nearest", "shares": "known"}, "no use for class shares"),
-        ({"way": "nearest", "recipe": {"updates": 3}}, "trains no network"),
-        ({"way": "scratch", "recipe": {"update": 3}}, "update"),
-        ({"way": "nearer"}, "Input should be"),
+        ({"codes": "vae", "method": "scratch"}, "reads the images themselves"),
+        ({"codes": "pixels", "method": "fine-tune"}, "takes a trained run"),
+        ({"codes": "pca", "method": "all-labels"}, "takes a trained run"),
+        ({"method": "nearest", "shares": "known"}, "no use for class shares"),
+        ({"method": "nearest", "recipe": {"updates": 3}}, "trains no network"),
+        ({"method": "scratch", "recipe": {"update": 3}}, "update"),
+        ({"method": "nearer"}, "Input should be"),
     ],
 )
 def test_pairs_that_make_no_sense_are_refused(table: dict[str, Any], fault: str) -> None:
@@ -272,7 +273,7 @@ def test_pairs_that_make_no_sense_are_refused(table: dict[str, Any], fault: str)
 
 
 def test_a_recipe_replaces_what_it_names_and_nothing_else() -> None:
-    pair = Pair(codes="vae", way="propagate-then-train", recipe={"epochs": 1})
+    pair = Pair(codes="vae", method="propagate-then-train", recipe={"epochs": 1})
     assert pair.trained_by().epochs == 1
     assert pair.trained_by().q == 0.7
 
@@ -295,18 +296,18 @@ def test_arguments_out_of_range_are_refused(arguments: dict[str, Any], fault: st
 def test_work_follows_trials_and_what_a_way_does() -> None:
     """A study's time is guessed from it before any work: half an hour is not called a second."""
 
-    def work(way: str, **how: Any) -> float:
-        codes = {} if way == "scratch" else {"codes": "vae"}
-        return Labels(pairs=(Pair(way=way, **codes),), **how).work(60_000)
+    def work(method: str, **how: Any) -> float:
+        codes = {} if method == "scratch" else {"codes": "vae"}
+        return Labels(pairs=(Pair(method=method, **codes),), **how).work(60_000)
 
     assert work("scratch", draws=20) == 2 * work("scratch", draws=10)
     # 10 draws of 300 updates, with ten classes of ten labels, each update of all of them.
     assert work("scratch", budgets=[10], draws=10) == 10 * 300 * 100
     assert work("scratch", budgets=[1]) == work("scratch", budgets=[10])  # a batch is no cheaper
     orders = ("nearest", "logistic", "poisson", "poisson-mbo", "propagate-then-train")
-    costs = [work(way) for way in orders]
+    costs = [work(method) for method in orders]
     assert costs == sorted(costs)
-    longer = Pair(codes="vae", way="propagate-then-train", recipe={"epochs": 40})
-    assert longer.work(100, 60_000) > 5 * Pair(codes="vae", way="propagate-then-train").work(
+    longer = Pair(codes="vae", method="propagate-then-train", recipe={"epochs": 40})
+    assert longer.work(100, 60_000) > 5 * Pair(codes="vae", method="propagate-then-train").work(
         100, 60_000
     )

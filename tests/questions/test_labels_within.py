@@ -31,7 +31,7 @@ def pool(noise: float = 20.0, n: int = 60) -> tuple[Images, np.ndarray]:
 
 def question(y: np.ndarray, n: int = 12, **arguments: object) -> LabelsWithin:
     table = {
-        "pairs": [{"codes": "pca", "way": "logistic"}, {"codes": "pixels", "way": "nearest"}],
+        "pairs": [{"codes": "pca", "method": "logistic"}, {"codes": "pixels", "method": "nearest"}],
         "index": list(range(n)),
         "classes": y[:n].tolist(),
         "class_names": NAMES,
@@ -89,7 +89,10 @@ def test_labels_by_chance_are_told_by_chance(tmp_path) -> None:
 
 def test_one_label_per_class_is_said_plainly(tmp_path) -> None:
     images, y = pool()
-    pairs = [{"way": "scratch", "recipe": {"updates": 2}}, {"codes": "pca", "way": "logistic"}]
+    pairs = [
+        {"method": "scratch", "recipe": {"updates": 2}},
+        {"codes": "pca", "method": "logistic"},
+    ]
     asked = question(y, n=3, pairs=pairs)
     assert asked.trials == []
     found = finding(asked, images, tmp_path)
@@ -114,7 +117,7 @@ def test_a_class_with_one_label_is_learned_from_and_never_held_out() -> None:
 
 def test_what_was_kept_is_not_done_again(tmp_path, monkeypatch) -> None:
     images, y = pool()
-    asked = question(y, pairs=[{"codes": "pca", "way": "logistic"}])
+    asked = question(y, pairs=[{"codes": "pca", "method": "logistic"}])
     whole = asked.measure(runs(images))
     keep = tmp_path / "keep"
     asked.measure(runs(images, keep))
@@ -133,17 +136,17 @@ def test_what_was_kept_is_not_done_again(tmp_path, monkeypatch) -> None:
 @pytest.mark.parametrize(
     "pair",
     [
-        {"codes": "pca", "way": "logistic"},
-        {"codes": "random", "way": "logistic"},
-        {"way": "scratch", "recipe": {"updates": 5}},
+        {"codes": "pca", "method": "logistic"},
+        {"codes": "random", "method": "logistic"},
+        {"method": "scratch", "recipe": {"updates": 5}},
         {
             "codes": "pca",
-            "way": "propagate-then-train",
+            "method": "propagate-then-train",
             "recipe": {"updates": 5, "epochs": 0, "first": None},
         },
-        {"codes": "pca", "way": "poisson"},
+        {"codes": "pca", "method": "poisson"},
     ],
-    ids=lambda pair: f"{pair.get('codes', '')}.{pair['way']}",
+    ids=lambda pair: f"{pair.get('codes', '')}.{pair['method']}",
 )
 def test_a_pairs_classifier_says_what_the_pair_says(pair, monkeypatch) -> None:
     short = Recipe(updates=80)
@@ -160,7 +163,7 @@ def test_a_pairs_classifier_says_what_the_pair_says(pair, monkeypatch) -> None:
     model = calibrated(config_of(judged.winner, SHAPE, 3, weights), weights, judged.temperature)
     with torch.no_grad():
         said = model(torch.from_numpy(images.scaled())).softmax(dim=1).numpy()
-    if pair["way"] == "poisson":  # a network that learned from what was propagated
+    if pair["method"] == "poisson":  # a network that learned from what was propagated
         assert (said.argmax(axis=1) == judged.probabilities.argmax(axis=1)).mean() > 0.9
     else:
         np.testing.assert_allclose(said, judged.probabilities, atol=2e-4)
@@ -173,8 +176,8 @@ def test_a_pairs_classifier_says_what_the_pair_says(pair, monkeypatch) -> None:
         ({"index": [1] * 12}, "names images once"),
         ({"classes": [0] * 12}, "two classes"),
         ({"classes": [3] + [0] * 11}, "0 to 2"),
-        ({"pairs": [{"codes": "pca", "way": "poisson-mbo", "shares": "known"}]}, "knows more"),
-        ({"pairs": [{"codes": "pca", "way": "poisson"}] * 2}, "twice"),
+        ({"pairs": [{"codes": "pca", "method": "poisson-mbo", "shares": "known"}]}, "knows more"),
+        ({"pairs": [{"codes": "pca", "method": "poisson"}] * 2}, "twice"),
     ],
 )
 def test_what_does_not_belong_together_is_named(arguments, said) -> None:

@@ -75,9 +75,9 @@ def test_seeds_are_paired(tmp_path: Path) -> None:
 
 
 def test_codes_of_different_size_are_cautioned_against(tmp_path: Path) -> None:
-    assert "codes differ" not in ASKED.answer(fabricated(1), setting(tmp_path / "a")).cautions[0]
+    assert "codes differ" not in ASKED.answer(fabricated(1), setting(tmp_path / "a")).caveats[0]
     finding = ASKED.answer(fabricated(1, code=10), setting(tmp_path / "b"))
-    assert "The codes differ in size, 16 and 10" in finding.cautions[0]
+    assert "The codes differ in size, 16 and 10" in finding.caveats[0]
 
 
 def test_end_to_end(trained: Callable, tmp_path: Path) -> None:

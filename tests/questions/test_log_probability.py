@@ -50,11 +50,11 @@ def test_every_estimate_has_its_error_its_health_and_what_stands_beside_it(
     columns = {name.split("/")[2] for name in arrays if name.startswith("table/test/")}
     assert columns == {
         *("index", "label", "log_prob", "standard_error", "effective_samples", "pareto_k"),
-        *("flagged", "ink", "mean_image", "class_mean_image"),
+        *("flagged", "mean_intensity", "mean_image", "class_mean_image"),
     }
     index = arrays["table/test/index"]
     pixels = study.images.test.pixels[index] / 255
-    assert arrays["table/test/ink"] == pytest.approx(pixels.mean(axis=(1, 2, 3)))
+    assert arrays["table/test/mean_intensity"] == pytest.approx(pixels.mean(axis=(1, 2, 3)))
     mean = study.images.train.pixels.mean(axis=0) / 255
     squared = ((pixels - mean) ** 2).sum(axis=(1, 2, 3))
     wanted = -0.5 * squared / 0.2**2 - 64 * (np.log(0.2) + 0.5 * np.log(2 * np.pi))
@@ -72,7 +72,7 @@ def test_it_is_answered_for_one_seed_and_for_two(
         one.numbers["test.log-prob"].interval
         == "95 % bootstrap over 40 test images, given this model"
     )
-    assert any("One seed" in caution for caution in one.cautions)
+    assert any("One seed" in caveat for caveat in one.caveats)
     assert len(one.tables[0].rows) == 10
     assert len(one.figures) == 5
     assert all((tmp_path / "one" / figure.file).stat().st_size for figure in one.figures)
@@ -104,7 +104,7 @@ def test_a_class_with_one_test_image_is_left_out_and_said_to_be(study: Any, tmp_
     found = few.measure(Runs(0, runs.train, test, {"vae": [runs["vae"]]}))
     assert np.unique(found.arrays["table/test/label"]).tolist() == list(range(9))
     finding = few.answer({0: found}, study.setting(tmp_path))
-    assert any("1 of 10 classes has fewer than two" in caution for caution in finding.cautions)
+    assert any("1 of 10 classes has fewer than two" in caveat for caveat in finding.caveats)
     assert len(finding.tables[0].rows) == 9
 
 
@@ -154,7 +154,7 @@ def fabricated(
             arrays |= {
                 f"table/{split}/log_prob": values,
                 f"table/{split}/label": labels,
-                f"table/{split}/ink": -pictures,
+                f"table/{split}/mean_intensity": -pictures,
                 f"table/{split}/mean_image": pictures,
                 f"table/{split}/class_mean_image": pictures,
                 f"table/{split}/flagged": np.arange(len(labels)) < flagged * len(labels),
@@ -241,17 +241,3 @@ def test_flagged_estimates_are_counted_and_said_to_be_low() -> None:
     assert "25.0 % of the estimates are flagged as unreliable" in said
     assert "1,000 samples are worth 12 on the median image" in said
     assert "No estimate is flagged" in sentences(fabricated(SPREAD), 1000, NAMES)
-
-
-def test_the_mean_pixel_is_ink_of_drawings_and_brightness_of_pictures() -> None:
-    scores = fabricated(SPREAD)
-    arrays = scores.first.arrays
-    assert scores.ink == "ink"
-    assert ", ink for " in sentences(scores, 1000, NAMES)
-    arrays["shown/test/pixels"] = np.zeros((5, 3, 8, 8), np.uint8)
-    assert scores.ink == "brightness"
-    assert ", brightness for " in sentences(scores, 1000, NAMES)
-    arrays["shown/test/pixels"] = np.zeros((5, 1, 8, 8), np.uint8)
-    assert scores.ink == "ink"
-    arrays["table/test/ink"] = np.full(len(arrays["table/test/ink"]), 0.9)
-    assert scores.ink == "brightness"

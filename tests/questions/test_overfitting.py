@@ -161,7 +161,7 @@ def test_end_to_end_without_an_encoder_or_labels(trained: Callable, tmp_path: Pa
     )
     finding = asked.answer(measured, study.setting(tmp_path))
     assert "after the same refinement" in finding.answer
-    assert any("the same 12 steps" in caution for caution in finding.cautions)
+    assert any("the same 12 steps" in caveat for caveat in finding.caveats)
     assert all((tmp_path / figure.file).exists() for figure in finding.figures)
 
 

@@ -57,10 +57,10 @@ def test_codes_belong_to_their_images_whatever_the_order(study: Any, name: str) 
 def test_pictures_are_decoded_means(study: Any) -> None:
     model = run_of(study, "vae").model()
     assert isinstance(model, VAE)
-    codes = np.zeros((3, model.n_code))
+    codes = np.zeros((3, model.latent_dim))
     pictures = decoded(model, codes)
     with torch.no_grad():
-        wanted = model.decoder(torch.zeros(1, model.n_code)).sigmoid().numpy()
+        wanted = model.decoder(torch.zeros(1, model.latent_dim)).sigmoid().numpy()
     assert pictures.shape == (3, 1, 8, 8)
     assert np.allclose(pictures, wanted, atol=1e-6)
 

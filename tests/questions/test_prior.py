@@ -187,8 +187,8 @@ def test_a_classifier_that_knows_no_class_is_told_of(
     found = measured[0]
     for right, said in ((np.ones(100), False), (np.zeros(100), True)):
         known = {0: Measurement(found.values, found.arrays | {RIGHT: right})}
-        cautions = ASKED.answer(known, study.setting(tmp_path / str(said))).cautions
-        assert any("may know nothing of what is drawn" in caution for caution in cautions) == said
+        caveats = ASKED.answer(known, study.setting(tmp_path / str(said))).caveats
+        assert any("may know nothing of what is drawn" in caveat for caveat in caveats) == said
 
 
 def test_few_images_have_fewer_components_and_an_answer(study: Any, tmp_path: Path) -> None:

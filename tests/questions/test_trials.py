@@ -39,7 +39,7 @@ class Perfect(Encoder):
 
     def __init__(self) -> None:
         super().__init__()
-        self.n_features = self.n_code = CLASSES
+        self.n_features = self.latent_dim = CLASSES
         self.features = nn.Identity()
         self.anything = nn.Parameter(torch.zeros(1))
 
@@ -72,29 +72,31 @@ def runs(
     return Runs(0, train, test, {"made": [run]}, keep)
 
 
-def asked(way: str, **arguments: Any) -> Labels:
-    recipe = {"recipe": {"updates": 12}} if way in ("fine-tune", "propagate-then-train") else {}
+def asked(method: str, **arguments: Any) -> Labels:
+    recipe = {"recipe": {"updates": 12}} if method in ("fine-tune", "propagate-then-train") else {}
     return Labels.model_validate(
-        {"pairs": [{"codes": "made", "way": way} | recipe], "budgets": [1, 5], "draws": 4}
+        {"pairs": [{"codes": "made", "method": method} | recipe], "budgets": [1, 5], "draws": 4}
         | arguments
     )
 
 
-def trials(found: Measurement, way: str, column: str = "test") -> np.ndarray:
-    return found.floats(f"{TRIALS}/made.{way}.{column}").reshape(2, -1)
+def trials(found: Measurement, method: str, column: str = "test") -> np.ndarray:
+    return found.floats(f"{TRIALS}/made.{method}.{column}").reshape(2, -1)
 
 
-@pytest.mark.parametrize("way", ["nearest", "logistic", "laplace", "poisson", "poisson-mbo"])
+@pytest.mark.parametrize("method", ["nearest", "logistic", "laplace", "poisson", "poisson-mbo"])
 @pytest.mark.parametrize("pool", ["train", "all"])
-def test_a_perfect_code_is_always_right_and_a_constant_one_at_chance(way: str, pool: str) -> None:
+def test_a_perfect_code_is_always_right_and_a_constant_one_at_chance(
+    method: str, pool: str
+) -> None:
     # In any order: what is equal is told apart by its place alone.
     order = np.random.default_rng(0).permutation(CLASSES * PER_CLASS)
     train, test = images(0).take(order), images(1).take(order[::-1])
-    question = asked(way, pool=pool)
+    question = asked(method, pool=pool)
     column = "unlabelled" if pool == "all" else "test"
-    perfect = trials(question.measure(runs(train, test)), way, column)
+    perfect = trials(question.measure(runs(train, test)), method, column)
     assert (perfect == 1).all()
-    constant = trials(question.measure(runs(train, test, Constant())), way, column)
+    constant = trials(question.measure(runs(train, test, Constant())), method, column)
     assert abs(constant.mean() - 1 / CLASSES) < 0.08
 
 
@@ -105,7 +107,7 @@ def test_networks_reach_both_ends_of_the_scale() -> None:
             "pairs": [
                 {
                     "codes": "made",
-                    "way": "propagate-then-train",
+                    "method": "propagate-then-train",
                     "recipe": {"network": "dense", "updates": 30, "affine": None},
                 }
             ],
@@ -133,43 +135,45 @@ def test_networks_reach_both_ends_of_the_scale() -> None:
     assert abs(chance.floats(f"{TRIALS}/made.propagate-then-train.test").mean() - 0.25) < 0.01
 
 
-@pytest.mark.parametrize("way", ["nearest", "logistic", "poisson-mbo"])
-def test_shuffled_labels_give_chance(way: str) -> None:
+@pytest.mark.parametrize("method", ["nearest", "logistic", "poisson-mbo"])
+def test_shuffled_labels_give_chance(method: str) -> None:
     train, test = images(0, 60), images(1, 60)
     assert train.labels is not None
     shuffled = np.random.default_rng(0).permutation(train.labels)
     wrong = Images(train.pixels, shuffled, train.class_names)
-    found = asked(way, draws=20).measure(runs(wrong, test))
-    assert abs(trials(found, way)[1].mean() - 1 / CLASSES) < 0.1
+    found = asked(method, draws=20).measure(runs(wrong, test))
+    assert abs(trials(found, method)[1].mean() - 1 / CLASSES) < 0.1
 
 
-@pytest.mark.parametrize("way", ["nearest", "logistic", "poisson", "poisson-mbo"])
-def test_test_labels_are_only_compared_with(way: str) -> None:
+@pytest.mark.parametrize("method", ["nearest", "logistic", "poisson", "poisson-mbo"])
+def test_test_labels_are_only_compared_with(method: str) -> None:
     train, test = images(0), images(1)
     assert test.labels is not None
     other = Images(test.pixels, (test.labels + 1) % CLASSES, test.class_names)
-    found = asked(way).measure(runs(train, other))
-    assert (trials(found, way) == 0).all()
-    if way.startswith("poisson"):
-        assert (trials(found, way, "unlabelled") == 1).all()
+    found = asked(method).measure(runs(train, other))
+    assert (trials(found, method) == 0).all()
+    if method.startswith("poisson"):
+        assert (trials(found, method, "unlabelled") == 1).all()
 
 
-@pytest.mark.parametrize("way", ["nearest", "logistic", "poisson", "poisson-mbo", "fine-tune"])
-def test_labels_beyond_the_trials_change_no_answer(way: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["nearest", "logistic", "poisson", "poisson-mbo", "fine-tune"])
+def test_labels_beyond_the_trials_change_no_answer(method: str, tmp_path: Path) -> None:
     train, test = images(0), images(1)
     assert train.labels is not None
-    drawn = asked(way, budgets=[2]).drawn(train, test).index[0]
+    drawn = asked(method, budgets=[2]).drawn(train, test).index[0]
     path = tmp_path / "draws.json"
     path.write_text(json.dumps({"pool": "train", "trials": [rows.tolist() for rows in drawn]}))
-    (part,) = asked(way, draws_file=str(path)).parts().values()
+    (part,) = asked(method, draws_file=str(path)).parts().values()
     shuffled = train.labels.copy()
     rest = np.setdiff1d(np.arange(len(train)), np.concatenate(drawn))
     shuffled[rest] = np.random.default_rng(0).permutation(shuffled[rest])
     other = Images(train.pixels, shuffled, train.class_names)
-    column = f"{TRIALS}/made.{way}.test"
+    column = f"{TRIALS}/made.{method}.test"
     # Codes that tell little, so that a change would be seen.
     with_truth, without = (
-        part.measure(runs(seen, test, Perfect() if way == "fine-tune" else Weak())).arrays[column]
+        part.measure(runs(seen, test, Perfect() if method == "fine-tune" else Weak())).arrays[
+            column
+        ]
         for seen in (train, other)
     )
     assert with_truth.tolist() == without.tolist()
@@ -178,7 +182,7 @@ def test_labels_beyond_the_trials_change_no_answer(way: str, tmp_path: Path) -> 
 def test_trials_are_the_same_again_and_after_an_interruption(tmp_path: Path) -> None:
     train, test = images(0, 8), images(1, 8)
     few = {"recipe": {"network": "dense", "updates": 3}}
-    pair = {"codes": "made", "way": "propagate-then-train"} | few
+    pair = {"codes": "made", "method": "propagate-then-train"} | few
     question = asked("propagate-then-train", pairs=[pair], draws=3)
     whole = question.measure(runs(train, test)).arrays
     keep = tmp_path / "unfinished"
@@ -308,9 +312,9 @@ def test_what_runs_a_pair_needs_is_checked() -> None:
     question = Labels.model_validate(
         {
             "pairs": [
-                {"codes": "a", "way": "fine-tune"},
-                {"codes": "b", "way": "all-labels"},
-                {"way": "scratch"},
+                {"codes": "a", "method": "fine-tune"},
+                {"codes": "b", "method": "all-labels"},
+                {"method": "scratch"},
             ]
         }
     )
@@ -322,7 +326,7 @@ def test_what_runs_a_pair_needs_is_checked() -> None:
         train=None, posterior=SimpleNamespace(kind="per-image"), encoder=None
     )
     few = SimpleNamespace(train="few", posterior=SimpleNamespace(kind="amortized"), encoder=None)
-    told = list(question.faults({"a": per_image, "b": few}))
+    told = list(question.errors({"a": per_image, "b": few}))
     assert told == [
         "run 'a' has per-image codes, and so no encoder to fine-tune",
         "run 'b' learns from few images; pairs take runs that learn from all",
@@ -330,7 +334,7 @@ def test_what_runs_a_pair_needs_is_checked() -> None:
     left = question.without("a")
     assert left is not None
     assert [pair.name for pair in left.pairs] == ["b.all-labels", "scratch"]
-    only = Labels.model_validate({"pairs": [{"codes": "a", "way": "nearest"}]})
+    only = Labels.model_validate({"pairs": [{"codes": "a", "method": "nearest"}]})
     assert only.without("a") is None
 
 
@@ -342,7 +346,7 @@ def test_the_built_in_study_end_to_end(trained: Trainer, tmp_path: Path) -> None
     from tacit.studies.description.named import study_text
     from tacit.studies.description.reading import parse
 
-    _, (question,) = parse(study_text("labels")[1], "labels")
+    _, (question,) = parse(study_text("label-efficiency")[1], "label-efficiency")
     assert isinstance(question, Labels)
     assert len(question.pairs) <= 12
     question = question.without("per-image")  # whose codes of test images take the longest
@@ -352,12 +356,12 @@ def test_the_built_in_study_end_to_end(trained: Trainer, tmp_path: Path) -> None
         for pair in question.pairs
     )
     question = question.model_copy(update={"pairs": small, "budgets": (1, 3), "draws": 4})
-    study = trained("labels")
+    study = trained("label-efficiency")
     found = Measurement()
     for label, part in question.parts().items():
         assert label
         found = found.joined(part.measure(study.runs(part)))
-    finding = question.answer({0: found}, study.setting(tmp_path, "labels"))
+    finding = question.answer({0: found}, study.setting(tmp_path, "label-efficiency"))
     assert finding.answer.startswith("With 3 labels per class")
-    assert (tmp_path / "labels-trials.svg").exists()
+    assert (tmp_path / "label-efficiency-trials.svg").exists()
     assert len(finding.tables[0].rows) == len(small)

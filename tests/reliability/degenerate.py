@@ -96,7 +96,7 @@ def cut_down(name: str, epochs: int = 2, seeds: tuple[int, ...] = (0,)) -> tuple
                 "epochs": epochs,
                 "updates": 0,
                 "phases": run.phases[:1],
-                "code": min(run.code, 8),
+                "latent_dim": min(run.latent_dim, 8),
                 "train": run.train
                 and run.train.model_copy(update={"draws": min(2, run.train.draws)}),
             }

@@ -18,9 +18,14 @@ from tacit.studies.execution.work import read_images
 from tacit.training.run_folder import verify
 
 SCRIPT = "<script>alert(1)</script>"
-NAMES = (SCRIPT, '"><img src=x onerror=alert(1)>', "{{ 7 * 191 }}{% raw %}", "=1+1|' /C calc'!A0")
+NAMES = (
+    SCRIPT,
+    '"><img src=x onerror=alert(1)>',
+    "{{ 7919 * 7907 }}{% raw %}",
+    "=1+1|' /C calc'!A0",
+)
 STUDY = f"""
-title: "{SCRIPT}{{{{ 7 * 191 }}}}"
+title: "{SCRIPT}{{{{ 7919 * 7907 }}}}"
 expect: "</style>{SCRIPT}"
 runs:
   one: {{learn: classifier, network: pool, epochs: 1}}
@@ -71,8 +76,8 @@ def test_names_and_titles_are_only_text_in_the_page(made) -> None:
     assert page.handlers == []
     assert SCRIPT in page.text
     assert "onerror=alert(1)" in page.text
-    assert "{{ 7 * 191 }}" in page.text
-    assert "1337" not in html
+    assert "{{ 7919 * 7907 }}" in page.text
+    assert "62615533" not in html
     (finding,) = json.loads((made / "results.json").read_text())["findings"]
     assert f"test-accuracy.{SCRIPT}" in finding["numbers"]  # data holds names as they are
 
@@ -140,7 +145,7 @@ def forged(folder, change) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda r: r["config"].update(n_code=65536),
+        lambda r: r["config"].update(latent_dim=65536),
         lambda r: r["config"].update(network={"kind": "dense", "hidden": [65536] * 3}),
         lambda r: r["config"].update(learn="vae", posterior="per-image", n_images=10**15),
         lambda r: r["config"].update(shape=[3, 2**24, 2**24]),

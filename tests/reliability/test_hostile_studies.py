@@ -8,7 +8,7 @@ from rich.console import Console
 
 from tacit.images.dataset import Split
 from tacit.images.sources import open_images
-from tacit.studies.description.faults import AT_MOST, StudyError
+from tacit.studies.description.errors import AT_MOST, StudyError
 from tacit.studies.description.named import MAX_BYTES, study_text
 from tacit.studies.description.reading import parse
 from tacit.studies.description.spec import MAX_RUNS
@@ -92,7 +92,7 @@ for path in sorted(Path(sys.argv[1]).iterdir()):
 """
     imports = """
 from pathlib import Path
-from tacit.studies.description.faults import StudyError
+from tacit.studies.description.errors import StudyError
 from tacit.studies.description.named import study_text
 from tacit.studies.description.reading import parse
 """

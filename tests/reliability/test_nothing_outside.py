@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from tacit.studies.description.faults import StudyError
+from tacit.studies.description.errors import StudyError
 from tacit.studies.description.named import study_text
 
 WATCHED = Path(__file__).parent / "watched"
@@ -22,7 +22,7 @@ CLASSES = ["a..", "~", r"x\..\..\up", "%2e%2e%2fup"]
 LABELS = ["..", "../../up", "/up", "$HOME"]
 STUDY = """
 title: ../../up
-defaults: {code: 2, epochs: 1, batch_size: 40}
+defaults: {latent_dim: 2, epochs: 1, batch_size: 40}
 runs: {vae: {learn: vae}, classifier: {learn: classifier}}
 questions:
   - classifier: {run: classifier}
@@ -48,7 +48,7 @@ write_record(out / "..tiny/study.json", record)
 assert run_command(run) == 0
 score = ["score", str(out / "..tiny"), "--run", "vae", "--samples", "5"]
 assert run_command([*score, "--out", str(out / "score.csv")]) == 0
-few = ["labels", pictures, "--labels", "few.csv", "--pairs", "vae.logistic", "--epochs", "1"]
+few = ["learn", pictures, "--labels", "few.csv", "--pairs", "vae.logistic", "--epochs", "1"]
 assert run_command([*few, "--jobs", "1", "--out", str(out / "few")]) == 0
 """
 MATPLOTLIB = ("cache/matplotlib", "config/matplotlib")

@@ -24,7 +24,9 @@ def images(n: int = 10) -> Images:
 
 
 def model(**table):
-    config = ModelConfig.model_validate({"shape": SHAPE, "n_code": 2, "network": "dense"} | table)
+    config = ModelConfig.model_validate(
+        {"shape": SHAPE, "latent_dim": 2, "network": "dense"} | table
+    )
     with seeded_initialisation(0):
         return build(config)
 

@@ -236,7 +236,7 @@ def inference(figures, random, classes):
                 "Three panels; the per-image curve starts 30 nats lower and closes in.",
             ),
         ),
-        cautions=(
+        caveats=(
             "The per-image posterior has moved only 30 times in 30 epochs.",
             "A decoder trained on unfinished codes stays worse after refinement.",
         ),

@@ -91,8 +91,8 @@ def test_every_figure_is_there_with_its_alternative(study, page):
     figures = [figure for finding in findings for figure in finding.figures]
     pictures = [a["alt"] for a in page.all("img")]
     drawings = [a["aria-label"] for a in page.all("svg")]
-    hero = next(figure.alt for figure in figures if figure.kind == "grid")
-    expected = Counter(figure.alt for figure in figures) + Counter([hero])
+    cover = next(figure.alt for figure in figures if figure.kind == "grid")
+    expected = Counter(figure.alt for figure in figures) + Counter([cover])
     assert Counter(pictures + drawings) == expected
     assert all(a["role"] == "img" for a in page.all("svg"))
     assert len(page.all("figure")) == len(page.all("figcaption")) == len(figures) + 1
@@ -135,7 +135,7 @@ def test_a_single_answer_is_said_once_and_whole(study):
     long = replace(findings[0], answer=" ".join(f"Sentence {i} says it." for i in range(60)))
     among = render(provenance, [long, *findings[1:]], study / FIGURES)
     assert [among.count(f"Sentence {i} says it.") for i in (0, 59)] == [2, 1]
-    alone = render(replace(provenance, hero=""), [long], study / FIGURES)
+    alone = render(replace(provenance, cover=""), [long], study / FIGURES)
     assert [alone.count(f"Sentence {i} says it.") for i in (0, 59)] == [1, 1]
     assert alone.count(f">{long.asks}<") == 1
     assert alone.index(long.answer) < alone.index('class="question"')
@@ -220,13 +220,15 @@ def test_what_two_findings_may_not_share(study):
         render(provenance, [*findings, findings[-1]], study / "figures")
     with pytest.raises(ValueError, match="figure of the same name: transfer-draws"):
         render(provenance, [*findings, replace(findings[-1], question="x")], study / "figures")
-    with pytest.raises(ValueError, match="hero is 'no', which is none of the figures: classifier-"):
-        render(replace(provenance, hero="no"), findings, study / "figures")
+    with pytest.raises(
+        ValueError, match="cover is 'no', which is none of the figures: classifier-"
+    ):
+        render(replace(provenance, cover="no"), findings, study / "figures")
 
 
 def test_the_hero_may_be_a_chart(study):
     provenance, findings = read_records(study)
-    page = Page(render(replace(provenance, hero="transfer-draws"), findings, study / "figures"))
+    page = Page(render(replace(provenance, cover="transfer-draws"), findings, study / "figures"))
     ids = [a["id"] for _, a in page.elements if a.get("id")]
     assert len(ids) == len(set(ids))
     charts = sum(figure.kind == "chart" for finding in findings for figure in finding.figures)

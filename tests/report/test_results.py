@@ -50,7 +50,7 @@ findings = st.builds(
     tables=st.lists(
         st.builds(Table, words, st.just(("a", "b")), st.tuples(st.tuples(cells, cells)))
     ).map(tuple),
-    cautions=st.lists(words, max_size=2).map(tuple),
+    caveats=st.lists(words, max_size=2).map(tuple),
     sources=st.lists(words, max_size=2).map(tuple),
 )
 
@@ -78,7 +78,7 @@ FINDING = Finding(
     {"b": Number(3, 2, np.float64(4), 3, "nats", "95 % t over 3 seeds"), "a": Number(None)},
     ("vae",),
     figures=(Figure("f", "chart", "c", "alt"),),
-    cautions=("careful",),
+    caveats=("careful",),
 )
 
 

@@ -33,7 +33,7 @@ KINDS = {
 
 
 def made(kind: str = "vae", **about) -> Saved:
-    config = ModelConfig.model_validate({"shape": SHAPE, "n_code": 4} | KINDS[kind])
+    config = ModelConfig.model_validate({"shape": SHAPE, "latent_dim": 4} | KINDS[kind])
     with torch.random.fork_rng():
         model = build(config)
     return Saved(
@@ -64,7 +64,7 @@ def test_what_is_saved_is_loaded(kind, tmp_path) -> None:
 
 
 def test_rows_of_values_bring_their_scale(tmp_path) -> None:
-    config = ModelConfig(learn="autoencoder", shape=(1, 1, 2), n_code=1, network="dense")
+    config = ModelConfig(learn="autoencoder", shape=(1, 1, 2), latent_dim=1, network="dense")
     form = Form.of_values(np.array([[1.0, 1e6], [2.0, 3e6]]))
     about = About(model=config, layout="values", data=Data(source="rows", n=2, sha256="0" * 64))
     save(tmp_path, Saved(build(config), form, about))
@@ -243,12 +243,12 @@ def forged(folder: Path, change) -> None:
 @pytest.mark.parametrize(
     "model",
     [
-        {"n_code": 65536, "network": {"kind": "dense", "hidden": [65536, 65536, 65536]}},
+        {"latent_dim": 65536, "network": {"kind": "dense", "hidden": [65536, 65536, 65536]}},
         {"shape": [1, 10**9, 10**9]},
         {"n_images": 10**18, "posterior": {"kind": "per-image"}},
         {"shape": [0, 0, 0]},
-        {"n_code": 5},
-        {"n_code": "many"},
+        {"latent_dim": 5},
+        {"latent_dim": "many"},
     ],
     ids=str,
 )

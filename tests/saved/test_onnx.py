@@ -14,7 +14,7 @@ X = np.random.default_rng(0).random((20, 8, 8))
 
 @pytest.fixture(scope="module")
 def vae():
-    return tacit.VAE(n_code=2, epochs=1, updates=1, posterior="per_image").fit(X)
+    return tacit.VAE(latent_dim=2, epochs=1, updates=1, posterior="per_image").fit(X)
 
 
 def test_a_missing_extra_is_named_before_any_work(vae, tmp_path, monkeypatch) -> None:
@@ -28,7 +28,7 @@ def test_a_file_that_computes_something_else_is_not_written(vae, tmp_path, monke
     whole = tacit.saved.onnx._export_graph
 
     def other(graph, path) -> None:
-        moved = tacit.VAE(n_code=2, epochs=1, updates=1, random_state=1).fit(X)
+        moved = tacit.VAE(latent_dim=2, epochs=1, updates=1, random_state=1).fit(X)
         decoder = tacit.saved.onnx._Decoder(moved.model_, moved.form_)
         whole(graph._replace(module=decoder), path)
 

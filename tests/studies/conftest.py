@@ -15,7 +15,7 @@ from tacit.studies.provenance import Told
 STUDY = """
 title: Small
 snapshots: [1, 2]
-defaults: {code: 4, epochs: 2}
+defaults: {latent_dim: 4, epochs: 2}
 runs:
   vae: {learn: vae}
   per-image: {learn: vae, posterior: per-image}

@@ -1,4 +1,4 @@
-"""``tacit run labels``: budgets, draws and copies on the command line."""
+"""``tacit run label-efficiency``: budgets, draws and copies on the command line."""
 
 from pathlib import Path
 
@@ -9,11 +9,11 @@ from tacit.errors import ImagesError
 from tacit.images.sources import open_images
 from tacit.questions.label_efficiency.question import Labels
 from tacit.studies.command import Prepared, Request, prepare
-from tacit.studies.description.faults import StudyError
+from tacit.studies.description.errors import StudyError
 from tacit.studies.description.named import builtin_names
 
 
-def prepared(tmp_path: Path, study: str = "labels", **options: object) -> Prepared:
+def prepared(tmp_path: Path, study: str = "label-efficiency", **options: object) -> Prepared:
     return prepare(study, Request(out=tmp_path, **options))  # type: ignore[arg-type]
 
 
@@ -24,7 +24,7 @@ def labels(one: Prepared) -> Labels:
 
 
 def test_budgets_and_draws_replace_the_studys_own(tmp_path: Path) -> None:
-    assert "labels" in builtin_names()
+    assert "label-efficiency" in builtin_names()
     own = labels(prepared(tmp_path))
     assert (own.budgets, own.draws) == ((1, 3, 5, 10, 30, 100), 10)
     one = prepared(tmp_path, budgets="10, 1,3", draws=4)
@@ -74,7 +74,9 @@ def test_draws_replace_those_of_runs_that_learn_from_few(tmp_path: Path) -> None
         "few-classifier": 3,
         "transferred": 3,
     }
-    with pytest.raises(StudyError, match="--draws: no question of this study is 'labels'"):
+    with pytest.raises(
+        StudyError, match="--draws: no question of this study is 'label-efficiency'"
+    ):
         prepared(tmp_path, "inference", draws=3)
 
 
@@ -82,7 +84,7 @@ def test_trials_of_a_file_are_not_replaced(tmp_path: Path) -> None:
     study = tmp_path / "mine.yaml"
     study.write_text(
         "title: Mine\nruns: {a: {learn: autoencoder}}\nquestions:\n"
-        "  - labels: {pairs: [{way: scratch}], draws_file: draws.json}\n"
+        "  - label-efficiency: {pairs: [{method: scratch}], draws_file: draws.json}\n"
     )
     with pytest.raises(StudyError, match="the trials come from the question's draws_file"):
         prepared(tmp_path, str(study), draws=3)
@@ -98,7 +100,7 @@ def test_what_a_study_cannot_ask_of_its_images_is_told_before_it_starts(tmp_path
     study = tmp_path / "mine.yaml"
     study.write_text(
         "title: Mine\nruns: {a: {learn: autoencoder}}\nquestions:\n"
-        "  - labels: {pairs: [{way: scratch}], budgets: [1, 500]}\n"
+        "  - label-efficiency: {pairs: [{method: scratch}], budgets: [1, 500]}\n"
     )
     with pytest.raises(StudyError, match=r"500 labels of each class are asked for, but class"):
         prepared(tmp_path, str(study))

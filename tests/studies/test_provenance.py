@@ -10,7 +10,7 @@ def told(**settings: object) -> str:
 
 def test_what_differs_from_the_defaults_is_told_and_nothing_else() -> None:
     assert told() == "learn: vae"
-    assert told(code=3, betas=[0.7, 0.9]) == "learn: vae, code: 3, betas: 0.7, 0.9"
+    assert told(latent_dim=3, betas=[0.7, 0.9]) == "learn: vae, latent_dim: 3, betas: 0.7, 0.9"
 
 
 def test_a_part_says_its_kind_and_a_layer_that_is_left_out() -> None:

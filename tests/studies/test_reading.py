@@ -2,7 +2,7 @@
 
 import pytest
 
-from tacit.studies.description.faults import StudyError
+from tacit.studies.description.errors import StudyError
 from tacit.studies.description.named import builtin_names, study_text
 from tacit.studies.description.reading import parse
 
@@ -15,10 +15,10 @@ def faults_in(text: str) -> str:
 
 GOOD = """
 title: Good
-defaults: {code: 8}
+defaults: {latent_dim: 8}
 runs:
   vae: {learn: vae}
-  narrow: {learn: autoencoder, code: 4}
+  narrow: {learn: autoencoder, latent_dim: 4}
 """
 
 
@@ -37,8 +37,8 @@ def test_there_are_the_two_studies_of_the_reports() -> None:
 
 def test_defaults_hold_unless_a_run_says_otherwise() -> None:
     study, _ = parse(GOOD, "good")
-    assert study.runs["vae"].code == 8
-    assert study.runs["narrow"].code == 4
+    assert study.runs["vae"].latent_dim == 8
+    assert study.runs["narrow"].latent_dim == 4
 
 
 def test_all_faults_come_at_once_with_their_lines() -> None:
@@ -46,7 +46,7 @@ def test_all_faults_come_at_once_with_their_lines() -> None:
 title: Bad
 seeds: [0, 0]
 snapshotz: [1]
-defaults: {cod: 8}
+defaults: {laten_dim: 8}
 runs:
   vae: {learn: vea, rate: .nan}
   b: {learn: autoencoder, likelihood: {kind: gausian}, epochs: .inf}
@@ -56,7 +56,7 @@ questions:
     for expected in (
         "line 3, seeds: seeds [0, 0] hold one twice",
         "line 4, snapshotz: unknown key; did you mean 'snapshots'?",
-        "line 5, defaults.cod: unknown key; did you mean 'code'?",
+        "line 5, defaults.laten_dim: unknown key; did you mean 'latent_dim'?",
         "line 7, runs.vae.learn: 'vea' is none of 'autoencoder', 'vae' or 'classifier'; did you "
         "mean 'vae'?",
         "line 7, runs.vae.rate: nan",
@@ -78,8 +78,8 @@ questions:
         ),
         ("a: {learn: autoencoder, encoder: {from: a}}", "a takes from a: a circle"),
         (
-            "a: {learn: autoencoder, code: 4}\n  b: {learn: classifier, encoder: {from: a}}",
-            "the part does not fit: code is 16 here and 4 where it comes from",
+            "a: {learn: autoencoder, latent_dim: 4}\n  b: {learn: classifier, encoder: {from: a}}",
+            "the part does not fit: latent_dim is 16 here and 4 where it comes from",
         ),
         (
             "a: {learn: autoencoder, network: {kind: conv, hidden: 9}}\n"
@@ -154,3 +154,26 @@ def test_an_unknown_study_gets_the_nearest_name(tmp_path) -> None:
     binary.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(StudyError, match="not UTF-8"):
         study_text(str(binary))
+
+
+def test_former_names_are_read_as_what_they_are_called_now() -> None:
+    former = """
+title: t
+cover: x
+defaults: {latent_dim: 8}
+runs:
+  a: {learn: vae, latent_dim: 4}
+questions:
+  - label-efficiency: {pairs: [{codes: a, method: poisson}]}
+"""
+    now = former
+    for name, old in (
+        ("latent_dim", "code"), ("cover", "hero"), ("method", "way"),
+        ("label-efficiency", "labels"),
+    ):  # fmt: skip
+        former = former.replace(f"{name}:", f"{old}:")
+    assert parse(former, "study") == parse(now, "study")
+    with pytest.raises(
+        StudyError, match=r"line 6, runs\.a\.latent_dim: 0: input should be greater"
+    ):
+        parse(former.replace("code: 4", "code: 0"), "study")

@@ -67,7 +67,7 @@ def test_a_run_that_diverges_fails_alone_and_blocks_what_needs_it(tmp_path) -> N
     path = tmp_path / "broken.yaml"
     path.write_text("""
 title: Broken
-defaults: {code: 4, epochs: 2}
+defaults: {latent_dim: 4, epochs: 2}
 runs:
   wild: {learn: vae, rate: 100, epochs: 60}
   after: {learn: classifier, encoder: {from: wild}}

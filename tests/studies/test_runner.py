@@ -17,7 +17,7 @@ from tacit.studies.execution.workers import Worker
 
 TWO = """
 title: Two that need nothing
-defaults: {code: 2, epochs: 1}
+defaults: {latent_dim: 2, epochs: 1}
 runs:
   one: {learn: autoencoder}
   other: {learn: autoencoder}

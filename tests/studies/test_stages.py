@@ -3,7 +3,7 @@
 import pytest
 
 from tacit.studies.command import Request, prepare
-from tacit.studies.description.faults import StudyError
+from tacit.studies.description.errors import StudyError
 
 
 def request(tmp_path, **options) -> Request:

@@ -36,10 +36,10 @@ from tacit.models.config import (
 with torch.device("meta"):
     for network in (ConvNetwork(), DenseNetwork(), PoolNetwork()):
         build(ModelConfig(
-            learn="classifier", shape=(1, 28, 28), n_code=4, n_classes=3, network=network
+            learn="classifier", shape=(1, 28, 28), latent_dim=4, n_classes=3, network=network
         ))
     build(ModelConfig(
-        learn="vae", shape=(1, 28, 28), n_code=4, posterior=PerImageTable(), n_images=9
+        learn="vae", shape=(1, 28, 28), latent_dim=4, posterior=PerImageTable(), n_images=9
     ))
 print("torch._dynamo" in sys.modules)
 """

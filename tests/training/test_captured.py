@@ -14,7 +14,7 @@ from tacit.models.parts import freeze
 from tacit.models.precision import products_in
 from tacit.streams import numpy_stream, seeded_initialisation
 from tacit.training.captured import FEWEST_UPDATES, WARM_UPDATES, CapturedStep, can_capture
-from tacit.training.checkpoint import FolderKeeper, Stopped
+from tacit.training.checkpoint import FolderCheckpointer, Stopped
 from tacit.training.fit import fit
 from tacit.training.objectives import (
     Batch,
@@ -50,7 +50,7 @@ def some_images(n: int = 10, shape: tuple[int, int, int] = SHAPE) -> Images:
 
 def new(learn: str, settings: dict, seed: int = 0, shape: tuple[int, int, int] = SHAPE):
     config = ModelConfig.model_validate(
-        {"learn": learn, "shape": shape, "n_code": 3, "n_classes": 2, **settings}
+        {"learn": learn, "shape": shape, "latent_dim": 3, "n_classes": 2, **settings}
     )
     with seeded_initialisation(seed):
         return build(config)
@@ -122,13 +122,29 @@ def test_an_interrupted_captured_run_goes_on_to_the_same_bits(
     whole = new(learn, settings)
     history = fit(whole, objective, some_images(), schedule(), seed=0, capture=True)
     asked = iter(range(1, 100))
-    keeper = FolderKeeper(tmp_path, stop=lambda: next(asked) == stop_at)
+    checkpointer = FolderCheckpointer(tmp_path, stop=lambda: next(asked) == stop_at)
     first = new(learn, settings)
     with pytest.raises(Stopped):
-        fit(first, objective, some_images(), schedule(), seed=0, keeper=keeper, capture=True)
+        fit(
+            first,
+            objective,
+            some_images(),
+            schedule(),
+            seed=0,
+            checkpointer=checkpointer,
+            capture=True,
+        )
     second = new(learn, settings, seed=99)
-    keeper = FolderKeeper(tmp_path)
-    again = fit(second, objective, some_images(), schedule(), seed=0, keeper=keeper, capture=True)
+    checkpointer = FolderCheckpointer(tmp_path)
+    again = fit(
+        second,
+        objective,
+        some_images(),
+        schedule(),
+        seed=0,
+        checkpointer=checkpointer,
+        capture=True,
+    )
     assert same_tensors(whole.state_dict(), second.state_dict())
     assert again.to_json() == history.to_json()
     assert len(graphs) == 3
@@ -318,12 +334,12 @@ def test_on_a_gpu_an_interrupted_run_goes_on(tmp_path) -> None:
     whole = new("vae", {}).cuda()
     history = fit(whole, elbo(), images, plan, seed=0, capture=True)
     seen = []
-    keeper = FolderKeeper(
+    checkpointer = FolderCheckpointer(
         tmp_path, stop=lambda: max(seen) > 30, report=lambda update, loss: seen.append(update)
     )
     first, second = (new("vae", {}, seed=seed).cuda() for seed in (0, 9))
     with pytest.raises(Stopped):
-        fit(first, elbo(), images, plan, seed=0, keeper=keeper, capture=True)
-    keeper = FolderKeeper(tmp_path)
-    again = fit(second, elbo(), images, plan, seed=0, keeper=keeper, capture=True)
+        fit(first, elbo(), images, plan, seed=0, checkpointer=checkpointer, capture=True)
+    checkpointer = FolderCheckpointer(tmp_path)
+    again = fit(second, elbo(), images, plan, seed=0, checkpointer=checkpointer, capture=True)
     np.testing.assert_allclose(again.loss, history.loss, rtol=2e-3)

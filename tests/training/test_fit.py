@@ -11,7 +11,7 @@ from tacit.models.config import ModelConfig, build
 from tacit.models.parts import freeze
 from tacit.streams import numpy_stream, seeded_initialisation
 from tacit.training.batches import codes_of_frozen
-from tacit.training.checkpoint import FolderKeeper, Stopped, read_tensors, snapshot_path
+from tacit.training.checkpoint import FolderCheckpointer, Stopped, read_tensors, snapshot_path
 from tacit.training.evaluation import evaluate
 from tacit.training.fit import Diverged, fit
 from tacit.training.objectives import cross_entropy, elbo, squared_error
@@ -26,7 +26,7 @@ def some_images(n: int = 10) -> Images:
 
 
 def new(learn: str, seed: int = 0, n: int = 10, **settings):
-    config = ModelConfig(learn=learn, shape=SHAPE, n_code=3, n_classes=2, **settings)
+    config = ModelConfig(learn=learn, shape=SHAPE, latent_dim=3, n_classes=2, **settings)
     if "posterior" in settings:
         config = config.model_copy(update={"n_images": n})
     with seeded_initialisation(seed):
@@ -80,10 +80,18 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(
     whole = new(learn, **settings)
     history = fit(whole, objective, some_images(), schedule, seed=0, test=some_images(4))
     asked = iter(range(1, 100))
-    keeper = FolderKeeper(tmp_path, stop=lambda: next(asked) == stop_at)
+    checkpointer = FolderCheckpointer(tmp_path, stop=lambda: next(asked) == stop_at)
     first = new(learn, **settings)
     with pytest.raises(Stopped):
-        fit(first, objective, some_images(), schedule, seed=0, test=some_images(4), keeper=keeper)
+        fit(
+            first,
+            objective,
+            some_images(),
+            schedule,
+            seed=0,
+            test=some_images(4),
+            checkpointer=checkpointer,
+        )
     second = new(learn, seed=99, **settings)
     again = fit(
         second,
@@ -92,7 +100,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(
         schedule,
         seed=0,
         test=some_images(4),
-        keeper=FolderKeeper(tmp_path),
+        checkpointer=FolderCheckpointer(tmp_path),
     )
     assert same_tensors(weights(whole), weights(second))
     assert again.to_json() == history.to_json()
@@ -100,16 +108,25 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(
 
 def test_a_damaged_checkpoint_is_not_used(tmp_path) -> None:
     asked = iter(range(1, 100))
-    keeper = FolderKeeper(tmp_path, stop=lambda: next(asked) == 3)
+    checkpointer = FolderCheckpointer(tmp_path, stop=lambda: next(asked) == 3)
     with pytest.raises(Stopped):
-        fit(new("vae"), elbo(), some_images(), Schedule(10, 4, 9), seed=0, keeper=keeper)
+        fit(
+            new("vae"), elbo(), some_images(), Schedule(10, 4, 9), seed=0, checkpointer=checkpointer
+        )
     path = tmp_path / "checkpoints" / "update-3.safetensors"
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
     whole, resumed = new("vae"), new("vae")
     fit(whole, elbo(), some_images(), Schedule(10, 4, 9), seed=0)
-    fit(resumed, elbo(), some_images(), Schedule(10, 4, 9), seed=0, keeper=FolderKeeper(tmp_path))
+    fit(
+        resumed,
+        elbo(),
+        some_images(),
+        Schedule(10, 4, 9),
+        seed=0,
+        checkpointer=FolderCheckpointer(tmp_path),
+    )
     assert same_tensors(weights(whole), weights(resumed))
 
 
@@ -190,7 +207,7 @@ def test_an_images_latent_gradient_does_not_depend_on_its_company() -> None:
 def test_a_snapshot_holds_decoder_and_latents_of_its_update(tmp_path) -> None:
     schedule = Schedule(10, 5, 8, snapshot_at=(4, 8))
     model = new("vae", posterior="per-image")
-    fit(model, elbo(), some_images(), schedule, seed=0, keeper=FolderKeeper(tmp_path))
+    fit(model, elbo(), some_images(), schedule, seed=0, checkpointer=FolderCheckpointer(tmp_path))
     shorter = new("vae", posterior="per-image")
     fit(shorter, elbo(), some_images(), Schedule(10, 5, 4), seed=0)
     early = read_tensors(snapshot_path(tmp_path, 4))
@@ -304,7 +321,7 @@ def test_products_in_bfloat16_learn_the_same_and_are_evaluated_in_float32() -> N
     images = Images(pixels, None, ())
     ends = {}
     for precision in ("float32", "bfloat16", "auto"):
-        config = ModelConfig(learn="vae", shape=(1, 28, 28), n_code=16)
+        config = ModelConfig(learn="vae", shape=(1, 28, 28), latent_dim=16)
         with seeded_initialisation(0):
             model = build(config)
         history = fit(

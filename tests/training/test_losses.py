@@ -10,7 +10,7 @@ from tacit.images.dataset import Images
 from tacit.models.config import ModelConfig, build
 from tacit.streams import numpy_stream, seeded_initialisation
 from tacit.training import losses
-from tacit.training.checkpoint import FolderKeeper, Stopped
+from tacit.training.checkpoint import FolderCheckpointer, Stopped
 from tacit.training.fit import Diverged, fit
 from tacit.training.history import History
 from tacit.training.losses import MOST_UNREAD, Unread
@@ -35,11 +35,11 @@ def some_images() -> Images:
 
 def new(learn: str = "vae", **settings) -> nn.Module:
     with seeded_initialisation(0):
-        return build(ModelConfig(learn=learn, shape=(1, 8, 8), n_code=3, **settings))
+        return build(ModelConfig(learn=learn, shape=(1, 8, 8), latent_dim=3, **settings))
 
 
 class Told:
-    """A keeper that keeps what it is told."""
+    """A checkpointer that keeps what it is told."""
 
     def __init__(self) -> None:
         self.updates: list[int] = []
@@ -60,25 +60,27 @@ PLAN = Schedule(10, 4, 14, evaluate_at=(5, 14), snapshot_at=(6,))
 
 
 def test_the_history_is_the_same_and_reaches_up_to_what_is_looked_at(request) -> None:
-    first, keeper = new(), Told()
-    history = fit(first, elbo(), some_images(), PLAN, seed=0, keeper=keeper)
-    assert keeper.updates == list(range(1, 15))
+    first, checkpointer = new(), Told()
+    history = fit(first, elbo(), some_images(), PLAN, seed=0, checkpointer=checkpointer)
+    assert checkpointer.updates == list(range(1, 15))
     request.getfixturevalue("late")
-    second, keeper = new(), Told()
-    assert fit(second, elbo(), some_images(), PLAN, seed=0, keeper=keeper) == history
+    second, checkpointer = new(), Told()
+    assert fit(second, elbo(), some_images(), PLAN, seed=0, checkpointer=checkpointer) == history
     assert same_tensors(first.state_dict(), second.state_dict())
     # The first alone, as its pace is not known; then three, or up to what looks at the model.
-    assert keeper.updates == [1, 4, 5, 6, 9, 12, 14]
+    assert checkpointer.updates == [1, 4, 5, 6, 9, 12, 14]
 
 
 def test_an_interrupted_run_goes_on_to_the_same_bits(late, tmp_path) -> None:
     whole, resumed = new(), new()
     history = fit(whole, elbo(), some_images(), PLAN, seed=0)
     asked = iter(range(1, 100))
-    keeper = FolderKeeper(tmp_path, stop=lambda: next(asked) == 5)
+    checkpointer = FolderCheckpointer(tmp_path, stop=lambda: next(asked) == 5)
     with pytest.raises(Stopped, match="stopped after update 9"):
-        fit(new(), elbo(), some_images(), PLAN, seed=0, keeper=keeper)
-    again = fit(resumed, elbo(), some_images(), PLAN, seed=0, keeper=FolderKeeper(tmp_path))
+        fit(new(), elbo(), some_images(), PLAN, seed=0, checkpointer=checkpointer)
+    again = fit(
+        resumed, elbo(), some_images(), PLAN, seed=0, checkpointer=FolderCheckpointer(tmp_path)
+    )
     assert again == history
     assert same_tensors(whole.state_dict(), resumed.state_dict())
 
@@ -91,12 +93,12 @@ def test_the_very_update_that_lost_its_loss_is_named(late, lost_at) -> None:
         loss = squared_error(model, batch, generator)["loss"]
         return {"loss": loss * float("inf") if next(updates) == lost_at else loss}
 
-    plan, keeper = Schedule(10, 4, 14), Told()
+    plan, checkpointer = Schedule(10, 4, 14), Told()
     epoch, batch = divmod(lost_at - 1, 3)
     where = rf"loss is inf at update {lost_at} \(epoch {epoch + 1}, batch {batch + 1} of 3\) .* 5"
     with pytest.raises(Diverged, match=where):
-        fit(new("autoencoder"), breaking, some_images(), plan, seed=5, keeper=keeper)
-    assert all(update < lost_at for update in keeper.updates)
+        fit(new("autoencoder"), breaking, some_images(), plan, seed=5, checkpointer=checkpointer)
+    assert all(update < lost_at for update in checkpointer.updates)
 
 
 def test_parts_of_a_batch_add_up_to_its_loss_in_float64(late, monkeypatch) -> None:

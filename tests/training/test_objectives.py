@@ -24,7 +24,7 @@ def new(learn: str, **settings):
     with seeded_initialisation(1):
         return build(
             ModelConfig(
-                learn=learn, shape=(1, 8, 8), n_code=3, n_classes=4, network=SMALL, **settings
+                learn=learn, shape=(1, 8, 8), latent_dim=3, n_classes=4, network=SMALL, **settings
             )
         ).double()
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from tacit.commands.options import DONE, Which, command, faults_of_use
+from tacit.commands.options import DONE, Which, command, errors_of_use
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,7 +50,7 @@ def describe(
     if model is not None:
         from tacit.saved.trained import saved_in
 
-        with faults_of_use():
+        with errors_of_use():
             saved = saved_in(model, which.run, seed=which.seed, draw=which.draw, epoch=which.epoch)
         about, values = saved.about, saved.form.layout == "values"
         what = "rows" if values else "images"
@@ -66,13 +66,13 @@ def describe(
     from tacit.models.config import ModelConfig, build
 
     check_wishes(size, channels)
-    with faults_of_use(), torch.device("meta"):
+    with errors_of_use(), torch.device("meta"):
         made = build(
             ModelConfig.model_validate(
                 {
                     "learn": learn,
                     "shape": (3 if channels == "rgb" else 1, size, size),
-                    "n_code": code,
+                    "latent_dim": code,
                     "n_classes": 10 if learn == "classifier" else 0,
                     "network": network,
                 }

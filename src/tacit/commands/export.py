@@ -9,7 +9,7 @@ from tacit.commands.options import (
     Source,
     Which,
     command,
-    faults_of_use,
+    errors_of_use,
     open_inputs,
     open_model,
 )
@@ -45,7 +45,7 @@ def export(
     trained = open_model(model, which)
     console = Console(soft_wrap=True)
     if to == "folder":
-        with faults_of_use():
+        with errors_of_use():
             trained.save(out)
         console.print(f"saved in {out}", markup=False, highlight=False)
         return DONE

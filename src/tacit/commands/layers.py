@@ -43,7 +43,7 @@ def layers_of(model: Model, shape: Shape) -> list[Layer]:
         layers += _passed("encoder", model.encoder, x)
     if isinstance(model, Classifier):
         return layers + _passed("head", model.head, model.encoder(x))
-    width = model.n_code if isinstance(model, VAE) else model.encoder.n_code
+    width = model.latent_dim if isinstance(model, VAE) else model.encoder.latent_dim
     layers += _passed("decoder", model.decoder, parameter.new_zeros(1, width))
     learned = [p.numel() for p in model.likelihood.parameters()]
     return layers + [Layer("likelihood", "σ", (), n) for n in learned]

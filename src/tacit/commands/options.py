@@ -94,7 +94,7 @@ def study_command(function: Command) -> Command:
     def careful(*arguments: Any, **options: Any) -> int:
         from tacit.errors import ImagesError
         from tacit.files import NotWritten
-        from tacit.studies.description.faults import StudyError
+        from tacit.studies.description.errors import StudyError
         from tacit.studies.execution.holding import FolderError
 
         try:
@@ -117,7 +117,7 @@ def _ended(code: int, fault: str) -> int:
 
 
 @contextmanager
-def faults_of_use() -> Iterator[None]:
+def errors_of_use() -> Iterator[None]:
     """What the library refuses becomes a `CommandError`."""
     try:
         yield
@@ -133,7 +133,7 @@ def open_model(model: Path, which: Which) -> "TrainedModel":
     """
     from tacit.saved.trained import load
 
-    with faults_of_use():
+    with errors_of_use():
         return load(model, which.run, seed=which.seed, draw=which.draw, epoch=which.epoch)
 
 

@@ -11,7 +11,7 @@ from tacit.commands.options import (
     Source,
     Which,
     command,
-    faults_of_use,
+    errors_of_use,
     open_inputs,
     open_model,
 )
@@ -83,8 +83,8 @@ def score(
     for batch in followed(inputs, "scoring"):
         names += batch.names
         labels += batch.labels
-        # The estimate repeats the warning as a caution, once for all batches.
-        with faults_of_use(), warnings.catch_warnings():
+        # The estimate repeats the warning as a caveat, once for all batches.
+        with errors_of_use(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             parts.append(
                 estimated(

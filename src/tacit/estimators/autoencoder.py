@@ -19,7 +19,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEsti
     (n, h, w) or (n, h, w, c), uint8 or floats in [0, 1], which go through convolutions.
 
     Args:
-        n_code: width of the code.
+        latent_dim: width of the code.
         network: "auto", "conv", "dense", or a table as in a study, such as
             ``{"kind": "dense", "hidden": [64]}``.
         epochs: passes over the rows.
@@ -36,14 +36,14 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEsti
 
     >>> from sklearn.datasets import load_digits
     >>> X = load_digits().images / 16
-    >>> codes = Autoencoder(n_code=4, epochs=1, updates=1).fit_transform(X[:50])
+    >>> codes = Autoencoder(latent_dim=4, epochs=1, updates=1).fit_transform(X[:50])
     >>> codes.shape
     (50, 4)
     """
 
     def __init__(
         self,
-        n_code: int = 16,
+        latent_dim: int = 16,
         *,
         network: Any = "auto",
         epochs: int = 30,
@@ -53,7 +53,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEsti
         device: str = "auto",
         random_state: Any = 0,
     ) -> None:
-        self.n_code = n_code
+        self.latent_dim = latent_dim
         self.network = network
         self.epochs = epochs
         self.updates = updates
@@ -69,7 +69,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEsti
         config = self._configured(
             learn="autoencoder",
             shape=form.shape,
-            n_code=self.n_code,
+            latent_dim=self.latent_dim,
             network=self._network(form),
             likelihood=GaussianTable(link="identity" if form.layout == "values" else "sigmoid"),
         )
@@ -77,12 +77,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEsti
         return self
 
     def transform(self, X: Any) -> NDArray[np.float64]:
-        """Codes, (n, n_code)."""
+        """Codes, (n, latent_dim)."""
         check_is_fitted(self, "model_")
         return self._through(self._autoencoder().encode, self._checked(X, reset=False))
 
     def inverse_transform(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Rows in the form of the training data, of codes, (n, n_code).
+        """Rows in the form of the training data, of codes, (n, latent_dim).
 
         Images come back as floats in [0, 1].
         """
@@ -108,4 +108,4 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEsti
 
     @property
     def _n_features_out(self) -> int:
-        return self.config_.n_code
+        return self.config_.latent_dim

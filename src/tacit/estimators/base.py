@@ -23,7 +23,7 @@ from tacit.saved.about import About, Data, Estimator, array_sha256, measured_at
 from tacit.saved.folder import Saved, load_saved, save
 from tacit.saved.form import Form
 from tacit.streams import seeded_initialisation
-from tacit.studies.description.faults import faults_of
+from tacit.studies.description.errors import errors_of
 from tacit.training.devices import device_of
 from tacit.training.fit import fit
 from tacit.training.history import History
@@ -43,7 +43,7 @@ class NetworkEstimator(BaseEstimator):
     result is the same, whatever other rows it comes with.
     """
 
-    n_code: int
+    latent_dim: int
     network: Any
     epochs: int
     updates: int
@@ -148,13 +148,13 @@ class NetworkEstimator(BaseEstimator):
         try:
             return _NETWORK.validate_python(self.network)
         except ValidationError as error:
-            raise ValueError("network: " + "; ".join(faults_of(error, self.network))) from None
+            raise ValueError("network: " + "; ".join(errors_of(error, self.network))) from None
 
     def _configured(self, **settings: Any) -> ModelConfig:
         try:
             return ModelConfig(**settings)
         except ValidationError as error:
-            raise ValueError("; ".join(faults_of(error, settings))) from None
+            raise ValueError("; ".join(errors_of(error, settings))) from None
 
     def _learn(
         self,
@@ -261,13 +261,13 @@ def seed_of(random_state: Any) -> int:
 
 
 def codes_of(estimator: NetworkEstimator, codes: ArrayLike) -> NDArray[np.float64]:
-    """Codes to be decoded, (n, n_code).
+    """Codes to be decoded, (n, latent_dim).
 
     Raises:
         ValueError: another width.
     """
     array = np.asarray(codes, dtype=np.float64)
-    width = estimator.config_.n_code
+    width = estimator.config_.latent_dim
     if array.ndim != 2 or array.shape[1] != width:
         raise ValueError(f"codes have the shape {array.shape}; they are (n, {width})")
     return array

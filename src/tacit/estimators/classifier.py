@@ -25,10 +25,10 @@ class Classifier(ClassifierMixin, NetworkEstimator):
 
     Args:
         encoder: a fitted `Autoencoder`, `VAE` or `Classifier`, or a model that `tacit.load` gave:
-            training starts from a copy of its encoder, and `n_code` and `network` are its own. It
-            is given, not learned here, so that `sklearn.base.clone` keeps it as it is.
+            training starts from a copy of its encoder, and `latent_dim` and `network` are its own.
+            It is given, not learned here, so that `sklearn.base.clone` keeps it as it is.
         frozen: leave the given encoder as it is and learn the head alone.
-        n_code: width of the code that the head reads.
+        latent_dim: width of the code that the head reads.
         network: as in `tacit.estimators.autoencoder.Autoencoder`, and "pool".
         epochs, updates, batch_size, rate, device, random_state: as there.
 
@@ -49,7 +49,7 @@ class Classifier(ClassifierMixin, NetworkEstimator):
         encoder: Any = None,
         *,
         frozen: bool = False,
-        n_code: int = 16,
+        latent_dim: int = 16,
         network: Any = "auto",
         epochs: int = 30,
         updates: int = 400,
@@ -60,7 +60,7 @@ class Classifier(ClassifierMixin, NetworkEstimator):
     ) -> None:
         self.encoder = encoder
         self.frozen = frozen
-        self.n_code = n_code
+        self.latent_dim = latent_dim
         self.network = network
         self.epochs = epochs
         self.updates = updates
@@ -86,20 +86,20 @@ class Classifier(ClassifierMixin, NetworkEstimator):
                 f"y holds one class, {classes[0]!r}; a classifier tells at least 2 classes apart"
             )
         form = self._form_of(x)
-        n_code, network = self.n_code, None
+        latent_dim, network = self.latent_dim, None
         if given is not None:
             read, known, source = given
             if (read.layout == "values", read.shape) != (form.layout == "values", form.shape):
                 raise ValueError(f"X is {form}; the encoder that was given reads {read}")
             if form.layout == "values":
                 form = read
-            n_code, network = known.n_code, known.network
+            latent_dim, network = known.latent_dim, known.network
         elif self.frozen:
             raise ValueError("frozen is True, but there is no encoder to be frozen; give one")
         config = self._configured(
             learn="classifier",
             shape=form.shape,
-            n_code=n_code,
+            latent_dim=latent_dim,
             n_classes=len(classes),
             network=self._network(form) if network is None else network,
         )

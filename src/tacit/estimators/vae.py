@@ -30,7 +30,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Netwo
     (n, h, w) or (n, h, w, c), uint8 or floats in [0, 1], which go through convolutions.
 
     Args:
-        n_code: latent dimensions.
+        latent_dim: latent dimensions.
         posterior: "amortized", one encoder for all rows, or "per_image", the code of each row
             optimised by itself, when fitted and for new rows.
         likelihood: "gaussian", or "bernoulli" for images.
@@ -48,14 +48,14 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Netwo
         history_: what was seen while it learned.
 
     >>> X = np.random.default_rng(0).normal(size=(60, 3))
-    >>> vae = VAE(n_code=2, network="dense", updates=20, epochs=1, importance_samples=50).fit(X)
+    >>> vae = VAE(latent_dim=2, network="dense", updates=20, epochs=1, importance_samples=50).fit(X)
     >>> vae.score_samples(X[:5]).shape
     (5,)
     """
 
     def __init__(
         self,
-        n_code: int = 16,
+        latent_dim: int = 16,
         *,
         posterior: Literal["amortized", "per_image"] = "amortized",
         likelihood: Literal["gaussian", "bernoulli"] = "gaussian",
@@ -71,7 +71,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Netwo
         device: str = "auto",
         random_state: Any = 0,
     ) -> None:
-        self.n_code = n_code
+        self.latent_dim = latent_dim
         self.posterior = posterior
         self.likelihood = likelihood
         self.sigma = sigma
@@ -99,7 +99,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Netwo
         config = self._configured(
             learn="vae",
             shape=form.shape,
-            n_code=self.n_code,
+            latent_dim=self.latent_dim,
             n_images=len(x) if self.posterior == "per_image" else 0,
             network=self._network(form),
             likelihood=self._likelihood(form.layout == "values"),
@@ -123,7 +123,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Netwo
         return {"kind": "bernoulli"}
 
     def transform(self, X: Any) -> NDArray[np.float64]:
-        """Means of q(z | x), (n, n_code): the same row, the same code."""
+        """Means of q(z | x), (n, latent_dim): the same row, the same code."""
         check_is_fitted(self, "model_")
         x = self._checked(X, reset=False)
         model = self._vae()
@@ -132,7 +132,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Netwo
         return self._posteriors(model, self._observed(model, self._tensor(x))).mean.numpy()
 
     def inverse_transform(self, X: ArrayLike) -> NDArray[np.float64]:
-        """E[x | z] in the form of the training data, of codes, (n, n_code).
+        """E[x | z] in the form of the training data, of codes, (n, latent_dim).
 
         Images come back as floats in [0, 1].
         """
@@ -229,7 +229,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Netwo
 
     @property
     def _n_features_out(self) -> int:
-        return self.config_.n_code
+        return self.config_.latent_dim
 
 
 def _joined(rows: list[Observed]) -> Observed:

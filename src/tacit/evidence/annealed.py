@@ -128,7 +128,7 @@ def annealed_importance_sampling(
         pareto_k=None if np.isnan(k).all() else k,
         acceptance=np.concatenate(acceptance),
         dequantised=dequantised,
-        cautions=data.cautions,
+        caveats=data.caveats,
     )
 
 
@@ -148,10 +148,10 @@ def checked_schedule(schedule: ArrayLike) -> Array:
 def starting_density(model: VAE, data: Observed, start: Start) -> tuple[DiagonalNormal, str]:
     """q0 for every image, and its name."""
     if isinstance(start, DiagonalNormal):
-        if start.mean.shape != (len(data), model.n_code):
+        if start.mean.shape != (len(data), model.latent_dim):
             raise ValueError(
                 f"`start` has means of shape {tuple(start.mean.shape)}; "
-                f"{len(data)} images of {model.n_code} latent dimensions need one row each"
+                f"{len(data)} images of {model.latent_dim} latent dimensions need one row each"
             )
         return DiagonalNormal(start.mean.detach(), start.log_var.detach()), "per-image normals"
     if start not in ("prior", "encoder"):
@@ -187,7 +187,7 @@ def forward(
 ) -> AnnealedPath:
     """From q0 to p(x, z), with scouts that set the step sizes."""
     noise = Noise(root, "annealed", data.keys, data.x)
-    standard = noise.normal(n_chains + N_SCOUTS, model.n_code)
+    standard = noise.normal(n_chains + N_SCOUTS, model.latent_dim)
     z = torch.addcmul(q0.mean, torch.exp(0.5 * q0.log_var), standard)
     return anneal(model, data, q0, betas, z, noise, rows, n_scouts=N_SCOUTS, store=store)
 

@@ -43,7 +43,7 @@ class LogProbEstimate:
         acceptance: mean acceptance of the transitions, (B,), where there were any.
         pixel_range: the scale of the pixels that a density is over.
         dequantised: whether the pixels were (grey level + uniform noise) / 256.
-        cautions: what a reader must know before believing any of the numbers.
+        caveats: what a reader must know before believing any of the numbers.
     """
 
     log_prob: Array
@@ -57,7 +57,7 @@ class LogProbEstimate:
     acceptance: Array | None = None
     pixel_range: tuple[float, float] = (0.0, 1.0)
     dequantised: bool = False
-    cautions: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.log_prob)
@@ -161,7 +161,7 @@ class LogProbEstimate:
             f"  flagged: {self.flagged.sum()} of {len(self)}"
             + (f" ({'; '.join(counts)})" if counts else "")
         )
-        lines += [f"  caution: {caution}" for caution in self.cautions]
+        lines += [f"  caveat: {caveat}" for caveat in self.caveats]
         return "\n".join(lines)
 
 
@@ -230,5 +230,5 @@ def concatenate(estimates: Sequence[LogProbEstimate]) -> LogProbEstimate:
         ess=joined("ess"),
         pareto_k=joined("pareto_k"),
         acceptance=joined("acceptance"),
-        cautions=tuple(dict.fromkeys(c for estimate in estimates for c in estimate.cautions)),
+        caveats=tuple(dict.fromkeys(c for estimate in estimates for c in estimate.caveats)),
     )

@@ -36,21 +36,21 @@ class LinearGaussian(VAE):
     """
 
     def __init__(self, weight: Tensor, bias: Tensor, sigma: float, shape: Shape) -> None:
-        n_pixels, n_code = weight.shape
+        n_pixels, latent_dim = weight.shape
         if n_pixels != math.prod(shape) or bias.shape != (n_pixels,):
             raise ValueError(
                 f"weight {tuple(weight.shape)} and bias {tuple(bias.shape)} do not fit "
                 f"images of shape {shape}: they are (C·H·W, D) and (C·H·W,)"
             )
-        encoder = DenseEncoder(shape, n_code, hidden=())
-        decoder = DenseDecoder(shape, n_code, hidden=())
+        encoder = DenseEncoder(shape, latent_dim, hidden=())
+        decoder = DenseDecoder(shape, latent_dim, hidden=())
         posterior, likelihood = Amortized(encoder), Gaussian(sigma, link="identity")
         super().__init__(posterior, decoder, likelihood)
         self.double()
         self.weight, self.bias = weight.double(), bias.double()
         # As the likelihood holds it, a number rounded to float32.
         self.variance = likelihood.log_sigma.mul(2).exp().item()
-        identity = torch.eye(n_code, dtype=torch.float64)
+        identity = torch.eye(latent_dim, dtype=torch.float64)
         self.precision = identity + self.weight.T @ self.weight / self.variance
         self.to_mean = torch.linalg.solve(self.precision, self.weight.T / self.variance)
         output = decoder.layers[-1]

@@ -84,7 +84,7 @@ def importance_sampling(
         ess=ess,
         pareto_k=k if n_samples >= FEWEST_WEIGHTS else None,
         dequantised=dequantised,
-        cautions=data.cautions,
+        caveats=data.caveats,
     )
 
 

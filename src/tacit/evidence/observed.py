@@ -35,19 +35,19 @@ class Observed:
         keys: what each image's random stream is named by: its pixels, and for a repeated image
             how often it came before. Noise thus belongs to the image: neither its place nor its
             company changes it.
-        cautions: what a reader of any number made from these data must know.
+        caveats: what a reader of any number made from these data must know.
     """
 
     x: Tensor
     keys: tuple[str, ...]
-    cautions: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.keys)
 
     def take(self, rows: slice) -> "Observed":
         """The images of `rows`."""
-        return Observed(self.x[rows], self.keys[rows], self.cautions)
+        return Observed(self.x[rows], self.keys[rows], self.caveats)
 
 
 class Noise:
@@ -148,14 +148,14 @@ def observed_from(
     # Pixels that are taken as they are need no second copy of all images.
     if any(one is not image for one, image in zip(made, given, strict=True)):
         x = torch.cat(made)
-    cautions: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
     if isinstance(model.likelihood, Bernoulli) and bool(((x != 0) & (x != 1)).any()):
-        cautions = (
+        caveats = (
             "a Bernoulli likelihood of grey pixels is no probability: its values sum to no 1 "
             "over images; binarise the images",
         )
-        warnings.warn(cautions[0], stacklevel=3)
-    return Observed(x.to(parameter.device), tuple(keys), cautions)
+        warnings.warn(caveats[0], stacklevel=3)
+    return Observed(x.to(parameter.device), tuple(keys), caveats)
 
 
 def check_images(model: VAE, x: Tensor, pixel_range: tuple[float, float] | None) -> None:
@@ -223,7 +223,7 @@ def rows_within(model: VAE, memory: int, *, gradients: bool = False) -> int:
         ValueError: where not even one fits.
     """
     parameter = next(model.decoder.parameters())
-    numbers = [6 * math.prod(model.decoder.shape) + 12 * model.n_code]
+    numbers = [6 * math.prod(model.decoder.shape) + 12 * model.latent_dim]
 
     def count(module: torch.nn.Module, inputs: object, output: Tensor) -> None:
         numbers.append(output.numel())
@@ -232,7 +232,7 @@ def rows_within(model: VAE, memory: int, *, gradients: bool = False) -> int:
     hooks = [module.register_forward_hook(count) for module in leaves]
     try:
         with torch.no_grad():
-            model.decoder(parameter.new_zeros(1, model.n_code))
+            model.decoder(parameter.new_zeros(1, model.latent_dim))
     finally:
         for hook in hooks:
             hook.remove()

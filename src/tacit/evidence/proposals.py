@@ -116,7 +116,7 @@ def from_encoder(model: VAE, x: Tensor) -> NormalMixture:
 
 def from_prior(model: VAE, x: Tensor) -> NormalMixture:
     """N(0, I) for every image."""
-    zeros = x.new_zeros(len(x), model.n_code)
+    zeros = x.new_zeros(len(x), model.latent_dim)
     return fitted(DiagonalNormal(zeros, zeros), "the prior")
 
 

@@ -75,9 +75,9 @@ def quadrature(
     Raises:
         ValueError: for more than two latent dimensions, or where x cannot be used.
     """
-    if model.n_code > 2:
+    if model.latent_dim > 2:
         raise ValueError(
-            f"the model has {model.n_code} latent dimensions; quadrature is for one or two "
+            f"the model has {model.latent_dim} latent dimensions; quadrature is for one or two "
             "(annealed_importance_sampling is for any)"
         )
     if not tolerance > 0:
@@ -95,15 +95,15 @@ def quadrature(
         standard_error=error,
         bound="exact",
         measure=model.likelihood.measure,
-        method=f"adaptive quadrature in {model.n_code} dimensions",
+        method=f"adaptive quadrature in {model.latent_dim} dimensions",
         dequantised=dequantised,
-        cautions=data.cautions,
+        caveats=data.caveats,
     )
 
 
 def _integrate(model: VAE, x: Tensor, tolerance: float, rows: int) -> tuple[Array, Array]:
     """log p(x) and its error for a few images, both (B,)."""
-    n_images, n_dims = len(x), model.n_code
+    n_images, n_dims = len(x), model.latent_dim
     half = RADIUS / FIRST_CELLS
     cells = _first_cells(model, x, half, rows)
     total = _by_image(cells.image, cells.log_mass, n_images)
@@ -136,7 +136,7 @@ def _integrate(model: VAE, x: Tensor, tolerance: float, rows: int) -> tuple[Arra
 
 def _first_cells(model: VAE, x: Tensor, half: float, rows: int) -> _Cells:
     """The same cells for every image, decoded once for all of them."""
-    n_dims = model.n_code
+    n_dims = model.latent_dim
     side = -RADIUS + half * (2 * np.arange(FIRST_CELLS) + 1)
     centre = np.stack(np.meshgrid(*[side] * n_dims, indexing="ij"), axis=-1).reshape(-1, n_dims)
     offsets, log_weights = _rule(n_dims)
@@ -178,7 +178,7 @@ def _halved(cells: _Cells, half: float, n_dims: int) -> tuple[_Cells, NDArray[np
 
 def _evaluated(model: VAE, x: Tensor, cells: _Cells, half: float, rows: int) -> _Cells:
     """The cells with the numbers that their own nodes give."""
-    offsets, log_weights = _rule(model.n_code)
+    offsets, log_weights = _rule(model.latent_dim)
     masses, peaks, leasts = [], [], []
     at_once = max(1, rows // len(offsets))
     for first in range(0, len(cells.image), at_once):
@@ -186,7 +186,9 @@ def _evaluated(model: VAE, x: Tensor, cells: _Cells, half: float, rows: int) -> 
         z = x.new_tensor(cells.centre[part] + half * offsets[:, None])
         values = model.log_joint(x[torch.from_numpy(cells.image[part]).to(x.device)], z)
         log_joint = values.double().cpu().numpy()
-        masses.append(_log_sum(log_joint + log_weights[:, None], 0) + model.n_code * math.log(half))
+        masses.append(
+            _log_sum(log_joint + log_weights[:, None], 0) + model.latent_dim * math.log(half)
+        )
         peaks.append(log_joint.max(axis=0))
         leasts.append(log_joint.min(axis=0))
     return replace(

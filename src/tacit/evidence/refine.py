@@ -168,10 +168,10 @@ def refine(
 def _starts(model: VAE, data: Observed, start: Start, n_starts: int, root: int) -> Tensor:
     """(mean, log_var) of every start of every image, (2, n_starts, B, D)."""
     if isinstance(start, DiagonalNormal):
-        if start.mean.shape != (len(data), model.n_code):
+        if start.mean.shape != (len(data), model.latent_dim):
             raise ValueError(
                 f"`start` has means of shape {tuple(start.mean.shape)}; "
-                f"{len(data)} images of {model.n_code} latent dimensions need one row each"
+                f"{len(data)} images of {model.latent_dim} latent dimensions need one row each"
             )
         q = start
     elif start in ("encoder", "prior"):
@@ -180,7 +180,7 @@ def _starts(model: VAE, data: Observed, start: Start, n_starts: int, root: int) 
     else:
         raise ValueError(f"`start` is {start!r}; it is 'encoder', 'prior' or a DiagonalNormal")
     first = torch.stack([q.mean, q.log_var]).detach().to(data.x)
-    others = Noise(root, "starts", data.keys, data.x).normal(n_starts - 1, model.n_code)
+    others = Noise(root, "starts", data.keys, data.x).normal(n_starts - 1, model.latent_dim)
     others = torch.stack([others, torch.zeros_like(others)])
     return torch.cat([first[:, None], others], dim=1)
 
@@ -192,7 +192,7 @@ class _Ascent:
     """
 
     def __init__(self, model: VAE, data: Observed, begin: Tensor, root: int) -> None:
-        _, self.n_starts, n_images, n_code = begin.shape
+        _, self.n_starts, n_images, latent_dim = begin.shape
         n_rows = self.n_starts * n_images
         self.model = model
         self.x = data.x.repeat(self.n_starts, 1, 1, 1)
@@ -200,9 +200,9 @@ class _Ascent:
         self.noise = Noise(root, "refine", keys, data.x)
         # All starts of an image are compared on the same noise.
         common = Noise(root, "selection", data.keys, data.x)
-        self.common = common.normal(SELECTION_SAMPLES, n_code).repeat(1, self.n_starts, 1)
+        self.common = common.normal(SELECTION_SAMPLES, latent_dim).repeat(1, self.n_starts, 1)
         self.rows = np.arange(n_rows)
-        self.now = begin.reshape(2, n_rows, n_code).clone()
+        self.now = begin.reshape(2, n_rows, latent_dim).clone()
         self.average = self.now.clone()
         self.first_moment = torch.zeros_like(self.now)
         self.second_moment = torch.zeros_like(self.now)

@@ -1,5 +1,5 @@
-"""Ways to use few labels on a representation.
+"""Methods to use few labels on a representation.
 
-A way is given codes of images and, for each trial, `Labelled`: rows and the labels of those rows
+A method is given codes of images and, for each trial, `Labelled`: rows and the labels of those rows
 alone. It cannot see a label that it was not given. All trials of a call are worked on together.
 """

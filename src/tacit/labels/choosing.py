@@ -1,4 +1,4 @@
-"""One of several ways, chosen by labels that were held out in turn; how far that can be trusted."""
+"""One of several methods, chosen by cross-validated labels; how far that can be trusted."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ POINTS = "percentage points"
 
 @dataclass(frozen=True)
 class Choice:
-    """Which way to use, judged by the labels alone.
+    """Which method to use, judged by the labels alone.
 
     Attributes:
-        right: of each way, whether the answer to each label was right when it was held out,
+        right: of each method, whether the answer to each label was right when it was held out,
             (R, n): repetitions, and the labels that can be held out.
         trials: which labels were held out together, places among those n.
-        candidates: the ways that may be chosen, the one to prefer among equals first.
+        candidates: the methods that may be chosen, the one to prefer among equals first.
     """
 
     right: Mapping[str, Booleans]
@@ -48,7 +48,7 @@ class Choice:
         return _chosen({name: self._mean(name) for name in self.candidates})
 
     def accuracy(self, name: str) -> Number:
-        """How often a way was right, with Wilson's interval over the labels."""
+        """How often a method was right, with Wilson's interval over the labels."""
         return _share(self.right[name])
 
     @cached_property
@@ -57,7 +57,7 @@ class Choice:
 
         The winner's own accuracy is that of the luckiest of several. Here the choice is made anew
         for every fold, without its labels, and judged by them (the correction of Varma and Simon
-        2006, from the answers at hand; ways learned with the fold's labels when others were held
+        2006, from the answers at hand; methods learned with the fold's labels when others were held
         out, so a little of the optimism stays).
         """
         found = np.zeros_like(next(iter(self.right.values())))
@@ -72,7 +72,7 @@ class Choice:
         return _share(found)
 
     def comparisons(self) -> dict[str, Comparison]:
-        """The winner minus each other way on the same labels, in points, corrected (Holm 1979)."""
+        """The winner minus each other method on the same labels, points, corrected (Holm 1979)."""
         own = 100 * self._mean(self.winner)
         others = {name: 100 * self._mean(name) for name in self.right if name != self.winner}
         p_values = [crossed_p(own[None], other[None]) for other in others.values()]
@@ -83,7 +83,7 @@ class Choice:
         }
 
     def _mean(self, name: str) -> Floats:
-        """How often each label was told by a way, over the repetitions, (n,)."""
+        """How often each label was told by a method, over the repetitions, (n,)."""
         return self.right[name].mean(axis=0)
 
 

@@ -21,14 +21,14 @@ from tacit.models.config import PoolNetwork
 from tacit.models.networks import Encoder
 from tacit.streams import stream_seed
 from tacit.training.examples import Examples
-from tacit.training.state import Keeper
+from tacit.training.state import Checkpointer
 
 MOST_CLUSTERS = 1000
 IMAGES_PER_CLUSTER = 20
 
 ON_CLUSTERS = Recipe(
     network=PoolNetwork(channels=(16, 32)),
-    code=64,
+    latent_dim=64,
     epochs=3,
     updates=400,
     batch_size=256,
@@ -75,7 +75,7 @@ def learn_clusters(
     n_clusters: int | None = None,
     recipe: Recipe = ON_CLUSTERS,
     seed: int,
-    keeper: Keeper | None = None,
+    checkpointer: Checkpointer | None = None,
 ) -> Encoder:
     """An encoder trained, with images moved, to tell the clusters of `codes` apart.
 
@@ -83,7 +83,7 @@ def learn_clusters(
         images: of their labels none is read.
         codes: of the same images, (N, D), such as a VAE's means.
         n_clusters: see `clusters_of`.
-        recipe, seed, keeper: see `tacit.labels.networks.train_network`.
+        recipe, seed, checkpointer: see `tacit.labels.networks.train_network`.
 
     Raises:
         ValueError: where there is not one code for each image, and as for `clusters_of`.
@@ -92,7 +92,7 @@ def learn_clusters(
         raise ValueError(f"there are {len(codes)} codes for {len(images)} images; each has one")
     cluster = clusters_of(codes, n_clusters, seed=seed)
     targets = np.eye(cluster.max() + 1, dtype=np.float32)[cluster]
-    model = train_on_targets(images, targets, recipe=recipe, seed=seed, keeper=keeper)
+    model = train_on_targets(images, targets, recipe=recipe, seed=seed, checkpointer=checkpointer)
     return model.encoder
 
 

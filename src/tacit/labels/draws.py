@@ -45,7 +45,7 @@ class Draws:
     def labelled(self, labels: Labels) -> list[list[Labelled]]:
         """For each budget and each draw the rows with their labels, cut out of `labels`.
 
-        This is the only place where all labels are read; ways to use labels get the result.
+        This is the only place where all labels are read; methods of using labels get the result.
         """
         return [
             [Labelled(rows, np.asarray(labels[rows], dtype=np.int64)) for rows in draws]

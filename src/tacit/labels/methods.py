@@ -1,6 +1,6 @@
-"""Ways to use few labels, by name: from a trial's labels to answers for all other images.
+"""Methods to use few labels, by name: from a trial's labels to answers for all other images.
 
-A way is given what may be known and nothing else: images without labels, and each trial's own
+A method is given what may be known and nothing else: images without labels, and each trial's own
 `Labelled`. What it answers is compared with the truth elsewhere.
 """
 
@@ -32,7 +32,7 @@ from tacit.labels.representations import Represented
 from tacit.models.models import Classifier
 from tacit.training.examples import Examples
 
-WayName = Literal[
+MethodName = Literal[
     "nearest",
     "logistic",
     "fine-tune",
@@ -53,14 +53,14 @@ STRENGTHS = heads.STRENGTHS[:-1]
 
 @dataclass
 class Problem:
-    """What a way may know, besides the labels of its trials.
+    """What a method may know, besides the labels of its trials.
 
     Attributes:
         pool: the images among which labels are given, without their labels.
         new: images to answer for; the pool itself where answers are for its other images.
         seen: both as codes.
         n_classes: how many classes there are.
-        shares: of the classes, (n_classes,), for ways with Poisson MBO.
+        shares: of the classes, (n_classes,), for methods with Poisson MBO.
         slack: by what part of itself a class's share may differ from that.
         recipe: how a network is trained; None where none is.
         seed: of all that is random.
@@ -88,12 +88,13 @@ class Problem:
 
 @dataclass(frozen=True)
 class Answered:
-    """A way's answers in one trial.
+    """A method's answers in one trial.
 
     Attributes:
         trial: which of the trials.
         new: scores of the classes for each new image, (M, K); the highest is the answer.
-        pool: the same for the pool's own images, (N, K), where the way answers for them by itself.
+        pool: the same for the pool's own images, (N, K), where the method answers for
+            them.
         settings: what was chosen within the labels, by name.
         scaled: `new` as probabilities with a temperature fitted within the labels, (M, K).
         model: the network that answered, where one was trained.
@@ -107,7 +108,7 @@ class Answered:
     model: Classifier | None = None
 
 
-Way = Callable[[Problem, Sequence[Labelled], Sequence[int]], Iterator[Answered]]
+Method = Callable[[Problem, Sequence[Labelled], Sequence[int]], Iterator[Answered]]
 """Called with the problem, all trials of a budget, and which of them are wanted."""
 
 
@@ -146,8 +147,10 @@ def by_logistic(
             )
             return as_logits(answers)
 
-        heat = fit_temperature(trials[t], problem.n_classes, held_out, seed=problem.seed)
-        scaled = None if heat.value is None else heat.probabilities(as_logits(found[t]))
+        temperature = fit_temperature(trials[t], problem.n_classes, held_out, seed=problem.seed)
+        scaled = (
+            None if temperature.value is None else temperature.probabilities(as_logits(found[t]))
+        )
         settings = {"strength": strength, "strength-chosen": float(chosen)}
         yield Answered(t, found[t], settings=settings, scaled=scaled)
 
@@ -168,7 +171,7 @@ def by_network(
         yield Answered(t, class_probabilities(model, problem.new), model=model)
 
 
-def by_propagation(method: Literal["laplace", "poisson", "poisson-mbo"]) -> Way:
+def by_propagation(method: Literal["laplace", "poisson", "poisson-mbo"]) -> Method:
     """Labels spread over the graph of all images of the pool; new ones ask their neighbours."""
 
     def answers(
@@ -214,11 +217,11 @@ def by_propagation_then_network(
 
 
 @dataclass(frozen=True)
-class WayTold:
-    """A way with what people are told of it.
+class MethodTold:
+    """A method with what people are told of it.
 
     Attributes:
-        answers: the way; None where all labels are used by the run itself.
+        answers: the method; None where all labels are used by the run itself.
         short: for figures. words: for sentences.
         family: "codes" as they are, "network" that is trained, or "propagation" over a graph.
         confident: whether scores are probabilities.
@@ -226,7 +229,7 @@ class WayTold:
             over the pool and in images that a network looks at.
     """
 
-    answers: Way | None
+    answers: Method | None
     short: str
     words: str
     family: Literal["codes", "network", "propagation"]
@@ -235,46 +238,46 @@ class WayTold:
     images: float = 0.0
 
 
-WAYS: dict[WayName, WayTold] = {
-    "nearest": WayTold(by_nearest, "nearest neighbour", "the nearest neighbour", "codes"),
-    "logistic": WayTold(
+METHODS: dict[MethodName, MethodTold] = {
+    "nearest": MethodTold(by_nearest, "nearest neighbour", "the nearest neighbour", "codes"),
+    "logistic": MethodTold(
         by_logistic, "logistic", "logistic regression", "codes", confident=True, images=5000
     ),
-    "fine-tune": WayTold(
+    "fine-tune": MethodTold(
         by_network,
         "fine-tuned",
         "fine-tuning the encoder of",
         "network",
         confident=True,
     ),
-    "scratch": WayTold(
+    "scratch": MethodTold(
         by_network,
         "from scratch",
         "a network trained from scratch",
         "network",
         confident=True,
     ),
-    "scratch-augmented": WayTold(
+    "scratch-augmented": MethodTold(
         by_network,
         "from scratch + augmentation",
         "a network trained from scratch on augmented images",
         "network",
         confident=True,
     ),
-    "laplace": WayTold(
+    "laplace": MethodTold(
         by_propagation("laplace"), "Laplace", "Laplace propagation", "propagation", passes=0.3
     ),
-    "poisson": WayTold(
+    "poisson": MethodTold(
         by_propagation("poisson"), "Poisson", "Poisson propagation", "propagation", passes=0.3
     ),
-    "poisson-mbo": WayTold(
+    "poisson-mbo": MethodTold(
         by_propagation("poisson-mbo"),
         "Poisson MBO",
         "Poisson MBO propagation",
         "propagation",
         passes=1.5,
     ),
-    "propagate-then-train": WayTold(
+    "propagate-then-train": MethodTold(
         by_propagation_then_network,
         "Poisson MBO + network",
         "Poisson MBO propagation and a network trained on its labels",
@@ -282,18 +285,18 @@ WAYS: dict[WayName, WayTold] = {
         confident=True,
         passes=1.5,
     ),
-    "all-labels": WayTold(None, "all labels", "which has all labels", "network", confident=True),
+    "all-labels": MethodTold(None, "all labels", "which has all labels", "network", confident=True),
 }
-"""All ways. A new one is a function and a row here."""
+"""All methods. A new one is a function and a row here."""
 
 FROM_PIXELS = ("scratch", "scratch-augmented")
-"""Ways that read images and no codes."""
+"""Methods that read images and no codes."""
 
 PROPAGATING = ("laplace", "poisson", "poisson-mbo", "propagate-then-train")
-"""Ways that spread labels over the graph of the pool."""
+"""Methods that spread labels over the graph of the pool."""
 
 TAKE_SHARES = ("poisson-mbo", "propagate-then-train")
-"""Ways that use the class shares; they take classes as equally frequent where nothing is said."""
+"""Methods that use the class shares; classes count as equally frequent where nothing is said."""
 
 RECIPES: dict[str, Recipe] = {
     "fine-tune": FROM_SCRATCH,
@@ -301,4 +304,4 @@ RECIPES: dict[str, Recipe] = {
     "scratch-augmented": AUGMENTED,
     "propagate-then-train": ON_PROPAGATED,
 }
-"""How ways that train a network train it."""
+"""How methods that train a network train it."""

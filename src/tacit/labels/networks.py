@@ -1,6 +1,6 @@
 """Networks that learn to classify from a few labels, or from labels that were propagated.
 
-Everything is trained by the one loop. A way to train is a `Recipe`, fixed before a label is seen;
+Everything is trained by the one loop. A `Recipe` says how, and is fixed before a label is seen;
 what is learned from is a trial's own `Labelled`, so that no other label can be looked at.
 """
 
@@ -26,7 +26,7 @@ from tacit.training.examples import Examples
 from tacit.training.fit import fit
 from tacit.training.objectives import generalised_cross_entropy
 from tacit.training.schedule import Schedule
-from tacit.training.state import Keeper
+from tacit.training.state import Checkpointer
 
 LEAST = 100
 """Images in a batch below which an update takes no less time, roughly."""
@@ -40,7 +40,7 @@ class Recipe(Table):
     """How a classifier is trained; the rate of Adam rises and falls once (`Schedule.one_cycle`).
 
     Attributes:
-        network, code: the classifier, where its encoder is not given.
+        network, latent_dim: the classifier, where its encoder is not given.
         epochs, updates: it trains for so many passes, and for at least so many updates.
         batch_size: a set smaller than a batch makes one batch.
         rate, betas: Adam's.
@@ -51,7 +51,7 @@ class Recipe(Table):
     """
 
     network: Network = ConvNetwork()
-    code: Annotated[int, Field(ge=1, le=65536)] = 16
+    latent_dim: Annotated[int, Field(ge=1, le=65536)] = 16
     epochs: Annotated[int, Field(ge=0, le=100_000)] = 0
     updates: Annotated[int, Field(ge=1, le=10_000_000)] = 300
     batch_size: Annotated[int, Field(ge=1, le=65536)] = 128
@@ -93,7 +93,7 @@ draws, 6.8 at a rate of 0.003 and 6.0 with twice the updates; digits 7.9, 9.4 an
 
 ON_PROPAGATED = Recipe(
     network=PoolNetwork(channels=(16, 32)),
-    code=64,
+    latent_dim=64,
     epochs=4,
     updates=300,
     batch_size=256,
@@ -117,7 +117,7 @@ def train_network(
     encoder: Encoder | None = None,
     frozen: bool = False,
     seed: int,
-    keeper: Keeper | None = None,
+    checkpointer: Checkpointer | None = None,
 ) -> Classifier:
     """A classifier from the labels of one trial alone.
 
@@ -129,7 +129,7 @@ def train_network(
         encoder: of a trained model; the classifier's starts as a copy of it. None starts anew.
         frozen: leave the copied encoder as it is and train the head alone.
         seed: of weights, order and noise.
-        keeper: where an interrupted training is kept.
+        checkpointer: where an interrupted training is kept.
 
     Raises:
         ValueError: where there is no label, a label is no class, a row is not in the pool, or an
@@ -144,11 +144,11 @@ def train_network(
         # The same codes would be computed again at every update.
         codes = _Codes(model.encoder, known)
         probe = Classifier(nn.Flatten(), model.head)  # type: ignore[arg-type]
-        _train(probe, codes, recipe, None, seed, keeper)
+        _train(probe, codes, recipe, None, seed, checkpointer)
         return model.eval()
     if frozen:
         freeze(model.encoder)
-    return _train(model, known, recipe, None, seed, keeper)
+    return _train(model, known, recipe, None, seed, checkpointer)
 
 
 def train_on_targets(
@@ -158,7 +158,7 @@ def train_on_targets(
     recipe: Recipe = ON_PROPAGATED,
     start: Classifier | None = None,
     seed: int,
-    keeper: Keeper | None = None,
+    checkpointer: Checkpointer | None = None,
 ) -> Classifier:
     """A classifier from targets for every image of the pool: propagated, or another network's.
 
@@ -166,7 +166,7 @@ def train_on_targets(
         images: the pool; of its labels none is read.
         targets: (N, K), at least 0: class probabilities, one-hot rows (`hard_targets`), or either
             times a weight for each image. Images whose row is 0 are left out.
-        recipe, seed, keeper: as for `train_network`.
+        recipe, seed, checkpointer: as for `train_network`.
         start: a classifier to go on with, which stays as it is; None starts anew.
 
     Raises:
@@ -186,7 +186,7 @@ def train_on_targets(
         if start is None
         else _to_learn(start)
     )
-    return _train(model, pool, recipe, torch.from_numpy(targets[used]), seed, keeper)
+    return _train(model, pool, recipe, torch.from_numpy(targets[used]), seed, checkpointer)
 
 
 def hard_targets(scores: Scores, labelled: Labelled | None = None) -> NDArray[np.float32]:
@@ -273,10 +273,10 @@ def _classifier(
     channels, height, width = examples.scaled(np.arange(1)).shape[1:]
     with seeded_initialisation(seed):
         if encoder is None:
-            encoder = recipe.network.encoder((channels, height, width), recipe.code)
+            encoder = recipe.network.encoder((channels, height, width), recipe.latent_dim)
         else:
             encoder = _to_learn(encoder)
-        return Classifier(encoder, Head(encoder.n_code, n_classes))
+        return Classifier(encoder, Head(encoder.latent_dim, n_classes))
 
 
 def _to_learn(module: Part) -> Part:
@@ -293,7 +293,7 @@ def _train(
     recipe: Recipe,
     targets: torch.Tensor | None,
     seed: int,
-    keeper: Keeper | None,
+    checkpointer: Checkpointer | None,
 ) -> Classifier:
     if recipe.first is not None:
         # Not kept: an interrupted training does this again, to the same bits.
@@ -303,7 +303,14 @@ def _train(
         objective = augmented(objective, recipe.affine)
     # Convolutions with pooling take half the time on a CPU with the channels innermost.
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    fit(model, objective, examples, recipe.schedule(len(examples)), seed=seed, keeper=keeper)
+    fit(
+        model,
+        objective,
+        examples,
+        recipe.schedule(len(examples)),
+        seed=seed,
+        checkpointer=checkpointer,
+    )
     return model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
 
 

@@ -85,7 +85,7 @@ def learn_from_few(
         opinions.append(rounds[-1])
     classes = agreed(opinions, labelled)
     yield Step("agreed", classes)
-    begin = begin.model_copy(update={"network": go_on.network, "code": go_on.code})
+    begin = begin.model_copy(update={"network": go_on.network, "latent_dim": go_on.latent_dim})
     first = train_on_targets(images, one_hot(classes, n_classes), recipe=begin, seed=seed)
     own = _own(first, images)
     yield Step("first network", own, first)

@@ -1,4 +1,4 @@
-"""What images are for a way that uses labels: pixels, their principal components, or codes."""
+"""What images are for a method that uses labels: pixels, their principal components, or codes."""
 
 import math
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ BATCH = 500
 
 @dataclass(frozen=True)
 class Represented:
-    """Images as a way sees them.
+    """Images as a method sees them.
 
     Attributes:
         pool: codes of the images among which labels are given, (N, D).
@@ -111,7 +111,7 @@ def _own_codes(model: VAE, pool: Images, n: int) -> Codes:
 
 
 def _refined(model: VAE, images: Images, seed: int, name: str) -> Codes:
-    parts = [np.empty((0, model.n_code), np.float32)]
+    parts = [np.empty((0, model.latent_dim), np.float32)]
     for first in range(0, len(images), BATCH):
         x = torch.from_numpy(images.scaled(slice(first, first + BATCH)))
         stream = torch_stream(seed, "codes of new images", name, first)

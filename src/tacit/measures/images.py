@@ -23,7 +23,7 @@ def flat(images: ArrayLike) -> Floats:
     return rows / 255.0 if x.dtype == np.uint8 else rows.astype(np.float64)
 
 
-def ink(images: ArrayLike) -> Floats:
+def mean_intensity(images: ArrayLike) -> Floats:
     """The mean pixel of each image, (N,)."""
     return flat(images).mean(axis=1)
 

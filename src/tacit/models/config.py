@@ -42,11 +42,11 @@ class ConvNetwork(Table):
     kind: Literal["conv"] = "conv"
     hidden: Annotated[int, Field(ge=1, le=65536)] | None = 256
 
-    def encoder(self, shape: tuple[int, int, int], n_code: int) -> Encoder:
-        return ConvEncoder(shape, n_code, hidden=self.hidden)
+    def encoder(self, shape: tuple[int, int, int], latent_dim: int) -> Encoder:
+        return ConvEncoder(shape, latent_dim, hidden=self.hidden)
 
-    def decoder(self, shape: tuple[int, int, int], n_code: int) -> Decoder:
-        return ConvDecoder(shape, n_code, hidden=self.hidden)
+    def decoder(self, shape: tuple[int, int, int], latent_dim: int) -> Decoder:
+        return ConvDecoder(shape, latent_dim, hidden=self.hidden)
 
 
 class DenseNetwork(Table):
@@ -58,11 +58,11 @@ class DenseNetwork(Table):
     )
     activation: Literal["relu", "tanh", "gelu"] = "relu"
 
-    def encoder(self, shape: tuple[int, int, int], n_code: int) -> Encoder:
-        return DenseEncoder(shape, n_code, hidden=self.hidden, activation=self.activation)
+    def encoder(self, shape: tuple[int, int, int], latent_dim: int) -> Encoder:
+        return DenseEncoder(shape, latent_dim, hidden=self.hidden, activation=self.activation)
 
-    def decoder(self, shape: tuple[int, int, int], n_code: int) -> Decoder:
-        return DenseDecoder(shape, n_code, hidden=self.hidden, activation=self.activation)
+    def decoder(self, shape: tuple[int, int, int], latent_dim: int) -> Decoder:
+        return DenseDecoder(shape, latent_dim, hidden=self.hidden, activation=self.activation)
 
 
 class PoolNetwork(Table):
@@ -71,10 +71,10 @@ class PoolNetwork(Table):
     kind: Literal["pool"] = "pool"
     channels: tuple[Width, Width] = (24, 32)
 
-    def encoder(self, shape: tuple[int, int, int], n_code: int) -> Encoder:
-        return PoolEncoder(shape, n_code, channels=self.channels)
+    def encoder(self, shape: tuple[int, int, int], latent_dim: int) -> Encoder:
+        return PoolEncoder(shape, latent_dim, channels=self.channels)
 
-    def decoder(self, shape: tuple[int, int, int], n_code: int) -> Decoder:
+    def decoder(self, shape: tuple[int, int, int], latent_dim: int) -> Decoder:
         raise ValueError("network 'pool' has no decoder; 'conv' and 'dense' have one")
 
 
@@ -153,7 +153,7 @@ class ModelConfig(Table):
 
     learn: Learn
     shape: tuple[Side, Side, Side]
-    n_code: Annotated[int, Field(ge=1, le=65536)]
+    latent_dim: Annotated[int, Field(ge=1, le=65536)]
     n_classes: Annotated[int, Field(ge=0)] = 0
     n_images: Annotated[int, Field(ge=0)] = 0
     network: Network = ConvNetwork()
@@ -172,16 +172,16 @@ def build(config: ModelConfig) -> Model:
         ValueError: where the network has no decoder and the model needs one.
     """
     if config.learn == "classifier":
-        encoder = config.network.encoder(config.shape, config.n_code)
-        return Classifier(encoder, Head(config.n_code, config.n_classes))
+        encoder = config.network.encoder(config.shape, config.latent_dim)
+        return Classifier(encoder, Head(config.latent_dim, config.n_classes))
     reads_probabilities = config.code_is == "probabilities"
-    n_read = config.n_classes if reads_probabilities else config.n_code
+    n_read = config.n_classes if reads_probabilities else config.latent_dim
     decoder = config.network.decoder(config.shape, n_read)
     if config.learn == "vae":
         return VAE(_posterior(config), decoder, config.likelihood.build())
-    encoder = config.network.encoder(config.shape, config.n_code)
+    encoder = config.network.encoder(config.shape, config.latent_dim)
     if reads_probabilities:
-        probabilities = ClassProbabilities(encoder, Head(config.n_code, config.n_classes))
+        probabilities = ClassProbabilities(encoder, Head(config.latent_dim, config.n_classes))
         return Autoencoder(probabilities, decoder, config.likelihood.build())
     return Autoencoder(encoder, decoder, config.likelihood.build())
 
@@ -190,6 +190,6 @@ def _posterior(config: ModelConfig) -> Posterior:
     table = config.posterior
     if isinstance(table, PerImageTable):
         return PerImage(
-            config.n_images, config.n_code, mean_std=table.mean_std, log_var=table.log_var
+            config.n_images, config.latent_dim, mean_std=table.mean_std, log_var=table.log_var
         )
-    return Amortized(config.network.encoder(config.shape, config.n_code))
+    return Amortized(config.network.encoder(config.shape, config.latent_dim))

@@ -25,11 +25,11 @@ class Autoencoder(nn.Module):
         self.likelihood = likelihood
 
     def encode(self, x: Tensor) -> Tensor:
-        """Codes, (B, n_code), of images in [0, 1], (B, C, H, W)."""
+        """Codes, (B, latent_dim), of images in [0, 1], (B, C, H, W)."""
         return self.encoder(x)
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Images in [0, 1], (..., C, H, W), of codes, (..., n_code)."""
+        """Images in [0, 1], (..., C, H, W), of codes, (..., latent_dim)."""
         return self.likelihood.mean(self.decoder(codes))
 
 
@@ -44,7 +44,7 @@ class VAE(nn.Module):
         self.posterior = posterior
         self.decoder = decoder
         self.likelihood = likelihood
-        self.n_code = posterior.n_code
+        self.latent_dim = posterior.latent_dim
 
     @property
     def amortized(self) -> bool:
@@ -81,7 +81,7 @@ class VAE(nn.Module):
         """n draws from N(0, I), (n, D)."""
         parameter = next(self.decoder.parameters())
         return torch.randn(
-            (n, self.n_code),
+            (n, self.latent_dim),
             generator=generator,
             dtype=parameter.dtype,
             device=parameter.device,
@@ -97,7 +97,7 @@ class Classifier(nn.Module):
         self.head = head
 
     def encode(self, x: Tensor) -> Tensor:
-        """Codes, (B, n_code), of images in [0, 1], (B, C, H, W)."""
+        """Codes, (B, latent_dim), of images in [0, 1], (B, C, H, W)."""
         return self.encoder(x)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -54,16 +54,16 @@ class Encoder(nn.Module):
 
     Attributes:
         n_features: the width of ``features(x)``, (B, n_features).
-        n_code: the width of the code, (B, n_code).
+        latent_dim: the width of the code, (B, latent_dim).
     """
 
     n_features: int
-    n_code: int
+    latent_dim: int
     features: nn.Module
     code: nn.Linear
 
     def forward(self, x: Tensor) -> Tensor:
-        """x: images, (B, C, H, W), in [0, 1]. Returns codes, (B, n_code)."""
+        """x: images, (B, C, H, W), in [0, 1]. Returns codes, (B, latent_dim)."""
         return self.code(self.features(x))
 
 
@@ -73,7 +73,7 @@ class ConvEncoder(Encoder):
     `hidden` is the width of the middle linear layer; ``None`` leaves that layer out.
     """
 
-    def __init__(self, shape: Shape, n_code: int, *, hidden: int | None = 256) -> None:
+    def __init__(self, shape: Shape, latent_dim: int, *, hidden: int | None = 256) -> None:
         super().__init__()
         shapes = convolution_shapes(shape)
         layers: list[nn.Module] = []
@@ -84,9 +84,9 @@ class ConvEncoder(Encoder):
         if hidden is not None:
             layers += [Linear(self.n_features, hidden), nn.ReLU()]
             self.n_features = hidden
-        self.n_code = n_code
+        self.latent_dim = latent_dim
         self.features = nn.Sequential(*layers)
-        self.code = CodeLinear(self.n_features, n_code)
+        self.code = CodeLinear(self.n_features, latent_dim)
 
 
 class PoolEncoder(Encoder):
@@ -99,7 +99,7 @@ class PoolEncoder(Encoder):
     """
 
     def __init__(
-        self, shape: Shape, n_code: int = 256, *, channels: tuple[int, int] = (24, 32)
+        self, shape: Shape, latent_dim: int = 256, *, channels: tuple[int, int] = (24, 32)
     ) -> None:
         super().__init__()
         c_in, height, width = shape
@@ -126,8 +126,8 @@ class PoolEncoder(Encoder):
             nn.ReLU(),
         )
         self.n_features = 256
-        self.n_code = n_code
-        self.code = CodeLinear(256, n_code)
+        self.latent_dim = latent_dim
+        self.code = CodeLinear(256, latent_dim)
 
 
 class _ChannelsLast(nn.Sequential):
@@ -147,7 +147,12 @@ class DenseEncoder(Encoder):
     """Linear layers of the given widths, then one to the code; images are flattened first."""
 
     def __init__(
-        self, shape: Shape, n_code: int, *, hidden: Sequence[int] = (512,), activation: str = "relu"
+        self,
+        shape: Shape,
+        latent_dim: int,
+        *,
+        hidden: Sequence[int] = (512,),
+        activation: str = "relu",
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = [nn.Flatten()]
@@ -157,14 +162,14 @@ class DenseEncoder(Encoder):
             width = out
         self.features = nn.Sequential(*layers)
         self.n_features = width
-        self.n_code = n_code
-        self.code = CodeLinear(width, n_code)
+        self.latent_dim = latent_dim
+        self.code = CodeLinear(width, latent_dim)
 
 
 class Decoder(nn.Module):
     """Codes to the parameters of p(x | z), one value per pixel, before the likelihood's link.
 
-    z: codes, (..., n_code). Returns (..., C, H, W).
+    z: codes, (..., latent_dim). Returns (..., C, H, W).
     """
 
     shape: Shape
@@ -192,11 +197,11 @@ class Decoder(nn.Module):
 class ConvDecoder(Decoder):
     """The mirror image of `ConvEncoder`: linear layers, then transposed convolutions."""
 
-    def __init__(self, shape: Shape, n_code: int, *, hidden: int | None = 256) -> None:
+    def __init__(self, shape: Shape, latent_dim: int, *, hidden: int | None = 256) -> None:
         super().__init__()
         self.shape = shape
         shapes = convolution_shapes(shape)[::-1]
-        width = n_code
+        width = latent_dim
         layers: list[nn.Module] = []
         if hidden is not None:
             layers += [CodeLinear(width, hidden), nn.ReLU()]
@@ -217,12 +222,17 @@ class DenseDecoder(Decoder):
     """The mirror image of `DenseEncoder`."""
 
     def __init__(
-        self, shape: Shape, n_code: int, *, hidden: Sequence[int] = (512,), activation: str = "relu"
+        self,
+        shape: Shape,
+        latent_dim: int,
+        *,
+        hidden: Sequence[int] = (512,),
+        activation: str = "relu",
     ) -> None:
         super().__init__()
         self.shape = shape
         layers: list[nn.Module] = []
-        width = n_code
+        width = latent_dim
         for out in (*reversed(hidden), math.prod(shape)):
             layers += [(Linear if layers else CodeLinear)(width, out), ACTIVATIONS[activation]()]
             width = out
@@ -230,11 +240,11 @@ class DenseDecoder(Decoder):
 
 
 class Head(nn.Module):
-    """Codes to class scores: one linear layer. (B, n_code) to (B, n_classes) logits."""
+    """Codes to class scores: one linear layer. (B, latent_dim) to (B, n_classes) logits."""
 
-    def __init__(self, n_code: int, n_classes: int) -> None:
+    def __init__(self, latent_dim: int, n_classes: int) -> None:
         super().__init__()
-        self.linear = CodeLinear(n_code, n_classes)
+        self.linear = CodeLinear(latent_dim, n_classes)
 
     def forward(self, code: Tensor) -> Tensor:
         return self.linear(code)
@@ -247,7 +257,7 @@ class ClassProbabilities(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.head = head
-        self.n_code = head.linear.out_features
+        self.latent_dim = head.linear.out_features
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.encoder(x)).softmax(dim=-1)

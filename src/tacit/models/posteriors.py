@@ -44,7 +44,7 @@ class DiagonalNormal(Independent):
 class Posterior(nn.Module):
     """A module whose call gives q(z | x) for a batch."""
 
-    n_code: int
+    latent_dim: int
 
     def forward(self, x: Tensor, index: Tensor) -> DiagonalNormal:
         """x: images, (B, C, H, W), in [0, 1]; index: their rows in the training set, (B,)."""
@@ -57,8 +57,8 @@ class Amortized(Posterior):
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
         self.encoder = encoder
-        self.log_var = CodeLinear(encoder.n_features, encoder.n_code)
-        self.n_code = encoder.n_code
+        self.log_var = CodeLinear(encoder.n_features, encoder.latent_dim)
+        self.latent_dim = encoder.latent_dim
 
     def forward(self, x: Tensor, index: Tensor | None = None) -> DiagonalNormal:
         features = self.encoder.features(x)
@@ -73,21 +73,21 @@ class PerImage(Posterior):
 
     Args:
         n_images: number of rows.
-        n_code: latent dimensions.
+        latent_dim: latent dimensions.
         mean_std: standard deviation of the means' Gaussian initialisation.
         log_var: initial log-variance.
     """
 
     def __init__(
-        self, n_images: int, n_code: int, *, mean_std: float = 1.0, log_var: float = 0.0
+        self, n_images: int, latent_dim: int, *, mean_std: float = 1.0, log_var: float = 0.0
     ) -> None:
         super().__init__()
-        self.n_code = n_code
-        mean = torch.empty(n_images, n_code)
+        self.latent_dim = latent_dim
+        mean = torch.empty(n_images, latent_dim)
         if not mean.is_meta:  # PyTorch would import its compiler to draw nothing
             mean.normal_(0.0, mean_std)
         self.mean = nn.Parameter(mean)
-        self.log_var = nn.Parameter(torch.full((n_images, n_code), float(log_var)))
+        self.log_var = nn.Parameter(torch.full((n_images, latent_dim), float(log_var)))
 
     def forward(self, x: Tensor | None, index: Tensor) -> DiagonalNormal:
         return DiagonalNormal(

@@ -171,7 +171,7 @@ class Question(Table):
         """
         return {"": self}
 
-    def faults(self, runs: Mapping[str, Any]) -> Iterable[str]:
+    def errors(self, runs: Mapping[str, Any]) -> Iterable[str]:
         """What is wrong with asking this of these runs of a study, beyond their kinds.
 
         Args:

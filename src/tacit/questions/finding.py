@@ -44,7 +44,7 @@ class Finding:
         decided_by: the rule that turns numbers into the answer.
         figures, tables: what is shown, in reading order.
         key: the one of `numbers` that the answer hangs on, shown beside it; by default the first.
-        cautions: what a reader must know before believing the answer.
+        caveats: what a reader must know before believing the answer.
         sources: published work that the method or a reference value comes from.
     """
 
@@ -57,7 +57,7 @@ class Finding:
     decided_by: str = ""
     figures: tuple[Figure, ...] = ()
     tables: tuple[Table, ...] = ()
-    cautions: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     key: str = ""
 

@@ -114,7 +114,7 @@ def render(provenance: Provenance, findings: Sequence[Finding], figures: Path) -
     return environment.get_template("page.html.jinja").render(
         study=provenance,
         sections=sections,
-        hero=hero(provenance, findings, figures),
+        cover=cover(provenance, findings, figures),
         facts=facts(provenance),
         randomness=randomness(provenance),
         unfinished=[job for job in provenance.jobs if job.status in ("failed", "blocked")],
@@ -147,16 +147,16 @@ def bound(text: str) -> str:
     return re.sub(r"(?<=\d) (?=%)|(?<=±) (?=\d)", "\N{NO-BREAK SPACE}", text)
 
 
-def hero(provenance: Provenance, findings: Sequence[Finding], figures: Path) -> Shown | None:
+def cover(provenance: Provenance, findings: Sequence[Finding], figures: Path) -> Shown | None:
     """The figure that opens the page, once more: named by the study, or the first grid."""
     known = [figure for finding in findings for figure in finding.figures]
-    if provenance.hero and provenance.hero not in {figure.name for figure in known}:
+    if provenance.cover and provenance.cover not in {figure.name for figure in known}:
         raise ValueError(
-            f"hero is '{provenance.hero}', which is none of the figures: "
+            f"cover is '{provenance.cover}', which is none of the figures: "
             f"{', '.join(figure.name for figure in known) or 'there are none'}"
         )
     for figure in known:
-        if provenance.hero == figure.name or (not provenance.hero and figure.kind == "grid"):
+        if provenance.cover == figure.name or (not provenance.cover and figure.kind == "grid"):
             return show(figure, figures, "The picture of this study", prefix="first")
     return None
 

@@ -110,7 +110,7 @@ class Provenance:
         machine: processor, cores, threads per job, device.
         warnings: what was noticed on the way.
         left_out: what is missing, and why.
-        hero: the name of the figure shown first; by default the first grid of images.
+        cover: the name of the figure shown first; by default the first grid of images.
     """
 
     study: str
@@ -127,4 +127,4 @@ class Provenance:
     machine: str = ""
     warnings: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
-    hero: str = ""
+    cover: str = ""

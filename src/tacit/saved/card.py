@@ -51,7 +51,7 @@ def _title(config: ModelConfig) -> str:
     what = {"autoencoder": "Autoencoder", "vae": "VAE", "classifier": "Classifier"}[config.learn]
     channels, height, width = config.shape
     size = f"{width} values" if height == 1 and channels == 1 else f"{height}×{width}"
-    return f"{what} of {size} with a code of {config.n_code} numbers"
+    return f"{what} of {size} with a code of {config.latent_dim} numbers"
 
 
 def _formula(config: ModelConfig) -> str:

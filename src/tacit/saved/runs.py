@@ -13,7 +13,7 @@ from tacit.models.config import Table
 from tacit.saved.about import About, Data, measured_at
 from tacit.saved.folder import Saved
 from tacit.saved.form import Form
-from tacit.studies.description.faults import nearest
+from tacit.studies.description.errors import nearest
 from tacit.studies.description.spec import Name
 from tacit.training.checkpoint import snapshot_path
 from tacit.training.run_folder import SavedRun, sums_of

@@ -24,7 +24,7 @@ class TrainedModel:
     """A model and what its images looked like.
 
     Images are taken as uint8 in 0 to 255 or as floats in [0, 1], shaped (N, H, W), (N, C, H, W) or
-    (N, H, W, C); codes are float32, (N, n_code).
+    (N, H, W, C); codes are float32, (N, latent_dim).
 
     Attributes:
         model: the PyTorch module, in evaluation mode.
@@ -223,7 +223,7 @@ def saved_in(
     if run is not None and not is_model_folder(folder):
         return read_run(folder, run, seed=seed, draw=draw, epoch=epoch)
     if run is None and (folder / INDEX).is_file():
-        beside = folder / "model"  # the classifier that `tacit labels` leaves
+        beside = folder / "model"  # the classifier that `tacit learn` leaves
         raise ValueError(
             f"{folder} holds a study; say which run: {', '.join(runs_of(folder))}"
             + (f"; or name {beside}, a saved model" if is_model_folder(beside) else "")

@@ -15,7 +15,7 @@ from tacit.images.opened import Opened
 from tacit.images.sources import open_images
 from tacit.questions.base import Question
 from tacit.questions.label_efficiency.question import Labels
-from tacit.studies.description.faults import StudyError, nearest
+from tacit.studies.description.errors import StudyError, nearest
 from tacit.studies.description.graph import in_order
 from tacit.studies.description.named import study_text
 from tacit.studies.description.reading import parse
@@ -205,7 +205,10 @@ def _with_trials(
         also = " and no run learns from few images" if request.budgets is None else ""
         raise StudyError(
             "options",
-            [f"{options}: no question of this study is 'labels'{also}; its questions: {names}"],
+            [
+                f"{options}: no question of this study is 'label-efficiency'{also}; "
+                f"its questions: {names}"
+            ],
         )
     if any(question.draws_file for question in few):
         raise StudyError("options", [f"{options}: the trials come from the question's draws_file"])

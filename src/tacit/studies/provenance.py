@@ -185,7 +185,7 @@ def _run_used(name: str, run: Run, study: Study, opened: Opened) -> RunUsed:
     sigma = run.likelihood.sigma if is_vae and isinstance(run.likelihood, GaussianTable) else None
     return RunUsed(
         name=name,
-        learns=f"{learns}, {run.network.kind} network, code of {run.code}",
+        learns=f"{learns}, {run.network.kind} network, code of {run.latent_dim}",
         parts="; ".join(
             f"{part.part} from {part.source}{', frozen' if part.frozen else ', fine-tuned'}"
             for part in run.taken

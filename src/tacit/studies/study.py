@@ -89,7 +89,7 @@ def run_study(
             name, study, planned, outcome, unanswered, opened, images_sha256(split), folder, told
         )
         shown = {figure.name for finding in findings for figure in finding.figures}
-        record = replace(record, hero=study.hero if study.hero in shown else "")
+        record = replace(record, cover=study.cover if study.cover in shown else "")
         write_records(folder, record, findings)
         report = write_report(folder)
     return Ended(report, tuple(findings), outcome, unanswered)

@@ -90,7 +90,7 @@ def codes_of_frozen(model: nn.Module, images: Examples, schedule: Schedule) -> T
     encoder = getattr(model, "encoder", None)
     if not isinstance(model, Autoencoder | Classifier) or not getattr(encoder, "is_frozen", False):
         return None
-    few = len(images) * model.encoder.n_code <= MOST_CODES
+    few = len(images) * model.encoder.latent_dim <= MOST_CODES
     if not few or schedule.updates < schedule.batches_per_epoch:
         return None
     return _codes(model.encoder, images)

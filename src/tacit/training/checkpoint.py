@@ -48,7 +48,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise Damaged(f"{path} is damaged: {error}") from None
 
 
-class FolderKeeper:
+class FolderCheckpointer:
     """Keeps a run in its own folder.
 
     ``snapshots/update-N.safetensors`` are whole models; ``checkpoints/update-N.safetensors`` with

@@ -25,7 +25,7 @@ from tacit.training.objectives import Batch, Objective, Terms
 from tacit.training.optimizers import RowAdam
 from tacit.training.pages import keep_pages
 from tacit.training.schedule import Schedule
-from tacit.training.state import Keeper, State
+from tacit.training.state import Checkpointer, State
 from tacit.training.step import Step
 
 
@@ -41,7 +41,7 @@ def fit(
     *,
     seed: int,
     test: Examples | None = None,
-    keeper: Keeper | None = None,
+    checkpointer: Checkpointer | None = None,
     capture: bool = False,
 ) -> History:
     """Train `model` in place by `schedule` and return what was seen.
@@ -53,7 +53,7 @@ def fit(
         train, test: images, or other examples; `test` is only looked at, by the curves.
         schedule: see `Schedule`.
         seed: of order and noise. (That of the weights was used when the model was built.)
-        keeper: where checkpoints and snapshots go; None keeps nothing.
+        checkpointer: where checkpoints and snapshots go; None keeps nothing.
         capture: on a GPU, take full batches by a CUDA graph where that can be done
             (`tacit.training.captured`); not by default while that has run on no GPU.
 
@@ -67,7 +67,7 @@ def fit(
     captured = capture and can_capture(objective, rows, schedule, device, train)
     optimizer = _shared_optimizer(model, rows, schedule, captured)
     state = State(model, optimizer, rows)
-    done, history = keeper.resume(state) if keeper else (0, History())
+    done, history = checkpointer.resume(state) if checkpointer else (0, History())
     evaluate_at, snapshot_at = set(schedule.evaluate_at), set(schedule.snapshot_at)
     train_sample = sample_of(len(train), "train")
     test_sample = sample_of(len(test), "test") if test is not None else None
@@ -106,10 +106,10 @@ def fit(
             training_mode(model)
         if update in snapshot_at:
             history.snapshots.append(update)
-            if keeper:
-                keeper.snapshot(update, model)
-        if keeper:
-            keeper.after_update(update, value, state, history)
+            if checkpointer:
+                checkpointer.snapshot(update, model)
+        if checkpointer:
+            checkpointer.after_update(update, value, state, history)
     model.eval()
     return history
 

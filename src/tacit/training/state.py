@@ -52,7 +52,7 @@ class State:
             self.rows.load_state_dict(groups["rows"])
 
 
-class Keeper(Protocol):
+class Checkpointer(Protocol):
     """Where a run is kept while it learns (`tacit.training.checkpoint` writes it to disk)."""
 
     def resume(self, state: State) -> tuple[int, History]:

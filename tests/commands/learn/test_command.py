@@ -1,4 +1,4 @@
-"""``tacit labels`` as people use it: a folder, a table of a few labels, and again with more."""
+"""``tacit learn`` as people use it: a folder, a table of a few labels, and again with more."""
 
 import csv
 import json
@@ -41,7 +41,7 @@ def place(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("TACIT_CACHE", str(root / "cache"))
         patched.chdir(root)
-        code = run_command(["labels", "pictures", "--labels", "labels.csv", *QUICK, "--out", "out"])
+        code = run_command(["learn", "pictures", "--labels", "labels.csv", *QUICK, "--out", "out"])
         assert code == 0
         yield root, y, few
 
@@ -108,7 +108,7 @@ def test_a_table_that_was_filled_in_is_not_written_over_and_its_labels_are_taken
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(row | {"label": f"digit {y[int(row['path'][:2])]}"} for row in rows)
-    command = ["labels", "pictures", "--labels", "labels.csv"]
+    command = ["learn", "pictures", "--labels", "labels.csv"]
     ending = [*QUICK, "--out", "out"]
     assert run_command([*command, *ending]) == 2
     assert "label-next.csv was changed since it was written" in capsys.readouterr().err
@@ -118,7 +118,7 @@ def test_a_table_that_was_filled_in_is_not_written_over_and_its_labels_are_taken
     assert "1 of 3 jobs were done before" in said  # the representation is used again
     assert "Next: mv out/label-next.csv more-2.csv" in said
     again = said.partition(" then ")[2].strip()
-    assert again.startswith("tacit labels pictures --labels labels.csv more.csv more-2.csv --")
+    assert again.startswith("tacit learn pictures --labels labels.csv more.csv more-2.csv --")
     assert again.endswith("--out out")
     assert sum(bool(row["label"]) for row in table(out / "predictions.csv")) == 44
     before = (out / "results.json").read_bytes(), (out / "predictions.csv").read_bytes()
@@ -141,7 +141,7 @@ def test_other_commands_say_what_this_folder_lacks(place, capsys, command, said)
 
 
 def test_jobs_are_listed_without_training(place, capsys) -> None:
-    command = ["labels", "pictures", "--labels", "labels.csv", "--dry-run", "--out", "elsewhere"]
+    command = ["learn", "pictures", "--labels", "labels.csv", "--dry-run", "--out", "elsewhere"]
     assert run_command(command) == 0
     said = capsys.readouterr().out
     assert "autoencoder" in said
@@ -162,7 +162,7 @@ def test_jobs_are_listed_without_training(place, capsys) -> None:
     ],
 )
 def test_what_cannot_be_done_is_said_before_any_work(place, capsys, options, said) -> None:
-    command = ["labels", "pictures", "--labels", "labels.csv", "--out", "fresh"]
+    command = ["learn", "pictures", "--labels", "labels.csv", "--out", "fresh"]
     for name, value in zip(options[::2], options[1::2], strict=True):
         command = [*command, name, value]
         if command.count(name) > 1:

@@ -1,4 +1,4 @@
-"""Tables of ``tacit labels``: what a person changed is not written over, whenever it ends."""
+"""Tables of ``tacit learn``: what a person changed is not written over, whenever it ends."""
 
 from pathlib import Path
 

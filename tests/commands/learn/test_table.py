@@ -164,7 +164,7 @@ def test_the_same_label_again_is_no_fault(read) -> None:
 
 def test_where_all_have_labels_the_study_is_named(read, pool) -> None:
     rows = "".join(f"{name},{i % 2}\n" for i, name in enumerate(pool.names) if name != "7.png")
-    with pytest.raises(ImagesError, match="tacit run labels"):
+    with pytest.raises(ImagesError, match="tacit run label-efficiency"):
         read(f"path,label\n{rows}7.png,{0}\n")
 
 

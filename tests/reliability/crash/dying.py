@@ -28,7 +28,7 @@ from tacit.studies.study import Ended, run_study
 
 STUDY = """
 title: One that dies
-defaults: {code: 4, epochs: 2, batch_size: 20}
+defaults: {latent_dim: 4, epochs: 2, batch_size: 20}
 runs:
   beside: {learn: classifier}
   dying: {learn: vae, epochs: 10}
@@ -75,11 +75,11 @@ def main(how: str) -> None:
     get_context = multiprocessing.get_context
     multiprocessing.get_context = lambda method=None: get_context("fork")  # type: ignore[assignment]
     importlib.import_module("tacit.studies.execution.warm")
-    keeper = tacit.training.checkpoint.FolderKeeper
-    keep = keeper.after_update
+    checkpointer = tacit.training.checkpoint.FolderCheckpointer
+    keep = checkpointer.after_update
     often.checkpoints(-1.0)
     if how == "memory":
-        keeper.after_update = lambda *args: bounded(*args, keep=keep)  # type: ignore[method-assign]
+        checkpointer.after_update = lambda *args: bounded(*args, keep=keep)  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory() as place:
         whole, folder = Path(place, "whole"), Path(place, "dying")
         watching = Killing() if how == "killed" else Watching()
@@ -104,7 +104,7 @@ def main(how: str) -> None:
             read_record(path)["update"] for path in folder.glob("jobs/dying-*/checkpoints/*.json")
         )
         assert newest >= 4  # progress is told before the state is kept
-        keeper.after_update = keep  # type: ignore[method-assign]
+        checkpointer.after_update = keep  # type: ignore[method-assign]
         watching = Watching()
         started = []
         watching.started = lambda job: started.append(job.name)  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""``tacit labels`` on a few dozen digits, of which a table gives some their labels."""
+"""``tacit learn`` on a few dozen digits, of which a table gives some their labels."""
 
 import contextlib
 import io
@@ -24,7 +24,7 @@ class Few:
     def command(self, out: Path) -> list[str]:
         """What is given to ``tacit``."""
         return [
-            "labels", str(self.images), "--labels", str(self.labels), "--pairs", PAIRS,
+            "learn", str(self.images), "--labels", str(self.labels), "--pairs", PAIRS,
             "--epochs", "1", "--ask", "4", "--jobs", "1", "--device", "cpu", "--out", str(out),
         ]  # fmt: skip
 

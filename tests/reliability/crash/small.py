@@ -18,7 +18,7 @@ STUDIES = {
     "classifiers": """
 title: Classifiers, autoencoders and what they take from each other
 snapshots: [1, 2]
-defaults: {code: 4, epochs: 2, batch_size: 40}
+defaults: {latent_dim: 4, epochs: 2, batch_size: 40}
 runs:
   autoencoder: {learn: autoencoder, output_bias: training-mean}
   classifier: {learn: classifier}
@@ -44,7 +44,7 @@ questions:
     "networks": """
 title: The other networks and schedules
 snapshots: [1]
-defaults: {code: 4, epochs: 2, batch_size: 40}
+defaults: {latent_dim: 4, epochs: 2, batch_size: 40}
 runs:
   pool: {learn: classifier, network: pool, one_cycle: true}
   decoded: {learn: autoencoder, decoder: {from: few}}
@@ -57,7 +57,7 @@ questions:
     "posteriors": """
 title: Codes from an encoder, and image by image
 snapshots: [1, 2]
-defaults: {code: 3, epochs: 2, batch_size: 40}
+defaults: {latent_dim: 3, epochs: 2, batch_size: 40}
 runs:
   vae: {learn: vae}
   per-image: {learn: vae, posterior: {kind: per-image, updates: 2}}
@@ -70,7 +70,7 @@ questions:
     "likelihoods": """
 title: How likely images are
 snapshots: [1]
-defaults: {code: 2, epochs: 2, batch_size: 40}
+defaults: {latent_dim: 2, epochs: 2, batch_size: 40}
 runs:
   vae: {learn: vae}
   per-image: {learn: vae, posterior: per-image}
@@ -103,7 +103,7 @@ title: Bounds of several samples, learned in phases
 snapshots: [1]
 defaults:
   network: {kind: dense, hidden: [8], activation: tanh}
-  code: 2
+  latent_dim: 2
   batch_size: 40
   likelihood: {kind: bernoulli, binarize: dynamic}
   output_bias: training-mean
@@ -116,10 +116,10 @@ questions:
 """,
     "sizes": """
 title: How wide a code, and what a layer is worth
-defaults: {code: 2, epochs: 1, batch_size: 40}
+defaults: {latent_dim: 2, epochs: 1, batch_size: 40}
 runs:
   two: {learn: vae}
-  three: {learn: vae, code: 3}
+  three: {learn: vae, latent_dim: 3}
   with-layer: {learn: autoencoder}
   without-layer: {learn: autoencoder, network: {kind: conv, hidden: null}}
 questions:
@@ -128,19 +128,19 @@ questions:
 """,
     "labels": """
 title: How many labels
-defaults: {code: 3, epochs: 1, batch_size: 40}
+defaults: {latent_dim: 3, epochs: 1, batch_size: 40}
 runs:
   vae: {learn: vae}
 questions:
-  - labels:
+  - label-efficiency:
       budgets: [1, 2]
       draws: 2
       pairs:
-        - {codes: pixels, way: nearest}
-        - {codes: vae, way: poisson-mbo, shares: uniform}
-        - {codes: vae, way: fine-tune, recipe: {epochs: 1, updates: 2}}
+        - {codes: pixels, method: nearest}
+        - {codes: vae, method: poisson-mbo, shares: uniform}
+        - {codes: vae, method: fine-tune, recipe: {epochs: 1, updates: 2}}
   - labels-within:
-      pairs: [{codes: pixels, way: nearest}, {codes: vae, way: logistic}]
+      pairs: [{codes: pixels, method: nearest}, {codes: vae, method: logistic}]
       index: [0, 3, 5, 7, 11, 20, 21, 30]
       classes: [0, 1, 0, 1, 1, 0, 1, 0]
       class_names: [left, right]

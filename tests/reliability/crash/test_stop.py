@@ -12,7 +12,7 @@ from tacit.files import read_record
 
 LONG = """
 title: Long
-defaults: {code: 4, epochs: 20000, batch_size: 20}
+defaults: {latent_dim: 4, epochs: 20000, batch_size: 20}
 runs:
   vae: {learn: vae}
   per-image: {learn: vae, posterior: per-image}

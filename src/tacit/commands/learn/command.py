@@ -1,4 +1,4 @@
-"""``tacit labels``: a few labels to a recommendation, predictions, and what to label next."""
+"""``tacit learn``: a few labels to a recommendation, predictions, and what to label next."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @study_command
-def labels(
+def learn(
     source: str,
     /,
     *,

@@ -1,4 +1,4 @@
-"""What ``tacit labels`` leaves behind, and how it keeps from writing over what people changed."""
+"""What ``tacit learn`` leaves behind, and how it keeps from writing over what people changed."""
 
 import csv
 import hashlib

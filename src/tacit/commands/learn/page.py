@@ -1,4 +1,4 @@
-"""The page's second answer of ``tacit labels``: what the rest is, and what to label next."""
+"""The page's second answer of ``tacit learn``: what the rest is, and what to label next."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +54,7 @@ def asking(
         ),
         figures=(_grid(judged, probabilities, rows, pool, figures),),
         tables=(_classes(judged, probabilities, rest),),
-        cautions=(
+        caveats=(
             "Images that were asked for are harder than others: once they have labels, the "
             "accuracy on held-out labels is that of harder images, and may fall while the answers "
             "get better; and a confidence that is right for them may be wrong for the others.",

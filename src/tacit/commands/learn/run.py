@@ -1,4 +1,4 @@
-"""``tacit labels``, step by step: learn, compare, choose, predict, ask, save, show."""
+"""``tacit learn``, step by step: learn, compare, choose, predict, ask, save, show."""
 
 import shlex
 from dataclasses import dataclass, replace
@@ -153,7 +153,7 @@ def conclude(task: Prompted) -> None:
     (figures / "next-labels.png").unlink(missing_ok=True)
     record, findings = read_records(task.asked.out)
     mine = asking(judged, probabilities, rows, pool, Figures(figures))
-    shown = replace(record, hero=mine.figures[0].name if mine.figures else "")
+    shown = replace(record, cover=mine.figures[0].name if mine.figures else "")
     write_records(task.asked.out, shown, (*findings, mine))
     write_report(task.asked.out)
 
@@ -182,7 +182,7 @@ def save_model(task: Prompted) -> None:
         return
     network = None if winner.run is None else task.run(winner.run).config.network
     config = config_of(winner, images.shape, len(judged.class_names), weights, network)
-    n_labels, heat = len(judged.labelled.y), judged.temperature
+    n_labels, temperature = len(judged.labelled.y), judged.temperature
     about = About(
         model=config,
         classes=tuple(judged.class_names),
@@ -192,12 +192,12 @@ def save_model(task: Prompted) -> None:
             sha256=images.sha256,
         ),
         training={
-            "way": winner.words,
+            "method": winner.words,
             "labels": n_labels,
             "seed": task.asked.seed,
             "temperature": "none: no label could be held out"
-            if heat.value is None
-            else round(heat.value, 6),
+            if temperature.value is None
+            else round(temperature.value, 6),
             "right of the labels that were held out": "none could be"
             if judged.choice is None
             else f"{show(judged.choice.accuracy(winner.name))} of {judged.choice.n}",
@@ -205,7 +205,7 @@ def save_model(task: Prompted) -> None:
     )
     save(
         task.files.model,
-        Saved(calibrated(config, weights, heat), Form("nchw", images.shape), about),
+        Saved(calibrated(config, weights, temperature), Form("nchw", images.shape), about),
     )
 
 

@@ -1,4 +1,4 @@
-"""The study behind ``tacit labels``: the built-in study's pairs, held to the labels at hand."""
+"""The study behind ``tacit learn``: the built-in study's pairs, held to the labels at hand."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ from tacit.models.config import PerImageTable
 from tacit.questions.label_efficiency.question import Labels
 from tacit.questions.labels_within.question import LabelsWithin
 from tacit.questions.shared.pairs import Pair
-from tacit.studies.description.faults import nearest
+from tacit.studies.description.errors import nearest
 from tacit.studies.description.named import study_text
 from tacit.studies.description.reading import parse
 from tacit.studies.description.spec import ImagesTable, Run, Study
 
-NAME, BUILT_IN = "few-labels", "labels"
+NAME, BUILT_IN = "few-labels", "label-efficiency"
 
 
 @dataclass(frozen=True)
 class Asked:
-    """The options of ``tacit labels``; None where the study's own setting holds."""
+    """The options of ``tacit learn``; None where the study's own setting holds."""
 
     source: str
     labels: tuple[Path, ...]
@@ -55,7 +55,7 @@ class Asked:
 
     def command(self) -> list[str]:
         """The words of the command that makes all of it again."""
-        words = ["tacit", "labels", self.source]
+        words = ["tacit", "learn", self.source]
         for name, value in self.chosen().items():
             if name == "labels":
                 words += ["--labels", *map(str, self.labels)]
@@ -88,15 +88,15 @@ def study_of(asked: Asked, pool: Pool, given: Given) -> tuple[Study, LabelsWithi
     changed = {
         "title": f"What {n_labels:,} labels say of {n:,} images",
         "expect": (
-            f"Representations learned from all {n:,} images of {pool.images.source}, and ways to "
-            f"use {n_labels:,} labels of {len(given.class_names)} classes on them, judged by these "
-            "labels alone: what to use, what it makes of the rest, and what to label next."
+            f"Representations learned from all {n:,} images of {pool.images.source}, and methods "
+            f"of using {n_labels:,} labels of {len(given.class_names)} classes on them, judged by "
+            "these labels alone: what to use, what it makes of the rest, and what to label next."
         ),
         "images": ImagesTable(source=asked.source),
         "seeds": (asked.seed,),
         "runs": runs,
         "questions": (),
-        "hero": "",
+        "cover": "",
         "origins": {
             path: said
             for path, said in study.origins.items()
@@ -108,7 +108,7 @@ def study_of(asked: Asked, pool: Pool, given: Given) -> tuple[Study, LabelsWithi
 
 def _able(pair: Pair, study: Study) -> bool:
     """Whether a pair needs no more than the labels given, and has codes for new images."""
-    if pair.way == "all-labels" or pair.knows_shares:
+    if pair.method == "all-labels" or pair.knows_shares:
         return False
     run: Run | None = None if pair.run is None else study.runs[pair.run]
     return run is None or not (run.reads_class_labels or isinstance(run.posterior, PerImageTable))

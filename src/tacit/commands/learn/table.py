@@ -64,9 +64,9 @@ def read_labels(tables: Sequence[Path], pool: Pool) -> Given:
         for where, name, label in _rows(table, pool.column):
             if not label:
                 continue
-            ways = partial(_ways_to_say, name, table, pool)
-            number = next((places[way] for way in ways() if way in places), None)
-            if number is None and any(way in pool.skipped for way in ways()):
+            methods = partial(_ways_to_say, name, table, pool)
+            number = next((places[method] for method in methods() if method in places), None)
+            if number is None and any(method in pool.skipped for method in methods()):
                 left_out += 1
             elif number is None:
                 faults.append(f"{where}: {_unknown(name, pool)}")
@@ -201,7 +201,8 @@ def _given(
     if len(found) == len(pool.names):
         raise ImagesError(
             f"all {len(found):,} images have labels, so that none is left to predict; `tacit run "
-            "labels --images SOURCE` compares representations where all images are labelled"
+            "label-efficiency --images SOURCE` compares representations where all images have "
+            "labels"
         )
     rows = np.array(sorted(found), np.int64)
     numbers = {name: number for number, name in enumerate(names)}

@@ -84,7 +84,7 @@ def trials(
     x_label: str,
     reference: int | None = None,
     reference_label: str = "",
-    ceiling: tuple[float, str] | None = None,
+    oracle: tuple[float, str] | None = None,
     columns: int = 2,
 ) -> Drawing:
     """A panel for each method: every trial as a dot, the mean with its band, the others faint.
@@ -95,7 +95,7 @@ def trials(
         x_label: what `labels` count.
         reference: the number of the method whose mean is a dashed line in every panel.
         reference_label: what to call it, in the last panel.
-        ceiling: a horizontal line in every panel, percent, and its name.
+        oracle: a horizontal line in every panel, percent, and its name.
         columns: how many panels stand beside each other.
     """
     if not methods:
@@ -113,8 +113,8 @@ def trials(
     drawing.set_layout_engine("constrained", wspace=0.06)
     grid = drawing.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     everything = [np.asarray(m.values) for m in methods]
-    if ceiling is not None:
-        everything.append(np.array([ceiling[0]]))
+    if oracle is not None:
+        everything.append(np.array([oracle[0]]))
     means = [number_columns(m.numbers)[0] for m in methods]
     for place, (axes, method) in enumerate(zip(grid.flat, methods, strict=False)):
         for other, mean in enumerate(means):
@@ -129,9 +129,9 @@ def trials(
                 linewidth=1.1,
                 linestyle=(0, (3, 2)),
             )
-        if ceiling is not None:
+        if oracle is not None:
             axes.axhline(
-                ceiling[0], color=style.INK, alpha=0.5, linewidth=0.9, linestyle=(0, (1, 2))
+                oracle[0], color=style.INK, alpha=0.5, linewidth=0.9, linestyle=(0, (1, 2))
             )
         _one(axes, x, method, means[place])
     for axes in grid.flat[len(methods) :]:
@@ -152,9 +152,9 @@ def trials(
             style.plain(reference_label), (x[-1], means[reference][-1]), (0, 3),
             textcoords="offset points", ha="right", alpha=0.75, fontsize=style.SMALL,
         )  # fmt: skip
-    if ceiling is not None:
+    if oracle is not None:
         last.annotate(
-            style.plain(ceiling[1]), (0, ceiling[0]), (2, -2),
+            style.plain(oracle[1]), (0, oracle[0]), (2, -2),
             xycoords=("axes fraction", "data"), textcoords="offset points",
             va="top", alpha=0.75, fontsize=style.SMALL,
         )  # fmt: skip

@@ -13,7 +13,7 @@ from tacit.images.dataset import Images
 from tacit.models.models import VAE
 from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.bound_by_stage.numbers import Stages
-from tacit.questions.bound_by_stage.words import cautions, curve, rule, sentences, tables_of
+from tacit.questions.bound_by_stage.words import caveats, curve, rule, sentences, tables_of
 from tacit.questions.finding import Finding
 from tacit.questions.shared.samples import Rows, of_all
 from tacit.questions.shared.scoring import Columns, estimated
@@ -68,7 +68,7 @@ class BoundByStage(Question):
         changed = {"runs": left, "published": published}
         return self.model_copy(update=changed) if left else None
 
-    def faults(self, runs: Mapping[str, Any]) -> Iterator[str]:
+    def errors(self, runs: Mapping[str, Any]) -> Iterator[str]:
         """Values of different likelihoods do not stand side by side."""
         first, *others = self.runs
         for name in others:
@@ -116,7 +116,7 @@ class BoundByStage(Question):
             decided_by=rule(stages),
             figures=(curve(stages, setting),),
             tables=tables_of(stages),
-            cautions=cautions(stages) + self._not_compared(setting.source),
+            caveats=caveats(stages) + self._not_compared(setting.source),
             sources=(
                 "Burda, Grosse and Salakhutdinov 2016, Importance weighted autoencoders",
                 "Tucker, Lawson, Gu and Maddison 2019, Doubly reparameterized gradient estimators",

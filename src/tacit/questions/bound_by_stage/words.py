@@ -148,7 +148,7 @@ def tables_of(stages: Stages) -> tuple[Table, ...]:
     )
 
 
-def cautions(stages: Stages) -> tuple[str, ...]:
+def caveats(stages: Stages) -> tuple[str, ...]:
     """What a reader must know."""
     said = [
         "Importance sampling bounds log p(x) from below in expectation: -log p(x) is, if anything, "

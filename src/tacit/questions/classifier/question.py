@@ -101,7 +101,7 @@ class ClassifierAccuracy(Question):
             _hardest(truth, answered, recalls, names),
             _sureness(numbers["confidence-minus-accuracy"]),
         ]
-        caution = (
+        caveat = (
             f"Intervals over seeds say how another training would differ on this test set; "
             f"'test-accuracy.over-images' and those by class say how other test images would, "
             f"for the model of seed {seed}."
@@ -130,7 +130,7 @@ class ClassifierAccuracy(Question):
                 draw_most_wrong(seed, first, setting),
             ),
             tables=(_by_class(truth, answered, recalls, names, seed),),
-            cautions=(caution,),
+            caveats=(caveat,),
         )
 
 

@@ -61,21 +61,21 @@ class CodeSize(Question):
         left = tuple(name for name in self.runs if name != run)
         return self.model_copy(update={"runs": left}) if len(left) > 1 else None
 
-    def faults(self, runs: Mapping[str, Any]) -> Iterator[str]:
+    def errors(self, runs: Mapping[str, Any]) -> Iterator[str]:
         """Sizes are compared where nothing else differs, and no size stands twice."""
         first, *others = self.runs
-        sizes = {runs[first].code: first}
+        sizes = {runs[first].latent_dim: first}
         for name in others:
             for key in type(runs[first]).model_fields:
-                if key != "code" and getattr(runs[name], key) != getattr(runs[first], key):
+                if key != "latent_dim" and getattr(runs[name], key) != getattr(runs[first], key):
                     yield (
                         f"runs '{first}' and '{name}' differ in {key}; runs that are compared by "
                         "the size of their code differ in nothing else"
                     )
-            if runs[name].code in sizes:
-                same = sizes[runs[name].code]
-                yield f"runs '{same}' and '{name}' both have a code of {runs[name].code}"
-            sizes[runs[name].code] = name
+            if runs[name].latent_dim in sizes:
+                same = sizes[runs[name].latent_dim]
+                yield f"runs '{same}' and '{name}' both have a code of {runs[name].latent_dim}"
+            sizes[runs[name].latent_dim] = name
 
     def check(self, train: Images, test: Images) -> None:
         """Dimensions are used where codes differ from image to image."""
@@ -110,7 +110,7 @@ class CodeSize(Question):
             is_vae = isinstance(model, VAE)
             used = int(active_units(codes).sum()) if is_vae else directions(codes)
             found.values |= {
-                f"{name}/code": float(run.config.n_code),
+                f"{name}/code": float(run.config.latent_dim),
                 f"{name}/used": float(used),
                 f"{name}/weights": float(sum(p.numel() for p in model.parameters())),
                 f"{name}/mean-image": _of_one_picture(model, runs.test, rows, mean_image),
@@ -149,25 +149,25 @@ class CodeSize(Question):
         sizes = Sizes(measured, self.runs, self.tolerance)
         numbers = sizes.numbers()
         n_chosen, n_reported = len(sizes.choosing), len(sizes.reporting)
-        cautions = [
+        caveats = [
             "Every size was trained for the same number of updates, not until it was finished: a "
             "larger code may need more of them.",
             "What an image needs is measured by its pixels. Where codes are for a task of their "
             "own (classes, a search), that task's measure decides.",
         ]
         if sizes.is_vae:
-            cautions.append(
+            caveats.append(
                 "A dimension is active where its posterior mean varies over training images by "
                 "more than 0.01 (Burda 2016); a VAE leaves the others at the prior, so that they "
                 "cost little."
             )
         else:
-            cautions.append(
+            caveats.append(
                 "A code's directions are counted until they hold 99 % of its variance: an "
                 "autoencoder has no prior against which a single dimension could be unused."
             )
         if len(measured) == 1:
-            cautions.append(
+            caveats.append(
                 "With one seed, intervals are over images and given these models: another "
                 "training may order neighbouring sizes otherwise."
             )
@@ -188,7 +188,7 @@ class CodeSize(Question):
             ),
             figures=draw(sizes, setting),
             tables=(table(sizes),),
-            cautions=tuple(cautions),
+            caveats=tuple(caveats),
             sources=(
                 "Burda, Grosse and Salakhutdinov 2016 (active units)",
                 "Alain and Bengio 2016 (linear probes)",

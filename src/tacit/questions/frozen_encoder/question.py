@@ -21,7 +21,7 @@ from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
 from tacit.questions.frozen_encoder.figures import draw
 from tacit.questions.frozen_encoder.numbers import DECODERS, Kept
-from tacit.questions.frozen_encoder.words import CAUTIONS, DECIDED_BY, SOURCES, cautions, words
+from tacit.questions.frozen_encoder.words import CAUTIONS, DECIDED_BY, SOURCES, caveats, words
 from tacit.training.batches import batch_of
 from tacit.training.evaluation import evaluate, sample_of
 from tacit.training.objectives import squared_error
@@ -137,7 +137,7 @@ class FrozenEncoder(Question):
             decided_by=DECIDED_BY,
             figures=figures,
             tables=tables,
-            cautions=(*cautions(kept, self, setting), *CAUTIONS),
+            caveats=(*caveats(kept, self, setting), *CAUTIONS),
             sources=SOURCES,
             key="share",
         )

@@ -186,7 +186,7 @@ def listed(names: list[str]) -> str:
 
 
 class Asked(Protocol):
-    """The question's arguments that a caution names."""
+    """The question's arguments that a caveat names."""
 
     reference: str
     frozen: str
@@ -194,7 +194,7 @@ class Asked(Protocol):
     classifier: str
 
 
-def cautions(kept: Kept, asked: Asked, setting: Setting) -> tuple[str, ...]:
+def caveats(kept: Kept, asked: Asked, setting: Setting) -> tuple[str, ...]:
     """What these numbers in particular do not say."""
     found = []
     if len(kept.measured) == 1:

@@ -86,7 +86,7 @@ class Generation(Question):
             "table/samples/sample": np.arange(len(rows)),
             "table/samples/nearest-training-image": rows,
             "table/samples/distance": np.sqrt(squared),
-            "table/dimensions/dimension": np.arange(model.n_code),
+            "table/dimensions/dimension": np.arange(model.latent_dim),
             "table/dimensions/kl": apart.arrays["kl-per-dimension"],
             "table/dimensions/aggregate-kl": apart.arrays["aggregate-kl"],
             "shown/nearest": learned.scaled(rows[:SHOWN]),
@@ -115,7 +115,7 @@ class Generation(Question):
                 f"above zero, on {on_features(networks_of(measured)[0])}."
             ),
             figures=draw(self.run, measured, numbers, setting),
-            cautions=(
+            caveats=(
                 *one_seed(measured),
                 *no_better_than_one_class(measured),
                 "Samples and reconstructions are decoded means, not noisy draws of p(x | z): they "

@@ -18,7 +18,7 @@ from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
 from tacit.questions.inference_gap.figures import figures_of, tables_of
 from tacit.questions.inference_gap.numbers import SPLITS, Gaps
-from tacit.questions.inference_gap.words import cautions, rule, sentences
+from tacit.questions.inference_gap.words import caveats, rule, sentences
 from tacit.questions.shared.samples import Rows, of_all
 from tacit.questions.shared.scoring import Columns
 from tacit.streams import torch_stream
@@ -60,7 +60,7 @@ class InferenceGapQuestion(Question):
         model = run.model()
         assert isinstance(model, VAE)
         learned = runs.images_of(run)
-        exact = model.n_code <= MOST_FOR_QUADRATURE
+        exact = model.latent_dim <= MOST_FOR_QUADRATURE
         found = Measurement({"amortized": float(model.amortized), "exact": float(exact)})
         for split, images in zip(SPLITS, (learned, runs.test), strict=True):
             rows = of_all(images, self.images, split)
@@ -85,7 +85,7 @@ class InferenceGapQuestion(Question):
             decided_by=rule(gaps),
             figures=figures_of(gaps, setting),
             tables=tables_of(gaps, setting),
-            cautions=cautions(gaps),
+            caveats=caveats(gaps),
             sources=(
                 "Cremer, Li and Duvenaud 2018, Inference suboptimality in variational autoencoders",
             ),
@@ -101,7 +101,7 @@ class InferenceGapQuestion(Question):
                 q = model.posterior(data.x, torch.from_numpy(rows))
             own = DiagonalNormal(q.mean, q.log_var)
         exact = None
-        if model.n_code <= MOST_FOR_QUADRATURE:
+        if model.latent_dim <= MOST_FOR_QUADRATURE:
             exact = quadrature(model, data, generator=torch_stream(seed, "quadrature", split))
         gap = inference_gap(
             model,

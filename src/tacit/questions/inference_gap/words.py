@@ -78,7 +78,7 @@ def _splits_said(gaps: Gaps, part: str) -> str:
     )
 
 
-def cautions(gaps: Gaps) -> tuple[str, ...]:
+def caveats(gaps: Gaps) -> tuple[str, ...]:
     """What a reader must know."""
     said = [
         "A refined posterior is the best diagonal Gaussian that the optimisation found; what it "

@@ -125,7 +125,7 @@ class Inferred(BySeed):
         small = "" if start == 1 else f", means begun at N(0, {start:g}²)"
         return f"{each} per visit, {self.updates(run):.0f} in all{small}"
 
-    def cautions(self) -> tuple[str, ...]:
+    def caveats(self) -> tuple[str, ...]:
         """What a reader must know."""
         said = [
             "The per-image VAE has no codes for test images; theirs, and every refined code, come "

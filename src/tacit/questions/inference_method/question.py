@@ -68,7 +68,7 @@ class InferenceMethod(Question):
             **dict.fromkeys(self.per_image, ("per-image vae",)),
         }
 
-    def faults(self, runs: Mapping[str, Any]) -> Iterator[str]:
+    def errors(self, runs: Mapping[str, Any]) -> Iterator[str]:
         """Codes are compared image by image."""
         for name in self.per_image:
             if runs[name].train != runs[self.amortized].train:
@@ -118,7 +118,7 @@ class InferenceMethod(Question):
             decided_by=rule(inferred),
             figures=figures_of(inferred, setting),
             tables=tables_of(inferred),
-            cautions=inferred.cautions(),
+            caveats=inferred.caveats(),
             sources=(
                 "Cremer, Li and Duvenaud 2018, Inference suboptimality in variational autoencoders",
                 "Kim, Wiseman, Miller, Sontag and Rush 2018, Semi-amortized VAEs",

@@ -5,7 +5,7 @@ import numpy as np
 from tacit.figures import charts
 from tacit.figures.sink import Figure
 from tacit.labels.choosing import share_of
-from tacit.labels.methods import WAYS
+from tacit.labels.methods import METHODS
 from tacit.measures.distances import Floats
 from tacit.measures.formatting import rounded, show, significant
 from tacit.measures.intervals import crossed
@@ -17,7 +17,7 @@ from tacit.questions.label_efficiency.words import in_points
 from tacit.questions.shared.pairs import Pair
 
 FAMILIES = {"propagation": 0, "network": 1, "codes": 2}
-"""The colours of ways: by what they do with labels."""
+"""The colours of methods: by what they do with labels."""
 
 OTHERS = 4
 WINNER, ALIKE = "★", "≈"
@@ -55,7 +55,9 @@ def _overview(curves: Curves, setting: Setting) -> Figure:
             )
         )
     levels = [
-        (_ceiling(curves, pair), pair.short) for pair in curves.ceilings if pair.way == "all-labels"
+        (_oracle(curves, pair), pair.short)
+        for pair in curves.oracles
+        if pair.method == "all-labels"
     ]
     panel = charts.Panel(
         series,
@@ -86,7 +88,7 @@ def representatives(curves: Curves) -> list[Pair]:
     winner = curves.winner(at)
     shown = [winner]
     for pair in ranked:
-        if all(WAYS[pair.way].family != WAYS[other.way].family for other in shown):
+        if all(METHODS[pair.method].family != METHODS[other.method].family for other in shown):
             shown.append(pair)
     if curves.baseline is not None and curves.baseline not in shown:
         shown.append(curves.baseline)
@@ -107,7 +109,7 @@ def _all(curves: Curves, setting: Setting) -> Figure:
         for pair in pairs
     ]
     base = curves.baseline
-    ceiling = next((p for p in curves.ceilings if p.way == "all-labels"), None)
+    oracle = next((p for p in curves.oracles if p.method == "all-labels"), None)
     said = "; ".join(f"{p.short} {show(curves.number(p, at))}" for p in pairs)
     return setting.figures.chart(
         f"{setting.question}-trials",
@@ -117,7 +119,7 @@ def _all(curves: Curves, setting: Setting) -> Figure:
             x_label=f"labels {curves.unit}",
             reference=None if base is None else pairs.index(base),
             reference_label="" if base is None else base.short,
-            ceiling=None if ceiling is None else (_ceiling(curves, ceiling), ceiling.short),
+            oracle=None if oracle is None else (_oracle(curves, oracle), oracle.short),
         ),
         f"Every draw of every pair as a dot ({_what(curves)} right, %), the mean with its "
         f"interval, and at the top right the mean at {at:,} {curves.unit}, by which the panels are "
@@ -242,7 +244,7 @@ def _transductive(curves: Curves) -> Table:
                 values = curves.accuracy(pair, at, column)
                 rows.append((pair.short, what, _over_draws(values, curves)))
     return Table(
-        f"Ways that propagate labels answer for two kinds of images; accuracy at {at:,} labels "
+        f"Methods that propagate labels answer for two kinds of images; accuracy at {at:,} labels "
         f"{curves.unit}",
         ("pair", "which images", "accuracy"),
         tuple(rows),
@@ -279,12 +281,12 @@ def _short(number: Number, *, interval: bool = False) -> str:
     return f"{value} ({low} to {high})" if interval else value
 
 
-def _ceiling(curves: Curves, pair: Pair) -> float:
+def _oracle(curves: Curves, pair: Pair) -> float:
     return 100 * float(curves.accuracy(pair, curves.budgets[-1]).mean())
 
 
 def _colour(pair: Pair) -> int:
-    return FAMILIES[WAYS[pair.way].family]
+    return FAMILIES[METHODS[pair.method].family]
 
 
 def _what(curves: Curves, capital: bool = False) -> str:

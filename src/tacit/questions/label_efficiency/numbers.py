@@ -52,27 +52,27 @@ class Curves:
         return fair or usable
 
     @cached_property
-    def ceilings(self) -> list[Pair]:
+    def oracles(self) -> list[Pair]:
         """The pairs that have seen all labels."""
         return [p for p in self.pairs if self.is_ceiling(p)]
 
     @property
     def curved(self) -> list[Pair]:
         """The pairs whose accuracy depends on the labels given."""
-        return [pair for pair in self.pairs if pair.way != "all-labels"]
+        return [pair for pair in self.pairs if pair.method != "all-labels"]
 
     @cached_property
     def baseline(self) -> Pair | None:
         """From scratch; None where the study does not ask for it."""
-        for way in ("scratch", "scratch-augmented"):
+        for method in ("scratch", "scratch-augmented"):
             for pair in self.candidates:
-                if pair.way == way:
+                if pair.method == method:
                     return pair
         return None
 
     def is_ceiling(self, pair: Pair) -> bool:
         """Whether a pair has seen all labels, by itself or through its codes."""
-        return bool(self.first.values[f"{pair.name}/ceiling"])
+        return bool(self.first.values[f"{pair.name}/oracle"])
 
     def accuracy(self, pair: Pair, budget: int, column: str = "") -> Floats:
         """Each trial's accuracy, (S, D).
@@ -213,6 +213,6 @@ class Curves:
                 unit=POINTS,
                 given=self.given,
             )
-        for pair in self.ceilings:
+        for pair in self.oracles:
             found[f"{pair.name}.accuracy"] = self.reported(pair, self.budgets[-1])
         return found

@@ -14,7 +14,7 @@ from tacit.images.splits import found_in_both
 from tacit.labels.draws import Draws, nested_draws, read_draws
 from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
-from tacit.questions.label_efficiency.cautions import cautions
+from tacit.questions.label_efficiency.caveats import caveats
 from tacit.questions.label_efficiency.figures import draw, tables
 from tacit.questions.label_efficiency.numbers import TRIALS, Curves
 from tacit.questions.label_efficiency.words import words
@@ -25,11 +25,11 @@ Budget = Annotated[int, Field(ge=1, le=10**7)]
 
 
 class Labels(Question):
-    """Accuracy against labels for pairs of a representation and a way to use labels on it.
+    """Accuracy against labels for pairs of a representation and a method of using labels on it.
 
     Attributes:
-        pairs: what is compared, each a table with `codes`, `way` and, for some ways, `shares` and
-            `recipe`.
+        pairs: what is compared, each a table with `codes`, `method` and, for some methods, `shares`
+            and `recipe`.
         budgets: how many labels each trial sees, per class or in all.
         draws: how many choices of them at each budget; every second one chooses the winner.
         count: whether budgets count the labels of each class or all of them.
@@ -41,10 +41,10 @@ class Labels(Question):
         draws_content: the checksum of that file, so that another content is measured anew.
     """
 
-    name: ClassVar[str] = "labels"
+    name: ClassVar[str] = "label-efficiency"
     title: ClassVar[str] = "How many labels, on which representation?"
     asks: ClassVar[str] = (
-        "With so many labels, which representation should be used, in which way, and what would "
+        "With so many labels, which representation should be used, in which method, and what would "
         "more labels bring?"
     )
     needs_labels: ClassVar[bool] = True
@@ -91,19 +91,19 @@ class Labels(Question):
         for pair in self.pairs:
             if pair.run is not None:
                 any_kind = ("autoencoder", "vae", "classifier")
-                wanted = ("classifier",) if pair.way == "all-labels" else any_kind
+                wanted = ("classifier",) if pair.method == "all-labels" else any_kind
                 kinds[pair.run] = tuple(k for k in wanted if k in kinds.get(pair.run, any_kind))
         return kinds
 
     def without(self, run: str) -> "Labels | None":
         left = tuple(pair for pair in self.pairs if pair.run != run)
-        if all(pair.way == "all-labels" for pair in left):
+        if all(pair.method == "all-labels" for pair in left):
             return None
         return self.model_copy(update={"pairs": left})
 
-    def faults(self, runs: Mapping[str, Any]) -> Iterator[str]:
+    def errors(self, runs: Mapping[str, Any]) -> Iterator[str]:
         """Something depends on labels, and codes come from runs that learned from all images."""
-        if all(pair.way == "all-labels" for pair in self.pairs):
+        if all(pair.method == "all-labels" for pair in self.pairs):
             yield "pairs hold none that depends on how many labels are given"
         for pair in self.pairs:
             if pair.run is None:
@@ -113,9 +113,9 @@ class Labels(Question):
                 yield (
                     f"run '{pair.run}' learns from few images; pairs take runs that learn from all"
                 )
-            if pair.way == "fine-tune" and run.posterior.kind == "per-image":
+            if pair.method == "fine-tune" and run.posterior.kind == "per-image":
                 yield f"run '{pair.run}' has per-image codes, and so no encoder to fine-tune"
-            if pair.way == "fine-tune" and run.encoder and run.encoder.part == "probabilities":
+            if pair.method == "fine-tune" and run.encoder and run.encoder.part == "probabilities":
                 yield f"run '{pair.run}' reads class probabilities; it has no encoder of images"
 
     def parts(self) -> dict[str, Question]:
@@ -203,8 +203,8 @@ class Labels(Question):
             },
         )
         for pair in self.pairs:
-            ceiling = pair.run is not None and runs[pair.run].config.learn == "classifier"
-            found.values[f"{pair.name}/ceiling"] = float(ceiling)
+            oracle = pair.run is not None and runs[pair.run].config.learn == "classifier"
+            found.values[f"{pair.name}/oracle"] = float(oracle)
             found = found.joined(measured(pair, given, train.n_classes, runs))
         return found
 
@@ -232,7 +232,7 @@ class Labels(Question):
             ),
             figures=draw(curves, setting),
             tables=tables(curves),
-            cautions=cautions(curves, setting.class_names),
+            caveats=caveats(curves, setting.class_names),
             sources=(
                 "Calder, Cook, Thorpe and Slepčev 2020 (Poisson learning)",
                 "Holm 1979 (many comparisons)",

@@ -21,7 +21,7 @@ def words(curves: Curves) -> str:
         *_elsewhere(curves),
         _more(curves),
         _confidence(curves),
-        _ceiling(curves),
+        _oracle(curves),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
 
@@ -154,11 +154,11 @@ def _more(curves: Curves) -> str:
     }.get(decide(gain), f"{step} changes the accuracy of {it} by {show(gain, sign=True)}.")
 
 
-def _ceiling(curves: Curves) -> str:
+def _oracle(curves: Curves) -> str:
     said = [
         f"{pair.codes} {show(_plain(curves.reported(pair, curves.budgets[-1])))}"
-        for pair in curves.ceilings
-        if pair.way == "all-labels"
+        for pair in curves.oracles
+        if pair.method == "all-labels"
     ]
     return f"For comparison, with all labels: {_listed(said)}." if said else ""
 

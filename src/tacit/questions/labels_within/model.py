@@ -31,11 +31,11 @@ def classifier_of(
     """
     if answered.model is not None:
         return answered.model
-    if pair.way in ("laplace", "poisson", "poisson-mbo"):
+    if pair.method in ("laplace", "poisson", "poisson-mbo"):
         targets = hard_targets(answered.new, labelled)
         return train_on_targets(problem.pool, targets, recipe=ON_PROPAGATED, seed=problem.seed)
     encoder = problem.seen.encoder
-    if pair.way != "logistic" or encoder is None:
+    if pair.method != "logistic" or encoder is None:
         return None
     strength = answered.settings["strength"]
     fitted = heads.fit_logistic(
@@ -46,7 +46,7 @@ def classifier_of(
         fixed=strength,
     )
     with torch.device("meta"):  # no weights are drawn
-        head = Head(encoder.n_code, problem.n_classes)
+        head = Head(encoder.latent_dim, problem.n_classes)
     state = {
         "linear.weight": torch.from_numpy(fitted.weights[0].T.copy()),
         "linear.bias": torch.from_numpy(fitted.intercepts[0].copy()),
@@ -71,9 +71,9 @@ def config_of(
         network: of the run whose codes are used.
     """
     trained: Network
-    if pair.way in FROM_PIXELS or pair.way == "propagate-then-train":
+    if pair.method in FROM_PIXELS or pair.method == "propagate-then-train":
         trained = pair.trained_by().network
-    elif pair.way in ("laplace", "poisson", "poisson-mbo"):
+    elif pair.method in ("laplace", "poisson", "poisson-mbo"):
         trained = ON_PROPAGATED.network
     elif pair.run is not None:
         assert network is not None
@@ -83,21 +83,21 @@ def config_of(
     return ModelConfig(
         learn="classifier",
         shape=shape,
-        n_code=weights["head.linear.weight"].shape[1],
+        latent_dim=weights["head.linear.weight"].shape[1],
         n_classes=n_classes,
         network=trained,
     )
 
 
-def calibrated(config: ModelConfig, weights: Weights, heat: Temperature) -> Classifier:
+def calibrated(config: ModelConfig, weights: Weights, temperature: Temperature) -> Classifier:
     """The classifier with its temperature in its head: softmax gives its confidence."""
     with torch.device("meta"):
         model = build(config)
     assert isinstance(model, Classifier)
     state = {name: torch.from_numpy(np.array(value)) for name, value in weights.items()}
-    if heat.value is not None:
+    if temperature.value is not None:
         for name in ("head.linear.weight", "head.linear.bias"):
-            state[name] = state[name] / heat.value
+            state[name] = state[name] / temperature.value
     model.load_state_dict(state, assign=True)
     freeze(model)
     return model

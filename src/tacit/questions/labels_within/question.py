@@ -1,4 +1,4 @@
-"""Which representation and way, judged by nothing but the few labels that there are?"""
+"""Which representation and method, judged by nothing but the few labels that there are?"""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar
@@ -11,7 +11,7 @@ from tacit.errors import ImagesError
 from tacit.images.dataset import UNLABELLED, Images
 from tacit.labels.cross_validation import Trial, Turns, held_out_trials, turns_for
 from tacit.labels.draws import Draws, Labelled
-from tacit.labels.methods import WAYS, WayName
+from tacit.labels.methods import METHODS, MethodName
 from tacit.questions.base import Arrays, Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
 from tacit.questions.labels_within.model import classifier_of
@@ -27,7 +27,7 @@ LABELS_SEED = 0
 TINY = float(np.finfo(np.float32).tiny)
 """Nothing is cut off that a temperature could bring back: a network's logits may be far apart."""
 
-PREFERRED: tuple[WayName, ...] = (
+PREFERRED: tuple[MethodName, ...] = (
     "propagate-then-train",
     "poisson-mbo",
     "poisson",
@@ -36,8 +36,9 @@ PREFERRED: tuple[WayName, ...] = (
     "scratch-augmented",
     "scratch",
 )
-"""Ways that can be recommended, the one to prefer first. With one to ten labels per class the order
-is that of the study `labels` on MNIST. Nearest neighbours and Laplace are for comparison."""
+"""Methods that can be recommended, the one to prefer first. With one to ten labels per class the
+order is that of the study `label-efficiency` on MNIST. Nearest neighbours and Laplace are there
+to compare with."""
 
 
 class LabelsWithin(Question):
@@ -46,7 +47,7 @@ class LabelsWithin(Question):
     The images' own labels are not looked at, whatever they are.
 
     Attributes:
-        pairs: what is compared, as for the question `labels`.
+        pairs: what is compared, as for the question `label-efficiency`.
         index: which training images have a label, counted from 0.
         classes: the class number of each of them.
         class_names: in the order of the numbers.
@@ -57,7 +58,7 @@ class LabelsWithin(Question):
     name: ClassVar[str] = "labels-within"
     title: ClassVar[str] = "Which representation do these labels speak for?"
     asks: ClassVar[str] = (
-        "With these labels and no other, which representation should be used, in which way, and "
+        "With these labels and no other, which representation should be used, in which method, and "
         "how sure is that?"
     )
 
@@ -74,7 +75,7 @@ class LabelsWithin(Question):
         if len(set(names)) < len(names):
             raise ValueError(f"{names} hold one twice; each pair is looked at once")
         for pair in pairs:
-            if pair.way == "all-labels" or pair.knows_shares:
+            if pair.method == "all-labels" or pair.knows_shares:
                 raise ValueError(
                     f"hold '{pair.name}', which knows more than the labels that are given"
                 )
@@ -111,16 +112,17 @@ class LabelsWithin(Question):
     @property
     def candidates(self) -> list[Pair]:
         """The pairs that can be recommended, the one to prefer among equals first."""
-        found = [pair for pair in self.pairs if pair.way in PREFERRED] or list(self.pairs)
+        found = [pair for pair in self.pairs if pair.method in PREFERRED] or list(self.pairs)
         return sorted(
-            found, key=lambda p: PREFERRED.index(p.way) if p.way in PREFERRED else len(PREFERRED)
+            found,
+            key=lambda p: PREFERRED.index(p.method) if p.method in PREFERRED else len(PREFERRED),
         )
 
     def needs(self) -> dict[str, tuple[str, ...]]:
         kinds = ("autoencoder", "vae")
         return {pair.run: kinds for pair in self.pairs if pair.run is not None}
 
-    def faults(self, runs: Mapping[str, Any]) -> Iterator[str]:
+    def errors(self, runs: Mapping[str, Any]) -> Iterator[str]:
         for name in self.needs():
             if runs[name].train is not None:
                 yield f"run '{name}' learns from few images; pairs take runs that learn from all"
@@ -197,8 +199,8 @@ def _answered(
 
     What an earlier try kept is not done again.
     """
-    way = WAYS[pair.way]
-    assert way.answers is not None
+    method = METHODS[pair.method]
+    assert method.answers is not None
     (trials,) = given.trials
     names = [f"{pair.name}-{number}" for number in range(len(trials))]
     missing = [
@@ -207,14 +209,14 @@ def _answered(
         if runs.keep is None or not (runs.keep / f"{name}.safetensors").exists()
     ]
     problem = problem_of(pair, given, n_classes, runs)
-    answers = way.answers(problem, trials, missing) if missing else iter(())
+    answers = method.answers(problem, trials, missing) if missing else iter(())
     found = []
     for number, (name, rows) in enumerate(zip(names, asked, strict=True)):
 
         def learned(number: int = number, rows: NDArray[np.int64] = rows) -> Arrays:
             answered = next(answers)
             new = answered.new[rows]
-            scores = np.log(np.maximum(new, TINY)) if way.confident else new
+            scores = np.log(np.maximum(new, TINY)) if method.confident else new
             kept: Arrays = {"scores": np.asarray(scores, np.float32)}
             if number == 0:
                 model = classifier_of(pair, problem, answered, trials[0])

@@ -5,7 +5,7 @@ import numpy as np
 from tacit.figures import charts
 from tacit.figures.sink import Figure
 from tacit.labels.choosing import Choice
-from tacit.labels.methods import WAYS
+from tacit.labels.methods import METHODS
 from tacit.measures.formatting import show
 from tacit.measures.number import Number, columns, undefined
 from tacit.questions.base import Setting
@@ -43,7 +43,7 @@ def finding_of(judged: Judged, setting: Setting, title: str, asks: str) -> Findi
         ),
         figures=figures,
         tables=(_rows(judged),),
-        cautions=cautions(judged),
+        caveats=caveats(judged),
         sources=(
             "Breiman, Friedman, Olshen and Stone 1984 (the one-standard-error rule)",
             "Varma and Simon 2006 (the winner's own accuracy is too good)",
@@ -63,8 +63,8 @@ def recommendation(judged: Judged) -> str:
             f"Use {winner.words}. No class has two labels, so that none can be held out: these "
             f"{len(judged.labelled.y)} labels say nothing of which pair is better or how often it "
             "is right. The recommendation is fixed: with one label per class it was the best that "
-            "the study labels found on MNIST. A second label of each class would let the pairs be "
-            "compared."
+            "the study label-efficiency found on MNIST. A second label of each class would let "
+            "the pairs be compared."
         )
     own, honest = choice.accuracy(winner.name), choice.honest
     sentences = [
@@ -131,7 +131,7 @@ def numbers(judged: Judged) -> dict[str, Number]:
     return found
 
 
-def cautions(judged: Judged) -> tuple[str, ...]:
+def caveats(judged: Judged) -> tuple[str, ...]:
     """What a reader must know before believing the recommendation."""
     said = []
     choice, winner = judged.choice, judged.winner
@@ -231,7 +231,7 @@ def _reliability(judged: Judged, setting: Setting) -> Figure:
     confidence = [b.confidence for b in found]
     share, low, high = columns([b.right for b in found])
     said = "; ".join(f"{show(b.right)} right at {100 * b.confidence:.0f} % sure" for b in found)
-    kind = "its probabilities" if WAYS[judged.winner.way].confident else "its scores"
+    kind = "its probabilities" if METHODS[judged.winner.method].confident else "its scores"
     return setting.figures.chart(
         f"{setting.question}-reliability",
         charts.reliability(

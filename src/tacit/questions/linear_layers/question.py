@@ -68,7 +68,7 @@ class LinearLayers(Question):
             found.values |= {
                 f"{way}.train": float(train.mean()),
                 f"{way}.weights": float(sum(p.numel() for p in model.parameters())),
-                f"{way}.code": float(run.config.n_code),
+                f"{way}.code": float(run.config.latent_dim),
             }
         return found
 
@@ -107,18 +107,18 @@ class LinearLayers(Question):
             f"fell by {percent(falling['with'])} with it and by {percent(falling['without'])} "
             "without.",
         ]
-        cautions = [
+        caveats = [
             "The two networks differ in their number of weights as well as in the layer, and each "
             "was trained for the same number of updates, not until it was finished."
         ]
         if len(measured) == 1:
-            cautions.append(
+            caveats.append(
                 "With one seed, a difference says which of these two models is better; another "
                 "initialisation may turn it round."
             )
         codes = {way: int(first.values[f"{way}.code"]) for way in LAYERS}
         if codes["with"] != codes["without"]:
-            cautions.insert(
+            caveats.insert(
                 0,
                 f"The codes differ in size, {codes['with']} and {codes['without']}: the difference "
                 "is not that of the layer alone.",
@@ -156,7 +156,7 @@ class LinearLayers(Question):
                     ),
                 ),
             ),
-            cautions=tuple(cautions),
+            caveats=tuple(caveats),
         )
 
 

@@ -36,20 +36,20 @@ def class_table(scores: Scores, setting: Setting) -> Table:
     means = {split: scores.class_numbers(split) for split in SPLITS}
     beside = {
         c: scores.beside(c)
-        for c in ("ink", "within_class_variance", "mean_image", "class_mean_image")
+        for c in ("mean_intensity", "within_class_variance", "mean_image", "class_mean_image")
     }
     labels = scores.first.arrays["table/test/label"]
     order = np.argsort(-scores.class_means("test", "log_prob").mean(axis=0), kind="stable")
     return Table(
-        caption=f"Classes from the likeliest down: mean log p(x) in nats, {scores.ink} as the mean "
+        caption="Classes from the likeliest down: mean log p(x) in nats, mean intensity, "
         "pixel, and the variance within a class summed over pixels, on [0, 1]; "
-        f"{scores.ink}, variance and mean images are those of the test images.",
+        "variance and mean images are those of the test images.",
         columns=(
             "class",
             "test images",
             "log p(x), test",
             "log p(x), train",
-            scores.ink,
+            "mean intensity",
             "variance within class",
             "log-likelihood of the mean image",
             "of the class's mean image",
@@ -191,17 +191,17 @@ def _beside_classes(scores: Scores, setting: Setting) -> Figure:
 
 
 def _over_images(scores: Scores, setting: Setting) -> Figure:
-    ink, y = scores.mean("test", "ink"), scores.mean("test", "log_prob")
+    intensity, y = scores.mean("test", "mean_intensity"), scores.mean("test", "log_prob")
     found = {c: show(r) for c, r in scores.correlations().items()}
     return setting.figures.chart(
-        f"{setting.question}-ink",
+        f"{setting.question}-intensity",
         scatter(
-            {"test images": (ink, y)}, x_label=f"{scores.ink}: mean pixel", y_label="log p(x), nats"
+            {"test images": (intensity, y)}, x_label="mean intensity", y_label="log p(x), nats"
         ),
-        f"Every test image's log p(x) against its {scores.ink}; their correlation is "
-        f"{found['ink']}.",
-        f"correlation of log p(x) with {scores.ink}: {found['ink']}; with the log-likelihood of "
-        f"the mean image: {found[scores.picture]}; over {len(y)} test images",
+        f"Every test image's log p(x) against its mean intensity; their correlation is "
+        f"{found['mean_intensity']}.",
+        f"correlation of log p(x) with the mean intensity: {found['mean_intensity']}; with the "
+        f"log-likelihood of the mean image: {found[scores.picture]}; over {len(y)} test images",
     )
 
 

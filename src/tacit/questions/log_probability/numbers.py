@@ -19,7 +19,7 @@ SPLITS = ("train", "test")
 NAMED_CLASSES = 12
 """Up to so many classes each have a number of their own."""
 
-BESIDE = ("class_mean_image", "mean_image", "ink", "within_class_variance")
+BESIDE = ("class_mean_image", "mean_image", "mean_intensity", "within_class_variance")
 """What log p(x) is read beside. The first that there is decides: the mean image of its class knows
 of an image what class it is, and nothing of its hand."""
 
@@ -35,14 +35,6 @@ class Scores(BySeed):
     def mean(self, split: str, column: str) -> Floats:
         """Per image, averaged over seeds, (n,)."""
         return self.by_seed(split, column).mean(axis=0)
-
-    @property
-    def ink(self) -> str:
-        """What the mean pixel is called: ink where grey images are mostly dark, as drawings are."""
-        shown = self.first.arrays.get("shown/test/pixels")
-        coloured = shown is not None and shown.shape[1] > 1
-        bright = float(np.median(self.mean("test", "ink"))) >= 0.5
-        return "brightness" if coloured or bright else "ink"
 
     @cached_property
     def classes(self) -> list[int]:

@@ -150,7 +150,7 @@ class LogProbability(Question):
             decided_by=rule(scores) + (RULE if checks else ""),
             figures=figures_of(scores, setting),
             tables=(*tables, table_of(checks)) if checks else tables,
-            cautions=self._cautions(scores, setting) + (CAUTIONS if checks else ()),
+            caveats=self._caveats(scores, setting) + (CAUTIONS if checks else ()),
             sources=(
                 "Burda, Grosse and Salakhutdinov 2016, Importance weighted autoencoders",
                 "Vehtari, Simpson, Gelman, Yao and Gabry 2024, Pareto smoothed importance sampling",
@@ -171,32 +171,32 @@ class LogProbability(Question):
             simulated=self.simulated_images,
         )
 
-    def _cautions(self, scores: Scores, setting: Setting) -> tuple[str, ...]:
-        cautions = [
+    def _caveats(self, scores: Scores, setting: Setting) -> tuple[str, ...]:
+        caveats = [
             "Every value is a lower bound in expectation. It is looser where the proposal fits "
             "worse, so that a difference of a few nats may be the proposal's and not the model's.",
             "A flag sees heavy weights, not a mode of the posterior that no sample fell into.",
         ]
         if scores.ceiling() is not None:
-            cautions.append(
+            caveats.append(
                 "These are densities over pixels scaled to [0, 1]; on another scale all of them "
                 "shift by the same number of nats, and they are no code lengths."
             )
         if not scores.first.values["amortized"]:
-            cautions.append(
+            caveats.append(
                 "This VAE has no encoder: samples come from posteriors that were optimised for "
                 "each image, train and test alike, against the frozen decoder."
             )
         if scores.n_seeds == 1:
-            cautions.append("One seed: every interval is given this one model.")
+            caveats.append("One seed: every interval is given this one model.")
         left_out = len(setting.class_names) - len(scores.classes)
         if setting.class_names and left_out:
-            cautions.append(
+            caveats.append(
                 f"{left_out} of {len(setting.class_names)} classes "
                 f"{'has' if left_out == 1 else 'have'} fewer than two training or test images and "
                 f"{'is' if left_out == 1 else 'are'} left out."
             )
-        return tuple(cautions)
+        return tuple(caveats)
 
     def _rows(self, images: Images, classes: list[int], split: str) -> Rows:
         if not classes:

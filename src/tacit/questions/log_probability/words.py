@@ -115,7 +115,7 @@ def _explained_said(scores: Scores) -> str:
         opening = f"{len(scores.classes)} classes do not settle how much of this is the images' own"
     others = {
         "that of the mean of all training images": shares["mean_image"],
-        scores.ink: shares["ink"],
+        "the mean intensity": shares["mean_intensity"],
         "the variance within the class": shares["within_class_variance"],
     }
     also = "".join(f", {name} for {show(n)}" for name, n in others.items() if n.value is not None)

@@ -110,7 +110,7 @@ class Overfitting(Question):
             ),
             figures=tuple(figures),
             tables=(self._table(judged, measured),),
-            cautions=tuple(self._cautions(judged, measured)),
+            caveats=tuple(self._caveats(judged, measured)),
         )
 
     def _table(self, judged: list[Judged], measured: Mapping[int, Measurement]) -> Table:
@@ -132,8 +132,8 @@ class Overfitting(Question):
         columns = ("run", "loss", "training", "test", "gap", "rise since lowest", "verdict")
         return Table("Loss per image after the last update", columns, rows)
 
-    def _cautions(self, judged: list[Judged], measured: Mapping[int, Measurement]) -> list[str]:
-        cautions = []
+    def _caveats(self, judged: list[Judged], measured: Mapping[int, Measurement]) -> list[str]:
+        caveats = []
         first = next(iter(measured.values()))
         refined = [one.run for one in judged if one.refined]
         if refined:
@@ -147,7 +147,7 @@ class Overfitting(Question):
                 f"nats for {run}"
                 for run in refined
             )
-            cautions.append(
+            caveats.append(
                 f"{_list(refined)} {'has' if len(refined) == 1 else 'have'} no encoder: training "
                 f"and test images both got new posteriors by the same {self.refine_steps} steps "
                 "from mean 0 and log-variance 0 against the decoder of each snapshot. The gap is "
@@ -156,19 +156,19 @@ class Overfitting(Question):
                 f"images still rose by {rising}."
             )
             if any(first.values[f"run.{run}/beta"] != 1 for run in refined):
-                cautions.append("Refinement maximises the ELBO itself, with β 1.")
+                caveats.append("Refinement maximises the ELBO itself, with β 1.")
         if len(measured) == 1 and any(one.gap.interval.endswith("this model") for one in judged):
-            cautions.append(
+            caveats.append(
                 "With one seed, intervals over images are given this model: another training "
                 "may turn out otherwise."
             )
         few = [one.run for one in judged if one.axis == "updates" and one.train.mean.shape[1] == 1]
         if few:
-            cautions.append(
+            caveats.append(
                 f"{_list(few)} learned from one draw of few images: another draw may differ more "
                 "than the interval says."
             )
-        return cautions
+        return caveats
 
 
 def _summary(judged: list[Judged]) -> str:

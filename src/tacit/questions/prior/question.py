@@ -162,7 +162,7 @@ class Prior(Question):
             ),
             figures=draw(compared, numbers, setting),
             tables=tables(compared),
-            cautions=(
+            caveats=(
                 *one_seed(measured),
                 *no_better_than_one_class(measured),
                 "All pictures are decoded means, not noisy draws of p(x | z).",

@@ -1,10 +1,10 @@
-"""A representation and a way to use labels on it: what the study file says, and its names."""
+"""A representation and a method of using labels on it: what the study file says, and its names."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from tacit.labels.methods import FROM_PIXELS, PROPAGATING, RECIPES, TAKE_SHARES, WAYS, WayName
+from tacit.labels.methods import FROM_PIXELS, METHODS, PROPAGATING, RECIPES, TAKE_SHARES, MethodName
 from tacit.labels.networks import Recipe
 from tacit.models.config import Table
 
@@ -19,39 +19,41 @@ SLACK = 0.1
 
 
 class Pair(Table):
-    """A representation and a way to use labels on it.
+    """A representation and a method of using labels on it.
 
     Attributes:
         codes: "pixels", "pca", "random" (an untrained encoder), or the name of a run.
-        way: how labels are used.
-        shares: of the classes, for ways with Poisson MBO: "uniform", the default, takes them as
-            equal, "known" tells the way the shares that all labels have.
+        method: how labels are used.
+        shares: of the classes, for methods with Poisson MBO: "uniform", the default, takes them as
+            equal, "known" tells the method the shares that all labels have.
         slack: by what part of itself a class's share may differ from that; by default a tenth where
             shares are uniform, which no set of images is to the last one, and nothing where known.
-        recipe: of ways that train a network, settings in place of the way's own.
+        recipe: of methods that train a network, settings in place of the method's own.
     """
 
     codes: str = "pixels"
-    way: WayName
+    method: MethodName
     shares: Literal["known", "uniform"] | None = None
     slack: Annotated[float, Field(ge=0, le=1)] | None = None
     recipe: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _belongs_together(self) -> "Pair":
-        if self.way in FROM_PIXELS and self.codes != "pixels":
-            raise ValueError(f"'{self.way}' reads the images themselves; codes are 'pixels' there")
-        if self.way in ("fine-tune", "all-labels") and self.codes in BUILT_IN:
+        if self.method in FROM_PIXELS and self.codes != "pixels":
             raise ValueError(
-                f"'{self.way}' takes a trained run; codes are '{self.codes}', which is none"
+                f"'{self.method}' reads the images themselves; codes are 'pixels' there"
             )
-        if (self.shares or self.slack is not None) and self.way not in TAKE_SHARES:
+        if self.method in ("fine-tune", "all-labels") and self.codes in BUILT_IN:
             raise ValueError(
-                f"'{self.way}' has no use for class shares; {' and '.join(TAKE_SHARES)} have"
+                f"'{self.method}' takes a trained run; codes are '{self.codes}', which is none"
+            )
+        if (self.shares or self.slack is not None) and self.method not in TAKE_SHARES:
+            raise ValueError(
+                f"'{self.method}' has no use for class shares; {' and '.join(TAKE_SHARES)} have"
             )
         if self.recipe and not self.trains:
             raise ValueError(
-                f"'{self.way}' trains no network; recipes are for {', '.join(RECIPES)}"
+                f"'{self.method}' trains no network; recipes are for {', '.join(RECIPES)}"
             )
         if self.recipe:
             self.trained_by()
@@ -60,11 +62,11 @@ class Pair(Table):
     @property
     def trains(self) -> bool:
         """Whether a network is trained in every trial."""
-        return self.way in RECIPES
+        return self.method in RECIPES
 
     def trained_by(self) -> Recipe:
-        """How a network is trained: the way's own recipe, with what the pair replaces."""
-        own = RECIPES[self.way]
+        """How a network is trained: the method's own recipe, with what the pair replaces."""
+        own = RECIPES[self.method]
         return Recipe.model_validate(own.model_dump() | self.recipe)
 
     def work(self, n_labels: int, n_pool: int) -> float:
@@ -73,7 +75,7 @@ class Pair(Table):
         Those networks are trained with a decoder, or on more; to learn from an image here costs
         about what it costs to look at one there.
         """
-        told = WAYS[self.way]
+        told = METHODS[self.method]
         n = n_pool if self.transductive else n_labels
         trained = self.trained_by().images(n) if self.trains else 0
         return told.images + told.passes * n_pool + trained
@@ -85,51 +87,53 @@ class Pair(Table):
 
     @property
     def knows_shares(self) -> bool:
-        """Whether the way is told the class shares."""
+        """Whether the method is told the class shares."""
         return self.shares == "known"
 
     @property
     def allowed_slack(self) -> float:
-        """By what part of itself a class's share may differ from the one that the way takes."""
+        """By what part of itself a class's share may differ from the one that the method takes."""
         if self.slack is not None:
             return self.slack
         return SLACK if self.takes_uniform_shares else 0.0
 
     @property
     def takes_uniform_shares(self) -> bool:
-        """Whether the way takes all classes as equally frequent."""
-        return self.way in TAKE_SHARES and not self.knows_shares
+        """Whether the method takes all classes as equally frequent."""
+        return self.method in TAKE_SHARES and not self.knows_shares
 
     @property
     def transductive(self) -> bool:
-        """Whether the way also answers for the unlabelled images of the pool by themselves."""
-        return self.way in PROPAGATING
+        """Whether the method also answers for the unlabelled images of the pool by themselves."""
+        return self.method in PROPAGATING
 
     @property
     def name(self) -> str:
         """As numbers and columns are named."""
-        own = self.way if self.way in FROM_PIXELS else f"{self.codes}.{self.way}"
+        own = self.method if self.method in FROM_PIXELS else f"{self.codes}.{self.method}"
         own += ".known-shares" if self.knows_shares else ""
         return own if self.slack is None else f"{own}.slack-{self.slack:g}"
 
     @property
     def short(self) -> str:
         """A name of few words, for figures and tables."""
-        way = WAYS[self.way].short + (" (known shares)" if self.knows_shares else "")
-        way += "" if self.slack is None else f" (± {100 * self.slack:g} %)"
-        if self.way in FROM_PIXELS:
-            return way
-        return f"{SHORT.get(self.codes, self.codes)} · {way}"
+        method = METHODS[self.method].short + (" (known shares)" if self.knows_shares else "")
+        method += "" if self.slack is None else f" (± {100 * self.slack:g} %)"
+        if self.method in FROM_PIXELS:
+            return method
+        return f"{SHORT.get(self.codes, self.codes)} · {method}"
 
     @property
     def words(self) -> str:
         """A name for sentences: "the codes of vae with Poisson MBO"."""
-        way = WAYS[self.way].words + (" told the class shares" if self.knows_shares else "")
-        if self.way in FROM_PIXELS:
-            return way
-        if self.way == "all-labels":
-            return f"{self.codes}, {way},"
-        if self.way == "fine-tune":
-            return f"{way} {self.codes}"
+        method = METHODS[self.method].words + (
+            " told the class shares" if self.knows_shares else ""
+        )
+        if self.method in FROM_PIXELS:
+            return method
+        if self.method == "all-labels":
+            return f"{self.codes}, {method},"
+        if self.method == "fine-tune":
+            return f"{method} {self.codes}"
         codes = BUILT_IN.get(self.codes, f"the codes of {self.codes}")
-        return f"{codes} with {way}"
+        return f"{codes} with {method}"

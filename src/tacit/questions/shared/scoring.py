@@ -1,4 +1,4 @@
-"""log p(x) of chosen images, each with what it can be read beside: ink, and the mean image."""
+"""log p(x) of chosen images, each beside its mean intensity and the mean image."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ from tacit.evidence.proposals import fitted, from_encoder
 from tacit.evidence.refine import refine
 from tacit.images.dataset import Images
 from tacit.measures.distances import Floats
-from tacit.measures.images import gaussian_log_prob, ink
+from tacit.measures.images import gaussian_log_prob, mean_intensity
 from tacit.models.likelihoods import Gaussian, Likelihood
 from tacit.models.models import VAE
 from tacit.questions.shared.samples import Rows
@@ -53,8 +53,8 @@ def score(
     """Columns of per-image numbers for the images at `rows`, (n,) each.
 
     ``log_prob`` with ``standard_error``, ``effective_samples``, ``pareto_k`` (from 100 samples up)
-    and ``flagged``; ``ink``, the mean pixel; ``mean_image``, the log-likelihood under the model's
-    own likelihood with the mean training image in place of the decoded one; ``class_mean_image``,
+    and ``flagged``; ``mean_intensity``; ``mean_image``, the log-likelihood under the model's own
+    likelihood with the mean training image in place of the decoded one; ``class_mean_image``,
     the same with the mean of the image's class; ``label``. The last two only where `means` has
     the classes.
     """
@@ -65,7 +65,7 @@ def score(
         "log_prob": estimate.log_prob,
         "standard_error": estimate.standard_error,
         "flagged": estimate.flagged.astype(np.int64),
-        "ink": ink(images.pixels[rows]),
+        "mean_intensity": mean_intensity(images.pixels[rows]),
         "mean_image": picture_log_prob(model.likelihood, data.x, means[OVERALL]),
     }
     if estimate.ess is not None:

@@ -1,4 +1,4 @@
-"""Trying pairs: what is known to a way, what it answers in each trial, and how right that is."""
+"""Trying pairs: what is known to a method, what it answers in each trial, and how right that is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from tacit.images.dataset import UNLABELLED, Images
 from tacit.labels.draws import Draws, Labelled
 from tacit.labels.methods import (
     FROM_PIXELS,
+    METHODS,
     TAKE_SHARES,
-    WAYS,
     Answered,
     Problem,
 )
@@ -87,10 +87,10 @@ def measured(pair: Pair, given: Known, n_classes: int, runs: Runs) -> Measuremen
     share of right answers), ``PAIR.calibration-error`` and what was chosen within the labels; and
     ``PAIR/bins``, images, Σ confidence and Σ right in bins of confidence, (B, D, `BINS`, 3).
     """
-    if pair.way == "all-labels":
+    if pair.method == "all-labels":
         return _all_labels(pair, given, runs)
-    way = WAYS[pair.way]
-    assert way.answers is not None
+    method = METHODS[pair.method]
+    assert method.answers is not None
     problem = problem_of(pair, given, n_classes, runs)
     found: list[dict[str, Any]] = []
     for budget, trials in enumerate(given.trials):
@@ -99,8 +99,8 @@ def measured(pair: Pair, given: Known, n_classes: int, runs: Runs) -> Measuremen
         rows: dict[int, dict[str, Any]] = {
             d: read_json(file) for d, file in enumerate(files) if file and d not in missing
         }
-        for answered in way.answers(problem, trials, missing) if missing else ():
-            row = _row(answered, given, trials[answered.trial], way.confident)
+        for answered in method.answers(problem, trials, missing) if missing else ():
+            row = _row(answered, given, trials[answered.trial], method.confident)
             rows[answered.trial] = row
             file = files[answered.trial]
             if file is not None:
@@ -110,7 +110,7 @@ def measured(pair: Pair, given: Known, n_classes: int, runs: Runs) -> Measuremen
 
 
 def problem_of(pair: Pair, given: Known, n_classes: int, runs: Runs) -> Problem:
-    """What the pair's way may know, besides the labels of its trials."""
+    """What the pair's method may know, besides the labels of its trials."""
     return Problem(
         given.pool,
         given.new,
@@ -196,9 +196,9 @@ def _all_labels(pair: Pair, given: Known, runs: Runs) -> Measurement:
 
 
 def _represented(pair: Pair, given: Known, runs: Runs) -> Represented:
-    """The images as the pair's way sees them."""
+    """The images as the pair's method sees them."""
     new = Images(given.pool.pixels[:0]) if given.within else given.new
-    if pair.way in FROM_PIXELS:
+    if pair.method in FROM_PIXELS:
         nothing = np.empty((0, 0), np.float32)
         return Represented(nothing, nothing)
     if pair.codes == "pixels":
@@ -213,8 +213,8 @@ def _represented(pair: Pair, given: Known, runs: Runs) -> Represented:
 
 
 def _shares(pair: Pair, given: Known, n_classes: int) -> Floats | None:
-    """Of the classes, where the way uses them: as they are, or uniform."""
-    if pair.way not in TAKE_SHARES:
+    """Of the classes, where the method uses them: as they are, or uniform."""
+    if pair.method not in TAKE_SHARES:
         return None
     if not pair.knows_shares:
         return np.full(n_classes, 1 / n_classes)

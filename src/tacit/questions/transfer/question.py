@@ -123,16 +123,16 @@ class Transfer(Question):
         share = first.values.get("always-most-frequent")
         if share is not None:
             numbers["always-most-frequent-class"] = Number(share, unit="accuracy")
-        cautions = [
+        caveats = [
             "The encoder that is transferred has seen all training images, only without their "
             f"labels. All ways see the same {labels} labels in each draw.",
             "The differences are compared two by two, each with its own 95 % interval; with "
             f"{len(pairs)} of them, one that just excludes zero is weak evidence.",
         ]
         if n_draws < 10:
-            cautions.append(f"Only {n_draws} draws: choices of few labels differ a lot.")
+            caveats.append(f"Only {n_draws} draws: choices of few labels differ a lot.")
         if len(measured) == 1:
-            cautions.append(
+            caveats.append(
                 "With one seed, the intervals are over draws and given this one pretraining and "
                 "test set."
             )
@@ -155,7 +155,7 @@ class Transfer(Question):
                 _draw_differences(accuracy, gap, numbers, pairs, setting),
             ),
             tables=(_summary(accuracy, numbers, self.ways),),
-            cautions=tuple(cautions),
+            caveats=tuple(caveats),
         )
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from tacit.questions.base import Question
-from tacit.studies.description.faults import nearest
+from tacit.studies.description.errors import nearest
 from tacit.studies.description.spec import Run
 
 Path = tuple[int | str, ...]
 
 
-def faults_of_graph(
+def graph_errors(
     runs: Mapping[str, Run], questions: Mapping[int, Question]
 ) -> Iterator[tuple[Path, str]]:
     """What is wrong between runs, and between questions (by position) and runs, with its place."""
@@ -36,7 +36,7 @@ def faults_of_graph(
                 yield place, f"run '{name}' learns '{given}'; needed: {wanted}"
         if question.needs().keys() <= runs.keys():
             looked_at = {name: runs[name] for name in question.needs()}
-            yield from ((place, fault) for fault in question.faults(looked_at))
+            yield from ((place, fault) for fault in question.errors(looked_at))
 
 
 def kinds_of(run: Run) -> set[str]:
@@ -52,7 +52,7 @@ def _misfits(run: Run, part: str, source: Run) -> Iterator[str]:
         yield "a VAE with per-image codes has no encoder to take"
     if part == "decoder" and source.learn == "classifier":
         yield "a classifier has no decoder to take"
-    for key in ("network", "code"):
+    for key in ("network", "latent_dim"):
         mine, theirs = getattr(run, key), getattr(source, key)
         if mine != theirs:
             yield (

@@ -3,7 +3,7 @@
 from importlib import resources
 from pathlib import Path
 
-from tacit.studies.description.faults import StudyError, nearest
+from tacit.studies.description.errors import StudyError, nearest
 
 MAX_BYTES = 100_000
 """A study is a page or two; to read ten times as much takes a second, and its faults as long."""

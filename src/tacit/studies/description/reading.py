@@ -9,8 +9,9 @@ from ruamel.yaml.error import YAMLError
 
 from tacit.questions.base import Question
 from tacit.questions.registry import QUESTIONS
-from tacit.studies.description.faults import StudyError, faults_of, nearest, placed
-from tacit.studies.description.graph import faults_of_graph
+from tacit.studies.description.errors import StudyError, errors_of, nearest, placed
+from tacit.studies.description.former_names import renamed
+from tacit.studies.description.graph import graph_errors
 from tacit.studies.description.spec import MAX_RUNS, Run, Study
 
 MAX_DEPTH = 12
@@ -27,17 +28,18 @@ def parse(text: str, where: str) -> tuple[Study, Sequence[Question]]:
     data = _load(text, where)
     if not isinstance(data, dict):
         raise StudyError(where, ["a study is a table with the keys title, runs and questions"])
+    renamed(data)
     faults: list[str] = []
     merged = _with_defaults(data, faults)
     study = None
     try:
         study = Study.model_validate(merged)
     except ValidationError as error:
-        faults += [_suggest(fault) for fault in faults_of(error, data)]
+        faults += [_suggest(fault) for fault in errors_of(error, data)]
     questions = _questions(data, faults)
     runs = _sound_runs(merged) if study is None else study.runs
     if runs is not None:
-        faults += [placed(data, *fault) for fault in faults_of_graph(runs, questions)]
+        faults += [placed(data, *fault) for fault in graph_errors(runs, questions)]
     if faults or study is None:
         raise StudyError(where, dict.fromkeys(faults))
     return study, list(questions.values())
@@ -137,7 +139,7 @@ def _questions(data: dict[str, Any], faults: list[str]) -> dict[int, Question]:
             questions[position] = QUESTIONS[name].model_validate(arguments or {})
         except ValidationError as error:
             known = QUESTIONS[name].model_fields
-            for fault in faults_of(error, data, path):
+            for fault in errors_of(error, data, path):
                 key = fault.removesuffix(": unknown key").split(".")[-1]
                 faults.append(fault + (nearest(key, known) if fault.endswith("key") else ""))
     return questions

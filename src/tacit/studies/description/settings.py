@@ -69,7 +69,7 @@ def model_config(run: Run, images: Split | Opened) -> ModelConfig:
     return ModelConfig(
         learn=run.learn,
         shape=images.train.shape,
-        n_code=run.code,
+        latent_dim=run.latent_dim,
         n_classes=images.train.n_classes,
         n_images=len(images.train) if isinstance(run.posterior, PerImageTable) else 0,
         network=run.network,

@@ -65,7 +65,7 @@ class Run(Table):
 
     Attributes:
         learn: what kind of model.
-        network, code, likelihood, posterior: the model; `code` is the code's width.
+        network, latent_dim, likelihood, posterior: the model; `latent_dim` is the code's width.
         objective: what a VAE minimises, with β.
         output_bias: where the decoder's last bias starts.
         encoder, decoder: parts taken from another run.
@@ -81,7 +81,7 @@ class Run(Table):
 
     learn: Learn
     network: Network = ConvNetwork()
-    code: Annotated[int, Field(ge=1, le=65536)] = 16
+    latent_dim: Annotated[int, Field(ge=1, le=65536)] = 16
     likelihood: LikelihoodTable = GaussianTable()
     posterior: PosteriorTable = AmortizedTable()
     objective: Annotated[ObjectiveTable, BeforeValidator(named)] = ObjectiveTable()
@@ -162,7 +162,7 @@ class Study(Table):
         images, seeds, snapshots: shared by all runs; `snapshots` are epochs.
         runs: by name.
         questions: each a table with one key, the question's name, and its arguments.
-        hero: the name of the figure that opens the page; by default the first grid of images.
+        cover: the name of the figure that opens the page; by default the first grid of images.
         origins: where a setting comes from ("the reports' text", "assumed: …"), by its path.
     """
 
@@ -173,7 +173,7 @@ class Study(Table):
     snapshots: tuple[Count, ...] = ()
     runs: Annotated[dict[Name, Run], Field(max_length=MAX_RUNS)]
     questions: Annotated[tuple[dict[str, Any], ...], Field(max_length=MAX_QUESTIONS)] = ()
-    hero: str = ""
+    cover: str = ""
     origins: dict[str, str] = Field(default_factory=dict)
 
     @field_validator("seeds")

@@ -33,7 +33,7 @@ from tacit.questions.registry import QUESTIONS
 from tacit.streams import seeded_initialisation
 from tacit.studies.execution.holding import working
 from tacit.studies.execution.stopping import end_with_parent, listen_in_worker
-from tacit.training.checkpoint import FolderKeeper, Stopped
+from tacit.training.checkpoint import FolderCheckpointer, Stopped
 from tacit.training.examples import Chosen, Examples
 from tacit.training.fit import fit
 from tacit.training.objectives import ObjectiveTable, objective_of
@@ -105,7 +105,7 @@ def train(
     learned = Chosen(images.train, np.arange(len(images.train)) if index is None else index)
     mean = mean_image(learned) if task["output_bias"] == "training-mean" else None
     model = assemble(config, job["seed"], task["taken"], out, mean).to(device)
-    keeper = FolderKeeper(
+    checkpointer = FolderCheckpointer(
         folder,
         stop=stop,
         report=lambda update, loss: report(update, schedule.updates, loss),
@@ -119,7 +119,7 @@ def train(
         schedule,
         seed=job["seed"],
         test=_testable(config, images.test),
-        keeper=keeper,
+        checkpointer=checkpointer,
     )
     seconds = time.perf_counter() - started
     write_trained(folder, model.cpu(), history)

@@ -108,7 +108,7 @@ def annealing(
         f"importance-{MORE * checking.samples}",
         lambda: estimated(model, data, MORE * checking.samples, seed, "test"),
     )
-    if model.n_code <= MOST_FOR_QUADRATURE:
+    if model.latent_dim <= MOST_FOR_QUADRATURE:
         generator = torch_stream(seed, "quadrature")
         keep("resampled", "exact", lambda: quadrature(model, data, generator=generator))
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tacit.questions.label_efficiency.numbers import TRIALS, Curves
 
 
-def cautions(curves: Curves, class_names: Sequence[str]) -> tuple[str, ...]:
+def caveats(curves: Curves, class_names: Sequence[str]) -> tuple[str, ...]:
     """Sentences, made from what was measured."""
     found = [*_always(curves), *_of_images(curves, class_names), *_of_pairs(curves)]
     return tuple(sentence for sentence in found if sentence)
@@ -85,10 +85,10 @@ def _of_pairs(curves: Curves) -> list[str]:
             f"{' and '.join(told)} {knows} the shares of the classes, which the labels drawn do "
             "not tell: a reference, not a choice."
         )
-    seen = [p.short for p in curves.ceilings]
+    seen = [p.short for p in curves.oracles]
     if seen:
         has = "has" if len(seen) == 1 else "have"
-        said.append(f"{' and '.join(seen)} {has} seen all labels: a ceiling, not a choice.")
+        said.append(f"{' and '.join(seen)} {has} seen all labels: a oracle, not a choice.")
     if curves.pooled:
         said.append(
             "Labels are drawn from training and test images together, and accuracy is of the "
@@ -96,8 +96,8 @@ def _of_pairs(curves: Curves) -> list[str]:
         )
     elif any(p.transductive for p in curves.pairs):
         said.append(
-            "Ways that propagate labels do so on a graph of the training images; test images stay "
-            "out of it and are asked of their neighbours, or of the network."
+            "Methods that propagate labels do so on a graph of the training images; test images "
+            "stay out of it and are asked of their neighbours, or of the network."
         )
     return said
 

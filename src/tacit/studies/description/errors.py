@@ -66,7 +66,7 @@ def line_of(data: Any, path: tuple[int | str, ...]) -> int | None:
     return line
 
 
-def faults_of(error: ValidationError, data: Any, prefix: tuple[int | str, ...] = ()) -> list[str]:
+def errors_of(error: ValidationError, data: Any, prefix: tuple[int | str, ...] = ()) -> list[str]:
     """One sentence for each fault: its line, its path, its value, the rule."""
     faults = []
     for fault in error.errors(include_url=False):
