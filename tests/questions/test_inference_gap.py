@@ -135,6 +135,7 @@ def fabricated(
                 "refined_elbo": log_prob - parts["approximation"],
                 "flagged": np.arange(40) < flagged,
                 "converged": np.ones(40),
+                "missing": np.full(40, 0.2),
             }
             if "amortisation" in parts:
                 columns["own_elbo"] = columns["refined_elbo"] - parts["amortisation"]

@@ -42,7 +42,8 @@ class InferenceGap:
     def approximation(self) -> Array:
         """log p(x) - ELBO(q*): what no diagonal normal reaches, (B,) nats.
 
-        A lower bound where log p(x) is one, and larger than the truth by what refinement missed.
+        A lower bound where log p(x) is one, and larger than the truth by what refinement missed:
+        at most `refined.missing`, as far as that tells.
         """
         return self.log_prob.log_prob - self.refined.elbo
 

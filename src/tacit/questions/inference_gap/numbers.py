@@ -99,6 +99,12 @@ class Gaps(BySeed):
             interval=f"a count of {len(values):,} images",
         )  # fmt: skip
 
+    @property
+    def missing(self) -> float:
+        """What a refined posterior lacks of the optimum in reach, at most, nats: the median."""
+        both = [self.by_seed(split, "missing").ravel() for split in SPLITS]
+        return float(np.median(np.concatenate(both)))
+
     def numbers(self) -> dict[str, Number]:
         """All numbers, the important ones first."""
         splits = sorted(SPLITS, key=lambda split: split != self.split)
@@ -122,4 +128,7 @@ class Gaps(BySeed):
                     numbers[f"{split}.{name}"] = self.average(split, column)
         numbers["flagged"] = self.share("flagged")
         numbers["refinements-converged"] = self.share("converged")
+        numbers["refinements-missing.median"] = Number(
+            self.missing, unit="nats", interval="an upper estimate, from slope and curvature"
+        )
         return numbers

@@ -116,6 +116,7 @@ class InferenceGapQuestion(Question):
             "log_prob_error": gap.log_prob.standard_error,
             "flagged": gap.log_prob.flagged.astype(np.int64),
             "refined_elbo": gap.refined.elbo,
+            "missing": gap.refined.missing,
             "converged": gap.refined.converged.astype(np.int64),
             "approximation": gap.approximation,
             "approximation_error": gap.approximation_error,

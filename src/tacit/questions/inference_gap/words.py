@@ -1,6 +1,7 @@
 """The inference gap in words, and the rule that they follow."""
 
-from tacit.measures.formatting import percent, show
+from tacit.evidence.refine import TOLERANCE
+from tacit.measures.formatting import percent, show, significant
 from tacit.measures.intervals import decide
 from tacit.questions.inference_gap.numbers import OVER, PARTS, Gaps
 from tacit.questions.shared.wider import magnitude
@@ -81,8 +82,9 @@ def _splits_said(gaps: Gaps, part: str) -> str:
 def caveats(gaps: Gaps) -> tuple[str, ...]:
     """What a reader must know."""
     said = [
-        "A refined posterior is the best diagonal Gaussian that the optimisation found; what it "
-        "missed is counted as approximation, and taken from amortisation."
+        "What a refined posterior lacks of the best diagonal Gaussian is counted as approximation, "
+        "and taken from amortisation: by slope and curvature of its bound, at most "
+        f"{significant(gaps.missing, 2)} nats at the median."
     ]
     if not gaps.exact:
         said.append(
@@ -98,8 +100,9 @@ def caveats(gaps: Gaps) -> tuple[str, ...]:
     converged = gaps.share("converged").value or 0.0
     if converged < MOSTLY_CONVERGED:
         said.append(
-            f"Only {percent(converged)} of the refinements stopped improving; for the others more "
-            "steps would move nats from approximation to amortisation."
+            f"Only {percent(converged)} of the refinements were found to lack at most "
+            f"{TOLERANCE:g} nats; more steps would move nats of the others from approximation to "
+            "amortisation."
         )
     if gaps.n_seeds == 1:
         said.append("One seed: every interval is given this one model.")

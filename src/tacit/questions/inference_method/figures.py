@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tacit.evidence.refine import TOLERANCE
 from tacit.figures.charts import Panel, Series, curves, intervals, paired_differences
 from tacit.figures.grids import grid
 from tacit.figures.sink import Figure
@@ -43,7 +44,7 @@ def tables_of(found: Inferred) -> tuple[Table, ...]:
     return (
         Table(
             caption="ELBO in nats and squared error summed over pixels, per image: of each run's "
-            "own codes, and of codes refined to convergence from the prior against its decoder. A "
+            "own codes, and of codes refined from the prior against its decoder. A "
             "per-image run has no codes of its own for test images.",
             columns=(
                 "run",
@@ -166,16 +167,17 @@ def _refining(found: Inferred, setting: Setting) -> Figure:
         curves(
             Panel(
                 series,
-                "refinement step",
+                "refinement: steps, then looks",
                 "mean ELBO of test images, nats",
                 y_limits=(float(settled.min()) - room, float(settled.max()) + room),
             )
         ),
-        "Test images refined from the prior against each final, frozen decoder. Where the curves "
-        f"are flat the bound has stopped improving: so it had for {percent(found.converged)} of "
-        "all images. What separates the curves there is the decoder.",
+        "Test images refined from the prior against each final, frozen decoder; after the noisy "
+        f"steps, steps by slope and curvature. {percent(found.converged)} of all images were found "
+        f"to lack at most {TOLERANCE:g} nats in the end. What separates the curves there is the "
+        "decoder.",
         "; ".join(
-            f"{run}: {significant(float(trace[-1]))} nats after {len(trace)} steps"
+            f"{run}: {significant(float(trace[-1]))} nats in the end"
             for run, trace in traces.items()
         ),
     )
@@ -217,7 +219,7 @@ def _final(found: Inferred, split: str, setting: Setting) -> Figure:
         f"{setting.question}-{split}",
         grid(rows, row_labels=labels),
         f"{OVER[split].capitalize()} reconstructed by the final models, from their own codes where "
-        "they have any and from codes refined to convergence.",
+        "they have any and from refined codes.",
         f"rows: {', '.join(labels)}; {_errors(found)}",
     )
 

@@ -5,8 +5,9 @@ from functools import cached_property
 
 import numpy as np
 
+from tacit.evidence.refine import TOLERANCE
 from tacit.measures.distances import Floats
-from tacit.measures.formatting import percent
+from tacit.measures.formatting import percent, significant
 from tacit.measures.intervals import bootstrap_mean, paired, proportion
 from tacit.measures.number import Number
 from tacit.questions.shared.by_seed import BySeed
@@ -111,8 +112,13 @@ class Inferred(BySeed):
 
     @cached_property
     def converged(self) -> float:
-        """The share of refinements whose bound stopped improving."""
+        """The share of refinements that were found to lack no more than they may."""
         return float(self.refinements("converged").mean())
+
+    @property
+    def missing(self) -> float:
+        """What a refined code lacks of the optimum in reach, at most, nats: the median."""
+        return float(np.median(self.refinements("missing")))
 
     def updates(self, run: str) -> float:
         """How often a training image's own code was updated."""
@@ -130,14 +136,16 @@ class Inferred(BySeed):
         said = [
             "The per-image VAE has no codes for test images; theirs, and every refined code, come "
             "from the same optimisation from the prior against the frozen decoder.",
-            "A refined code is the best diagonal Gaussian that this optimisation found, a lower "
-            "bound on the best there is; images whose refinement went astray count as the "
-            "decoder's fault.",
+            "By slope and curvature of their bounds, refined codes lack at most "
+            f"{significant(self.missing, 2)} nats of the best diagonal Gaussian in reach at the "
+            "median.",
+            "Another optimum, out of reach, may be better; images whose refinement went astray "
+            "count as the decoder's fault.",
         ]
         if self.converged < MOSTLY_CONVERGED:
             said.append(
-                f"Only {percent(self.converged)} of the refinements stopped improving; for the "
-                "others more steps would raise the bound."
+                f"Only {percent(self.converged)} of the refinements were found to lack at most "
+                f"{TOLERANCE:g} nats; more steps would raise the bound of the others."
             )
         for key, what in (
             ("epochs", "trained for different numbers of epochs"),
@@ -172,5 +180,8 @@ def numbers_of(found: Inferred) -> dict[str, Number]:
         numbers[f"encoder-misses.{split}.elbo"] = found.missed(split)
     numbers["refinements-converged"] = Number(
         found.converged, unit="share", interval="a count of refinements"
+    )
+    numbers["refinements-missing.median"] = Number(
+        found.missing, unit="nats", interval="an upper estimate, from slope and curvature"
     )
     return numbers

@@ -132,8 +132,9 @@ def _inferred(
     """Per-image numbers, (n,) each, reconstructions, and the mean ELBO by refinement step.
 
     ``elbo`` and ``squared_error`` of the run's own posterior, where it has one for these images,
-    and ``refined_elbo``, ``refined_squared_error``, ``steps``, ``converged``. Reconstructions
-    decode the posterior's mean. Noise belongs to the image and is the same for all runs.
+    and ``refined_elbo``, ``refined_squared_error``, ``steps``, ``missing``, ``converged``.
+    Reconstructions decode the posterior's mean. Noise belongs to the image and is the same for all
+    runs.
     """
     model = run.model()
     assert isinstance(model, VAE)
@@ -161,6 +162,7 @@ def _inferred(
     )
     add("refined", refined.q, refined.elbo)
     columns["steps"] = refined.steps
+    columns["missing"] = refined.missing
     columns["converged"] = refined.converged.astype(np.int64)
     return columns, pictures, refined.trace.mean(axis=1)
 

@@ -94,13 +94,13 @@ def _of_encoder(found: Inferred) -> str:
     if decide(train) == decide(test) == "higher":
         steps = np.median(found.refinements("steps"))
         return (
-            f"On the encoder's own decoder, optimising each image to convergence ({steps:.0f} "
-            f"steps) beats the encoder by {show(train)} on training and {show(test)} on test "
-            "images: given the steps, an image's own optimisation infers the better code; the "
+            f"On the encoder's own decoder, optimising each image ({steps:.0f} "
+            f"gradients) beats the encoder by {show(train)} on training and {show(test)} on test "
+            "images: given the time, an image's own optimisation infers the better code; the "
             "encoder needs one pass."
         )
     return (
-        "On the encoder's own decoder, what optimising each image to convergence adds to the "
+        "On the encoder's own decoder, what optimising each image adds to the "
         f"encoder's code is {show(train, sign=True)} on training and {show(test, sign=True)} on "
         "test images."
     )

@@ -1,1 +1,0 @@
-"""How often intervals cover and rules err, on fabricated measurements whose truth is known."""
