@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready-dev
 
-.PHONY: demo test test-slow crash-test fuzz check format bench clean
+.PHONY: demo test test-slow test-processors crash-test fuzz lint check format bench clean
 
 demo: $(VENV)/.ready
 	$(BIN)/tacit run --seeds 3
@@ -16,6 +16,10 @@ test: $(READY)
 test-slow: $(READY)
 	$(BIN)/pytest -m slow
 	$(BIN)/pytest -n auto --hypothesis-profile=explore
+
+# As on processors with fewer instructions than this one's.
+test-processors: $(READY)
+	.ci/processors
 
 crash-test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python tests/reliability/crash/sweep.py
@@ -31,11 +35,12 @@ fuzz: $(READY)
 	  $(BIN)/python -m fuzz $$target -max_total_time=$(FUZZ_SECONDS) || exit 1; \
 	done
 
-check: $(READY)
+lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n auto
+
+check: lint test
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -70,7 +70,9 @@ def test_with_many_channels_it_is_the_plain_layer_to_the_bit(
         (ConvTranspose2d(32, 1, (1, 1)), (32, 14, 14)),
     ],
 )
-def test_products_in_bfloat16_are_rounded_and_gradients_of_weights_are_not(layer, shape) -> None:
+def test_products_in_bfloat16_are_rounded_and_gradients_of_weights_are_not(
+    layer, shape, processor
+) -> None:
     x = torch.randn(4, *shape, generator=torch_stream(0, "x"))
     expected = with_gradients(layer, x)
     with products_in(torch.bfloat16):
@@ -94,7 +96,7 @@ def test_few_channels_and_weights_of_other_precisions_are_not_rounded() -> None:
     assert torch.equal(twice, double(inside.double()))
 
 
-def test_what_lies_between_layers_in_bfloat16_is_what_products_were_rounded_to() -> None:
+def test_what_lies_between_layers_in_bfloat16_is_what_products_were_rounded_to(processor) -> None:
     """ReLU takes rounded numbers: the code and the picture are those of casts around each layer."""
     with seeded_initialisation(0):
         encoder, decoder = ConvEncoder((1, 28, 28), 200), ConvDecoder((1, 28, 28), 200)

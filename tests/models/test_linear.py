@@ -5,7 +5,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from tacit.models import linear
+from rounding import assert_reordered
+from tacit.models import onednn
 from tacit.models.linear import CodeLinear, Linear, _is_large
 from tacit.models.networks import (
     ConvDecoder,
@@ -18,8 +19,6 @@ from tacit.models.posteriors import Amortized
 from tacit.models.precision import products_in
 from tacit.streams import torch_stream
 
-needs_onednn = pytest.mark.skipif(linear._onednn is None, reason="this PyTorch has no oneDNN")
-
 
 def layers(n_in: int, n_out: int) -> tuple[Linear, nn.Linear]:
     ours, plain = Linear(n_in, n_out), nn.Linear(n_in, n_out)
@@ -27,11 +26,10 @@ def layers(n_in: int, n_out: int) -> tuple[Linear, nn.Linear]:
     return ours, plain
 
 
-@needs_onednn
 @pytest.mark.parametrize(
     ("rows", "n_in", "n_out"), [(128, 256, 300), (64, 2048, 100), (300, 90, 80)]
 )
-def test_values_and_gradients_are_those_of_the_plain_layer(rows, n_in, n_out) -> None:
+def test_values_and_gradients_are_those_of_the_plain_layer(rows, n_in, n_out, processor) -> None:
     ours, plain = layers(n_in, n_out)
     x = torch.randn(rows, n_in, generator=torch_stream(0, "x"))
     pulled = torch.randn(rows, n_out, generator=torch_stream(0, "pulled"))
@@ -41,21 +39,61 @@ def test_values_and_gradients_are_those_of_the_plain_layer(rows, n_in, n_out) ->
         given = x.clone().requires_grad_()
         out = layer(given)
         out.backward(pulled)
-        results.append((out, given.grad, layer.weight.grad, layer.bias.grad))
-    for mine, expected in zip(*results, strict=True):
-        torch.testing.assert_close(mine, expected, rtol=1e-4, atol=1e-4)
+        results.append((out.detach(), given.grad, layer.weight.grad))
+    w = ours.weight.detach()
+    summed = ((x, w), (pulled, w.mT), (pulled.mT, x.mT))
+    for mine, expected, factors in zip(*results, summed, strict=True):
+        assert_reordered(mine, expected, *factors)
+    of_bias = (pulled.mT, torch.ones(1, rows))
+    assert_reordered(ours.bias.grad[:, None], plain.bias.grad[:, None], *of_bias)
 
 
-@needs_onednn
-def test_leading_dimensions_and_frozen_weights() -> None:
+def test_leading_dimensions_and_frozen_weights(processor) -> None:
     ours, plain = layers(256, 300)
     ours.requires_grad_(False)
     x = torch.randn(4, 64, 256, generator=torch_stream(0, "x"), requires_grad=True)
-    out = ours(x)
-    torch.testing.assert_close(out, plain(x), rtol=1e-4, atol=1e-4)
+    out, w = ours(x), plain.weight.detach()
+    assert_reordered(out.detach(), plain(x).detach(), x.detach(), w)
     (gradient,) = torch.autograd.grad(out.sum(), x)
-    expected = plain.weight.sum(dim=0).expand_as(gradient)
-    torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-4)
+    expected = w.sum(dim=0).expand_as(gradient)
+    assert_reordered(gradient, expected, torch.ones(4, 64, 300), w.mT)
+
+
+def test_what_is_asked_about_is_what_can_be_done(monkeypatch) -> None:
+    for dtype in (torch.float32, torch.bfloat16):
+        if onednn.multiplies(dtype):
+            a, b = torch.ones(5, 7, dtype=dtype), torch.ones(3, 7, dtype=dtype)
+            assert onednn.product(a, b).tolist() == [[7.0] * 3] * 5
+    monkeypatch.setattr(torch.backends.mkldnn, "enabled", False)
+    assert not onednn.multiplies(torch.float32)
+
+
+def refuses(*_):
+    raise RuntimeError("could not create a primitive descriptor")
+
+
+@pytest.mark.parametrize(
+    "operator", [None, refuses, lambda a, b: a, lambda a, b, *_: 2 * F.linear(a, b)]
+)
+def test_another_operator_in_its_place_is_not_used(operator, monkeypatch) -> None:
+    """One that is missing, refuses, takes other arguments, or computes something else."""
+    monkeypatch.setattr(onednn, "_operator", operator)
+    onednn._answers.cache_clear()
+    try:
+        ours, plain = layers(256, 300)
+        x = torch.randn(128, 256, generator=torch_stream(0, "x"))
+        assert not onednn.multiplies(torch.float32)
+        assert torch.equal(ours(x), plain(x))
+        with products_in(torch.bfloat16):
+            assert torch.equal(ours(x), rounded(x, plain))
+    finally:
+        onednn._answers.cache_clear()
+
+
+def rounded(x: torch.Tensor, layer: nn.Linear) -> torch.Tensor:
+    """The layer's product of numbers that are rounded to bfloat16, as float32 holds them."""
+    factors = (t.bfloat16().float() for t in (x, layer.weight, layer.bias))
+    return F.linear(*factors).bfloat16().float()
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
@@ -68,7 +106,7 @@ def test_other_precisions_and_small_products_take_the_plain_path(dtype) -> None:
     assert not _is_large(torch.ones(100, 16), small.weight)
 
 
-def test_products_in_bfloat16_are_rounded_and_everything_else_is_float32() -> None:
+def test_products_in_bfloat16_are_rounded_and_everything_else_is_float32(processor) -> None:
     ours, plain = layers(256, 300)
     x = torch.randn(128, 256, generator=torch_stream(0, "x"))
     pulled = torch.randn(128, 300, generator=torch_stream(0, "pulled"))
@@ -85,7 +123,8 @@ def test_products_in_bfloat16_are_rounded_and_everything_else_is_float32() -> No
         assert 1e-4 < off < 0.01  # bfloat16 rounds at 2^-9 of a number
     assert torch.equal(ours.bias.grad, plain.bias.grad)
     assert torch.equal(ours(x), ours(x.clone()))
-    torch.testing.assert_close(ours(x), plain(x), rtol=1e-4, atol=1e-4)  # outside, float32 again
+    w = plain.weight.detach()
+    assert_reordered(ours(x).detach(), plain(x).detach(), x, w)  # outside, float32 again
 
 
 def test_layers_of_codes_are_never_rounded() -> None:

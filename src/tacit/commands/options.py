@@ -95,7 +95,17 @@ def study_command(function: Command) -> Command:
         from tacit.errors import ImagesError
         from tacit.files import NotWritten
         from tacit.studies.description.errors import StudyError
-        from tacit.studies.execution.holding import FolderError
+
+        try:
+            from tacit.studies.execution.holding import FolderError
+        except ModuleNotFoundError as error:
+            if error.name != "fcntl":
+                raise
+            return _ended(
+                USAGE,
+                "studies run on Linux and macOS, and on Windows within WSL: this system has no "
+                "fcntl, by which a study's folder is held",
+            )
 
         try:
             return function(*arguments, **options)

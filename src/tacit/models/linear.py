@@ -7,9 +7,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from tacit.models.onednn import multiplies, product
 from tacit.models.precision import product_dtype
-
-_onednn = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
 
 SMALLEST_PRODUCT = 2_000_000
 """Multiplications below which the way to oneDNN costs more than it saves; bfloat16 likewise."""
@@ -45,19 +44,18 @@ def linear(
     Inside `products_in(torch.bfloat16)`, large products of float32 are taken in bfloat16, forward
     and backward; sums run in float32, and so does everything outside of the product. What it is
     given may be rounded already, as by a convolution; what it returns is float32. `dtype` says it
-    for this product alone.
+    for this product alone. A CPU without instructions for bfloat16 multiplies the same rounded
+    numbers in float32 (`onednn.held_in`).
     """
     if not _is_large(input, weight):
         return F.linear(input.to(weight.dtype), weight, bias)
     dtype = dtype or product_dtype()
-    if input.device.type != "cpu" or _onednn is None:
-        if dtype == torch.float32:
-            return F.linear(input.to(dtype), weight, bias)
-        rounded = None if bias is None else bias.to(dtype)
-        return F.linear(input.to(dtype), weight.to(dtype), rounded).to(weight.dtype)
-    n_out, n_in = weight.shape
-    rows = _Product.apply(input.reshape(-1, n_in), weight, bias, dtype)
-    return rows.reshape(*input.shape[:-1], n_out)
+    if input.device.type == "cpu" and (dtype != torch.float32 or multiplies(dtype)):
+        n_out, n_in = weight.shape
+        rows = _Product.apply(input.reshape(-1, n_in), weight, bias, dtype)
+        return rows.reshape(*input.shape[:-1], n_out)
+    rounded = None if bias is None else bias.to(dtype)
+    return F.linear(input.to(dtype), weight.to(dtype), rounded).to(weight.dtype)
 
 
 def _is_large(x: Tensor, weight: Tensor) -> bool:
@@ -69,13 +67,7 @@ def _is_large(x: Tensor, weight: Tensor) -> bool:
         and x.dtype in (torch.float32, torch.bfloat16)
         and weight.dtype == torch.float32
         and x.numel() * len(weight) >= SMALLEST_PRODUCT
-        and (x.device.type != "cpu" or torch.backends.mkldnn.enabled)
     )
-
-
-def _product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
-    """a bᵀ + bias; a: (n, k), b: (m, k), both possibly transposed views."""
-    return _onednn(a, b, bias, "none", [], "")  # type: ignore[misc]
 
 
 class _Product(torch.autograd.Function):
@@ -86,7 +78,7 @@ class _Product(torch.autograd.Function):
         ctx.given, ctx.has_bias = x.dtype, bias is not None
         x, weight = x.to(dtype), weight.to(dtype)
         ctx.save_for_backward(x, weight)
-        return _product(x, weight, None if bias is None else bias.to(dtype)).float()
+        return product(x, weight, None if bias is None else bias.to(dtype)).float()
 
     @staticmethod
     @once_differentiable
@@ -95,8 +87,8 @@ class _Product(torch.autograd.Function):
         wants_x, wants_weight, wants_bias, _ = ctx.needs_input_grad
         gradient = gradients[0].to(x.dtype)
         return (
-            _product(gradient, weight.t()).to(ctx.given) if wants_x else None,
-            _product(gradient.t().contiguous(), x.t()).float() if wants_weight else None,
+            product(gradient, weight.t()).to(ctx.given) if wants_x else None,
+            product(gradient.t().contiguous(), x.t()).float() if wants_weight else None,
             gradients[0].sum(dim=0) if wants_bias and ctx.has_bias else None,
             None,
         )

@@ -7,11 +7,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import torch
+
 from tacit.figures.sink import Figures
 from tacit.files import NotWritten, remove_unfinished, write_atomically, write_record
 from tacit.images.dataset import Split
 from tacit.images.opened import Opened
 from tacit.images.shared import write_images
+from tacit.models.onednn import held_in
+from tacit.models.precision import dtype_of
 from tacit.questions.base import Measurement, Question, Setting
 from tacit.questions.finding import Finding
 from tacit.report.page import write_report
@@ -76,7 +80,7 @@ def run_study(
     prepare_folder(folder)
     with held(folder):
         remove_unfinished(folder)
-        noticed: list[str] = []
+        noticed = _unlike_asked(study, device)
         # First of all, since it says whose the folder is.
         write_index(folder, name, planned.jobs)
         write_images(folder / "images", split, noticed.append)
@@ -93,6 +97,22 @@ def run_study(
         write_records(folder, record, findings)
         report = write_report(folder)
     return Ended(report, tuple(findings), outcome, unanswered)
+
+
+def _unlike_asked(study: Study, device: str) -> list[str]:
+    """What this machine does otherwise than a run says."""
+    where = torch.device(device)
+    runs = [
+        name
+        for name, run in study.runs.items()
+        if (dtype := dtype_of(run.precision, where)) != held_in(dtype, where)
+    ]
+    if not runs:
+        return []
+    return [
+        f"{', '.join(runs)}: precision is bfloat16, for which this processor has no instructions; "
+        "products are rounded as asked and taken in float32, slower than with precision: float32"
+    ]
 
 
 def images_sha256(split: Split) -> str:
