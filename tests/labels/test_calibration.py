@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from tacit.labels.calibration import as_logits, fit_temperature, stratified_folds
+from tacit.labels.calibration import as_logits, even_weights, fit_temperature, folds_of
 from tacit.labels.draws import Labelled
 from tacit.measures.classifiers import calibration
 from tacit.streams import numpy_stream
@@ -85,14 +85,27 @@ def test_answers_without_a_best_temperature_are_said(right, reason) -> None:
 
 
 @pytest.mark.parametrize("per_class", [2, 3, 5, 12])
-def test_every_fold_leaves_some_of_each_class_to_learn_from(per_class) -> None:
+def test_folds_hold_out_as_many_of_every_class_and_leave_some(per_class) -> None:
     y = trial(per_class).y
-    fold = stratified_folds(y, 5, seed=0)
-    for held in (fold == f for f in np.unique(fold)):
-        assert set(y[~held]) == set(range(N_CLASSES))
-        assert held.sum() <= -(-len(y) // 5) + N_CLASSES - 1
-    assert np.array_equal(fold, stratified_folds(y, 5, seed=0))
-    assert not np.array_equal(fold, stratified_folds(y, 5, seed=1))
+    folds = folds_of(y, min(5, per_class), seed=0)
+    assert np.sort(np.concatenate(folds)).tolist() == list(range(len(y)))
+    for held in folds:
+        counts = np.bincount(y[held], minlength=N_CLASSES)
+        assert counts.max() - counts.min() <= (per_class > 5)
+        assert set(np.delete(y, held)) == set(range(N_CLASSES))
+    again, other = folds_of(y, min(5, per_class), seed=0), folds_of(y, min(5, per_class), seed=1)
+    assert all(map(np.array_equal, folds, again))
+    assert not all(map(np.array_equal, folds, other))
+
+
+def test_small_classes_take_turns_and_a_single_label_stays() -> None:
+    y = np.array([0] * 6 + [1] * 2 + [2])
+    folds = folds_of(y, 6, seed=0)
+    assert [np.bincount(y[held], minlength=3).tolist() for held in folds] == [[1, 1, 0]] * 6
+    label = np.concatenate(folds)
+    assert np.bincount(label).tolist() == [1] * 6 + [3] * 2
+    assert np.bincount(label, even_weights(label)) == pytest.approx(1)
+    assert folds_of(np.arange(4), 2, seed=0) == []
 
 
 def test_logits_of_votes_are_finite() -> None:

@@ -52,20 +52,43 @@ class Temperature:
         return f"temperature {self.value:.2f}, from {self.n} labels held out in turn"
 
 
-def stratified_folds(y: NDArray[np.int64], n_folds: int, seed: int) -> NDArray[np.int64]:
-    """In which fold each label is held out, (n,); every class is spread over the folds evenly.
+def holdable(y: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which labels can be held out: those of classes that have another one, (n,)."""
+    return np.bincount(y)[y] >= LEAST_PER_CLASS
 
-    A class of m labels is in min(m, n_folds) folds, so that with two labels or more of every
-    class, every fold leaves some of each to learn from.
+
+def folds_of(y: NDArray[np.int64], n_folds: int, seed: int) -> list[NDArray[np.int64]]:
+    """The labels that each fold holds out, by their place: as many of every class, together.
+
+    A class of m labels is cut into min(m, n_folds) parts, which take turns. With as many folds as
+    the largest class has labels, each fold holds out one label of every class; those of smaller
+    classes come several times. A class's only label is always learned from.
+
+    To hold out a label alone would make its class the rare one, by which it is told: with two
+    labels of each of ten classes, logistic regression on digits would seem to tell 53 % right where
+    it tells 65 % with one label of each and 77 % with both, and shuffled labels would give 3 %.
+
+    >>> [sorted(fold.tolist()) for fold in folds_of(np.array([0, 0, 1, 2, 2]), 2, seed=0)]
+    [[1, 3], [0, 4]]
     """
-    fold = np.empty(len(y), np.int64)
-    begin = 0
-    for label in np.unique(y):
+    parts = []
+    for label in np.unique(y[holdable(y)]):
         rows = numpy_stream(seed, "folds", int(label)).permutation(np.flatnonzero(y == label))
-        # Classes begin at different folds: else the last folds of small classes would be empty.
-        fold[rows] = (begin + np.arange(len(rows))) % n_folds
-        begin += len(rows)
-    return fold
+        parts.append(np.array_split(rows, min(len(rows), n_folds)))
+    return [
+        np.sort(np.concatenate([part[fold % len(part)] for part in parts]))
+        for fold in range(n_folds)
+        if parts
+    ]
+
+
+def even_weights(label: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Weights of answers by which each label counts as one, however often it was held out.
+
+    Args:
+        label: which label each answer is to, (m,).
+    """
+    return 1 / np.bincount(label)[label]
 
 
 def fit_temperature(
@@ -73,9 +96,9 @@ def fit_temperature(
 ) -> Temperature:
     """A temperature by cross-validation within one trial (Guo 2017): no further label is seen.
 
-    Every label is held out once; `answer` learns from the others and gives its logits. The
-    temperature with the least cross-entropy over all of them is that of classifiers with some
-    fewer labels than the trial has, so it is a little too cautious.
+    Labels are held out together, as many of every class (`folds_of`); `answer` learns from the
+    others and gives its logits. The temperature with the least cross-entropy over all of them is
+    that of classifiers with some fewer labels than the trial has, so it is a little too cautious.
 
     Args:
         labelled: the trial's labels.
@@ -92,16 +115,18 @@ def fit_temperature(
             f"{LEAST_PER_CLASS} of each are needed to hold one out",
             0,
         )
-    n_folds = max(2, min(n_folds, int(counts.max())))
-    fold = stratified_folds(labelled.y, n_folds, seed)
-    logits = np.empty((len(labelled.y), n_classes))
-    for held in (fold == number for number in np.unique(fold)):
-        learned = Labelled(labelled.index[~held], labelled.y[~held])
-        logits[held] = answer(learned, labelled.index[held])
+    folds = folds_of(labelled.y, max(2, min(n_folds, int(counts.max()))), seed)
+    logits = []
+    for held in folds:
+        rest = np.setdiff1d(np.arange(len(labelled.y)), held)
+        learned = Labelled(labelled.index[rest], labelled.y[rest])
+        logits.append(answer(learned, labelled.index[held]))
+    label = np.concatenate(folds)
     try:
-        return Temperature(temperature(logits, labelled.y), "", len(labelled.y))
+        value = temperature(np.concatenate(logits), labelled.y[label], weights=even_weights(label))
     except Undefined as why:
         return Temperature(None, f"of {len(labelled.y)} labels held out in turn: {why}", 0)
+    return Temperature(value, "", len(labelled.y))
 
 
 def as_logits(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

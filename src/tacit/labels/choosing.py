@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,25 +23,30 @@ class Choice:
     """Which method to use, judged by the labels alone.
 
     Attributes:
-        right: of each method, whether the answer to each label was right when it was held out,
-            (R, n): repetitions, and the labels that can be held out.
-        trials: which labels were held out together, places among those n.
+        right: of each method, whether each answer was right, (m,).
+        label: which label each answer is to, (m,): places among the `n` that were held out.
+        trial: in which trial it was given, (m,).
         candidates: the methods that may be chosen, the one to prefer among equals first.
     """
 
     right: Mapping[str, Booleans]
-    trials: Sequence[tuple[int, NDArray[np.int64]]]
+    label: NDArray[np.int64]
+    trial: NDArray[np.int64]
     candidates: Sequence[str]
 
-    @property
+    @cached_property
     def n(self) -> int:
-        """How many labels could be held out."""
-        return next(iter(self.right.values())).shape[1]
+        """How many labels were held out."""
+        return len(np.unique(self.label))
+
+    def share(self, name: str) -> float:
+        """How often a method was right; every label counts once."""
+        return float(self._mean(name).mean())
 
     @property
     def best(self) -> str:
         """The candidate that was right most often; the first of equals."""
-        return max(self.candidates, key=lambda name: float(self.right[name].mean()))
+        return max(self.candidates, key=self.share)
 
     @cached_property
     def winner(self) -> str:
@@ -49,27 +55,25 @@ class Choice:
 
     def accuracy(self, name: str) -> Number:
         """How often a method was right, with Wilson's interval over the labels."""
-        return _share(self.right[name])
+        return share_of(self.share(name), self.n, unit="accuracy")
 
     @cached_property
     def honest(self) -> Number:
         """How often the winner of all other labels was right.
 
         The winner's own accuracy is that of the luckiest of several. Here the choice is made anew
-        for every fold, without its labels, and judged by them (the correction of Varma and Simon
-        2006, from the answers at hand; methods learned with the fold's labels when others were held
-        out, so a little of the optimism stays).
+        for every trial, without the labels held out in it, and judged by them (the correction of
+        Varma and Simon 2006, from the answers at hand; methods learned with the trial's labels when
+        others were held out, so a little of the optimism stays).
         """
-        found = np.zeros_like(next(iter(self.right.values())))
-        for repeat, held in self.trials:
-            others = np.setdiff1d(np.arange(self.n), held)
-            winner = (
-                _chosen({name: self._mean(name)[others] for name in self.candidates})
-                if len(others)
-                else self.candidates[0]
-            )
-            found[repeat, held] = self.right[winner][repeat, held]
-        return _share(found)
+        found = np.zeros(len(self.label))
+        for number in np.unique(self.trial):
+            mine = self.trial == number
+            others = ~np.isin(np.arange(self.n), self.label[mine])
+            means = {name: self._mean(name)[others] for name in self.candidates}
+            winner = _chosen(means) if others.any() else self.candidates[0]
+            found[mine] = self.right[winner][mine]
+        return share_of(float(self._of_labels(found).mean()), self.n, unit="accuracy")
 
     def comparisons(self) -> dict[str, Comparison]:
         """The winner minus each other method on the same labels, points, corrected (Holm 1979)."""
@@ -83,23 +87,20 @@ class Choice:
         }
 
     def _mean(self, name: str) -> Floats:
-        """How often each label was told by a method, over the repetitions, (n,)."""
-        return self.right[name].mean(axis=0)
+        """How often each label was told by a method, over its times, (n,)."""
+        return self._of_labels(self.right[name])
+
+    def _of_labels(self, right: NDArray[Any]) -> Floats:
+        return np.bincount(self.label, right) / np.bincount(self.label)
 
 
 def choice_among(
     right: Mapping[str, Booleans], trials: Sequence[Trial], candidates: Sequence[str]
 ) -> Choice:
-    """The choice from answers to all labels, (R, n) each, NaN-free where labels were held out.
-
-    Labels that were never held out are left out of it.
-    """
-    held = np.unique(np.concatenate([trial.held for trial in trials]))
-    return Choice(
-        {name: answers[:, held] for name, answers in right.items()},
-        [(trial.repeat, np.searchsorted(held, trial.held)) for trial in trials],
-        candidates,
-    )
+    """The choice from the answers to the labels held out, trial after trial, (m,) each."""
+    label = np.unique(np.concatenate([trial.held for trial in trials]), return_inverse=True)[1]
+    number = np.repeat(np.arange(len(trials)), [len(trial.held) for trial in trials])
+    return Choice(right, label, number, candidates)
 
 
 def _chosen(means: Mapping[str, Floats]) -> str:
@@ -116,10 +117,6 @@ def _chosen(means: Mapping[str, Floats]) -> str:
         if float(behind.mean()) <= error:
             return name
     return best
-
-
-def _share(right: Booleans) -> Number:
-    return share_of(float(right.mean()), right.shape[1], unit="accuracy")
 
 
 def share_of(value: float, n: int, *, unit: str = "share") -> Number:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import softmax
 
-from tacit.labels.calibration import LEAST_PER_CLASS, Temperature, stratified_folds
+from tacit.labels.calibration import LEAST_PER_CLASS, Temperature, even_weights, folds_of
 from tacit.labels.draws import Labelled
 from tacit.measures.classifiers import temperature
 from tacit.measures.number import Undefined
@@ -16,7 +16,12 @@ from tacit.streams import stream_seed
 
 Floats = NDArray[np.float64]
 
-FEW, SOME, MANY = 20, 50, 300
+TRIALS = 20
+"""About so many trials, however many labels there are."""
+
+FEW, MANY = 10, 300
+"""Up to `FEW` labels of a class, one of each is held out at a time, else a fifth. Above `MANY` in
+all a fifth is held out fewer times: they tell enough."""
 
 
 class Turns(NamedTuple):
@@ -33,54 +38,48 @@ class Trial:
     Attributes:
         learned: labels that it sees.
         held: the others, by their place among all labels, sorted.
-        repeat: which repetition it belongs to.
     """
 
     learned: Labelled
     held: NDArray[np.int64]
-    repeat: int
 
 
 def turns_for(y: NDArray[np.int64]) -> Turns:
-    """How labels are held out: about twenty trials, fewer labels in more folds.
+    """How labels are held out: about `TRIALS` trials, each with one label of every class fewer.
 
-    Up to `FEW` labels that can be held out, each is held out alone (leave-one-out); up to `SOME`
-    twice a tenth, up to `MANY` four times a fifth, above that twice a fifth. No turn at all where
-    no class has two labels.
+    With up to `FEW` labels of the largest class there are as many folds as it has labels, and each
+    holds out one label of every class; with more, five folds hold out a fifth of each. Repetitions
+    hold out other labels together. No turn at all where no class has two labels.
     """
-    n = int(holdable(y).sum())
-    if n == 0:
+    most = int(np.bincount(y).max())
+    if most < LEAST_PER_CLASS:
         return Turns(0, 0)
-    if n <= FEW:
-        return Turns(n, 1)
-    return Turns(10, 2) if n <= SOME else Turns(5, 4 if n <= MANY else 2)
-
-
-def holdable(y: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which labels can be held out: those of classes that have another one, (n,)."""
-    return np.bincount(y)[y] >= LEAST_PER_CLASS
+    if most <= FEW:
+        return Turns(most, max(1, TRIALS // most))
+    return Turns(5, 4 if len(y) <= MANY else 2)
 
 
 def held_out_trials(labelled: Labelled, turns: Turns, *, seed: int) -> list[Trial]:
-    """The trials: each label that can be is held out once in every repetition.
+    """The trials; labels of every class are held out together, as `folds_of` says.
 
-    Folds are stratified, so that what a trial learns from has every class. A class's only label is
-    always learned from.
+    Repetitions that would hold out the same labels together again are left out: with two labels of
+    each of two classes there are but two.
     """
-    can = np.flatnonzero(holdable(labelled.y))
-    trials = []
+    trials, seen = [], set()
     for repeat in range(turns.repeats):
-        folds = stratified_folds(
-            labelled.y[can], turns.folds, stream_seed(seed, "labels held out", repeat)
-        )
-        for fold in np.unique(folds):
-            held = can[folds == fold]
+        folds = folds_of(labelled.y, turns.folds, stream_seed(seed, "labels held out", repeat))
+        if (same := frozenset(fold.tobytes() for fold in folds)) in seen:
+            continue
+        seen.add(same)
+        for held in folds:
             rest = np.setdiff1d(np.arange(len(labelled.y)), held)
-            trials.append(Trial(Labelled(labelled.index[rest], labelled.y[rest]), held, repeat))
+            trials.append(Trial(Labelled(labelled.index[rest], labelled.y[rest]), held))
     return trials
 
 
-def held_out_temperature(logits: Floats, y: NDArray[np.int64]) -> Temperature:
+def held_out_temperature(
+    logits: Floats, y: NDArray[np.int64], label: NDArray[np.int64] | None = None
+) -> Temperature:
     """A temperature from answers to labels that were held out.
 
     It is the one with the least cross-entropy (Guo 2017). Where that has no limit, since every
@@ -88,24 +87,28 @@ def held_out_temperature(logits: Floats, y: NDArray[np.int64]) -> Temperature:
     (right + 1) / (n + 2), Laplace's rule of succession: ten right answers of ten are no certainty.
 
     Args:
-        logits: (n, K), with infinities where a class is out of the question.
-        y: the right answers, (n,).
+        logits: (m, K), with infinities where a class is out of the question.
+        y: the right answers, (m,).
+        label: which label each answer is to, (m,), where labels were held out several times; each
+            counts once.
     """
+    label = np.arange(len(y)) if label is None else label
+    weights, n = even_weights(label), len(np.unique(label))
     finite = np.where(np.isfinite(logits), logits, np.nanmin(logits[np.isfinite(logits)]))
     try:
-        return Temperature(temperature(finite, y), "", len(y))
+        return Temperature(temperature(finite, y, weights=weights), "", n)
     except Undefined:
-        right = int((finite.argmax(axis=1) == y).sum())
-        return Temperature(_at_confidence(finite, (right + 1) / (len(y) + 2)), "", len(y))
+        right = float(weights @ (finite.argmax(axis=1) == y))
+        return Temperature(_at_confidence(finite, weights, (right + 1) / (n + 2)), "", n)
 
 
-def _at_confidence(logits: Floats, wanted: float) -> float:
+def _at_confidence(logits: Floats, weights: Floats, wanted: float) -> float:
     """The temperature at which the mean confidence is `wanted`, as near as it can be had."""
     scale = float(np.mean(logits.max(axis=1) - logits.mean(axis=1))) or 1.0
 
     def excess(log_t: float) -> float:
         p = softmax(logits / (scale * np.exp(log_t)), axis=1)
-        return float(p.max(axis=1).mean()) - wanted
+        return float(np.average(p.max(axis=1), weights=weights)) - wanted
 
     low, high = -12.0, 12.0  # sure of everything, and of nothing
     if excess(low) <= 0:

@@ -42,8 +42,12 @@ MethodName = Literal[
     "poisson",
     "poisson-mbo",
     "propagate-then-train",
+    "poisson-then-train",
+    "laplace-then-train",
     "all-labels",
 ]
+
+Propagation = Literal["laplace", "poisson", "poisson-mbo"]
 
 Scores = NDArray[np.floating[Any]]
 
@@ -171,7 +175,7 @@ def by_network(
         yield Answered(t, class_probabilities(model, problem.new), model=model)
 
 
-def by_propagation(method: Literal["laplace", "poisson", "poisson-mbo"]) -> Method:
+def by_propagation(method: Propagation) -> Method:
     """Labels spread over the graph of all images of the pool; new ones ask their neighbours."""
 
     def answers(
@@ -192,28 +196,32 @@ def by_propagation(method: Literal["laplace", "poisson", "poisson-mbo"]) -> Meth
     return answers
 
 
-def by_propagation_then_network(
-    problem: Problem, trials: Sequence[Labelled], wanted: Sequence[int]
-) -> Iterator[Answered]:
-    """Poisson MBO on the graph, then a network that learns the propagated labels of all images."""
-    if not wanted:
-        return
-    scores = propagate(
-        problem.graph,
-        trials,
-        problem.n_classes,
-        method="poisson-mbo",
-        shares=problem.shares,
-        slack=problem.slack,
-    )
-    for t in wanted:
-        model = train_on_targets(
-            problem.pool,
-            hard_targets(scores[t], trials[t]),
-            recipe=problem.recipe or ON_PROPAGATED,
-            seed=problem.seed,
+def by_propagation_then_network(method: Propagation) -> Method:
+    """Labels spread over the graph, then a network that learns what was spread to all images."""
+
+    def answers(
+        problem: Problem, trials: Sequence[Labelled], wanted: Sequence[int]
+    ) -> Iterator[Answered]:
+        if not wanted:
+            return
+        scores = propagate(
+            problem.graph,
+            trials,
+            problem.n_classes,
+            method=method,
+            shares=problem.shares,
+            slack=problem.slack,
         )
-        yield Answered(t, class_probabilities(model, problem.new), model=model)
+        for t in wanted:
+            model = train_on_targets(
+                problem.pool,
+                hard_targets(scores[t], trials[t]),
+                recipe=problem.recipe or ON_PROPAGATED,
+                seed=problem.seed,
+            )
+            yield Answered(t, class_probabilities(model, problem.new), model=model)
+
+    return answers
 
 
 @dataclass(frozen=True)
@@ -278,12 +286,28 @@ METHODS: dict[MethodName, MethodTold] = {
         passes=1.5,
     ),
     "propagate-then-train": MethodTold(
-        by_propagation_then_network,
+        by_propagation_then_network("poisson-mbo"),
         "Poisson MBO + network",
         "Poisson MBO propagation and a network trained on its labels",
         "propagation",
         confident=True,
         passes=1.5,
+    ),
+    "poisson-then-train": MethodTold(
+        by_propagation_then_network("poisson"),
+        "Poisson + network",
+        "Poisson propagation and a network trained on its labels",
+        "propagation",
+        confident=True,
+        passes=0.3,
+    ),
+    "laplace-then-train": MethodTold(
+        by_propagation_then_network("laplace"),
+        "Laplace + network",
+        "Laplace propagation and a network trained on its labels",
+        "propagation",
+        confident=True,
+        passes=0.3,
     ),
     "all-labels": MethodTold(None, "all labels", "which has all labels", "network", confident=True),
 }
@@ -292,7 +316,15 @@ METHODS: dict[MethodName, MethodTold] = {
 FROM_PIXELS = ("scratch", "scratch-augmented")
 """Methods that read images and no codes."""
 
-PROPAGATING = ("laplace", "poisson", "poisson-mbo", "propagate-then-train")
+NETWORK_OF: dict[MethodName, MethodName] = {
+    "poisson-mbo": "propagate-then-train",
+    "poisson": "poisson-then-train",
+    "laplace": "laplace-then-train",
+}
+"""Methods that answer for the images of their graph alone, and those whose network learns their
+answers, and so has answers for other images."""
+
+PROPAGATING = (*NETWORK_OF, *NETWORK_OF.values())
 """Methods that spread labels over the graph of the pool."""
 
 TAKE_SHARES = ("poisson-mbo", "propagate-then-train")
@@ -302,6 +334,6 @@ RECIPES: dict[str, Recipe] = {
     "fine-tune": FROM_SCRATCH,
     "scratch": FROM_SCRATCH,
     "scratch-augmented": AUGMENTED,
-    "propagate-then-train": ON_PROPAGATED,
+    **dict.fromkeys(NETWORK_OF.values(), ON_PROPAGATED),
 }
 """How methods that train a network train it."""

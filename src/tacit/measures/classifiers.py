@@ -114,7 +114,9 @@ def calibrated_error(
     return float(np.mean([_binned(confidence, row, bins).error for row in right]))
 
 
-def temperature(logits: ArrayLike, classes: ArrayLike) -> float:
+def temperature(
+    logits: ArrayLike, classes: ArrayLike, *, weights: ArrayLike | None = None
+) -> float:
     """The T at which softmax(logits / T) has the least cross-entropy (Guo 2017).
 
     Above 1 the classifier was too sure. Fit it on images that neither trained nor test it.
@@ -122,16 +124,18 @@ def temperature(logits: ArrayLike, classes: ArrayLike) -> float:
     Args:
         logits: (N, K).
         classes: the right answers, integers, (N,).
+        weights: how much each answer counts, (N,), positive; all alike where none are given.
 
     Raises:
         Undefined: where no temperature is best: all answers are right, or logits do not differ.
     """
     s, y = as_features(logits, "logits"), np.asarray(classes)
+    weights = None if weights is None else np.asarray(weights, np.float64)
     if y.shape != s.shape[:1]:
         raise ValueError(f"`classes` has shape {y.shape}; one per image, {s.shape[:1]}, is needed")
     own = s[np.arange(len(s)), y]
     # Cross-entropy is convex in 1/T, so its slopes at the two ends tell whether it has a minimum.
-    if np.mean(own - s.mean(axis=1)) <= 0:
+    if np.average(own - s.mean(axis=1), weights=weights) <= 0:
         raise Undefined("answers are no better than chance; no temperature makes them sharper")
     if np.all(own >= s.max(axis=1)):
         raise Undefined("every answer is right; confidence has no limit")
@@ -139,7 +143,7 @@ def temperature(logits: ArrayLike, classes: ArrayLike) -> float:
 
     def cross_entropy(log_inverse: float) -> float:
         scaled = log_softmax(s * (np.exp(log_inverse) / scale), axis=1)
-        return -float(scaled[np.arange(len(s)), y].mean())
+        return -float(np.average(scaled[np.arange(len(s)), y], weights=weights))
 
     found = minimize_scalar(cross_entropy, bounds=(-12.0, 12.0), options={"xatol": 1e-10})
     return float(scale / np.exp(found.x))

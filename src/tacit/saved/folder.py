@@ -6,6 +6,7 @@ weights, and that both name the same training data, before a number is used.
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,16 @@ def save(folder: str | Path, saved: Saved) -> None:
     )
     # The configuration is written last: until then it fits no weights, and nothing loads.
     _write_config(folder, config | {"weights_sha256": file_sha256(folder / WEIGHTS)})
+
+
+def forget(folder: Path) -> None:
+    """Take a saved model away, where there is one; what else lies in its folder stays."""
+    if not (folder.is_dir() and is_model_folder(folder)):
+        return
+    for name in (CONFIG, WEIGHTS, CARD):
+        (folder / name).unlink(missing_ok=True)
+    with suppress(OSError):  # it holds something of someone's
+        folder.rmdir()
 
 
 def _write_config(folder: Path, config: dict[str, Any]) -> None:

@@ -117,7 +117,7 @@ def _small_classes(study: Study, train: Images) -> tuple[str, ...]:
 def _settings(study: Study, told: Told) -> tuple[SettingUsed, ...]:
     settings = [SettingUsed(key, value, FROM_COMMAND) for key, value in told.settings.items()]
     for path, origin in study.origins.items():
-        if path in told.settings:
+        if path in told.settings or (path in Run.model_fields and not study.runs):
             continue
         source, _, why = origin.partition(": ")
         settings.append(SettingUsed(path, _value_at(study, path), source, why))

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from sklearn.datasets import load_digits
 
 import tacit
 from tacit.cli import run_command
+from tacit.commands.learn import study as learn_study
+from tacit.questions.labels_within.question import LabelsWithin
 
 N = 90
 QUICK = ["--pairs", "vae.logistic,pixels.nearest", "--epochs", "1", "--jobs", "1"]
@@ -91,7 +94,8 @@ def test_the_page_opens_with_the_recommendation_and_the_images_to_label(place) -
     results = json.loads((root / "out" / "results.json").read_text())
     first, second = results["findings"]
     assert (first["question"], second["question"]) == ("labels-within", "next-labels")
-    assert re.match(r"Use .* of 20 labels, each held out in turn, it tells", first["answer"])
+    said = r"Use .* of 20 labels, held out one of every class together, it tells .* the 10 others"
+    assert re.match(said, first["answer"])
     assert "90 images of pictures" in page
     assert "0 test images" not in page
     assert "The 24 images to label next" in page
@@ -125,6 +129,41 @@ def test_a_table_that_was_filled_in_is_not_written_over_and_its_labels_are_taken
     assert run_command([*command, "more.csv", *ending]) == 0
     assert "3 of 3 jobs were done before" in capsys.readouterr().out
     assert before == ((out / "results.json").read_bytes(), (out / "predictions.csv").read_bytes())
+
+
+def test_what_is_saved_is_what_was_judged(place, capsys, monkeypatch) -> None:
+    root, _, _ = place
+    # Twice instead of twenty times, to take less time.
+    monkeypatch.setattr(learn_study, "LabelsWithin", partial(LabelsWithin, turns=(2, 1)))
+    command = ["labels", "pictures", "--labels", "labels.csv", "--epochs", "1", "--jobs", "1"]
+    assert run_command([*command, "--pairs", "vae.poisson", "--out", "graph"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Poisson propagation and a network trained on its labels: of 20 labels" in said
+    model = tacit.load(root / "graph" / "model")
+    pixels = np.stack(
+        [np.asarray(Image.open(root / "pictures" / f"{i:02d}.png")) for i in range(N)]
+    )
+    p = model.predict_proba(pixels)
+    for row, own in zip(table(root / "graph" / "predictions.csv"), p, strict=True):
+        assert model.class_names[own.argmax()] == row["prediction"]
+        assert own.max() == pytest.approx(float(row["confidence"]), abs=1e-3)
+    # Its own numbers stand on its card, on the page and in what was printed.
+    results = json.loads((root / "graph" / "results.json").read_text())
+    accuracy = results["findings"][0]["numbers"]["accuracy"]["value"]
+    card = (root / "graph" / "model" / "README.md").read_text()
+    stated = re.search(r"it tells ([\d.]+) %", said)
+    assert stated is not None
+    assert float(stated[1]) == pytest.approx(100 * accuracy, abs=0.51)
+    assert f"right of the labels that were held out: {stated[1]} %" in card
+    assert "told from the 10 others" in card
+    assert "confidence in them: " in card
+    assert "vae · Poisson + network ★" in (root / "graph" / "report.html").read_text()
+
+    # Nearest neighbours make no classifier; the one of before is none of theirs.
+    (root / "graph" / "model" / "mine.txt").write_text("a note")
+    assert run_command([*command, "--pairs", "pixels.nearest", "--out", "graph"]) == 0
+    assert "Classifier:  none; pixels · nearest neighbour makes none" in capsys.readouterr().out
+    assert [file.name for file in (root / "graph" / "model").iterdir()] == ["mine.txt"]
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,7 @@ def _conclude(done: "Done", asked: "Asked", console: "Console") -> int:
     from itertools import chain, count
 
     from tacit.questions.labels_within.words import recommendation
+    from tacit.saved.folder import is_model_folder
 
     def say(text: str) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -129,8 +130,10 @@ def _conclude(done: "Done", asked: "Asked", console: "Console") -> int:
     console.print()
     say(f"Predictions: {files.predictions}")
     say(f"Label next:  {files.next}")
-    if files.model.is_dir():
+    if is_model_folder(files.model):
         say(f"Classifier:  {files.model}  (tacit predict {files.model} --images …)")
+    else:
+        say(f"Classifier:  none; {done.judged.winner.short} makes none")
     say(f"Report:      {done.ended.report}")
     names = chain(["more.csv"], (f"more-{n}.csv" for n in count(2)))
     more = next(path for name in names if not (path := Path(name)).exists())

@@ -19,15 +19,16 @@ from tacit.images.dataset import Images, Split
 from tacit.labels.acquisition import ask_next
 from tacit.labels.propagation.graph import neighbour_graph
 from tacit.labels.representations import learned, principal_components
-from tacit.measures.formatting import show
+from tacit.measures.formatting import percent, show
 from tacit.questions.base import Measurement
 from tacit.questions.labels_within.model import calibrated, config_of
 from tacit.questions.labels_within.numbers import Judged
 from tacit.questions.labels_within.question import LabelsWithin
+from tacit.questions.labels_within.words import held_out, left
 from tacit.report.page import FIGURES, write_report
 from tacit.report.results import read_records, write_records
 from tacit.saved.about import About, Data
-from tacit.saved.folder import Saved, save
+from tacit.saved.folder import Saved, forget, save
 from tacit.saved.form import Form
 from tacit.studies.command import Prepared
 from tacit.studies.command import perform as run_prepared
@@ -179,6 +180,7 @@ def save_model(task: Prompted) -> None:
         if name.startswith(prefix)
     }
     if not weights:
+        forget(task.files.model)  # an earlier one is of other labels, or of another pair
         return
     network = None if winner.run is None else task.run(winner.run).config.network
     config = config_of(winner, images.shape, len(judged.class_names), weights, network)
@@ -200,7 +202,11 @@ def save_model(task: Prompted) -> None:
             else round(temperature.value, 6),
             "right of the labels that were held out": "none could be"
             if judged.choice is None
-            else f"{show(judged.choice.accuracy(winner.name))} of {judged.choice.n}",
+            else f"{show(judged.choice.accuracy(winner.name))} of {judged.choice.n}, "
+            f"{held_out(judged)}, told from the {left(judged)} others",
+            "confidence in them": "none could be"
+            if judged.choice is None
+            else f"{percent(judged.confidence)} on average",
         },
     )
     save(

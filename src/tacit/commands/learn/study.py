@@ -8,6 +8,7 @@ from typing import Literal
 from tacit.commands.learn.pool import Pool
 from tacit.commands.learn.table import Given
 from tacit.commands.options import CommandError
+from tacit.labels.methods import NETWORK_OF
 from tacit.models.config import PerImageTable
 from tacit.questions.label_efficiency.question import Labels
 from tacit.questions.labels_within.question import LabelsWithin
@@ -72,8 +73,8 @@ def study_of(asked: Asked, pool: Pool, given: Given) -> tuple[Study, LabelsWithi
     """
     study, questions = parse(study_text(BUILT_IN)[1], BUILT_IN)
     (built_in,) = (question for question in questions if isinstance(question, Labels))
-    able = [pair for pair in built_in.pairs if _able(pair, study)]
-    pairs = able if asked.pairs is None else _named(asked.pairs, able)
+    able = _with_networks([pair for pair in built_in.pairs if _able(pair, study)])
+    pairs = able if asked.pairs is None else _with_networks(_named(asked.pairs, able), able)
     question = LabelsWithin(
         pairs=tuple(pairs),
         index=tuple(given.labelled.index.tolist()),
@@ -112,6 +113,23 @@ def _able(pair: Pair, study: Study) -> bool:
         return False
     run: Run | None = None if pair.run is None else study.runs[pair.run]
     return run is None or not (run.reads_class_labels or isinstance(run.posterior, PerImageTable))
+
+
+def _with_networks(pairs: Sequence[Pair], known: Sequence[Pair] = ()) -> list[Pair]:
+    """The pairs, and each whose network learns what one of them spreads, as `known` has it.
+
+    Spread labels are of the images at hand. What is saved is a network, which is judged as itself.
+    """
+    found = list(pairs)
+    for pair in pairs:
+        way = NETWORK_OF.get(pair.way)
+        if way is None or any((p.codes, p.way) == (pair.codes, way) for p in found):
+            continue
+        ready = [p for p in known if (p.codes, p.way) == (pair.codes, way)]
+        alike = next((p.recipe for p in pairs if p.way in NETWORK_OF.values()), {})
+        given = pair.model_dump(exclude={"way", "recipe"})
+        found += ready or [Pair(**given, way=way, recipe=alike)]
+    return found
 
 
 def _named(text: str, able: Sequence[Pair]) -> list[Pair]:

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from tacit.labels.calibration import Temperature
 from tacit.labels.draws import Labelled
 from tacit.labels.heads import linear as heads
-from tacit.labels.methods import FROM_PIXELS, Answered, Problem
-from tacit.labels.networks import ON_PROPAGATED, hard_targets, train_on_targets
+from tacit.labels.methods import FROM_PIXELS, NETWORK_OF, Answered, Problem
 from tacit.models.config import ConvNetwork, DenseNetwork, ModelConfig, Network, build
 from tacit.models.models import Classifier
 from tacit.models.networks import Head
@@ -27,13 +26,11 @@ def classifier_of(
     """The classifier behind the answers to one trial; None where they are no network's.
 
     Logistic regression is a head on the encoder that made the codes. Propagation answers for the
-    images of its graph alone; a network that learns what was propagated answers for others.
+    images of its graph alone: the network that learns what was propagated is a pair of its own
+    (`tacit.labels.methods.NETWORK_OF`), with numbers of its own.
     """
     if answered.model is not None:
         return answered.model
-    if pair.method in ("laplace", "poisson", "poisson-mbo"):
-        targets = hard_targets(answered.new, labelled)
-        return train_on_targets(problem.pool, targets, recipe=ON_PROPAGATED, seed=problem.seed)
     encoder = problem.seen.encoder
     if pair.method != "logistic" or encoder is None:
         return None
@@ -71,10 +68,8 @@ def config_of(
         network: of the run whose codes are used.
     """
     trained: Network
-    if pair.method in FROM_PIXELS or pair.method == "propagate-then-train":
+    if pair.method in FROM_PIXELS or pair.method in NETWORK_OF.values():
         trained = pair.trained_by().network
-    elif pair.method in ("laplace", "poisson", "poisson-mbo"):
-        trained = ON_PROPAGATED.network
     elif pair.run is not None:
         assert network is not None
         trained = network

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from tacit.labels.calibration import Temperature
+from tacit.labels.calibration import Temperature, even_weights
 from tacit.labels.choosing import Choice, choice_among, share_of
 from tacit.labels.cross_validation import Trial, held_out_temperature
 from tacit.labels.draws import Labelled
@@ -50,8 +50,8 @@ class Judged:
         """The choice by the labels; None where nothing could be held out."""
         if not self.trials:
             return None
-        # Labels that were never held out have NaN, and are left out of the choice.
-        right = {p.name: self._held(p).argmax(axis=2) == self.labelled.y for p in self.pairs}
+        truth = self.labelled.y[self._asked]
+        right = {p.name: self._held(p).argmax(axis=1) == truth for p in self.pairs}
         return choice_among(right, self.trials, [pair.name for pair in self.candidates])
 
     @cached_property
@@ -66,9 +66,7 @@ class Judged:
 
     def held_out(self, pair: Pair) -> tuple[Scores, NDArray[np.int64]]:
         """Logits of the labels when they were held out, every time, (m, K), and the truth, (m,)."""
-        held = self._held(pair)
-        asked = np.isfinite(held).all(axis=2)
-        return held[asked], np.broadcast_to(self.labelled.y, asked.shape)[asked]
+        return self._held(pair), self.labelled.y[self._asked]
 
     @cached_property
     def temperature(self) -> Temperature:
@@ -76,8 +74,7 @@ class Judged:
         if self.choice is None:
             return Temperature(None, "no label could be held out", 0)
         logits, y = self.held_out(self.winner)
-        found = held_out_temperature(np.asarray(logits, np.float64), y)
-        return Temperature(found.value, "", self.choice.n)
+        return held_out_temperature(np.asarray(logits, np.float64), y, self._asked)
 
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:
@@ -89,15 +86,36 @@ class Judged:
         logits, y = self.held_out(self.winner)
         p = softmax(np.asarray(logits, np.float64) / (self.temperature.value or 1.0), axis=1)
         confidence, right = p.max(axis=1), p.argmax(axis=1) == y
-        repeats = self._held(self.winner).shape[0]
-        n_bins = int(np.clip(len(y) / repeats // 10, 1, 5))
+        weights = even_weights(self._asked)  # their sum is the number of labels
+        n = round(weights.sum())
+        order = np.argsort(confidence, kind="stable")
+        so_far = np.cumsum(weights[order]) - weights[order] / 2
+        n_bins = int(np.clip(n // 10, 1, 5))
+        which = np.minimum((so_far / n * n_bins).astype(np.int64), n_bins - 1)
         found = []
-        for rows in np.array_split(np.argsort(confidence, kind="stable"), n_bins):
-            n = max(1, round(len(rows) / repeats))
-            found.append(
-                Bin(float(confidence[rows].mean()), share_of(float(right[rows].mean()), n))
+        for rows in (order[which == number] for number in np.unique(which)):
+            sure, share = (
+                float(np.average(v, weights=weights[rows])) for v in (confidence[rows], right[rows])
             )
+            found.append(Bin(sure, share_of(share, max(1, round(weights[rows].sum())))))
         return found
+
+    @cached_property
+    def confidence(self) -> float:
+        """The winner's mean confidence in its answers to the labels that were held out."""
+        logits, _ = self.held_out(self.winner)
+        p = self.temperature.probabilities(logits)
+        return float(np.average(p.max(axis=1), weights=even_weights(self._asked)))
+
+    @property
+    def held_at_once(self) -> int:
+        """How many labels of a class are held out together, at most."""
+        return max(int(np.bincount(self.labelled.y[t.held]).max()) for t in self.trials)
+
+    @cached_property
+    def _asked(self) -> NDArray[np.int64]:
+        """Which label each answer is to, (m,)."""
+        return np.concatenate([trial.held for trial in self.trials])
 
     def _held(self, pair: Pair) -> Scores:
         return np.asarray(self.measured.arrays[f"{pair.name}/held-out"])

@@ -2,8 +2,9 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,7 +33,8 @@ def estimate(jobs: Sequence[Job]) -> dict[str, Estimate]:
     """An estimate for each job, by id: a few updates of each kind of run are timed.
 
     Questions are estimated from the images that they look at, each a pass of the heaviest run's
-    network, forward only: to within a factor of two or three.
+    network, forward only, or of a plain one where nothing is trained: to within a factor of two or
+    three.
     """
     timed: dict[str, float] = {}
     estimates = {}
@@ -43,7 +45,7 @@ def estimate(jobs: Sequence[Job]) -> dict[str, Estimate]:
         config = ModelConfig.model_validate(job.task["config"])
         kind = str((job.task["config"], job.task["schedule"], job.task["taken"] != []))
         if kind not in timed:
-            timed[kind] = _seconds_per_update(config, job)
+            timed[kind] = _seconds_per_update(config, job.task)
         schedule = job.task["schedule"]
         per_image = timed[kind] / min(schedule["batch_size"], schedule["n_images"])
         forward = max(forward, per_image / 3)
@@ -52,9 +54,19 @@ def estimate(jobs: Sequence[Job]) -> dict[str, Estimate]:
         estimates[job.id] = Estimate(seconds, kept * _bytes(config))
     for job in jobs:
         if job.kind == "measure":
-            pixels = math.prod(ModelConfig.model_validate(jobs[0].task["config"]).shape)
-            estimates[job.id] = Estimate(job.weight / pixels * forward, 100_000)
+            shape = job.task["shape"]
+            forward = forward or _seconds_forward(shape)
+            estimates[job.id] = Estimate(job.weight / math.prod(shape) * forward, 100_000)
     return estimates
+
+
+def _seconds_forward(shape: tuple[int, int, int]) -> float:
+    """Of an image of this shape through a plain autoencoder."""
+    n = 100
+    config = ModelConfig(learn="autoencoder", shape=shape, n_code=16)
+    schedule = {"batch_size": n, "n_images": n, "row_updates": 1}
+    task = {"schedule": schedule, "objective": {}, "taken": [], "threads": 1}
+    return _seconds_per_update(config, task) / n / 3
 
 
 def _bytes(config: ModelConfig) -> int:
@@ -62,21 +74,21 @@ def _bytes(config: ModelConfig) -> int:
         return 4 * sum(p.numel() for p in build(config).parameters())
 
 
-def _seconds_per_update(config: ModelConfig, job: Job) -> float:
-    table = job.task["schedule"]
+def _seconds_per_update(config: ModelConfig, task: Mapping[str, Any]) -> float:
+    table = task["schedule"]
     n = min(table["batch_size"], table["n_images"])
     pixels = numpy_stream(0, "estimate").integers(0, 256, (n, *config.shape), dtype=np.uint8)
     labels = np.arange(n) % max(1, config.n_classes)
     with seeded_initialisation(0):
         model = build(config)
-    for part in job.task["taken"]:
+    for part in task["taken"]:
         if part["frozen"]:
             freeze(part_of(model, part["part"]))
     images = Images(pixels, labels, tuple(map(str, range(config.n_classes))))
-    objective = objective_of(config, ObjectiveTable.model_validate(job.task["objective"]))
+    objective = objective_of(config, ObjectiveTable.model_validate(task["objective"]))
     best = math.inf
     threads = torch.get_num_threads()
-    torch.set_num_threads(job.task["threads"])
+    torch.set_num_threads(task["threads"])
     try:
         for _ in range(3):
             schedule = Schedule(n, n, TIMED_UPDATES, row_updates=table["row_updates"])

@@ -16,7 +16,7 @@ from tacit.studies.description.graph import downstream_of, in_order
 from tacit.studies.description.settings import learned_from, model_config, schedule_of
 from tacit.studies.description.spec import Run, Study
 
-CODE_VERSION = 3
+CODE_VERSION = 4
 """Raised whenever the code gives other results for the same study."""
 
 MAX_JOBS = 20_000
@@ -249,6 +249,7 @@ def _measure_job(
             "question": question.name,
             "part": part,
             "arguments": arguments,
+            "shape": images.train.shape,
             "runs": {run: [job.folder for job in draws] for run, draws in looked_at.items()},
             "threads": 1,
         },
