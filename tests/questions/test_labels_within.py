@@ -176,7 +176,7 @@ def test_a_pairs_classifier_says_what_the_pair_says(pair) -> None:
 
 def test_what_makes_no_classifier_is_for_comparison_and_saves_none() -> None:
     images, y = pool()
-    pairs = [{"codes": "pca", "method": way} for way in ("poisson", "laplace", "poisson-mbo")]
+    pairs = [{"codes": "pca", "method": method} for method in ("poisson", "laplace", "poisson-mbo")]
     asked = question(y, pairs=[*pairs, {"codes": "pca", "method": "logistic"}], turns=[2, 1])
     judged = asked.judged({0: asked.measure(runs(images))})
     assert judged.winner.method == "logistic"

@@ -135,7 +135,7 @@ def test_what_is_saved_is_what_was_judged(place, capsys, monkeypatch) -> None:
     root, _, _ = place
     # Twice instead of twenty times, to take less time.
     monkeypatch.setattr(learn_study, "LabelsWithin", partial(LabelsWithin, turns=(2, 1)))
-    command = ["labels", "pictures", "--labels", "labels.csv", "--epochs", "1", "--jobs", "1"]
+    command = ["learn", "pictures", "--labels", "labels.csv", "--epochs", "1", "--jobs", "1"]
     assert run_command([*command, "--pairs", "vae.poisson", "--out", "graph"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "Poisson propagation and a network trained on its labels: of 20 labels" in said
@@ -210,3 +210,13 @@ def test_what_cannot_be_done_is_said_before_any_work(place, capsys, options, sai
     assert run_command(command) == 2
     assert said in capsys.readouterr().err
     assert not (place[0] / "fresh").exists()
+
+
+def test_pairs_that_need_no_run_are_listed_and_compared(place, capsys) -> None:
+    command = ["learn", "pictures", "--labels", "labels.csv", "--jobs", "1", "--out", "no-run"]
+    for more in (["--dry-run"], []):
+        assert run_command([*command, "--pairs", "pca.logistic", *more]) == 0
+    said = capsys.readouterr().out
+    assert "1 jobs, about" in said
+    assert "Use PCA of the pixels with logistic regression" in " ".join(said.split())
+    assert (place[0] / "no-run" / "model" / "model.safetensors").exists()

@@ -122,13 +122,13 @@ def _with_networks(pairs: Sequence[Pair], known: Sequence[Pair] = ()) -> list[Pa
     """
     found = list(pairs)
     for pair in pairs:
-        way = NETWORK_OF.get(pair.way)
-        if way is None or any((p.codes, p.way) == (pair.codes, way) for p in found):
+        method = NETWORK_OF.get(pair.method)
+        if method is None or any((p.codes, p.method) == (pair.codes, method) for p in found):
             continue
-        ready = [p for p in known if (p.codes, p.way) == (pair.codes, way)]
-        alike = next((p.recipe for p in pairs if p.way in NETWORK_OF.values()), {})
-        given = pair.model_dump(exclude={"way", "recipe"})
-        found += ready or [Pair(**given, way=way, recipe=alike)]
+        ready = [p for p in known if (p.codes, p.method) == (pair.codes, method)]
+        alike = next((p.recipe for p in pairs if p.method in NETWORK_OF.values()), {})
+        given = pair.model_dump(exclude={"method", "recipe"})
+        found += ready or [Pair(**given, method=method, recipe=alike)]
     return found
 
 

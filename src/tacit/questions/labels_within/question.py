@@ -36,7 +36,7 @@ PREFERRED: tuple[MethodName, ...] = (
     "scratch",
     "laplace-then-train",
 )
-"""Methods that can be recommended, the one to prefer first: those that make a classifier of any image.
+"""Methods that can be recommended, the one to prefer first: those that make a classifier of images.
 With one to ten labels per class the order is that of the study `label-efficiency` on MNIST. Nearest
 neighbours, and propagation without its network, are for comparison."""
 

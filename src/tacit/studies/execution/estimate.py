@@ -63,7 +63,7 @@ def estimate(jobs: Sequence[Job]) -> dict[str, Estimate]:
 def _seconds_forward(shape: tuple[int, int, int]) -> float:
     """Of an image of this shape through a plain autoencoder."""
     n = 100
-    config = ModelConfig(learn="autoencoder", shape=shape, n_code=16)
+    config = ModelConfig(learn="autoencoder", shape=shape, latent_dim=16)
     schedule = {"batch_size": n, "n_images": n, "row_updates": 1}
     task = {"schedule": schedule, "objective": {}, "taken": [], "threads": 1}
     return _seconds_per_update(config, task) / n / 3
