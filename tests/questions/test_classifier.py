@@ -1,6 +1,7 @@
 """How well a classifier does: a perfect one, a constant one, a harder class, and end to end."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,12 @@ import pytest
 import torch
 
 from tacit.figures.sink import Figures
-from tacit.measures.intervals import mean_t
 from tacit.models.models import Classifier
 from tacit.questions.base import Measurement, Setting
-from tacit.questions.classifier.figures import TABLE
+from tacit.questions.classifier.numbers import Accuracy, Answers, Numbers, Tables, Worst
 from tacit.questions.classifier.question import ClassifierAccuracy
+from tacit.questions.shared.curves import Kept, Line
+from tacit.questions.shared.seeds import Seeds
 from tacit.streams import numpy_stream
 
 ASKED = ClassifierAccuracy(run="classifier", most_wrong=12)
@@ -28,27 +30,22 @@ def fabricated(answered: np.ndarray, confidence: float = 0.9, train: float = 1.0
     """What would be measured of a classifier that gives these answers for `TRUTH`."""
     right = answered == TRUTH
     loss = np.where(right, 0.1, 3.0) + np.linspace(0, 0.01, len(TRUTH))
-    worst = np.argsort(-loss)[:12]
-    arrays = {
-        f"{TABLE}/index": np.arange(len(TRUTH)),
-        f"{TABLE}/label": TRUTH,
-        f"{TABLE}/answered": answered,
-        f"{TABLE}/right": right.astype(np.int64),
-        f"{TABLE}/confidence": np.full(len(TRUTH), confidence) + np.linspace(0, 0.01, len(TRUTH)),
-        f"{TABLE}/cross-entropy": loss,
-        "draws.right": np.array([right.mean()]),
-        "draws.cross-entropy": np.array([loss.mean()]),
-        "train.right": (np.arange(800) < 800 * train).astype(np.int64),
-        "worst": worst,
-        "worst.pixels": np.zeros((12, 1, 8, 8), np.uint8),
-        "curve/update": np.array([10, 20, 30]),
-    }
-    for split in ("train", "test"):
-        for term in ("loss", "accuracy"):
-            # The middle evaluation looks better than the last.
-            arrays[f"curve/{split}.{term}"] = np.array([[0.5, 0.999, 0.6]])
-            arrays[f"curve/{split}.{term}.error"] = np.full((1, 3), 0.01)
-    return Measurement({"always-most-frequent": 0.25, "curve/updates-per-epoch": 10.0}, arrays)
+    sure = np.full(len(TRUTH), confidence) + np.linspace(0, 0.01, len(TRUTH))
+    # The middle evaluation looks better than the last.
+    line = Line(np.array([[0.5, 0.999, 0.6]]), np.full((1, 3), 0.01))
+    lines = {"train": line, "test": line}
+    answers = Answers(np.arange(len(TRUTH)), TRUTH, answered, right.astype(np.int64), sure, loss)
+    numbers = Numbers(
+        curves=Kept(np.array([10, 20, 30]), 10.0, lines, lines),
+        right=right[None],
+        sure=sure[None],
+        cross_entropy=loss[None],
+        train_right=np.arange(800)[None] < 800 * train,
+        majority=0.25,
+        worst=Worst(np.argsort(-loss)[:12], np.zeros((12, 1, 8, 8), np.uint8)),
+        table=Tables(answers),
+    )
+    return Measurement.of(numbers)
 
 
 def mistaken(share: float, seed: int = 0, classes: tuple[int, ...] = (0, 1, 2, 3)) -> np.ndarray:
@@ -90,13 +87,48 @@ def test_a_harder_class_is_named_only_where_images_show_it(seeds: int, tmp_path:
     assert "No class is distinguishably harder" in ask((0, 1, 2, 3), "all")
 
 
-def test_intervals_are_over_seeds_where_there_are_seeds(tmp_path: Path) -> None:
-    measured = {s: fabricated(mistaken(0.2, s)) for s in range(3)}
-    numbers = ASKED.answer(measured, setting(tmp_path)).numbers
-    by_hand = mean_t([float(m.arrays["draws.right"][0]) for m in measured.values()])
-    accuracy = numbers["test-accuracy"]
-    assert (accuracy.n, accuracy.low, accuracy.high) == (3, by_hand.low, by_hand.high)
-    assert "Wilson over 200 test images" in numbers["test-accuracy.over-images"].interval
+def test_seeds_share_their_images(tmp_path: Path) -> None:
+    """Ten seeds that make the same mistakes say no more of other images than one does."""
+    mistakes = mistaken(0.2)
+    one, ten = (
+        ASKED.answer({s: fabricated(mistakes) for s in range(n)}, setting(tmp_path / str(n)))
+        for n in (1, 10)
+    )
+    assert ten.numbers["test-accuracy"].low == one.numbers["test-accuracy"].low
+    differing = {s: fabricated(mistaken(0.2, s)) for s in range(3)}
+    accuracy = ASKED.answer(differing, setting(tmp_path / "differing")).numbers["test-accuracy"]
+    assert accuracy.interval == "95 % over 3 seeds × 200 test images"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (0.72, ", and the two are not distinguishable"),
+        (0.50, " would be right on 25 %."),
+        (0.90, ", and it does worse than that"),
+    ],
+)
+def test_one_class_is_beaten_where_the_whole_interval_lies_above(
+    wrong: float, said: str, tmp_path: Path
+) -> None:
+    finding = ASKED.answer({0: fabricated(mistaken(wrong))}, setting(tmp_path))
+    accuracy = finding.numbers["test-accuracy"]
+    assert said in finding.answer
+    if wrong == 0.72:  # the value alone lies above
+        assert accuracy.low < 0.25 < accuracy.value
+
+
+def test_of_twelve_alike_classes_none_is_called_harder() -> None:
+    """Each interval is widened for the number of classes."""
+    names = tuple("abcdefghijkl")
+    truth = np.repeat(np.arange(12), 30)
+    found = 0
+    for k in range(100):
+        right = numpy_stream(k, "alike").random((1, 360)) < 0.85
+        answers = replace(fabricated(TRUTH).typed(Numbers).table.test_images, label=truth)
+        numbers = replace(fabricated(TRUTH).typed(Numbers), right=right, table=Tables(answers))
+        found += bool(Accuracy(Seeds({0: numbers}), names).harder)
+    assert found <= 6
 
 
 def test_the_difference_to_training_images_takes_two_samples(tmp_path: Path) -> None:
@@ -105,8 +137,11 @@ def test_the_difference_to_training_images_takes_two_samples(tmp_path: Path) -> 
         for share in (0.8, 1.0)
     )
     assert "is not distinguishable from none" in near.answer
-    assert "a difference of +" in far.answer
-    assert far.numbers["train-minus-test.accuracy"].n == 1000
+    assert "that is more, by " in far.answer
+    assert (
+        "(200 test images and 800 training images)"
+        in far.numbers["train-minus-test.accuracy"].interval
+    )
 
 
 def test_end_to_end(trained: Callable, tmp_path: Path) -> None:
@@ -119,12 +154,13 @@ def test_end_to_end(trained: Callable, tmp_path: Path) -> None:
     loss = torch.nn.functional.cross_entropy(
         logits, torch.from_numpy(test.labels), reduction="none"
     ).numpy()
-    found = measured[0].arrays
-    assert np.allclose(found[f"{TABLE}/cross-entropy"], loss, atol=1e-5)
-    assert np.array_equal(found[f"{TABLE}/answered"], logits.argmax(dim=1).numpy())
-    assert np.array_equal(found["worst"][:3], np.argsort(-loss, kind="stable")[:3])
+    found = measured[0].typed(Numbers)
+    answers = found.table.test_images
+    assert np.allclose(answers.cross_entropy, loss, atol=1e-5)
+    assert np.array_equal(answers.answered, logits.argmax(dim=1).numpy())
+    assert np.array_equal(found.worst.rows[:3], np.argsort(-loss, kind="stable")[:3])
     # The last evaluation of the curve is of the model that is reported.
-    assert found["curve/test.accuracy"][0, -1] == pytest.approx(found["draws.right"][0])
+    assert found.curves.accuracy["test"].mean[0, -1] == pytest.approx(found.right.mean())
     finding = ASKED.answer(measured, study.setting(tmp_path))
     assert all((tmp_path / figure.file).exists() for figure in finding.figures)
     assert len(finding.tables[0].rows) == 10

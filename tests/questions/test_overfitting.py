@@ -1,6 +1,7 @@
 """Whether a model is overfitted: the rule on fabricated numbers, refinement alike, end to end."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,63 +10,73 @@ from pydantic import ValidationError
 
 from tacit.figures.sink import Figures
 from tacit.images.dataset import Images
+from tacit.measures.intervals import decide
 from tacit.questions.base import Measurement, Question, Runs, Setting
-from tacit.questions.overfitting.figures import _columns
+from tacit.questions.overfitting.figures import columns_of
 from tacit.questions.overfitting.numbers import (
     BETTER,
-    KINDS,
     LOWER,
     NONE,
     OVERFITTED,
+    Final,
+    Numbers,
+    OfRun,
+    Pictures,
     judge,
     loss_of,
 )
 from tacit.questions.overfitting.question import Overfitting
+from tacit.questions.shared.curves import Kept, Line
+from tacit.questions.shared.seeds import Seeds
 from tacit.streams import numpy_stream
 
-PREFIX, TABLE = "run.one", "table/one"
 UPDATE = np.arange(1, 11) * 100
 FALLING = 1 / np.arange(1, 11)
 TURNING = 0.5 + 0.02 * (np.arange(10) - 4) ** 2
 
 
 def fabricated(
-    gap: float, test: np.ndarray, seeds: int = 1, draws: int = 1, kind: str = "classifier"
-) -> dict[int, Measurement]:
-    """A run whose training loss is its test loss less `gap`, with noise of 0.02 by draw."""
+    gap: float,
+    test: np.ndarray,
+    seeds: int = 1,
+    draws: int = 1,
+    kind: str = "classifier",
+    n: int = 200,
+    name: str = "fabricated",
+) -> Seeds[Numbers]:
+    """A run whose training loss is its test loss less `gap`, with noise of 0.02 by seed and draw.
+
+    Images are the same for all seeds, and test images for all draws.
+    """
+    rng = numpy_stream(0, name)
+    image = {"train": 0.2 * rng.normal(size=(draws, n)), "test": 0.2 * rng.normal(size=(1, n))}
     measured = {}
     for seed in range(seeds):
-        rng = numpy_stream(seed, "fabricated")
-        noise = 0.02 * rng.normal(size=(2, draws, 1)) + 0.002 * rng.normal(size=(2, draws, 10))
-        images = 0.2 * rng.normal(size=(2, 200))
-        images -= images.mean(axis=1, keepdims=True)
-        arrays = {
-            f"{PREFIX}/update": UPDATE,
-            f"{PREFIX}/snapshot": UPDATE[[0, 4, 9]],
-            f"{PREFIX}/snapshot.test": test[[0, 4, 9], None]
-            + images[1]
-            + 0.01 * rng.normal(size=(3, 200)),
-            f"{TABLE}/index": np.tile(np.arange(200), 2),
-            f"{TABLE}/test": np.repeat([0, 1], 200),
-            f"{TABLE}/loss": np.concatenate([images[0] - gap, images[1]]),
-        }
-        for place, split in enumerate(("train", "test")):
-            curves = test - (1 - place) * gap + noise[place]
-            arrays[f"{PREFIX}/{split}.loss"] = curves
-            arrays[f"{PREFIX}/{split}.loss.error"] = np.full_like(curves, 0.01)
-            arrays[f"{PREFIX}/final.{split}.loss"] = curves[:, -1]
-            arrays[f"{PREFIX}/final.{split}.accuracy"] = np.full(draws, 0.9) + noise[place, :, 0]
-            arrays[f"{PREFIX}/{split}.right"] = rng.random(200) < 0.9
-            arrays[f"{PREFIX}/pictures.{split}"] = np.zeros((4, 2, 1, 8, 8), np.uint8)
-        values = {
-            f"{PREFIX}/kind": float(KINDS.index(kind)),
-            f"{PREFIX}/loss": 0.0,
-            f"{PREFIX}/refined": 0.0,
-            f"{PREFIX}/beta": 1.0,
-            f"{PREFIX}/updates-per-epoch": 0.0 if draws > 1 else 10.0,
-        }
-        measured[seed] = Measurement(values, arrays)
-    return measured
+        noise = 0.02 * rng.normal(size=(draws, 1))
+        lines, final = {}, {}
+        for split in ("train", "test"):
+            curve = test - (gap if split == "train" else 0.0) + noise
+            lines[split] = Line(curve, np.full_like(curve, 0.01))
+            loss = curve[:, -1:] + image[split] + 0.02 * rng.normal(size=(draws, n))
+            final[split] = Final(loss, rng.random((draws, n)) < 0.9)
+        at = test[[0, 4, 9], None] + noise[:, None] + image["test"]
+        of = OfRun(
+            kind,
+            "cross-entropy",
+            1.0,
+            Kept(UPDATE, 0.0 if draws > 1 else 10.0, lines, {}),
+            UPDATE[[0, 4, 9]],
+            at + 0.02 * rng.normal(size=(draws, 3, n)),
+            final,
+            {},
+            None,
+        )
+        measured[seed] = Numbers({"one": of}, {})
+    return Seeds(measured)
+
+
+def stored(seeds: Seeds[Numbers]) -> dict[int, Measurement]:
+    return {seed: Measurement.of(one) for seed, one in seeds.by_seed.items()}
 
 
 @pytest.mark.parametrize(("seeds", "draws"), [(1, 1), (3, 1), (1, 10), (3, 10)])
@@ -86,16 +97,49 @@ def test_the_verdict_follows_gap_and_rise(
     assert judge(measured, "one").verdict == verdict
     if (seeds, draws) in ((1, 1), (3, 10)):
         setting = Setting("asked", Figures(tmp_path), (), 160, 100, (1, 8, 8), "digits")
-        finding = Overfitting(runs=("one",)).answer(measured, setting)
+        finding = Overfitting(runs=("one",)).answer(stored(measured), setting)
         assert finding.answer.lower().startswith(f"{verdict}: one.")
         assert ("lowest at the last evaluation" in finding.answer) == (test is FALLING)
 
 
 def test_what_an_interval_is_over() -> None:
-    assert "Welch" in judge(fabricated(0.5, TURNING), "one").gap.interval
-    assert judge(fabricated(0.5, TURNING), "one").gap.n == 400
-    assert "10 draws, given this" in judge(fabricated(0.5, TURNING, 1, 10), "one").gap.interval
-    assert judge(fabricated(0.5, TURNING, 3, 10), "one").gap.n == 3
+    def over(*counts: int) -> str:
+        return judge(fabricated(0.5, TURNING, *counts), "one").gap.interval
+
+    assert over() == "95 % over (200 test images and 200 training images), given this seed"
+    assert over(3) == "95 % over 3 seeds × (200 test images and 200 training images)"
+    # Training images are each draw's own.
+    assert over(1, 10) == "95 % over 10 draws × 200 test images, paired, given this seed"
+    assert over(3, 10) == "95 % over 3 seeds × 10 draws × 200 test images, paired"
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 3, 10])
+def test_runs_without_a_gap_are_rarely_given_one(seeds: int) -> None:
+    """All seeds share their images, so that more seeds are no more images."""
+    verdicts = [
+        judge(fabricated(0.0, TURNING, seeds, n=40, name=f"null {k}"), "one").verdict
+        for k in range(150)
+    ]
+    wrong = np.mean([v in (OVERFITTED, BETTER) for v in verdicts])
+    assert wrong <= 0.06, f"{wrong:.3f}"
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_a_flat_test_loss_is_rarely_said_to_have_risen(seeds: int) -> None:
+    flat = np.full(10, 0.5)
+    risen = [
+        decide(judge(fabricated(0.0, flat, seeds, n=40, name=f"flat {k}"), "one").rise)
+        for k in range(150)
+    ]
+    assert np.mean([r == "higher" for r in risen]) <= 0.06
+
+
+def test_a_rise_is_that_since_the_lowest_snapshot() -> None:
+    found = judge(fabricated(0.0, TURNING, 3), "one")
+    assert found.rise.value == pytest.approx(TURNING[9] - TURNING[4], abs=0.02)
+    assert found.turned.value == 500
+    # Widened to hold for both of the other snapshots.
+    assert found.rise.interval.startswith("97.5 % over 3 seeds")
 
 
 def test_a_run_is_named_once_and_can_be_left_out() -> None:
@@ -113,14 +157,16 @@ def test_end_to_end_with_few_labels(trained: Callable, tmp_path: Path) -> None:
     measured = {seed: asked.measure(study.runs(asked, seed)) for seed in (0, 1)}
     run = study.runs(asked).draws("few-classifier")[1]
     last = run.history.evaluations[-1]
-    found = measured[0].arrays
+    found = measured[0].typed(Numbers).run
     # The gap is that of the last evaluation, of this draw's own training images.
     for split in ("train", "test"):
         expected = getattr(last, split)["loss"].mean
-        assert found[f"run.few-classifier/final.{split}.loss"][1] == pytest.approx(expected)
-    assert found["run.few-classifier/train.loss"].shape[0] == 2
-    assert found["run.few-autoencoder/pictures.train"].shape == (3, 10, 1, 8, 8)
-    originals = found["run.few-autoencoder/pictures.train"][0]
+        loss = found["few-classifier"].final[split].loss
+        assert loss[1].mean() == pytest.approx(expected)
+    assert found["few-classifier"].curves.loss["train"].mean.shape[0] == 2
+    pictures = found["few-autoencoder"].pictures["train"].shown
+    assert pictures.shape == (3, 10, 1, 8, 8)
+    originals = pictures[0]
     first = study.runs(asked)["few-autoencoder"]
     learned = study.images.train.take(first.train_index)
     assert all(any(np.array_equal(o, p) for p in learned.pixels) for o in originals)
@@ -135,12 +181,14 @@ def test_end_to_end_without_an_encoder_or_labels(trained: Callable, tmp_path: Pa
     images = study.images.train
     unlabelled = Images(images.pixels)
     # The same images on both sides: treated alike, they have the same loss to the bit.
-    found = asked.measure(_with_images(study.runs(asked), asked, unlabelled, unlabelled)).arrays
+    runs = _with_images(study.runs(asked), asked, unlabelled, unlabelled)
+    table = asked.measure(runs).typed(Numbers).table["per-image"]
+    assert table.label is None
     losses = {
         split: dict(
             zip(
-                found["table/per-image/index"][found["table/per-image/test"] == split].tolist(),
-                found["table/per-image/loss"][found["table/per-image/test"] == split].tolist(),
+                table.index[table.test == split].tolist(),
+                table.loss[table.test == split].tolist(),
                 strict=True,
             )
         )
@@ -151,14 +199,13 @@ def test_end_to_end_without_an_encoder_or_labels(trained: Callable, tmp_path: Pa
     assert all(losses[0][index] == losses[1][index] for index in both)
 
     measured = {0: asked.measure(study.runs(asked))}
-    pictures = measured[0].arrays
-    shape = pictures["run.per-image/pictures.train"].shape
-    assert shape == pictures["run.per-image/pictures.own"].shape
-    assert shape[0] == 1 + len(pictures["run.per-image/snapshot"])
+    of = measured[0].typed(Numbers).run["per-image"]
+    pictures = of.pictures["train"]
+    assert pictures.own is not None
+    assert pictures.shown.shape == pictures.own.shape
+    assert len(pictures.shown) == 1 + len(of.snapshot)
     # Learned latents are one thing, refined ones another.
-    assert not np.array_equal(
-        pictures["run.per-image/pictures.own"], pictures["run.per-image/pictures.train"]
-    )
+    assert not np.array_equal(pictures.own, pictures.shown)
     finding = asked.answer(measured, study.setting(tmp_path))
     assert "after the same refinement" in finding.answer
     assert any("the same 12 steps" in caveat for caveat in finding.caveats)
@@ -194,15 +241,15 @@ def test_what_a_run_minimises_is_named(trained: Callable) -> None:
 
 def test_a_column_of_pictures_is_a_class_and_stays_empty_where_it_has_none(tmp_path) -> None:
     pictures = {
-        f"p/pictures.{s}": np.zeros((4, n, 1, 8, 8)) for s, n in (("train", 3), ("test", 2))
+        s: Pictures(np.zeros((4, n, 1, 8, 8), np.uint8), None)
+        for s, n in (("train", 3), ("test", 2))
     }
-    found = Measurement({}, pictures)
     at = Setting("q", Figures(tmp_path), ("a", "b", "c", "d"), 9, 9, (1, 8, 8), "x")
-    columns, names = _columns(found, "p", at)
+    columns, names = columns_of(pictures, at)
     assert columns == {"train": [0, 1, 2], "test": [0, 1, None]}
     assert names == []
-    found.arrays["p/pictured.train"] = np.array([0, 1, 3])
-    found.arrays["p/pictured.test"] = np.array([1, 2])
-    columns, names = _columns(found, "p", at)
+    classes = {"train": np.array([0, 1, 3]), "test": np.array([1, 2])}
+    pictures = {split: replace(one, classes=classes[split]) for split, one in pictures.items()}
+    columns, names = columns_of(pictures, at)
     assert columns == {"train": [0, 1, None, 2], "test": [None, 0, 1, None]}
     assert names == ["a", "b", "c", "d"]

@@ -1,38 +1,54 @@
 """A question: what it needs, how it measures, how it decides, how it is drawn."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from tacit.evidence.checkpoint import Store
-from tacit.figures.sink import Figures
+from tacit.figures.sink import Figure, Figures
 from tacit.images.dataset import Images
+from tacit.measures.number import Number
 from tacit.models.config import Table
+from tacit.questions import typed
 from tacit.questions.finding import Finding
+from tacit.questions.finding import Table as Rows
+from tacit.questions.shared.words import ONE_SEED
 from tacit.training.run_folder import SavedRun
 
 Arrays = dict[str, NDArray[np.generic]]
+T = TypeVar("T")
 
 
 @dataclass
 class Measurement:
-    """What a question measured on the models of one seed.
+    """What a question measured on the models of one seed, as it is stored.
+
+    Questions say what they measure as a dataclass; `of` and `typed` turn it into this and back.
 
     Attributes:
-        values: one number each.
+        values: one number, truth value, word or list of words each.
         arrays: per-image or per-class numbers, codes, pictures: whatever the answer and its figures
             need. Arrays whose name starts with ``table/NAME/COLUMN`` are written as columns of
             a CSV file, ``tables/QUESTION-NAME.csv``, with the seed beside them.
     """
 
-    values: dict[str, float] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, NDArray[np.generic]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, numbers: Any) -> "Measurement":
+        """What a dataclass holds, by name (`tacit.questions.typed`)."""
+        return cls(*typed.stored(numbers))
+
+    def typed(self, kind: type[T]) -> T:
+        """The dataclass that this was made of."""
+        return typed.typed(kind, self.values, self.arrays)
 
     def floats(self, name: str) -> NDArray[np.float64]:
         """The array called `name`, in float64."""
@@ -115,12 +131,20 @@ class Setting:
     shape: tuple[int, int, int]
     source: str
 
+    def chart(self, name: str, svg: bytes, caption: str, alt: str) -> Figure:
+        """Keep a chart as ``QUESTION-NAME.svg``."""
+        return self.figures.chart(f"{self.question}-{name}", svg, caption, alt)
+
+    def grid(self, name: str, png: bytes, caption: str, alt: str) -> Figure:
+        """Keep a grid of images as ``QUESTION-NAME.png``."""
+        return self.figures.grid(f"{self.question}-{name}", png, caption, alt)
+
 
 class Question(Table):
     """One question of a study; its fields are its arguments in the study's file.
 
-    A subclass says `name`, `title`, `asks`, and whether it needs labels, and is registered in
-    `tacit.questions.registry`.
+    A subclass says `name`, `title`, `asks`, by which rule it decides, and whether it needs labels,
+    and is registered in `tacit.questions.registry`.
 
     Attributes:
         heading: shown in place of the title, where a study asks the same question twice.
@@ -131,6 +155,8 @@ class Question(Table):
     name: ClassVar[str]
     title: ClassVar[str]
     asks: ClassVar[str]
+    decided_by: ClassVar[str] = ""
+    sources: ClassVar[tuple[str, ...]] = ()
     needs_labels: ClassVar[bool] = False
     weight: ClassVar[float] = 1.0
     """Roughly how much work measuring is, in passes over the training images."""
@@ -193,3 +219,39 @@ class Question(Table):
     def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
         """The finding, in words made from the numbers of all seeds, with its figures drawn."""
         raise NotImplementedError
+
+    def finding(
+        self,
+        setting: Setting,
+        seeds: Sized,
+        answer: Iterable[str],
+        numbers: Mapping[str, Number | None],
+        *,
+        decided_by: str = "",
+        figures: Iterable[Figure] = (),
+        tables: Iterable[Rows] = (),
+        caveats: Iterable[str] = (),
+        key: str = "",
+    ) -> Finding:
+        """The record of an answer; what the question says of itself is filled in.
+
+        Args:
+            seeds: what was measured, by seed; of one seed the page says so.
+            answer: sentences; empty ones are left out, as are empty caveats.
+            numbers: by name; None is left out.
+            decided_by: the rule, where it is not the same for every study.
+        """
+        return Finding(
+            question=setting.question,
+            title=self.title,
+            asks=self.asks,
+            answer=" ".join(filter(None, answer)),
+            numbers={name: number for name, number in numbers.items() if number is not None},
+            runs=tuple(self.needs()),
+            decided_by=decided_by or self.decided_by,
+            figures=tuple(figures),
+            tables=tuple(tables),
+            caveats=(*filter(None, caveats), *([ONE_SEED] if len(seeds) == 1 else [])),
+            sources=self.sources,
+            key=key,
+        )

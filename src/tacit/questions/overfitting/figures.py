@@ -10,39 +10,37 @@ from tacit.figures.charts import Panel, Series, curves
 from tacit.figures.grids import grid
 from tacit.figures.sink import Figure
 from tacit.measures.distances import Floats
+from tacit.measures.engine import bands
 from tacit.measures.formatting import show
-from tacit.measures.intervals import crossed
-from tacit.measures.number import columns
-from tacit.questions.base import Measurement, Setting
-from tacit.questions.overfitting.numbers import Judged
-from tacit.questions.shared.curves import Curve, band_is, updates_per_epoch
+from tacit.questions.base import Setting
+from tacit.questions.overfitting.numbers import Judged, Pictures
+from tacit.questions.shared.curves import SPLITS, Curve
 
 
 def draw_losses(runs: Sequence[Judged], setting: Setting) -> Figure:
     """Training and test loss of each run, and where the test loss was lowest."""
-    panels, said = [], []
-    for one in runs:
-        marks = []
-        if one.turned.value is not None:
-            marks = [(one.turned.value * one.test.x[0] / one.test.update[0], "lowest test loss")]
-        panels.append(
-            Panel(
-                [one.train.series(0), one.test.series(1, dashed=True)],
-                x_label=one.axis,
-                y_label=one.loss,
-                title=one.run,
-                marks=marks,
-                y_limits=_telling_range(one.train, one.test),
-            )
+    panels = [
+        Panel(
+            [one.train.series(0), one.test.series(1, dashed=True)],
+            x_label=one.of.curves.axis,
+            y_label=one.of.loss,
+            title=one.name,
+            marks=[]
+            if one.turned.value is None
+            else [(one.turned.value / (one.of.curves.per_epoch or 1), "lowest test loss")],
+            y_limits=_telling_range(one.train, one.test),
         )
-        said.append(
-            f"{one.run}: {one.loss} {one.train.average[-1]:.4g} on training and "
-            f"{one.test.average[-1]:.4g} on test images"
-        )
-    bands = {band_is(*one.test.mean.shape[:2]) for one in runs}
-    band = bands.pop() if len(bands) == 1 else "bands reach over all seeds and draws, or images"
-    return setting.figures.chart(
-        f"{setting.question}-losses",
+        for one in runs
+    ]
+    said = [
+        f"{one.name}: {one.of.loss} {one.train.average[-1]:.4g} on training and "
+        f"{one.test.average[-1]:.4g} on test images"
+        for one in runs
+    ]
+    drawn = {one.test.band_is for one in runs}
+    band = drawn.pop() if len(drawn) == 1 else "bands reach over all seeds and draws, or images"
+    return setting.chart(
+        "losses",
         curves(*panels, height=250),
         f"Loss per image while learning; {band}. High losses of the beginning are cut off.",
         f"Training and test loss of each run. At the end, {'; '.join(said)}.",
@@ -57,91 +55,85 @@ def draw_gaps(runs: Sequence[Judged], setting: Setting) -> Figure:
         panels.append(
             Panel(
                 [Series("gap", one.test.x, mean, low, high, colour=2, points=len(mean) < 8)],
-                x_label=one.axis,
-                y_label=f"test − training {one.loss}",
-                title=one.run,
+                x_label=one.of.curves.axis,
+                y_label=f"test − training {one.of.loss}",
+                title=one.name,
                 levels=[(0.0, "no gap")],
             )
         )
-    return setting.figures.chart(
-        f"{setting.question}-gaps",
+    return setting.chart(
+        "gaps",
         curves(*panels, height=250),
-        "The gap between test and training images while learning, with its 95 % interval: over "
-        "images where there is one model, else over draws or seeds.",
+        "The gap between test and training images while learning, with its 95 % interval over all "
+        "seeds, draws and images.",
         "Gap between test and training loss of each run; at the end "
-        + "; ".join(f"{one.run} {show(one.gap)}" for one in runs)
+        + "; ".join(f"{one.name} {show(one.gap)}" for one in runs)
         + ".",
     )
 
 
 def gap_along(train: Curve, test: Curve) -> tuple[Floats, Floats, Floats]:
-    """Test minus training loss and the ends of its interval at each evaluation, (E,) each."""
+    """Test minus training loss and the ends of its interval at each evaluation, (E,) each.
+
+    Of the images only standard errors are kept: what seeds and draws show and what images show is
+    added, so that a band is rather too wide than too narrow.
+    """
     gap = test.mean - train.mean
-    if gap.shape[0] * gap.shape[1] > 1:
-        found = [crossed(gap[:, :, e]) for e in range(gap.shape[2])]
-        mean, low, high = columns(found)
-        return mean, low, high
-    half = stats.norm.ppf(0.975) * np.hypot(test.error, train.error)
-    return gap[0, 0], (gap - half)[0, 0], (gap + half)[0, 0]
+    mean, low, _ = bands(gap, ("seed", "draw"))
+    images = stats.norm.ppf(0.975) * np.hypot(test.error, train.error).mean(axis=(0, 1))
+    half = np.hypot(np.nan_to_num(mean - low), images)
+    return mean, mean - half, mean + half
 
 
-def draw_reconstructions(
-    run: str, number: int, refined: bool, measured: Mapping[int, Measurement], setting: Setting
-) -> Figure:
+def draw_reconstructions(number: int, one: Judged, seed: int, setting: Setting) -> Figure:
     """Training and test images of each class, and what the run made of them at its snapshots."""
-    seed, found = next(iter(measured.items()))
-    prefix = f"run.{run}"
-    per_epoch = updates_per_epoch(measured, prefix)
-    snapshots = found.arrays[f"{prefix}/snapshot"]
-    when = [f"epoch {u / per_epoch:.3g}" if per_epoch else f"update {u:,}" for u in snapshots]
-    parts = [("training images", "own" if refined else "train"), ("test images", "test")]
+    pictures, when = one.of.pictures, [one.of.curves.when(u) for u in one.of.snapshot]
     rows: list[list[NDArray[np.generic] | None]] = []
     labels = []
-    columns, names = _columns(found, prefix, setting)
-    for label, part in parts:
-        shown = [found.arrays[f"{prefix}/pictures.{part}"]]
+    columns, names = columns_of(pictures, setting)
+    for split, label in (("train", "training images"), ("test", "test images")):
+        found = pictures[split]
+        shown = [found.shown if found.own is None else found.own]
         labels += [label, *when]
-        if part == "own":
-            shown.append(found.arrays[f"{prefix}/pictures.train"][-1:])
+        if found.own is not None:
+            shown.append(found.shown[-1:])
             labels.append(f"{when[-1]}, refined")
         for row in np.concatenate(shown):
-            places = columns["test" if part == "test" else "train"]
-            rows.append([row[k] if k is not None else None for k in places])
-    n_train, n_test = (sum(k is not None for k in columns[split]) for split in ("train", "test"))
+            rows.append([row[k] if k is not None else None for k in columns[split]])
+    n_train, n_test = (sum(k is not None for k in columns[split]) for split in SPLITS)
     how = (
         "training images by the latents learned with the decoder, in the row 'refined' by new "
         "ones, got like those of the test images"
-        if refined
+        if one.of.refined
         else "by each image's code, which of a VAE is the posterior mean"
     )
-    return setting.figures.grid(
-        f"{setting.question}-reconstructions-{number}",
+    return setting.grid(
+        f"reconstructions-{number}",
         grid(rows, row_labels=labels, column_labels=names),
-        f"{run}: training and test images, one of each class, and their reconstructions while it "
-        f"learned ({how}; seed {seed}).",
-        f"{n_train} training and {n_test} test images with their reconstructions by {run} at "
+        f"{one.name}: training and test images, one of each class, and their reconstructions while "
+        f"it learned ({how}; seed {seed}).",
+        f"{n_train} training and {n_test} test images with their reconstructions by {one.name} at "
         f"{', '.join(when)}.",
     )
 
 
-def _columns(
-    found: Measurement, prefix: str, setting: Setting
+def columns_of(
+    pictures: Mapping[str, Pictures], setting: Setting
 ) -> tuple[dict[str, list[int | None]], list[str]]:
     """By split, the place of each column's picture, None where there is none; the columns' names.
 
     A column is a class, which may have training or test images alone. Without labels, columns have
     no name.
     """
-    counts = {s: found.arrays[f"{prefix}/pictures.{s}"].shape[1] for s in ("train", "test")}
-    classes = {split: found.arrays.get(f"{prefix}/pictured.{split}") for split in counts}
-    if any(pictured is None for pictured in classes.values()):
+    known = {s: one.classes.tolist() for s, one in pictures.items() if one.classes is not None}
+    if len(known) < len(pictures):
+        counts = {split: one.shown.shape[1] for split, one in pictures.items()}
         width = max(counts.values())
         return {s: [k if k < n else None for k in range(width)] for s, n in counts.items()}, []
-    known = {split: list(np.asarray(pictured)) for split, pictured in classes.items()}
-    everything = sorted({int(c) for pictured in known.values() for c in pictured})
+    everything = sorted(set().union(*known.values()))
     places = {
-        split: [pictured.index(c) if c in pictured else None for c in everything]
-        for split, pictured in known.items()
+        split: [classes.index(c) if c in classes else None for c in everything]
+        for split, classes in known.items()
     }
     return places, [setting.class_names[c] for c in everything]
 

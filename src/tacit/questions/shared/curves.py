@@ -1,6 +1,6 @@
 """Loss curves of a run over its seeds and draws: kept by `measure`, put together by `answer`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,43 +9,71 @@ from scipy import stats
 
 from tacit.figures.charts import Series
 from tacit.measures.distances import Floats
-from tacit.questions.base import Measurement
 from tacit.training.run_folder import SavedRun
 
 SPLITS = ("train", "test")
 
 
-def keep_curves(
-    found: Measurement, prefix: str, draws: Sequence[SavedRun], names: Sequence[str]
-) -> None:
-    """Keep the evaluations that all draws of a run share, as arrays ``PREFIX/…``.
+@dataclass(frozen=True)
+class Line:
+    """One term on one split: its mean over images and that mean's standard error, (D, E) each."""
 
-    ``update`` (E,); for each split and term ``SPLIT.TERM`` (D, E), its means, and
-    ``SPLIT.TERM.error``, their standard errors over images. A split that was not evaluated is
-    left out.
+    mean: Floats
+    error: Floats
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The evaluations that all draws of a run share.
+
+    Attributes:
+        update: of the evaluations, (E,).
+        per_epoch: updates in an epoch; 0 for a run of few labels, which is drawn against updates.
+        loss, accuracy: by split; a split that was not evaluated is left out.
     """
-    curves = {
-        (split, name): [draw.history.curve(split, name) for draw in draws]
-        for split in SPLITS
-        for name in names
-    }
-    shared = [set(update.tolist()) for lines in curves.values() for update, _, _ in lines]
-    updates = np.array(sorted(set.intersection(*(s for s in shared if s))))
-    found.arrays[f"{prefix}/update"] = updates
-    for (split, name), lines in curves.items():
-        if any(len(update) == 0 for update, _, _ in lines):
-            continue
-        kept = [np.isin(update, updates) for update, _, _ in lines]
-        found.arrays[f"{prefix}/{split}.{name}"] = np.stack(
-            [mean[keep] for (_, mean, _), keep in zip(lines, kept, strict=True)]
-        )
-        found.arrays[f"{prefix}/{split}.{name}.error"] = np.stack(
-            [error[keep] for (_, _, error), keep in zip(lines, kept, strict=True)]
-        )
-    by_updates = draws[0].train_index is not None
-    found.values[f"{prefix}/updates-per-epoch"] = (
-        0.0 if by_updates else float(draws[0].schedule.batches_per_epoch)
-    )
+
+    update: NDArray[np.int64]
+    per_epoch: float
+    loss: dict[str, Line]
+    accuracy: dict[str, Line]
+
+    @classmethod
+    def of(cls, draws: Sequence[SavedRun]) -> "Kept":
+        """From the histories of all draws of a run."""
+        curves = {
+            (term, split): [draw.history.curve(split, term) for draw in draws]
+            for term in ("loss", "accuracy")
+            for split in SPLITS
+        }
+        curves = {key: lines for key, lines in curves.items() if all(len(u) for u, _, _ in lines)}
+        shared = [set(update.tolist()) for lines in curves.values() for update, _, _ in lines]
+        updates = np.array(sorted(set.intersection(*shared)))
+        terms: dict[str, dict[str, Line]] = {"loss": {}, "accuracy": {}}
+        for (term, split), lines in curves.items():
+            mean, error = (
+                np.stack([line[part][np.isin(line[0], updates)] for line in lines])
+                for part in (1, 2)
+            )
+            terms[term][split] = Line(mean, error)
+        by_updates = draws[0].train_index is not None
+        per_epoch = 0.0 if by_updates else float(draws[0].schedule.batches_per_epoch)
+        return cls(updates, per_epoch, **terms)
+
+    @property
+    def few(self) -> bool:
+        """Whether the run learned from draws of few labels."""
+        return not self.per_epoch
+
+    @property
+    def axis(self) -> str:
+        """What the curves are drawn against."""
+        return "updates" if self.few else "epochs"
+
+    def when(self, update: float) -> str:
+        """An update on that axis, in words."""
+        if self.few:
+            return f"update {update:,.0f}"
+        return f"epoch {update / self.per_epoch:.3g} (update {update:,.0f})"
 
 
 @dataclass(frozen=True)
@@ -65,57 +93,40 @@ class Curve:
     mean: Floats
     error: Floats
 
+    @classmethod
+    def of(cls, kept: Iterable[Kept], term: str, split: str) -> "Curve":
+        """From what every seed kept.
+
+        Raises:
+            KeyError: if the split was not evaluated.
+        """
+        seeds = list(kept)
+        lines = [getattr(one, term)[split] for one in seeds]
+        update = seeds[0].update.astype(float)
+        mean, error = (
+            np.stack([part.astype(np.float64) for part in parts])
+            for parts in zip(*((line.mean, line.error) for line in lines), strict=True)
+        )
+        return cls(split, update / (seeds[0].per_epoch or 1), update, mean, error)
+
     @property
     def average(self) -> Floats:
         """Over seeds and draws, (E,)."""
         return self.mean.mean(axis=(0, 1))
 
+    @property
+    def band_is(self) -> str:
+        """What the band around the curve shows, for a caption."""
+        counts = zip(self.mean.shape[:2], ("seeds", "draws"), strict=True)
+        units = [f"{n} {unit}" for n, unit in counts if n > 1]
+        if units:
+            return f"bands reach from the lowest to the highest of {' × '.join(units)}"
+        return "bands are 95 % intervals over images, given this model"
+
     def series(self, colour: int, *, dashed: bool = False) -> Series:
         """Drawn with the band that `band_is` names."""
-        if self.mean.shape[0] * self.mean.shape[1] > 1:
-            low, high = self.mean.min(axis=(0, 1)), self.mean.max(axis=(0, 1))
-        else:
+        low, high = self.mean.min(axis=(0, 1)), self.mean.max(axis=(0, 1))
+        if self.mean.shape[0] * self.mean.shape[1] == 1:
             half = stats.norm.ppf(0.975) * self.error[0, 0]
             low, high = self.average - half, self.average + half
         return Series(self.label, self.x, self.average, low, high, colour=colour, dashed=dashed)
-
-
-def curve_of(
-    measured: Mapping[int, Measurement], prefix: str, split: str, name: str, label: str = ""
-) -> Curve:
-    """The curve of a split and term that `keep_curves` kept under `prefix`, over all seeds.
-
-    Raises:
-        KeyError: if it was not evaluated.
-    """
-    arrays = [found.arrays for found in measured.values()]
-    update = arrays[0][f"{prefix}/update"].astype(float)
-    return Curve(
-        label or split,
-        update / (updates_per_epoch(measured, prefix) or 1),
-        update,
-        _stacked([a[f"{prefix}/{split}.{name}"] for a in arrays]),
-        _stacked([a[f"{prefix}/{split}.{name}.error"] for a in arrays]),
-    )
-
-
-def updates_per_epoch(measured: Mapping[int, Measurement], prefix: str) -> float:
-    """How many updates an epoch has; 0 for a run of few labels, which is drawn against updates."""
-    return next(iter(measured.values())).values[f"{prefix}/updates-per-epoch"]
-
-
-def axis_of(measured: Mapping[int, Measurement], prefix: str) -> str:
-    """What the curves under `prefix` are drawn against."""
-    return "epochs" if updates_per_epoch(measured, prefix) else "updates"
-
-
-def band_is(n_seeds: int, n_draws: int) -> str:
-    """What the band around a curve shows, for a caption."""
-    if n_seeds * n_draws > 1:
-        units = [f"{n} {unit}s" for n, unit in ((n_seeds, "seed"), (n_draws, "draw")) if n > 1]
-        return f"bands reach from the lowest to the highest of {' × '.join(units)}"
-    return "bands are 95 % intervals over images, given this model"
-
-
-def _stacked(arrays: Sequence[NDArray[np.generic]]) -> Floats:
-    return np.stack(arrays).astype(np.float64)

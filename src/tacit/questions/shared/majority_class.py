@@ -1,12 +1,11 @@
 """Always answering one class: what a classifier has to beat before its answers count."""
 
-from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from tacit.measures.intervals import proportion
+from tacit.measures.number import Number
 
 
 def share_right(learned: NDArray[np.generic], truth: NDArray[np.generic]) -> float:
@@ -22,24 +21,16 @@ def share_right(learned: NDArray[np.generic], truth: NDArray[np.generic]) -> flo
     return float(np.mean(truth == np.bincount(learned).argmax()))
 
 
-def against_it(
-    right: Iterable[ArrayLike], share: float
-) -> Literal["better", "worse", "not distinguishable"]:
-    """How classifiers compare with a share of right answers that needs no classifier.
+def against_it(accuracy: Number, share: float) -> Literal["better", "worse", "not distinguishable"]:
+    """How a classifier compares with a share of right answers that needs no classifier.
 
-    Better (or worse) where, for every one of them, Wilson's interval over images lies above (or
-    below) the share.
+    Better (or worse) where the accuracy's interval lies above (or below) the share.
 
-    Args:
-        right: of each classifier whether it was right, (m,).
-        share: as `share_right` gives.
-
-    >>> against_it([[1, 1, 1, 1, 1, 1, 1, 1, 0]], 0.1), against_it([[1, 0, 0]], 0.1)
+    >>> against_it(Number(0.8, 0.7, 0.9, 9), 0.6), against_it(Number(0.8, 0.5, 0.9, 9), 0.6)
     ('better', 'not distinguishable')
     """
-    ranges = [proportion(answers) for answers in right]
-    if all(one.low is not None and share < one.low for one in ranges):
+    if accuracy.low is not None and share < accuracy.low:
         return "better"
-    if all(one.high is not None and share > one.high for one in ranges):
+    if accuracy.high is not None and share > accuracy.high:
         return "worse"
     return "not distinguishable"

@@ -213,20 +213,24 @@ def no_better_than_one_class(measured: Mapping[int, Measurement]) -> tuple[str, 
 
     Nothing is said where none was looked at, and of measurements from before this was asked.
     """
-    blind = {
+    right = {
         seed: proportion(found.arrays[RIGHT], over="test images")
         for seed, found in measured.items()
         if BLIND in found.values
-        and against_it([found.arrays[RIGHT]], found.values[BLIND]) != "better"
+    }
+    blind = {
+        seed: number
+        for seed, number in right.items()
+        if against_it(number, measured[seed].values[BLIND]) != "better"
     }
     if not blind:
         return ()
-    (seed, right), *rest = blind.items()
+    (seed, number), *rest = blind.items()
     of = f" of seed {seed}" if len(measured) > 1 else ""
     more = ", ".join(str(other) for other, _ in rest)
     others = f" (nor with {'seed' if len(rest) == 1 else 'seeds'} {more})" if rest else ""
     return (
-        f"The classifier{of} is right on {show(right)} of {right.n:,} test images, and always "
+        f"The classifier{of} is right on {show(number)} of {number.n:,} test images, and always "
         f"answering the class that is most frequent in training would be on "
         f"{100 * measured[seed].values[BLIND]:.0f} %: it is not distinguishably better than "
         f"that{others}, so that its features may know nothing of what is drawn. Believe the random "

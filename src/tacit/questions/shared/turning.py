@@ -1,12 +1,11 @@
-"""Where a test curve turned, and by how much it rose since: nothing is chosen from it."""
+"""Where a test curve turned: nothing is chosen from it."""
 
 import numpy as np
 
 from tacit.measures.distances import Floats
-from tacit.measures.intervals import bootstrap_mean, crossed
 from tacit.measures.number import Number, undefined
 
-FEWEST_DRAWS, RESAMPLES, FOLDS = 5, 2000, 10
+FEWEST_DRAWS, RESAMPLES = 5, 2000
 """Below so many draws a bootstrap over them says too little about the turning point."""
 
 
@@ -49,47 +48,3 @@ def turned_at(update: Floats, loss: Floats, rng: np.random.Generator) -> Number:
     low = float(update[first - 1]) if first > 0 else 0.0
     high = float(update[min(last + 1, n_points - 1)])
     return Number(value, low, high, n, "updates", f"{how}, widened to the neighbouring evaluations")
-
-
-def rise_over_curves(loss: Floats, unit: str) -> Number:
-    """How much the test loss rose from its lowest to the last update, over draws or seeds.
-
-    A minimum that is chosen and read on the same curve is too low; so each draw's rise is taken
-    from the update at which the *other* draws' mean was lowest (with one draw, other seeds').
-
-    Args:
-        loss: test loss for each seed and draw, (S, D, E), of two curves or more.
-    """
-    rises = np.empty(loss.shape[:2])
-    if loss.shape[1] > 1:
-        for draw in range(loss.shape[1]):
-            chosen = np.delete(loss, draw, axis=1).mean(axis=(0, 1)).argmin()
-            rises[:, draw] = loss[:, draw, -1] - loss[:, draw, chosen]
-    else:
-        for seed in range(loss.shape[0]):
-            chosen = np.delete(loss, seed, axis=0).mean(axis=(0, 1)).argmin()
-            rises[seed] = loss[seed, :, -1] - loss[seed, :, chosen]
-    return _unless_still_falling(rises, crossed(rises, unit=unit))
-
-
-def rise_over_images(loss: Floats, rng: np.random.Generator, unit: str) -> Number:
-    """The same for one model: each tenth of the images is read where the others' mean was lowest.
-
-    Args:
-        loss: per snapshot and test image, (K, n).
-    """
-    fold = np.arange(loss.shape[1]) % min(FOLDS, loss.shape[1])
-    rises = np.zeros(loss.shape[1])
-    for one in np.unique(fold):
-        others = loss[:, fold != one] if np.any(fold != one) else loss
-        chosen = others.mean(axis=1).argmin()
-        rises[fold == one] = loss[-1, fold == one] - loss[chosen, fold == one]
-    number = bootstrap_mean(rises, rng, over="test images, paired", unit=unit)
-    return _unless_still_falling(rises, number)
-
-
-def _unless_still_falling(rises: Floats, number: Number) -> Number:
-    if np.any(rises):
-        return number
-    reason = "the test loss was lowest at the last evaluation"
-    return undefined(reason, value=0.0, n=number.n, unit=number.unit)

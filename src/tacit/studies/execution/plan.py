@@ -19,6 +19,9 @@ from tacit.studies.description.spec import Run, Study
 CODE_VERSION = 4
 """Raised whenever the code gives other results for the same study."""
 
+MEASURED_VERSION = 1
+"""Raised whenever questions alone measure something else, so that trained runs are kept."""
+
 MAX_JOBS = 20_000
 """More are surely a slip in `seeds` or `draws`, and listing them would already take minutes."""
 
@@ -236,7 +239,9 @@ def _measure_job(
     needs = [job.id for draws in looked_at.values() for job in draws]
     arguments = question.model_dump(mode="json")
     data = [images.train.sha256, images.test.sha256]
-    job_id = content_id("measure", CODE_VERSION, question.name, arguments, seed, needs, data)
+    job_id = content_id(
+        "measure", CODE_VERSION, MEASURED_VERSION, question.name, arguments, seed, needs, data
+    )
     return Job(
         id=job_id,
         kind="measure",

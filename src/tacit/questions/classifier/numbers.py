@@ -1,0 +1,192 @@
+"""What question `classifier` measures, and the numbers of all seeds, draws and images."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_softmax
+
+from tacit.images.dataset import Images
+from tacit.measures.classes import confusion_matrix, most_wrong
+from tacit.measures.distances import Floats
+from tacit.measures.engine import Measured, difference
+from tacit.measures.number import Number
+from tacit.models.models import Classifier
+from tacit.questions.base import Runs
+from tacit.questions.shared.curves import Kept
+from tacit.questions.shared.majority_class import share_right
+from tacit.questions.shared.outputs import class_scores, comparable, labelled
+from tacit.questions.shared.seeds import Seeds
+from tacit.questions.shared.splits import gap, without_draw
+from tacit.training.run_folder import SavedRun
+
+POINTS = "percentage points"
+CLASSES_IN_NUMBERS = 12
+"""With more classes, the accuracy of each stands in the table only."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Answers for labelled images, (n,) each; `confidence` is the answer's probability."""
+
+    index: NDArray[np.int64]
+    label: NDArray[np.int64]
+    answered: NDArray[np.int64]
+    right: NDArray[np.int64]
+    confidence: Floats
+    cross_entropy: Floats
+
+    @classmethod
+    def of(cls, run: SavedRun, images: Images, rows: NDArray[np.int64]) -> "Answers":
+        """By the model after the last update, for the images at `rows`, which have labels."""
+        model = run.model()
+        assert isinstance(model, Classifier)
+        assert images.labels is not None
+        truth = images.labels[rows]
+        log_p = log_softmax(class_scores(model, images, rows), axis=1)
+        answered = log_p.argmax(axis=1)
+        return cls(
+            rows,
+            truth,
+            answered,
+            (answered == truth).astype(np.int64),
+            np.exp(log_p.max(axis=1)),
+            -log_p[np.arange(len(rows)), truth],
+        )
+
+
+@dataclass(frozen=True)
+class Tables:
+    test_images: Answers
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The test images of largest cross-entropy, worst first: rows of the table, and pixels."""
+
+    rows: NDArray[np.int64]
+    pixels: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What is measured on one seed.
+
+    Attributes:
+        table: the first draw's answers.
+        right, sure, cross_entropy: of test images by draw, (D, n). train_right: (D, m).
+        majority: how often the class that is most frequent in training is right.
+    """
+
+    curves: Kept
+    right: NDArray[np.bool_]
+    sure: Floats
+    cross_entropy: Floats
+    train_right: NDArray[np.bool_]
+    majority: float
+    worst: Worst
+    table: Tables
+
+
+def measure(runs: Runs, run: str, n_worst: int) -> Numbers:
+    """All that is needed of the classifier `run`."""
+    draws, rows = runs.draws(run), labelled(runs.test)
+    tests = [Answers.of(draw, runs.test, rows) for draw in draws]
+    trains = []
+    for draw in draws:
+        learned = runs.images_of(draw)
+        trains.append(Answers.of(draw, learned, comparable(draw, learned, "train")))
+    worst = most_wrong(tests[0].cross_entropy, n_worst)
+    return Numbers(
+        curves=Kept.of(draws),
+        right=np.stack([one.right for one in tests]) == 1,
+        sure=np.stack([one.confidence for one in tests]),
+        cross_entropy=np.stack([one.cross_entropy for one in tests]),
+        train_right=np.stack([one.right for one in trains]) == 1,
+        majority=share_right(trains[0].label, tests[0].label),
+        worst=Worst(worst, runs.test.pixels[rows[worst]]),
+        table=Tables(tests[0]),
+    )
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How well the classifier does over all seeds, draws and images."""
+
+    seeds: Seeds[Numbers]
+    class_names: tuple[str, ...]
+
+    @property
+    def few(self) -> bool:
+        return self.seeds.first.curves.few
+
+    @property
+    def truth(self) -> NDArray[np.int64]:
+        return self.seeds.first.table.test_images.label
+
+    @cached_property
+    def right(self) -> Measured:
+        """Whether test images are answered rightly."""
+        return self._of_test("right", "accuracy")
+
+    @property
+    def classes(self) -> list[int]:
+        """Those that test images have."""
+        return np.unique(self.truth).tolist()
+
+    @cached_property
+    def by_class(self) -> dict[int, Number]:
+        """The accuracy on the images of each class."""
+        each = self.right.by_class(self.truth, len(self.class_names))
+        return {c: each[c].mean() for c in self.classes}
+
+    @property
+    def harder(self) -> list[int]:
+        """The classes on which it does worse than on all others, the hardest first.
+
+        Their intervals hold together (Bonferroni).
+        """
+        level = 1 - 0.05 / len(self.classes)
+        found = []
+        for c in self.classes:
+            own, others = (self.right.take("image", side) for side in self._sides(c))
+            against = difference(own, others).mean(level)
+            if against.high is not None and against.high < 0:
+                found.append(c)
+        return sorted(found, key=lambda c: (self.by_class[c].value or 0.0, c))
+
+    @property
+    def confusion(self) -> NDArray[np.int64]:
+        """True classes in rows, answers in columns, all seeds together."""
+        answers = (one.table.test_images for one in self.seeds)
+        k = len(self.class_names)
+        return np.asarray(sum(confusion_matrix(one.label, one.answered, k) for one in answers))
+
+    def numbers(self) -> dict[str, Number | Measured]:
+        """The numbers of the finding."""
+        train = self.seeds.measured(
+            lambda one: one.train_right, "accuracy", ("draw", "image"), images="training images"
+        )
+        test = self._of_test("right", "accuracy", every_draw=True)
+        difference_of_splits = -gap(train, test, few=self.few).mean()
+        excess = self._of_test("sure") - self._of_test("right")
+        numbers: dict[str, Number | Measured] = {
+            "test-accuracy": self.right,
+            "train-accuracy": without_draw(train, self.few),
+            "train-minus-test.accuracy": difference_of_splits.scaled(100, POINTS),
+            "always-most-frequent-class": Number(self.seeds.first.majority, unit="accuracy"),
+            "test-cross-entropy": self._of_test("cross_entropy", "nats"),
+            "confidence-minus-accuracy": excess.scaled(100, POINTS),
+        }
+        if len(self.class_names) <= CLASSES_IN_NUMBERS:
+            each = self.by_class.items()
+            numbers |= {f"test-accuracy.{self.class_names[c]}": number for c, number in each}
+        return numbers
+
+    def _of_test(self, name: str, unit: str = "", *, every_draw: bool = False) -> Measured:
+        values = self.seeds.measured(lambda one: getattr(one, name), unit, ("draw", "image"))
+        return values if every_draw else without_draw(values, self.few)
+
+    def _sides(self, c: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        return self.truth == c, self.truth != c

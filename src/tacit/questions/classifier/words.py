@@ -1,0 +1,79 @@
+"""The answer of question `classifier` in words."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from tacit.measures.formatting import show
+from tacit.measures.number import Number
+from tacit.questions.classifier.numbers import Accuracy
+from tacit.questions.finding import Table
+from tacit.questions.shared.majority_class import against_it
+from tacit.questions.shared.words import verdict
+
+DECIDED_BY = (
+    "The model after the last update counts; nothing was chosen by the test curves. All intervals "
+    "are 95 % over seeds, draws and images together. It does better than always answering one "
+    "class where its accuracy's interval lies above that share, and worse where it lies below. A "
+    "class is called harder where its accuracy minus that on all other classes lies below zero, "
+    "its interval widened to hold for all classes together. Other differences are distinguishable "
+    "where their interval excludes zero."
+)
+
+
+def sentences(found: Accuracy, numbers: Mapping[str, Number]) -> Iterator[str]:
+    """How often it is right, against what, on which classes, and how sure it is."""
+    accuracy, majority = numbers["test-accuracy"], numbers["always-most-frequent-class"]
+    against = {
+        "better": "",
+        "worse": ", and it does worse than that",
+        "not distinguishable": ", and the two are not distinguishable",
+    }[against_it(accuracy, majority.value or 0.0)]
+    yield (
+        f"After its last update the classifier is right on {show(accuracy)} of {len(found.truth):,}"
+        " test images; always answering the class that is most frequent in training would be right "
+        f"on {show(majority)}{against}."
+    )
+    learned = f"On images that it learned from it is right on {show(numbers['train-accuracy'])}"
+    yield verdict(
+        numbers["train-minus-test.accuracy"],
+        higher=f"{learned}: that is more, by {{}}.",
+        lower=f"{learned}: that is less, by {{}}.",
+        alike=f"{learned}: the difference, {{}}, is not distinguishable from none.",
+        undefined=f"{learned}.",
+    )
+    yield _hardest(found)
+    yield verdict(
+        numbers["confidence-minus-accuracy"],
+        higher="It is surer of its answers than it is right, by {} on average.",
+        lower="It is less sure of its answers than it is right, by {} on average.",
+        alike="How sure it is of its answers is not distinguishable from how often it is right: "
+        "the difference is {} on average.",
+    )
+
+
+def _hardest(found: Accuracy) -> str:
+    if len(found.classes) < 2:
+        return "All test images are of one class."
+    names = found.class_names
+    if harder := found.harder:
+        each = ", ".join(f"'{names[c]}' ({show(found.by_class[c])})" for c in harder)
+        return f"Harder than the other classes: {each}."
+    lowest = min(found.classes, key=lambda c: (found.by_class[c].value or 0.0, c))
+    return (
+        f"No class is distinguishably harder than the others; lowest is '{names[lowest]}' with "
+        f"{show(found.by_class[lowest])}."
+    )
+
+
+def table(found: Accuracy) -> Table:
+    """Accuracy by class, and what a class is most often taken for."""
+    counts, names, n_seeds = found.confusion, found.class_names, len(found.seeds)
+    rows = []
+    for c, number in found.by_class.items():
+        wrong = np.where(np.arange(len(names)) == c, 0, counts[c])
+        often = f"{names[wrong.argmax()]} ({wrong.max()})" if wrong.any() else "none"
+        rows.append((names[c], int(counts[c].sum()) // n_seeds, number, often))
+    together = f"; mistakes of {n_seeds} seeds together" if n_seeds > 1 else ""
+    columns = ("class", "test images", "right", "most often taken for")
+    return Table(f"Accuracy by class{together}", columns, tuple(rows))

@@ -1,0 +1,105 @@
+"""The answer of question `overfitting` in words."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tacit.questions.finding import Table
+from tacit.questions.overfitting.numbers import VERDICTS, Judged, Numbers
+from tacit.questions.shared.seeds import Seeds
+from tacit.questions.shared.words import listed, verdict
+
+DECIDED_BY = (
+    "The gap is the mean loss per test image minus that per training image, after the last update "
+    "and in evaluation mode: its 95 % interval is over all seeds, draws and images together, with "
+    "training and test images as two samples. A run is called overfitted where the gap's interval "
+    "lies above zero and the test loss has also risen since its lowest snapshot: that interval is "
+    "widened to hold for all snapshots together, so that the choice of the lowest does not count. "
+    "With a gap alone, it fits its training images better, as every model that learns does in some "
+    "measure. Nothing else is chosen from a test curve: every other number is of the last update."
+)
+
+
+def summary(judged: Sequence[Judged]) -> str:
+    """Which runs have which verdict."""
+    runs = {v: [one.name for one in judged if one.verdict == v] for v in VERDICTS}
+    text = "; ".join(f"{said}: {listed(names)}" for said, names in runs.items() if names)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def sentence(one: Judged) -> str:
+    """The gap of one run, and what became of its test loss."""
+    after = " after the same refinement" if one.of.refined else ""
+    gap = verdict(
+        one.gap,
+        higher="exceeds that of its training images by {}",
+        lower="is below that of its training images by {}",
+        alike="is not distinguishable from that of its training images ({})",
+        undefined="minus that of its training images is {}",
+    )
+    text = f"The {one.of.loss} of {one.name} on test images{after} {gap}"
+    if one.turned.value is None:
+        return f"{text}; it was lowest at the last evaluation."
+    when = one.of.curves.when(one.turned.value)
+    if one.turned.low is not None and one.turned.high is not None:
+        when += f" (between updates {one.turned.low:,.0f} and {one.turned.high:,.0f})"
+    risen = verdict(
+        one.rise,
+        higher="has risen by {} since its lowest snapshot",
+        lower="has not risen since (fallen by {})",
+        alike="has not risen distinguishably since ({})",
+        undefined="has changed by {} since",
+    )
+    return f"{text}; it was lowest at {when} and {risen}."
+
+
+def table(judged: Sequence[Judged]) -> Table:
+    """Losses and verdicts by run."""
+    return Table(
+        "Loss per image after the last update",
+        ("run", "loss", "training", "test", "gap", "rise since lowest", "verdict"),
+        tuple(
+            (
+                one.name,
+                one.of.loss,
+                one.final["train"],
+                one.final["test"],
+                one.gap,
+                one.rise,
+                one.verdict,
+            )
+            for one in judged
+        ),
+    )
+
+
+def caveats(judged: Sequence[Judged], seeds: Seeds[Numbers], steps: int) -> list[str]:
+    """What a reader must know of runs without an encoder, and of few draws."""
+    said = []
+    refined = [one.name for one in judged if one.of.refined]
+    if refined:
+
+        def nats(term: str, digits: int) -> str:
+            values = (
+                np.mean([getattr(one.run[run].refined, term) for one in seeds]) for run in refined
+            )
+            each = zip(values, refined, strict=True)
+            return ", ".join(f"{value:.{digits}f} nats for {run}" for value, run in each)
+
+        said.append(
+            f"{listed(refined)} {'has' if len(refined) == 1 else 'have'} no encoder: training and "
+            f"test images both got new posteriors by the same {steps} steps from mean 0 and "
+            "log-variance 0 against the decoder of each snapshot. The gap is the decoder's; the "
+            "negative ELBO of training images under the latents that were learned with it is "
+            f"{nats('own_latents', 1)}. Over the last tenth of the steps the bound of training "
+            f"images still rose by {nats('still_rising', 2)}."
+        )
+        if any(one.of.refined and one.of.beta != 1 for one in judged):
+            said.append("Refinement maximises the ELBO itself, with β 1.")
+    few = [one.name for one in judged if one.of.curves.few and one.train.mean.shape[1] == 1]
+    if few:
+        said.append(
+            f"{listed(few)} learned from one draw of few images: another draw may differ more than "
+            "the interval says."
+        )
+    return said

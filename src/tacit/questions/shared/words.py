@@ -1,0 +1,55 @@
+"""The words that all answers share."""
+
+from collections.abc import Sequence
+
+from tacit.measures.formatting import show
+from tacit.measures.intervals import decide
+from tacit.measures.number import Number
+
+ONE_SEED = (
+    "With one seed, every interval is given the models of that seed: another training may turn out "
+    "otherwise."
+)
+
+
+def listed(names: Sequence[str], last: str = "and") -> str:
+    """Names as a sentence lists them.
+
+    >>> listed(["a"]), listed(["a", "b", "c"]), listed(["a", "b"], "or")
+    ('a', 'a, b and c', 'a or b')
+    """
+    *others, final = names
+    return f"{', '.join(others)} {last} {final}" if others else final
+
+
+def many(n: int, noun: str, plural: str = "") -> str:
+    """So many of something.
+
+    >>> many(1, "seed"), many(1200, "image"), many(2, "class", "classes")
+    ('1 seed', '1,200 images', '2 classes')
+    """
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+def verdict(difference: Number, *, higher: str, lower: str, alike: str, undefined: str = "") -> str:
+    """The sentence that a difference's interval decides for, with the difference in place of {}.
+
+    Where the direction is said in words, the difference stands without its sign.
+
+    Args:
+        higher, lower: where the interval lies above, or below zero.
+        alike: where it holds zero. undefined: where there is none; by default as `alike`.
+
+    >>> words = dict(higher="a is better by {}", lower="b is better by {}", alike="either ({})")
+    >>> verdict(Number(-2.0, -3.0, -1.0, 5, "nats"), **words)
+    'b is better by 2.0 nats (1.0 to 3.0)'
+    >>> verdict(Number(1.0, -1.0, 3.0, 5, "nats"), **words)
+    'either (+1.0 nats (-1.0 to 3.0))'
+    """
+    decided = decide(difference)
+    if decided == "higher":
+        return higher.format(show(difference))
+    if decided == "lower":
+        return lower.format(show(-difference))
+    text = undefined if decided == "undefined" and undefined else alike
+    return text.format(show(difference, sign=True))

@@ -1,0 +1,140 @@
+"""A measurement as a dataclass, and as the named values and arrays that are stored.
+
+A question says what it measures as a frozen dataclass; `stored` takes it apart and `typed` puts it
+together again, by the annotations of its fields:
+
+    float, int, bool, str, tuple[str, ...]   a value
+    NDArray                                  an array
+    a dataclass, or dict[str, …] of any      all that it holds, its name before theirs
+    … | None                                 nothing is stored where it is None
+
+Names are joined by "/", with "-" for "_": ``Numbers(run={"vae": OfRun(beta=1.0)})`` is stored as
+the value ``run/vae/beta``. Whatever lies in a field ``table`` is written to CSV files as well:
+``table/NAME/COLUMN`` is a column of ``QUESTION-NAME.csv``, where the columns of a dataclass within
+the table are called ``FIELD.COLUMN``, and those of a dict of dataclasses ``KEY.COLUMN``.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+from numpy.typing import NDArray
+
+T = TypeVar("T")
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Field:
+    """One field: its name, what it holds, and whether that may be missing."""
+
+    name: str
+    kind: Any
+    optional: bool
+
+    @property
+    def of_dataclasses(self) -> bool:
+        """Whether it is a dict of dataclasses."""
+        return get_origin(self.kind) is dict and is_dataclass(get_args(self.kind)[1])
+
+    def under(self, path: Path) -> Path:
+        """Where it lies; within a table the keys of a dict of dataclasses stand by themselves."""
+        if len(path) > 1 and path[0] == "table" and self.of_dataclasses:
+            return path
+        return (*path, self.name.strip("_").replace("_", "-"))
+
+
+@cache
+def _fields(kind: type) -> tuple[_Field, ...]:
+    hints = get_type_hints(kind)
+    found = []
+    for field in fields(kind):
+        said, optional = hints[field.name], False
+        if get_origin(said) in (Union, UnionType):
+            (said,) = (one for one in get_args(said) if one is not type(None))
+            optional = True
+        found.append(_Field(field.name, said, optional))
+    return tuple(found)
+
+
+def stored(
+    numbers: Any,
+) -> tuple[dict[str, Any], dict[str, NDArray[np.generic]]]:
+    """All values and all arrays of a dataclass, by name."""
+    values: dict[str, Any] = {}
+    arrays: dict[str, NDArray[np.generic]] = {}
+    for path, leaf in _leaves(numbers, ()):
+        if isinstance(leaf, np.ndarray):
+            arrays[_name(path)] = leaf
+        else:
+            values[_name(path)] = list(leaf) if isinstance(leaf, tuple) else leaf
+    return values, arrays
+
+
+def typed(kind: type[T], values: Mapping[str, Any], arrays: Mapping[str, Any]) -> T:
+    """The dataclass `kind` that `stored` took apart.
+
+    Raises:
+        KeyError: if something that is not optional is missing.
+    """
+    found: T = _built(kind, (), {**values, **arrays})
+    return found
+
+
+def _leaves(node: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    kind: Any = type(node)
+    for field in _fields(kind):
+        yield from _within(getattr(node, field.name), field.under(path))
+
+
+def _within(node: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    if isinstance(node, dict):
+        for key, item in node.items():
+            yield from _within(item, (*path, key))
+    elif is_dataclass(node):
+        yield from _leaves(node, path)
+    elif node is not None:
+        yield path, node
+
+
+def _built(kind: Any, path: Path, known: Mapping[str, Any]) -> Any:
+    if is_dataclass(kind) and isinstance(kind, type):
+        held: dict[str, Any] = {}
+        for field in _fields(kind):
+            at = field.under(path)
+            missing = field.optional and not _there(field.kind, at, known)
+            held[field.name] = None if missing else _built(field.kind, at, known)
+        return kind(**held)
+    if get_origin(kind) is dict:
+        item = get_args(kind)[1]
+        return {key: _built(item, (*path, key), known) for key in _keys(item, path, known)}
+    leaf = known[_name(path)]
+    return tuple(leaf) if get_origin(kind) is tuple else leaf
+
+
+def _there(kind: Any, path: Path, known: Mapping[str, Any]) -> bool:
+    name = _name(path)
+    if is_dataclass(kind) or get_origin(kind) is dict:
+        return any(one.startswith((f"{name}/", f"{name}.")) for one in known)
+    return name in known
+
+
+def _keys(item: Any, path: Path, known: Mapping[str, Any]) -> list[str]:
+    """The keys of a dict that lies at `path`."""
+    start = f"{_name(path)}/"
+    rest = [name.removeprefix(start) for name in known if name.startswith(start)]
+    if path[0] != "table" or len(path) == 1:
+        return list(dict.fromkeys(name.split("/")[0] for name in rest))
+    # Keys may hold dots; names of columns do not.
+    columns = {field.under(("",))[-1] for field in _fields(item)}
+    split = [name.rpartition(".") for name in rest]
+    return list(dict.fromkeys(key for key, dot, column in split if dot and column in columns))
+
+
+def _name(path: Path) -> str:
+    if path[0] == "table" and len(path) > 2:
+        return f"{path[0]}/{path[1]}/{'.'.join(path[2:])}"
+    return "/".join(path)
