@@ -59,14 +59,14 @@ def fabricated(
             lines[split] = Line(curve, np.full_like(curve, 0.01))
             loss = curve[:, -1:] + image[split] + 0.02 * rng.normal(size=(draws, n))
             final[split] = Final(loss, rng.random((draws, n)) < 0.9)
-        at = test[[0, 4, 9], None] + noise[:, None] + image["test"]
+        at = test[[0, 4, 9], None] + noise[0] + image["test"]
         of = OfRun(
             kind,
             "cross-entropy",
             1.0,
             Kept(UPDATE, 0.0 if draws > 1 else 10.0, lines, {}),
             UPDATE[[0, 4, 9]],
-            at + 0.02 * rng.normal(size=(draws, 3, n)),
+            at + 0.02 * rng.normal(size=(3, n)),
             final,
             {},
             None,

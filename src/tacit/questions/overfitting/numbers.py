@@ -97,7 +97,7 @@ class OfRun:
 
     Attributes:
         kind: of model. loss: what it minimises, in words. beta: of its KL term.
-        snapshot: updates, (K,). snapshots: test loss by draw, snapshot and image, (D, K, n).
+        snapshot: updates, (K,). snapshots: the first draw's test loss at each, by image, (K, n).
         final, pictures: by split; a classifier has no pictures.
     """
 
@@ -110,6 +110,18 @@ class OfRun:
     final: dict[str, Final]
     pictures: dict[str, Pictures]
     refined: Refined | None
+
+    def test_loss(self, k: int) -> Floats:
+        """At a snapshot, by draw and image, (D, n).
+
+        Only the first draw's models are kept: of the others the mean over images is known, and
+        images are taken to differ as they do for the first.
+        """
+        images, curve = self.snapshots[k], self.curves.loss["test"].mean
+        if len(curve) == 1:
+            return images[None]
+        place = int(np.flatnonzero(self.curves.update == self.snapshot[k])[0])
+        return curve[:, place, None] + images - images.mean()
 
 
 @dataclass(frozen=True)
@@ -174,8 +186,7 @@ def _evaluated(runs: Runs, draws: Sequence[SavedRun]) -> tuple[OfRun, OfImages]:
             outputs = [reconstructions(_with_decoder(first, u), images[0], shown) for u in updates]
             pictures[split] = _pictured(images[0], shown, outputs)
     snapshots = [
-        [evaluate(one.model(u), one.objective, runs.test, seen)["loss"].double() for u in updates]
-        for one in draws
+        evaluate(first.model(u), first.objective, runs.test, seen)["loss"].double() for u in updates
     ]
     losses = {split: one.loss[0] for split, one in final.items()}
     return (
@@ -185,7 +196,7 @@ def _evaluated(runs: Runs, draws: Sequence[SavedRun]) -> tuple[OfRun, OfImages]:
             beta=first.beta,
             curves=Kept.of(draws),
             snapshot=np.array(updates),
-            snapshots=np.stack([np.stack(each) for each in snapshots]),
+            snapshots=np.stack(snapshots),
             final=final,
             pictures=pictures,
             refined=None,
@@ -238,7 +249,7 @@ def _refined(runs: Runs, run: SavedRun, images: int, steps: int) -> tuple[OfRun,
                 {},
             ),
             snapshot=np.array(updates),
-            snapshots=np.stack([each[:earlier] for each in losses["test"]])[None],
+            snapshots=np.stack([each[:earlier] for each in losses["test"]]),
             final={split: Final(each[-1][None], None) for split, each in losses.items()},
             pictures=pictures,
             refined=Refined(float(own_loss[-1]), rising),
@@ -349,7 +360,7 @@ def judge(seeds: Seeds[Numbers], run: str) -> Judged:
     train, test = (Curve.of((one.run[run].curves for one in seeds), "loss", s) for s in SPLITS)
 
     def snapshot(k: int) -> Measured:
-        return seeds.measured(lambda one: one.run[run].snapshots[:, k], unit, ("draw", "image"))
+        return seeds.measured(lambda one: one.run[run].test_loss(k), unit, ("draw", "image"))
 
     return Judged(
         name=run,
