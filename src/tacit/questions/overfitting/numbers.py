@@ -114,13 +114,13 @@ class OfRun:
     def test_loss(self, k: int) -> Floats:
         """At a snapshot, by draw and image, (D, n).
 
-        Only the first draw's models are kept: of the others the mean over images is known, and
-        images are taken to differ as they do for the first.
+        Only the first draw's models are kept: of the others the mean over images is known, at the
+        evaluation next to the snapshot, and images are taken to differ as they do for the first.
         """
         images, curve = self.snapshots[k], self.curves.loss["test"].mean
         if len(curve) == 1:
             return images[None]
-        place = int(np.flatnonzero(self.curves.update == self.snapshot[k])[0])
+        place = np.abs(self.curves.update - self.snapshot[k]).argmin()
         return curve[:, place, None] + images - images.mean()
 
 
