@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tacit.measures.intervals import mean_t
-from tacit.measures.ratios import fisher_terms, ratio_values
-from tacit.measures.separation import class_fisher_ratios, fisher_ratio
+from tacit.measures.ratios import ratio_values
+from tacit.measures.separation import class_fisher_ratios, fisher_ratio, fisher_terms
 
 
 def test_values_have_the_ratio_as_mean_and_its_spread() -> None:
@@ -64,3 +64,16 @@ def test_constant_features_have_no_scatter() -> None:
     assert np.isnan(ratio_values(between, within)).all()
     with pytest.raises(ValueError, match="one per image"):
         fisher_terms(np.zeros((3, 2)), np.zeros(2, int))
+
+
+def test_the_fisher_ratio_of_classes_that_are_alike_is_zero() -> None:
+    """tr S_B / tr S_W would be (K - 1) / (N - K) = 0.098 on average."""
+    rng = np.random.default_rng(4)
+    y = np.repeat(np.arange(10), (5, 5, 5, 10, 10, 10, 10, 15, 15, 15))
+    found = [fisher_ratio(rng.normal(size=(100, 4)), y) for _ in range(400)]
+    assert abs(np.mean(found)) < 3 * np.std(found) / 20
+    own = [class_fisher_ratios(rng.normal(size=(100, 4)), y) for _ in range(400)]
+    assert np.abs(np.mean(own, axis=0)).max() < 0.1
+    wide = np.where(np.arange(100) < 50, 1.0, 3.0)[:, None]
+    found = [fisher_ratio(wide * rng.normal(size=(100, 4)), y) for _ in range(400)]
+    assert abs(np.mean(found)) < 3 * np.std(found) / 20

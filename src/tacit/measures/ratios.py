@@ -10,7 +10,7 @@ own error.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tacit.measures.distances import Floats, as_features
+from tacit.measures.distances import Floats
 
 
 def ratio_values(numerators: ArrayLike, denominators: ArrayLike) -> Floats:
@@ -32,32 +32,3 @@ def ratio_values(numerators: ArrayLike, denominators: ArrayLike) -> Floats:
         return np.full(len(a), np.nan)
     ratio = a.mean() / b.mean()
     return ratio + (a - ratio * b) / b.mean()
-
-
-def fisher_terms(features: ArrayLike, classes: ArrayLike) -> tuple[Floats, Floats]:
-    """Each image's part in the scatter between classes and within them, (N,) each.
-
-    mean(between) / mean(within) is `separation.fisher_ratio`; over the images of one class it is
-    that class's own (`class_fisher_ratios`), the mean of all classes held. With c the class of
-    image i, m_c its mean and m the mean of all,
-
-        between_i = ‖m_c - m‖² + 2 (x_i - m_c)·(m_c - m),    within_i = ‖x_i - m_c‖²,
-
-    where the second term of between_i has the mean zero and is what x_i does to m_c.
-
-    Args:
-        features: (N, D).
-        classes: integers, (N,).
-    """
-    x, y = as_features(features, "features"), np.asarray(classes)
-    if y.shape != x.shape[:1]:
-        raise ValueError(f"`classes` has shape {y.shape}; one per image, {x.shape[:1]}, is needed")
-    x = x - x.mean(axis=0)
-    found, position = np.unique(y, return_inverse=True)
-    means = np.stack([x[position == k].mean(axis=0) for k in range(len(found))])
-    own = means[position]
-    within = np.sum((x - own) ** 2, axis=1)
-    # What rounding leaves of no variance is no variance.
-    within[within <= 1e-26 * np.sum(x**2, axis=1).max()] = 0.0
-    between = np.sum(own**2, axis=1) + 2 * np.sum((x - own) * own, axis=1)
-    return between, within

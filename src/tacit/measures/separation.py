@@ -100,43 +100,77 @@ def variability_share(outputs: ArrayLike, originals: ArrayLike, classes: ArrayLi
 
 
 def fisher_ratio(features: ArrayLike, classes: ArrayLike) -> float:
-    """Between-class over within-class scatter, tr S_B / tr S_W (Fisher 1936), classes as they are.
+    """Variance between the classes over that within them (Fisher 1936), without bias.
+
+    Class means of few images lie apart by chance: with classes that are alike, tr S_B / tr S_W has
+    the expectation (K - 1) / (N - K) and not zero. `fisher_terms` takes that away, so that the
+    ratio may fall below zero where nothing separates.
 
     Args:
         features: (N, D).
         classes: integers, (N,).
 
     Raises:
-        Undefined: for one class, or where nothing varies within classes.
+        Undefined: for one class, a class of one image, or where nothing varies within classes.
     """
-    between, within, _ = _scatter(features, classes)
-    if within.sum() == 0:
+    between, within = fisher_terms(features, classes)
+    _need_two_classes(np.asarray(classes))
+    if within.max() == 0:
         raise Undefined("nothing varies within the classes")
-    return float(between.sum() / within.sum())
+    return float(between.mean() / within.mean())
 
 
 def class_fisher_ratios(features: ArrayLike, classes: ArrayLike) -> Floats:
-    """Each class's own share of `fisher_ratio`: n_c ‖m_c - m‖² over its scatter, (K,).
+    """Each class's own: its mean's squared distance from all means over its variance, (K,).
 
     Raises:
-        Undefined: for one class, or where a class does not vary.
+        Undefined: for one class, a class of one image, or where a class does not vary.
     """
-    between, within, found = _scatter(features, classes)
-    if within.min() == 0:
-        raise Undefined(f"nothing varies within class {found[within.argmin()]}")
-    return between / within
-
-
-def _scatter(features: ArrayLike, classes: ArrayLike) -> tuple[Floats, Floats, Classes]:
-    """Scatter of the class means and within the classes, (K,) each, and the classes."""
-    x, y = _labelled(features, classes)
+    y = np.asarray(classes)
+    between, within = fisher_terms(features, y)
     _need_two_classes(y)
+    found = np.unique(y)
+    spreads = np.array([within[y == c].mean() for c in found])
+    if spreads.min() == 0:
+        raise Undefined(f"nothing varies within class {found[spreads.argmin()]}")
+    return np.array([between[y == c].mean() for c in found]) / spreads
+
+
+def fisher_terms(features: ArrayLike, classes: ArrayLike) -> tuple[Floats, Floats]:
+    """Each image's part in the variance between classes and within them, (N,) each.
+
+    mean(between) / mean(within) is `fisher_ratio`; over the images of one class it is that class's
+    own (`class_fisher_ratios`), the mean of all classes held. With c the class of image i, m_c its
+    mean, s_c² its variance without bias, and m the mean of all,
+
+        within_i  = ‖x_i - m_c‖² n_c / (n_c - 1)
+        between_i = ‖m_c - m‖² + 2 (x_i - m_c)·(m_c - m) - bias_c
+        bias_c    = s_c² (1 / n_c - 2 / N) + Σ_k n_k s_k² / N²
+
+    where the second term of between_i has the mean zero and is what x_i does to m_c, and bias_c is
+    the expectation of ‖m_c - m‖² beyond the squared distance of the means themselves.
+
+    Args:
+        features: (N, D).
+        classes: integers, (N,).
+
+    Raises:
+        Undefined: where a class has a single image.
+    """
+    x, y = _labelled(features, classes)
+    x = x - x.mean(axis=0)
     found, position, counts = np.unique(y, return_inverse=True, return_counts=True)
-    means = _means(x, position, counts)
-    between = counts * np.sum((means - x.mean(axis=0)) ** 2, axis=1)
-    within = np.zeros(len(found))
-    np.add.at(within, position, _squared(x, means[position]))
-    return between, within, found
+    if counts.min() < 2:
+        raise Undefined(f"class {found[counts.argmin()]} has one image, so no variance within it")
+    own = _means(x, position, counts)[position]
+    within = np.sum((x - own) ** 2, axis=1)
+    # What rounding leaves of no variance is no variance.
+    within[within <= 1e-26 * np.sum(x**2, axis=1).max()] = 0.0
+    within *= (counts / (counts - 1))[position]
+    variances = np.bincount(position, within) / counts
+    bias = variances * (1 / counts - 2 / len(x)) + np.sum(counts * variances) / len(x) ** 2
+    between = np.sum(own**2, axis=1) + 2 * np.sum((x - own) * own, axis=1) - bias[position]
+    return between, within
 
 
 def _squared(x: Floats, means: Floats) -> Floats:

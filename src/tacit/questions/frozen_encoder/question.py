@@ -13,8 +13,7 @@ from tacit.images.dataset import UNLABELLED, Images
 from tacit.measures.distances import Floats
 from tacit.measures.images import flat
 from tacit.measures.number import Undefined
-from tacit.measures.ratios import fisher_terms
-from tacit.measures.separation import nearest_neighbour, silhouette
+from tacit.measures.separation import fisher_terms, nearest_neighbour, silhouette
 from tacit.models.models import Autoencoder
 from tacit.models.parts import part_of
 from tacit.questions.base import Measurement, Question, Runs, Setting

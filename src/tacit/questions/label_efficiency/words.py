@@ -169,7 +169,10 @@ def _confidence(curves: Curves) -> str:
     if error.value is None:
         return ""
     at = f"At {budget:,} {curves.unit}"
-    text = f"{at} its confidence differs from its accuracy by {show(in_points(error))} on average"
+    text = (
+        f"{at} its confidence differs from its accuracy by {show(in_points(error))} on average, "
+        "what chance makes of so many images taken off"
+    )
     scaled = curves.calibration_error(winner, budget, "-with-temperature")
     if scaled.value is not None:
         text += f", and by {show(in_points(scaled))} with a temperature fitted within the labels"

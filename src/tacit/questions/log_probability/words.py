@@ -63,20 +63,14 @@ def _top_said(scores: Scores, class_names: tuple[str, ...]) -> str:
         return f"Which class is likeliest is undefined: {fault}."
     top, second = (f"'{class_names[scores.classes[k]]}'" for k in (found.top, found.second))
     mean = scores.class_numbers("test")[found.top]
-    p = _p(found.p_values[found.second])
     if found.distinguishable and decide(gap) == "higher":
         return (
-            f"The likeliest class is {top} with {show(mean)}, {show(gap)} above {second}, the "
-            f"next; adjusted over all pairs of classes, p {p}."
+            f"The likeliest class is {top} with {show(mean)}, {show(gap)} above {second}, the next."
         )
     return (
         f"Class {top} has the highest mean, {show(mean)}, but it is not distinguishable from "
-        f"{second}, the next ({show(gap, sign=True)}; adjusted p {p})."
+        f"{second}, the next ({show(gap, sign=True)})."
     )
-
-
-def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"= {significant(value, 2)}"
 
 
 def _split_said(scores: Scores) -> str:

@@ -26,7 +26,7 @@ from tacit.labels.representations import (
     principal_components,
     untrained,
 )
-from tacit.measures.classifiers import calibration
+from tacit.measures.classifiers import calibration_excess
 from tacit.measures.distances import Floats
 from tacit.models.models import Classifier
 from tacit.questions.base import Measurement, Runs
@@ -142,12 +142,12 @@ def _row(answered: Answered, given: Known, labelled: Labelled, confident: bool) 
             row["unlabelled"] = accuracy(answered.pool[unlabelled], given.pool_truth[unlabelled])
     if confident and len(truth):
         row |= {
-            "calibration-error": calibration(scores, truth, BINS).error,
+            "calibration-error": calibration_excess(scores, truth, BINS),
             "bins": binned(scores, truth).tolist(),
         }
         if answered.scaled is not None:
             scaled = answered.scaled[unlabelled] if given.within else answered.scaled
-            row["calibration-error-with-temperature"] = calibration(scaled, truth, BINS).error
+            row["calibration-error-with-temperature"] = calibration_excess(scaled, truth, BINS)
     return row
 
 
