@@ -3,9 +3,9 @@
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError
 from rich.console import Console
 
 from tacit import __version__
@@ -13,12 +13,13 @@ from tacit.commands.describe import describe
 from tacit.commands.encode import encode
 from tacit.commands.export import export
 from tacit.commands.learn.command import learn
-from tacit.commands.options import DONE, FAILED, USAGE, cores, study_command
+from tacit.commands.options import DONE, FAILED, USAGE, study_command
 from tacit.commands.predict import predict
 from tacit.commands.reconstruct import reconstruct
 from tacit.commands.sample import sample
 from tacit.commands.score import score
 from tacit.studies.execution.stopping import Interrupted, importing, stoppable
+from tacit.studies.options import How, RunOptions
 
 if TYPE_CHECKING:
     from tacit.studies.study import Ended
@@ -67,23 +68,9 @@ def run(
     study: str | None = None,
     /,
     *,
-    images: str | None = None,
-    data_dir: Path | None = None,
-    train_size: int | None = None,
-    size: int | None = None,
-    channels: Literal["gray", "rgb"] | None = None,
-    skip_bad: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
-    remove_duplicates: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
-    seeds: int | None = None,
-    epochs: int | None = None,
-    stages: int | None = None,
-    runs: str | None = None,
-    budgets: str | None = None,
-    draws: int | None = None,
-    jobs: int | None = None,
-    device: Literal["auto", "cpu", "cuda"] = "auto",
+    options: RunOptions = RunOptions(),  # noqa: B008  # frozen
+    how: How = How(),  # noqa: B008
     out: Path = Path("tacit-out"),
-    dry_run: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
 ) -> int:
     """Train and measure a study, and write its page.
 
@@ -94,41 +81,8 @@ def run(
     study
         A built-in study (inference, transfer, label-efficiency, evidence, code-size, burda) or a
         YAML file; without it inference and transfer.
-    images
-        digits, mnist, fashion-mnist, or a folder or file of your own.
-    data_dir
-        Folder that holds a named set's files; without it they are downloaded and kept.
-    train_size
-        Learn from so many training images, stratified by class.
-    size
-        Make images of a folder squares of this side.
-    channels
-        Make images of a folder gray or rgb.
-    skip_bad
-        Leave unreadable images of a folder out instead of stopping.
-    remove_duplicates
-        Leave training images out whose copies are among the test images.
-    seeds
-        How many repetitions with other weights, orders and noise: seeds 0 to N-1.
-    epochs
-        Passes over the training images; few-label runs train by updates all the same.
-    stages
-        Only the first so many phases of runs that train in phases, as the study burda's do.
-    runs
-        Only these runs (separated by commas), what they need, and the questions about them.
-    budgets
-        How many labels trials see in the study label-efficiency (separated by commas), per class.
-    draws
-        How many choices of few labels are made: by each run that learns from few, and at each
-        budget of the study label-efficiency.
-    jobs
-        How many jobs at once; no result depends on it. By default one per core.
-    device
-        Where runs are trained.
     out
         Results go to OUT/STUDY.
-    dry_run
-        List the jobs with estimated time and disk, and train nothing.
     """
     from tacit.studies.description.named import study_text
     from tacit.studies.execution import forking
@@ -136,55 +90,27 @@ def run(
     names = [study] if study else ["inference", "transfer"]
     for name in names:
         study_text(name)  # what is not there is said before all that takes seconds
-    if not dry_run:
+    if not how.dry_run:
         forking.begin()  # imports beside this process what the lines that follow import in it
     with importing():
-        from tacit.studies.command import Request, list_jobs, perform, prepare
+        from tacit.studies.command import list_jobs, perform, prepare
         from tacit.studies.execution.progress import reading
         from tacit.studies.provenance import Told
 
     console = Console()
-    request = Request(
-        images=images,
-        data_dir=data_dir,
-        train_size=train_size,
-        size=size,
-        channels=channels,
-        skip_bad=skip_bad,
-        remove_duplicates=remove_duplicates,
-        seeds=seeds,
-        epochs=epochs,
-        stages=stages,
-        runs=tuple(name.strip() for name in runs.split(",")) if runs is not None else (),
-        budgets=budgets,
-        draws=draws,
-        jobs=cores() if jobs is None else jobs,
-        device=device,
-        out=out,
-    )
     with stoppable():
         with reading(console) as progress:
-            prepared = [prepare(name, request, progress) for name in names]
-        if dry_run:
+            prepared = [prepare(name, options, how, out, progress) for name in names]
+        if how.dry_run:
             for one in prepared:
                 list_jobs(one, console)
             return DONE
         ended = []
         for one in prepared:
-            told = Told(_again(one.name, request), request.chosen(), request.jobs, one.device)
+            again = shlex.join(["tacit", "run", one.name, *options.words()])
+            told = Told(again, options.chosen(), how.at_once, one.device)
             ended.append(perform(one, told, console))
     return _conclude(ended, console)
-
-
-def _again(name: str, request: object) -> str:
-    """The command that makes a study again, without what no result depends on."""
-    from tacit.studies.command import Request
-
-    assert isinstance(request, Request)
-    words = ["tacit", "run", name]
-    for option, value in request.chosen().items():
-        words += [f"--{option}"] if value == "true" else [f"--{option}", value]
-    return shlex.join(words)
 
 
 def _conclude(ended: "Sequence[Ended]", console: Console) -> int:

@@ -24,7 +24,7 @@ from tacit.studies.description.spec import Study
 from tacit.studies.execution import work
 from tacit.studies.execution.runner import Outcome
 from tacit.studies.provenance import Told
-from tacit.studies.study import Ended, run_study
+from tacit.studies.study import Ended, prepared, run_study
 
 SIDE = 8
 Arrays = Mapping[str, NDArray[np.generic]]
@@ -134,10 +134,8 @@ def run_here(
     np.savez(path, **arrays)
     opened = open_images(str(path))
     monkeypatch.setattr(studies, "run_jobs", jobs_here)
-    return run_study(
-        name, study, questions, opened, place / name, at_once=1, device="cpu",
-        watcher=Quiet(), told=Told(f"tacit run {name}"),
-    )  # fmt: skip
+    task = prepared(name, study, questions, opened, place / name)
+    return run_study(task, Told(f"tacit run {name}"), Quiet())
 
 
 def jobs_here(jobs, out: Path, **options: object) -> Outcome:

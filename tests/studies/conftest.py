@@ -9,7 +9,8 @@ from rich.console import Console
 
 from tacit.images.dataset import Images, Split
 from tacit.images.sources import open_images
-from tacit.studies.command import Request, perform, prepare
+from tacit.studies.command import perform, prepare
+from tacit.studies.options import How, RunOptions
 from tacit.studies.provenance import Told
 
 STUDY = """
@@ -52,10 +53,11 @@ def small_study(tmp_path_factory) -> Path:
 
 def run_quietly(path: Path, out: Path, **options):
     """Run a study on 80 digits; returns how it ended and what was printed."""
-    request = Request(out=out, train_size=80, **options)
+    jobs = options.pop("jobs", 1)
+    asked = RunOptions(train_size=80, **options)
     console = Console(file=io.StringIO(), width=200)
-    prepared = prepare(str(path), request)
-    told = Told("tacit run small", request.chosen(), request.jobs, prepared.device)
+    prepared = prepare(str(path), asked, How(jobs=jobs), out)
+    told = Told("tacit run small", asked.chosen(), jobs, prepared.device)
     ended = perform(prepared, told, console)
     return ended, console.file.getvalue()
 

@@ -8,17 +8,18 @@ import pytest
 from tacit.errors import ImagesError
 from tacit.images.sources import open_images
 from tacit.questions.label_efficiency.question import Labels
-from tacit.studies.command import Prepared, Request, prepare
+from tacit.studies.command import Prepared, prepare
 from tacit.studies.description.errors import StudyError
 from tacit.studies.description.named import builtin_names
+from tacit.studies.options import How, LearnOptions, RunOptions, out_of_range
 
 
 def prepared(tmp_path: Path, study: str = "label-efficiency", **options: object) -> Prepared:
-    return prepare(study, Request(out=tmp_path, **options))  # type: ignore[arg-type]
+    return prepare(study, RunOptions(**options), How(), tmp_path)  # type: ignore[arg-type]
 
 
 def labels(one: Prepared) -> Labels:
-    (question,) = one.questions
+    (question,) = one.plan.questions.values()
     assert isinstance(question, Labels)
     return question
 
@@ -30,10 +31,10 @@ def test_budgets_and_draws_replace_the_studys_own(tmp_path: Path) -> None:
     one = prepared(tmp_path, budgets="10, 1,3", draws=4)
     assert (labels(one).budgets, labels(one).draws) == ((1, 3, 10), 4)
     assert labels(one).pairs == own.pairs
-    measures = [job for job in one.jobs if job.kind == "measure"]
+    measures = [job for job in one.plan.jobs if job.kind == "measure"]
     assert len(measures) == len(own.pairs)
     assert all(job.task["arguments"]["draws"] == 4 for job in measures)
-    assert Request(budgets="1,3", draws=4).chosen() == {"budgets": "1,3", "draws": "4"}
+    assert RunOptions(budgets="1,3", draws=4).chosen() == {"budgets": "1,3", "draws": "4"}
 
 
 @pytest.mark.parametrize(
@@ -66,8 +67,8 @@ def test_studies_without_few_labels_have_no_draws(tmp_path: Path) -> None:
 
 
 def test_draws_replace_those_of_runs_that_learn_from_few(tmp_path: Path) -> None:
-    one = prepared(tmp_path, "transfer", draws=3, runs=("few-classifier", "transferred"))
-    trained = [job.name for job in one.jobs if job.kind == "train"]
+    one = prepared(tmp_path, "transfer", draws=3, runs="few-classifier, transferred")
+    trained = [job.name for job in one.plan.jobs if job.kind == "train"]
     assert sorted(trained) == ["autoencoder", *["few-classifier"] * 3, *["transferred"] * 3]
     assert {name: run.draws for name, run in one.study.runs.items()} == {
         "autoencoder": 1,
@@ -123,3 +124,26 @@ def test_copies_of_test_images_are_left_out_where_that_is_asked(tmp_path: Path) 
     np.savez(path, x_train=x[:2], y_train=y[:2], x_test=x[:2], y_test=y[:2])
     with pytest.raises(ImagesError, match="every training image is a copy"):
         open_images(str(path), duplicates="remove")
+
+
+def test_the_options_that_were_given_make_the_command_again() -> None:
+    given = LearnOptions(labels=[Path("a.csv"), Path("b c.csv")], skip_bad=True, size=32, ask=3)
+    assert given.words() == [
+        "--labels", "a.csv", "b c.csv", "--ask", "3", "--size", "32", "--skip-bad",
+    ]  # fmt: skip
+    assert given.chosen()["labels"] == "a.csv b c.csv"
+    assert RunOptions().words() == []
+    assert RunOptions(remove_duplicates=True).words() == ["--remove-duplicates"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (RunOptions(seeds=0), "--seeds is 0; it is at least 1"),
+        (How(jobs=-1), "--jobs is -1; it is at least 1"),
+        (LearnOptions(labels=[], seed=-1), "--seed is -1; it is 0 to 2147483647"),
+        (RunOptions(train_size=0), "--train-size is 0; it is at least 1"),
+    ],
+)
+def test_numbers_out_of_range_are_named(options: How | RunOptions, said: str) -> None:
+    assert list(out_of_range(options)) == [said]

@@ -2,35 +2,36 @@
 
 import pytest
 
-from tacit.studies.command import Request, prepare
+from tacit.studies.command import Prepared, prepare
 from tacit.studies.description.errors import StudyError
+from tacit.studies.options import How, RunOptions
 
 
-def request(tmp_path, **options) -> Request:
-    return Request(images="digits", train_size=40, out=tmp_path, **options)
+def prepared_study(study, tmp_path, **options) -> Prepared:
+    asked = RunOptions(images="digits", train_size=40, **options)
+    return prepare(study, asked, How(), tmp_path)
 
 
 def test_the_first_stages_are_trained_and_no_others(tmp_path) -> None:
-    prepared = prepare("burda", request(tmp_path, stages=3))
-    for job in prepared.jobs:
+    prepared = prepared_study("burda", tmp_path, stages=3)
+    for job in prepared.plan.jobs:
         if job.kind == "train":
             assert [end for end, _ in job.task["schedule"]["phases"]] == [2, 8, 26]
             assert job.task["schedule"]["updates"] == 26
             assert set(job.task["schedule"]["snapshot_at"]) == {2, 8, 26}
-    whole = prepare("burda", request(tmp_path))
-    assert whole.jobs[0].task["schedule"]["updates"] == 6560
-    assert whole.jobs[0].id != prepared.jobs[0].id
-    assert request(tmp_path, stages=3).chosen()["stages"] == "3"
+    whole = prepared_study("burda", tmp_path)
+    assert whole.plan.jobs[0].task["schedule"]["updates"] == 6560
+    assert whole.plan.jobs[0].id != prepared.plan.jobs[0].id
 
 
 def test_one_run_is_asked_about_without_the_other(tmp_path) -> None:
-    prepared = prepare("burda", request(tmp_path, stages=1, runs=("dreg-5",)))
-    (question,) = prepared.questions
+    prepared = prepared_study("burda", tmp_path, stages=1, runs="dreg-5")
+    (question,) = prepared.plan.questions.values()
     assert question.runs == ("dreg-5",)
     assert list(question.published) == ["dreg-5"]
-    assert [job.kind for job in prepared.jobs] == ["train", "measure"]
-    prepared = prepare("transfer", request(tmp_path, runs=("autoencoder",)))
-    assert not prepared.questions
+    assert [job.kind for job in prepared.plan.jobs] == ["train", "measure"]
+    prepared = prepared_study("transfer", tmp_path, runs="autoencoder")
+    assert not prepared.plan.questions
 
 
 @pytest.mark.parametrize(
@@ -44,5 +45,5 @@ def test_one_run_is_asked_about_without_the_other(tmp_path) -> None:
 )
 def test_stages_that_are_not_there_are_refused(study, options, message, tmp_path) -> None:
     with pytest.raises(StudyError, match=message):
-        prepare(study, request(tmp_path, **options))
+        prepared_study(study, tmp_path, **options)
     assert not list(tmp_path.iterdir())

@@ -1,7 +1,6 @@
 """Options that commands share, and what becomes of errors. Nothing here costs time to import."""
 
 import functools
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,11 +60,6 @@ class Source:
             help="Leave unreadable images out instead of stopping.",
         ),
     ] = False
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def command(function: Command) -> Command:

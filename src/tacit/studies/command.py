@@ -1,17 +1,13 @@
 """What ``tacit run`` asks for, made into studies that can be run."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from tacit.images.dataset import Split
-from tacit.images.opened import Opened
 from tacit.images.sources import open_images
 from tacit.questions.base import Question
 from tacit.questions.label_efficiency.question import Labels
@@ -21,70 +17,19 @@ from tacit.studies.description.named import study_text
 from tacit.studies.description.reading import parse
 from tacit.studies.description.spec import Run, Study
 from tacit.studies.execution.estimate import Estimate, estimate
-from tacit.studies.execution.holding import check_folder
-from tacit.studies.execution.plan import Job, plan
 from tacit.studies.execution.progress import duration, shown
+from tacit.studies.options import How, RunOptions, out_of_range
 from tacit.studies.provenance import Told
-from tacit.studies.study import Ended, run_study
+from tacit.studies.study import Ended, Prepared, prepared, run_study
 from tacit.training.devices import device_of
 
 
-@dataclass(frozen=True)
-class Request:
-    """The options of ``tacit run``; None where the study's own setting holds."""
-
-    images: str | None = None
-    data_dir: Path | None = None
-    train_size: int | None = None
-    size: int | None = None
-    channels: Literal["gray", "rgb"] | None = None
-    skip_bad: bool = False
-    remove_duplicates: bool = False
-    seeds: int | None = None
-    epochs: int | None = None
-    stages: int | None = None
-    runs: tuple[str, ...] = ()
-    budgets: str | None = None
-    draws: int | None = None
-    jobs: int = 1
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    out: Path = Path("tacit-out")
-
-    def chosen(self) -> dict[str, str]:
-        """The options that results depend on, by name."""
-        options = {
-            "images": self.images,
-            "data-dir": self.data_dir,
-            "train-size": self.train_size,
-            "size": self.size,
-            "channels": self.channels,
-            "skip-bad": "true" if self.skip_bad else None,
-            "remove-duplicates": "true" if self.remove_duplicates else None,
-            "seeds": self.seeds,
-            "epochs": self.epochs,
-            "stages": self.stages,
-            "runs": ",".join(self.runs) or None,
-            "budgets": self.budgets,
-            "draws": self.draws,
-        }
-        return {name: str(value) for name, value in options.items() if value is not None}
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A study with its images, checked: nothing that the user said is left to go wrong."""
-
-    name: str
-    study: Study
-    questions: Sequence[Question]
-    opened: Opened
-    folder: Path
-    jobs: tuple[Job, ...]
-    device: str
-
-
 def prepare(
-    name: str, request: Request, progress: Callable[[int, int], None] | None = None
+    name: str,
+    options: RunOptions,
+    how: How,
+    out: Path,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Prepared:
     """Read the study and the images, and check that they fit, before anything is written.
 
@@ -93,14 +38,14 @@ def prepare(
     Raises:
         StudyError, ImagesError, FolderError: what cannot be used, and why.
     """
-    check_options(request)
+    device = check_options(options, how)
     name, text = study_text(name)
     study, questions = parse(text, name)
-    study, questions = _as_requested(study, questions, request)
+    study, questions = _as_requested(study, questions, options)
     table = study.images
     opened = open_images(
         table.source,
-        data_dir=request.data_dir,
+        data_dir=options.data_dir,
         train_size=table.train_size,
         size=table.size,
         channels=table.channels,
@@ -108,76 +53,60 @@ def prepare(
         duplicates=table.duplicates,
         progress=progress,
     )
-    try:
-        jobs = plan(study, questions, Split(opened.train, opened.test)).jobs
-    except ValueError as error:
-        raise StudyError(name, [str(error)]) from None
-    folder = request.out / name
-    check_folder(folder)
-    return Prepared(name, study, questions, opened, folder, jobs, device_of(request.device))
+    return prepared(name, study, questions, opened, out / name, device)
 
 
-def check_options(request: Request) -> None:
-    """See that every number makes sense.
+def check_options(options: RunOptions, how: How) -> str:
+    """See that every number makes sense; the device that is meant.
 
     Raises:
         StudyError: all that do not.
     """
-    faults = [
-        f"--{name} is {value}; it is at least 1"
-        for name, value in (
-            ("train-size", request.train_size),
-            ("size", request.size),
-            ("seeds", request.seeds),
-            ("epochs", request.epochs),
-            ("stages", request.stages),
-            ("draws", request.draws),
-            ("jobs", request.jobs),
-        )
-        if value is not None and value < 1
-    ]
-    if request.epochs is not None and request.stages is not None:
+    faults = list(out_of_range(options, how))
+    if options.epochs is not None and options.stages is not None:
         faults.append("--epochs and --stages both say how long runs train; give one of them")
+    device = ""
     try:
-        device_of(request.device)
+        device = device_of(how.device)
     except ValueError as error:
         faults.append(f"--{error}")
     if faults:
         raise StudyError("options", faults)
+    return device
 
 
 def _as_requested(
-    study: Study, questions: Sequence[Question], request: Request
+    study: Study, questions: Sequence[Question], options: RunOptions
 ) -> tuple[Study, Sequence[Question]]:
     """The study with the command line's options in place of its own settings."""
     table = study.images.model_dump()
     given = {
-        "source": request.images,
-        "train_size": request.train_size,
-        "size": request.size,
-        "channels": request.channels,
-        "skip_bad": request.skip_bad or None,
-        "duplicates": "remove" if request.remove_duplicates else None,
+        "source": options.images,
+        "train_size": options.train_size,
+        "size": options.size,
+        "channels": options.channels,
+        "skip_bad": options.skip_bad or None,
+        "duplicates": "remove" if options.remove_duplicates else None,
     }
     table |= {key: value for key, value in given.items() if value is not None}
     changed: dict[str, object] = {"images": type(study.images)(**table)}
-    if request.seeds is not None:
-        changed["seeds"] = tuple(range(request.seeds))
+    if options.seeds is not None:
+        changed["seeds"] = tuple(range(options.seeds))
     runs = dict(study.runs)
-    if request.runs:
-        runs = _only(runs, request.runs)
+    if options.run_names:
+        runs = _only(runs, options.run_names)
         asked = [_asked_of(question, runs) for question in questions]
         questions = [question for question in asked if question is not None]
-    if request.epochs is not None:
-        runs = {name: _with_epochs(run, request.epochs) for name, run in runs.items()}
-    if request.stages is not None:
-        runs = _first_stages(runs, request.stages)
+    if options.epochs is not None:
+        runs = {name: _with_epochs(run, options.epochs) for name, run in runs.items()}
+    if options.stages is not None:
+        runs = _first_stages(runs, options.stages)
     changed["runs"] = runs
-    if request.draws is not None:
-        changed["runs"] = {name: _with_draws(run, request.draws) for name, run in runs.items()}
-    if request.budgets is not None or request.draws is not None:
-        drawn = request.budgets is None and any(run.train for run in runs.values())
-        questions = _with_trials(questions, request, needed=not drawn)
+    if options.draws is not None:
+        changed["runs"] = {name: _with_draws(run, options.draws) for name, run in runs.items()}
+    if options.budgets is not None or options.draws is not None:
+        drawn = options.budgets is None and any(run.train for run in runs.values())
+        questions = _with_trials(questions, options, needed=not drawn)
     return study.model_copy(update=changed), questions
 
 
@@ -188,30 +117,30 @@ def _with_draws(run: Run, draws: int) -> Run:
 
 
 def _with_trials(
-    questions: Sequence[Question], request: Request, *, needed: bool
+    questions: Sequence[Question], options: RunOptions, *, needed: bool
 ) -> Sequence[Question]:
     """The questions about few labels asked with the budgets and draws that are requested.
 
     needed: whether there has to be such a question.
     """
-    given = {"budgets": _budgets(request.budgets), "draws": request.draws}
+    given = {"budgets": _budgets(options.budgets), "draws": options.draws}
     asked = {name: value for name, value in given.items() if value is not None}
-    options = " and ".join(f"--{name}" for name in asked)
+    named = " and ".join(f"--{name}" for name in asked)
     few = [question for question in questions if isinstance(question, Labels)]
     if not few and not needed:
         return questions
     if not few:
         names = ", ".join(sorted({question.name for question in questions})) or "none"
-        also = " and no run learns from few images" if request.budgets is None else ""
+        also = " and no run learns from few images" if options.budgets is None else ""
         raise StudyError(
             "options",
             [
-                f"{options}: no question of this study is 'label-efficiency'{also}; "
+                f"{named}: no question of this study is 'label-efficiency'{also}; "
                 f"its questions: {names}"
             ],
         )
     if any(question.draws_file for question in few):
-        raise StudyError("options", [f"{options}: the trials come from the question's draws_file"])
+        raise StudyError("options", [f"{named}: the trials come from the question's draws_file"])
     try:
         return [
             Labels.model_validate(question.model_dump() | asked)
@@ -221,7 +150,7 @@ def _with_trials(
         ]
     except ValidationError as error:
         found = [
-            f"--{fault['loc'][0]} is {getattr(request, str(fault['loc'][0]))}; "
+            f"--{fault['loc'][0]} is {getattr(options, str(fault['loc'][0]))}; "
             + fault["msg"].removeprefix("Value error, ").replace("Input should", "it should")
             for fault in error.errors()
         ]
@@ -287,28 +216,18 @@ def perform(prepared: Prepared, told: Told, console: Console) -> Ended:
     """Run a prepared study, showing how it goes; as many jobs at once as was told."""
     console.print(f"{prepared.name}: {prepared.study.title}", markup=False, highlight=False)
     with shown(console) as watcher:
-        return run_study(
-            prepared.name,
-            prepared.study,
-            prepared.questions,
-            prepared.opened,
-            prepared.folder,
-            at_once=told.jobs,
-            device=prepared.device,
-            watcher=watcher,
-            told=told,
-        )
+        return run_study(prepared, told, watcher)
 
 
 def list_jobs(prepared: Prepared, console: Console) -> None:
     """The jobs of a study with estimated time on one core and disk."""
-    estimates = estimate(prepared.jobs)
+    estimates = estimate(prepared.plan.jobs)
     table = RichTable(title=escape(f"{prepared.name}: {prepared.study.title}"))
     table.add_column("job")
     for heading in ("times", "one core, each", "disk, each"):
         table.add_column(heading, justify="right")
     alike: dict[tuple[str, str], list[Estimate]] = {}
-    for job in prepared.jobs:
+    for job in prepared.plan.jobs:
         alike.setdefault((job.kind, job.name), []).append(estimates[job.id])
     for (kind, name), ours in alike.items():
         label = name if kind == "train" else f"question: {name}"
@@ -322,8 +241,8 @@ def list_jobs(prepared: Prepared, console: Console) -> None:
     seconds = sum(one.seconds for one in estimates.values())
     disk = sum(one.bytes for one in estimates.values())
     console.print(
-        f"{len(prepared.jobs)} jobs, about {duration(seconds)} on one core, {size(disk)} of disk"
-        f" under {prepared.folder}"
+        f"{len(prepared.plan.jobs)} jobs, about {duration(seconds)} on one core, "
+        f"{size(disk)} of disk under {prepared.folder}"
     )
 
 

@@ -20,13 +20,52 @@ from tacit.questions.base import Measurement, Question, Setting
 from tacit.questions.finding import Finding
 from tacit.report.page import write_report
 from tacit.report.results import write_records
+from tacit.studies.description.errors import StudyError
 from tacit.studies.description.spec import Study
-from tacit.studies.execution.holding import held, prepare_folder
+from tacit.studies.execution.holding import check_folder, held, prepare_folder
 from tacit.studies.execution.plan import Job, Plan, plan
 from tacit.studies.execution.runner import Outcome, Watcher, run_jobs
 from tacit.studies.execution.work import read_measurement
 from tacit.studies.provenance import Told, provenance
 from tacit.studies.tables import write_tables
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A study with its images, checked: nothing that the user said is left to go wrong.
+
+    Attributes:
+        name: of the study. folder: where all of it goes.
+        opened: the images. plan: the jobs on them. device: "cpu" or "cuda".
+    """
+
+    name: str
+    study: Study
+    opened: Opened
+    folder: Path
+    plan: Plan
+    device: str
+
+
+def prepared(
+    name: str,
+    study: Study,
+    questions: Sequence[Question],
+    opened: Opened,
+    folder: Path,
+    device: str = "cpu",
+) -> Prepared:
+    """Plan a study on these images, and see that its folder can be written.
+
+    Raises:
+        StudyError: the study does not fit the images. FolderError: the folder is someone else's.
+    """
+    try:
+        planned = plan(study, questions, Split(opened.train, opened.test))
+    except ValueError as error:
+        raise StudyError(name, [str(error)]) from None
+    check_folder(folder)
+    return Prepared(name, study, opened, folder, planned, device)
 
 
 @dataclass(frozen=True)
@@ -49,48 +88,43 @@ class Ended:
         return not (self.outcome.failed or self.outcome.blocked or self.unanswered)
 
 
-def run_study(
-    name: str,
-    study: Study,
-    questions: Sequence[Question],
-    opened: Opened,
-    folder: Path,
-    *,
-    at_once: int,
-    device: str,
-    watcher: Watcher,
-    told: Told,
-) -> Ended:
+def run_study(task: Prepared, told: Told, watcher: Watcher) -> Ended:
     """Train and measure what is not done yet, answer the questions, write the page.
 
     Args:
-        name: of the study. folder: where all of it goes.
-        opened: the images.
-        at_once: how many jobs run at once; no result depends on it.
-        device: "cpu" or "cuda".
-        told: what the command line said, for the page.
+        told: what the command line said: how many jobs run at once, and what the page repeats.
 
     Raises:
         FolderError: the folder cannot be written, or another process works in it.
         stopping.Interrupted: on SIGINT or SIGTERM; the same call goes on where it stopped.
         NotWritten: a file of the study as a whole cannot be written.
     """
+    study, opened, folder, planned = task.study, task.opened, task.folder, task.plan
     split = Split(opened.train, opened.test)
-    planned = plan(study, questions, split)
     prepare_folder(folder)
     with held(folder):
         remove_unfinished(folder)
-        noticed = _unlike_asked(study, device)
+        noticed = _unlike_asked(study, task.device)
         # First of all, since it says whose the folder is.
-        write_index(folder, name, planned.jobs)
+        write_index(folder, task.name, planned.jobs)
         write_images(folder / "images", split, noticed.append)
         for text in noticed:
             watcher.noticed(text)
-        outcome = run_jobs(planned.jobs, folder, at_once=at_once, device=device, watcher=watcher)
+        outcome = run_jobs(
+            planned.jobs, folder, at_once=told.jobs, device=task.device, watcher=watcher
+        )
         outcome.noticed[:0] = noticed
         findings, unanswered = _answers(planned, outcome, split, folder, opened.origin.name)
         record = provenance(
-            name, study, planned, outcome, unanswered, opened, images_sha256(split), folder, told
+            task.name,
+            study,
+            planned,
+            outcome,
+            unanswered,
+            opened,
+            images_sha256(split),
+            folder,
+            told,
         )
         shown = {figure.name for finding in findings for figure in finding.figures}
         record = replace(record, cover=study.cover if study.cover in shown else "")

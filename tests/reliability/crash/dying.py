@@ -24,7 +24,7 @@ from tacit.files import read_record
 from tacit.studies.description.reading import parse
 from tacit.studies.execution.plan import Job
 from tacit.studies.provenance import Told
-from tacit.studies.study import Ended, run_study
+from tacit.studies.study import Ended, prepared, run_study
 
 STUDY = """
 title: One that dies
@@ -64,10 +64,8 @@ def bounded(self, update: int, loss: float, state, history, *, keep) -> None:
 
 def run(folder: Path, watching: Watching, at_once: int) -> Ended:
     study, questions = parse(STUDY, "dying")
-    return run_study(
-        "dying", study, questions, some_digits(), folder, at_once=at_once, device="cpu",
-        watcher=watching, told=Told("tacit run dying"),
-    )  # fmt: skip
+    task = prepared("dying", study, questions, some_digits(), folder)
+    return run_study(task, Told("tacit run dying", jobs=at_once), watching)
 
 
 def main(how: str) -> None:

@@ -12,7 +12,7 @@ from tacit.images.sources import open_images
 from tacit.studies.description.reading import parse
 from tacit.studies.execution.plan import Job
 from tacit.studies.provenance import Told
-from tacit.studies.study import Ended, run_study
+from tacit.studies.study import Ended, prepared, run_study
 
 STUDIES = {
     "classifiers": """
@@ -182,10 +182,8 @@ def run_small(
     """Run a small study; returns how it ended and what was said."""
     study, questions = parse(STUDIES[name], name)
     watching = Watching()
-    ended = run_study(
-        name, study, questions, opened, folder, at_once=at_once, device="cpu",
-        watcher=watching, told=Told(f"tacit run {name}"),
-    )  # fmt: skip
+    task = prepared(name, study, questions, opened, folder)
+    ended = run_study(task, Told(f"tacit run {name}", jobs=at_once), watching)
     return ended, watching
 
 

@@ -2,11 +2,10 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
-
-from tacit.commands.options import DONE, FAILED, cores, study_command
+from tacit.commands.options import DONE, FAILED, study_command
+from tacit.studies.options import How, LearnOptions
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,19 +19,9 @@ def learn(
     source: str,
     /,
     *,
-    labels: Annotated[list[Path], Parameter(consume_multiple=True, negative=())],
-    data_dir: Path | None = None,
-    size: int | None = None,
-    channels: Literal["gray", "rgb"] | None = None,
-    skip_bad: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
-    pairs: str | None = None,
-    epochs: int | None = None,
-    ask: int = 24,
-    seed: int = 0,
-    jobs: int | None = None,
-    device: Literal["auto", "cpu", "cuda"] = "auto",
+    options: LearnOptions,
+    how: How = How(),  # noqa: B008  # frozen
     out: Path = Path("tacit-out/few-labels"),
-    dry_run: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
 ) -> int:
     """From a few labels to predictions for all images, a classifier, and what to label next.
 
@@ -43,40 +32,15 @@ def learn(
     ----------
     source
         A folder of images, an .npz, .npy or idx file, or digits, mnist, fashion-mnist.
-    labels
-        CSV files with the columns path (below the folder; index, from 0, of an array) and label.
-    data_dir
-        Folder that holds a named set's files; without it they are downloaded and kept.
-    size
-        Make images squares of this side.
-    channels
-        Make images gray or rgb.
-    skip_bad
-        Leave unreadable images of a folder out instead of stopping.
-    pairs
-        Compare these pairs alone (separated by commas), such as vae.poisson,scratch.
-    epochs
-        Passes over the images when representations are learned; of thousands of images, 10 are
-        enough for a first look.
-    ask
-        How many images to name for labelling next.
-    seed
-        Of weights, orders and noise.
-    jobs
-        How many jobs at once; no result depends on it. By default one per core.
-    device
-        Where representations are trained.
     out
         The folder for all of it; nothing that you changed is written over.
-    dry_run
-        List the jobs with estimated time and disk, and train nothing.
     """
     from rich.console import Console
 
     from tacit.studies.execution import forking
     from tacit.studies.execution.stopping import importing, stoppable
 
-    if not dry_run:
+    if not how.dry_run:
         forking.begin()  # imports beside this process what the lines that follow import in it
     with importing():
         from tacit.commands.learn.run import perform, prompted
@@ -84,24 +48,10 @@ def learn(
         from tacit.studies.command import list_jobs
 
     console = Console()
-    asked = Asked(
-        source=source,
-        labels=tuple(labels),
-        out=out,
-        data_dir=data_dir,
-        size=size,
-        channels=channels,
-        skip_bad=skip_bad,
-        pairs=pairs,
-        epochs=epochs,
-        ask=ask,
-        seed=seed,
-        jobs=cores() if jobs is None else jobs,
-        device=device,
-    )
+    asked = Asked(source, options, how, out)
     with stoppable():
         task = prompted(asked, console)
-        if dry_run:
+        if how.dry_run:
             list_jobs(task.prepared, console)
             return DONE
         for note in task.given.notes:
@@ -137,7 +87,8 @@ def _conclude(done: "Done", asked: "Asked", console: "Console") -> int:
     say(f"Report:      {done.ended.report}")
     names = chain(["more.csv"], (f"more-{n}.csv" for n in count(2)))
     more = next(path for name in names if not (path := Path(name)).exists())
-    again = replace(asked, labels=(*asked.labels, more)).command()
+    more_labels = replace(asked.options, labels=[*asked.options.labels, more])
+    again = replace(asked, options=more_labels).command()
     say(
         f"Next: mv {shlex.quote(str(files.next))} {more}, fill in its column `label`, then "
         f"{shlex.join(again)}"

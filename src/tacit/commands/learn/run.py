@@ -15,7 +15,7 @@ from tacit.commands.learn.study import NAME, Asked, study_of
 from tacit.commands.learn.table import Given, read_labels
 from tacit.commands.options import CommandError
 from tacit.figures.sink import Figures
-from tacit.images.dataset import Images, Split
+from tacit.images.dataset import Images
 from tacit.labels.acquisition import ask_next
 from tacit.labels.propagation.graph import neighbour_graph
 from tacit.labels.representations import learned, principal_components
@@ -30,14 +30,14 @@ from tacit.report.results import read_records, write_records
 from tacit.saved.about import About, Data
 from tacit.saved.folder import Saved, forget, save
 from tacit.saved.form import Form
-from tacit.studies.command import Prepared
 from tacit.studies.command import perform as run_prepared
-from tacit.studies.execution.holding import check_folder, held
-from tacit.studies.execution.plan import Job, plan
+from tacit.studies.execution.holding import held
+from tacit.studies.execution.plan import Job
 from tacit.studies.execution.progress import reading
 from tacit.studies.execution.work import read_measurement
+from tacit.studies.options import out_of_range
 from tacit.studies.provenance import Told
-from tacit.studies.study import Ended
+from tacit.studies.study import Ended, Prepared, prepared
 from tacit.training.devices import device_of
 from tacit.training.run_folder import SavedRun
 
@@ -62,7 +62,7 @@ class Prompted:
         measured = Measurement()
         for job in self._jobs("measure"):
             measured = measured.joined(read_measurement(self.asked.out / job.folder))
-        return self.question.judged({self.asked.seed: measured})
+        return self.question.judged({self.asked.options.seed: measured})
 
     def run(self, name: str) -> SavedRun:
         """A finished run."""
@@ -70,7 +70,7 @@ class Prompted:
         return SavedRun(self.asked.out / job.folder)
 
     def _jobs(self, kind: str) -> list[Job]:
-        return [job for job in self.prepared.jobs if job.kind == kind]
+        return [job for job in self.prepared.plan.jobs if job.kind == kind]
 
 
 @dataclass(frozen=True)
@@ -88,36 +88,28 @@ def prompted(asked: Asked, console: Console) -> Prompted:
     Raises:
         CommandError, ImagesError, FolderError, StudyError: what cannot be used, and why.
     """
-    for name in ("jobs", "ask", "epochs"):
-        value = getattr(asked, name)
-        if value is not None and value < 1:
-            raise CommandError(f"--{name} is {value}; it is at least 1")
-    if not 0 <= asked.seed < 2**31:
-        raise CommandError(f"--seed is {asked.seed}; it is 0 to {2**31 - 1}")
+    options = asked.options
+    for fault in out_of_range(options, asked.how):
+        raise CommandError(fault)
     try:
-        device = device_of(asked.device)
+        device = device_of(asked.how.device)
     except ValueError as error:
         raise CommandError(f"--{error}") from None
     Files(asked.out).check()
     with reading(console) as progress:
         pool = open_pool(
             asked.source,
-            data_dir=asked.data_dir,
-            size=asked.size,
-            channels=asked.channels,
-            skip_bad=asked.skip_bad,
+            data_dir=options.data_dir,
+            size=options.size,
+            channels=options.channels,
+            skip_bad=options.skip_bad,
             progress=progress,
         )
-    given = read_labels(asked.labels, pool)
+    given = read_labels(options.labels, pool)
     study, question = study_of(asked, pool, given)
     opened = replace(pool.opened, notes=[*pool.opened.notes, *given.notes])
-    try:
-        jobs = plan(study, [question], Split(opened.train, opened.test)).jobs
-    except ValueError as error:
-        raise CommandError(str(error)) from None
-    check_folder(asked.out)
-    prepared = Prepared(NAME, study, [question], opened, asked.out, jobs, device)
-    return Prompted(asked, replace(pool, opened=opened), given, prepared, question)
+    task = prepared(NAME, study, [question], opened, asked.out, device)
+    return Prompted(asked, replace(pool, opened=opened), given, task, question)
 
 
 def perform(task: Prompted, console: Console) -> Done:
@@ -126,9 +118,10 @@ def perform(task: Prompted, console: Console) -> Done:
     Raises:
         FolderError, stopping.Interrupted, NotWritten: as `tacit.studies.study.run_study`.
     """
-    asked, prepared, files = task.asked, task.prepared, task.files
-    told = Told(shlex.join(asked.command()), asked.chosen(), asked.jobs, prepared.device)
-    ended = run_prepared(prepared, told, console)
+    asked, files = task.asked, task.files
+    again = shlex.join(asked.command())
+    told = Told(again, asked.options.chosen(), asked.how.at_once, task.prepared.device)
+    ended = run_prepared(task.prepared, told, console)
     if not ended.whole:
         return Done(ended, files, None)
     with held(asked.out):
@@ -144,7 +137,7 @@ def conclude(task: Prompted) -> None:
         neighbour_graph(codes_for_graph(task)),
         probabilities,
         judged.labelled,
-        task.asked.ask,
+        task.asked.options.ask,
         copies=np.unique(pool.contents, return_inverse=True)[1],
     )
     save_model(task)
@@ -165,8 +158,8 @@ def codes_for_graph(task: Prompted) -> NDArray[np.float32]:
     order = [task.judged.winner, *task.judged.candidates]
     run = next((pair.run for pair in order if pair.run is not None), None)
     if run is None:
-        return principal_components(task.pool.images, nothing, task.asked.seed).pool
-    return learned(task.run(run).model(), task.pool.images, nothing, task.asked.seed).pool
+        return principal_components(task.pool.images, nothing, task.asked.options.seed).pool
+    return learned(task.run(run).model(), task.pool.images, nothing, task.asked.options.seed).pool
 
 
 def save_model(task: Prompted) -> None:
@@ -196,7 +189,7 @@ def save_model(task: Prompted) -> None:
         training={
             "method": winner.words,
             "labels": n_labels,
-            "seed": task.asked.seed,
+            "seed": task.asked.options.seed,
             "temperature": "none: no label could be held out"
             if temperature.value is None
             else round(temperature.value, 6),

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from tacit.commands.learn.pool import Pool
 from tacit.commands.learn.table import Given
@@ -17,52 +16,23 @@ from tacit.studies.description.errors import nearest
 from tacit.studies.description.named import study_text
 from tacit.studies.description.reading import parse
 from tacit.studies.description.spec import ImagesTable, Run, Study
+from tacit.studies.options import How, LearnOptions
 
 NAME, BUILT_IN = "few-labels", "label-efficiency"
 
 
 @dataclass(frozen=True)
 class Asked:
-    """The options of ``tacit learn``; None where the study's own setting holds."""
+    """What ``tacit learn`` is asked."""
 
     source: str
-    labels: tuple[Path, ...]
+    options: LearnOptions
+    how: How
     out: Path
-    data_dir: Path | None = None
-    size: int | None = None
-    channels: Literal["gray", "rgb"] | None = None
-    skip_bad: bool = False
-    pairs: str | None = None
-    epochs: int | None = None
-    ask: int = 24
-    seed: int = 0
-    jobs: int = 1
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-
-    def chosen(self) -> dict[str, str]:
-        """The options that results depend on, by name."""
-        options = {
-            "labels": " ".join(map(str, self.labels)),
-            "data-dir": self.data_dir,
-            "size": self.size,
-            "channels": self.channels,
-            "skip-bad": "true" if self.skip_bad else None,
-            "pairs": self.pairs,
-            "epochs": self.epochs,
-            "ask": None if self.ask == Asked.ask else self.ask,
-            "seed": self.seed or None,
-        }
-        return {name: str(value) for name, value in options.items() if value is not None}
 
     def command(self) -> list[str]:
         """The words of the command that makes all of it again."""
-        words = ["tacit", "learn", self.source]
-        for name, value in self.chosen().items():
-            if name == "labels":
-                words += ["--labels", *map(str, self.labels)]
-            else:
-                words += [f"--{name}"] if value == "true" else [f"--{name}", value]
-        return [*words, "--out", str(self.out)]
+        return ["tacit", "learn", self.source, *self.options.words(), "--out", str(self.out)]
 
 
 def study_of(asked: Asked, pool: Pool, given: Given) -> tuple[Study, LabelsWithin]:
@@ -74,7 +44,8 @@ def study_of(asked: Asked, pool: Pool, given: Given) -> tuple[Study, LabelsWithi
     study, questions = parse(study_text(BUILT_IN)[1], BUILT_IN)
     (built_in,) = (question for question in questions if isinstance(question, Labels))
     able = _with_networks([pair for pair in built_in.pairs if _able(pair, study)])
-    pairs = able if asked.pairs is None else _with_networks(_named(asked.pairs, able), able)
+    named = asked.options.pairs
+    pairs = able if named is None else _with_networks(_named(named, able), able)
     question = LabelsWithin(
         pairs=tuple(pairs),
         index=tuple(given.labelled.index.tolist()),
@@ -82,8 +53,8 @@ def study_of(asked: Asked, pool: Pool, given: Given) -> tuple[Study, LabelsWithi
         class_names=given.class_names,
     )
     runs = {name: run for name, run in study.runs.items() if name in question.needs()}
-    if asked.epochs is not None:
-        short = {"epochs": asked.epochs, "updates": 0}
+    if asked.options.epochs is not None:
+        short = {"epochs": asked.options.epochs, "updates": 0}
         runs = {name: run.model_copy(update=short) for name, run in runs.items()}
     n, n_labels = len(pool.images), len(given.labelled.y)
     changed = {
@@ -94,7 +65,7 @@ def study_of(asked: Asked, pool: Pool, given: Given) -> tuple[Study, LabelsWithi
             "these labels alone: what to use, what it makes of the rest, and what to label next."
         ),
         "images": ImagesTable(source=asked.source),
-        "seeds": (asked.seed,),
+        "seeds": (asked.options.seed,),
         "runs": runs,
         "questions": (),
         "cover": "",
