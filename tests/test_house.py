@@ -16,6 +16,7 @@ ROOMS = [
     "errors",
     "images",
     "models",
+    "encoders",
     "training",
     "evidence",
     "measures",
@@ -89,9 +90,13 @@ def test_nothing_reads_the_global_generators() -> None:
         assert not found, f"{path.name} uses {found}"
 
 
+WEIGHTS_ALONE = 'torch.load(path, map_location="cpu", weights_only=True)'
+
+
 def test_nothing_unpickles() -> None:
     for path in MODULES:
-        text = path.read_text(encoding="utf-8")
+        # PyTorch's reader of weights alone builds tensors and nothing else.
+        text = path.read_text(encoding="utf-8").replace(WEIGHTS_ALONE, "")
         assert "torch.load(" not in text, path.name
         assert "import pickle" not in text, path.name
         assert "allow_pickle=True" not in text, path.name

@@ -26,3 +26,7 @@ class UnreadableImagesError(ImagesError):
             f"{len(self.files):,} of {n_images:,} images cannot be read; mend or remove them, "
             f"or leave them out with skip_bad (--skip-bad):{lines}"
         )
+
+
+class EncoderError(ImagesError):
+    """An encoder from elsewhere that cannot be used; the message says why and what would work."""

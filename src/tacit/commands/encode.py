@@ -1,32 +1,62 @@
 """``tacit encode``: images to codes."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from tacit.commands.options import DONE, Source, Which, command, open_inputs, open_model
+from cyclopts import Parameter
+
+from tacit.commands.options import (
+    DONE,
+    CommandError,
+    Source,
+    Which,
+    command,
+    open_inputs,
+    open_model,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 ANY, NONE = Which(), Source()
+TABLES, ARRAYS, ROWS = (".csv",), (".npz",), (".npy",)
 
 
 @command
 def encode(
-    model: Path, /, *, which: Which = ANY, source: Source = NONE, out: Path | None = None
+    model: Annotated[Path, Parameter(name="MODEL|SOURCE")],
+    /,
+    *,
+    encoder: str | None = None,
+    which: Which = ANY,
+    source: Source = NONE,
+    out: Path | None = None,
 ) -> int:
-    """Write the codes of images, as CSV or .npz.
+    """Write the codes of images, as CSV, .npz or .npy.
 
-    Of a VAE the code is the posterior's mean: the same image, the same code.
+    Of a VAE the code is the posterior's mean: the same image, the same code. With --encoder the
+    images are named first, and the codes are those of an encoder from elsewhere on the original
+    pictures; they are kept, and made once: tacit encode photographs --encoder timm:resnet18.
 
     Parameters
     ----------
     model
-        A study's folder, such as tacit-out/inference, or the folder of a saved model.
+        A study's folder, such as tacit-out/inference, or the folder of a saved model; with
+        --encoder the images: a named set, a folder, or an .npz, .npy or idx file.
+    encoder
+        timm:NAME, timm:NAME@FILE or onnx:FILE.
     out
-        A file that ends with .csv or .npz; by default CSV is printed.
+        A file that ends with .csv, .npz or .npy (codes alone); by default CSV is printed.
     """
     import numpy as np
 
-    from tacit.commands.outputs import check_out, followed, write_arrays, write_table
+    from tacit.commands.outputs import check_out, followed
 
-    check_out(out, (".csv", ".npz"))
+    check_out(out, (*TABLES, *ARRAYS, *ROWS))
+    if encoder is not None:
+        return _from_elsewhere(str(model), encoder, which, source, out)
     trained = open_model(model, which)
     inputs = open_inputs(model, trained, source)
     names, labels, codes = [], [], []
@@ -34,14 +64,67 @@ def encode(
         names += batch.names
         labels += batch.labels
         codes.append(trained.encode(batch.pixels))
-    array = np.concatenate(codes)
-    if out is not None and out.suffix.lower() == ".npz":
-        write_arrays(out, codes=array, names=np.array(names), labels=np.array(labels))
-        return DONE
-    columns = [f"code_{i}" for i in range(array.shape[1])]
-    rows = zip(names, labels, array.tolist(), strict=True)
-    if inputs.labelled:
-        write_table(out, ["image", "label", *columns], ([n, y, *c] for n, y, c in rows))
-    else:
-        write_table(out, ["image", *columns], ([n, *c] for n, _, c in rows))
+    _write(out, "image", names, labels, np.concatenate(codes))
     return DONE
+
+
+def _from_elsewhere(
+    images: str, encoder: str, which: Which, source: Source, out: Path | None
+) -> int:
+    import numpy as np
+    from rich.console import Console
+
+    from tacit.commands.originals import originals_of
+    from tacit.encoders.opening import open_encoder
+    from tacit.studies.execution.progress import reading
+    from tacit.training.devices import device_of
+
+    if which != ANY:
+        raise CommandError(
+            "--encoder is of elsewhere; --run, --seed, --draw, --epoch are of a study"
+        )
+    if source.images:
+        raise CommandError(
+            f"with --encoder the images are named first: tacit encode {source.images[0]} --encoder "
+            f"{encoder}"
+        )
+    if source.limit is not None and source.limit < 1:
+        raise CommandError(f"--limit is {source.limit}; it is at least 1")
+    opened = open_encoder(encoder, device_of("auto"))
+    console = Console(stderr=True)
+    with reading(console, "reading images") as progress:
+        found = originals_of(images, source.data_dir, source.skip_bad, source.limit, progress)
+    for note in found.notes:
+        console.print(note, markup=False, highlight=False, soft_wrap=True)
+    with reading(console, f"encoding by {opened.about.name}") as progress:
+        features = opened.features(found.originals, progress)
+    console.print(opened.about.words, markup=False, highlight=False, soft_wrap=True)
+    codes = np.asarray(features, np.float32)
+    _write(out, found.originals.column, found.originals.names, found.labels, codes)
+    return DONE
+
+
+def _write(
+    out: Path | None,
+    column: str,
+    names: Sequence[str],
+    labels: Sequence[str],
+    codes: "NDArray[np.floating[Any]]",
+) -> None:
+    import numpy as np
+
+    from tacit.commands.outputs import write_array, write_arrays, write_table
+
+    suffix = None if out is None else out.suffix.lower()
+    if out is not None and suffix in ARRAYS:
+        write_arrays(out, codes=codes, names=np.array(names), labels=np.array(labels))
+        return
+    if out is not None and suffix in ROWS:
+        write_array(out, codes)
+        return
+    columns = [f"code_{i}" for i in range(codes.shape[1])]
+    rows: Iterable[Sequence[Any]] = ([n, *c.tolist()] for n, c in zip(names, codes, strict=True))
+    if any(labels):
+        rows = ([row[0], label, *row[1:]] for row, label in zip(rows, labels, strict=True))
+        columns = ["label", *columns]
+    write_table(out, [column, *columns], rows)

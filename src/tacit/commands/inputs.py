@@ -153,7 +153,7 @@ def read_inputs(
         return _from_files(
             [listing.root / entry.path for entry in listing.entries],
             [shown(Path(entry.path)) for entry in listing.entries],
-            [_class_name(listing.class_names, entry.label) for entry in listing.entries],
+            [class_name(listing.class_names, entry.label) for entry in listing.entries],
             shape,
             skip_bad,
             as_they_are,
@@ -208,7 +208,7 @@ def _from_images(parts: list[tuple[str, Images]]) -> Inputs:
     for prefix, images in parts:
         names += [f"{prefix}/{i}" if prefix else str(i) for i in range(len(images))]
         known = images.labels if images.labels is not None else [UNLABELLED] * len(images)
-        labels += [_class_name(images.class_names, int(label)) for label in known]
+        labels += [class_name(images.class_names, int(label)) for label in known]
         places += [(images, i) for i in range(len(images))]
 
     def read(number: int) -> Read:
@@ -218,7 +218,8 @@ def _from_images(parts: list[tuple[str, Images]]) -> Inputs:
     return Inputs(names, labels, read)
 
 
-def _class_name(names: Sequence[str], label: int) -> str:
+def class_name(names: Sequence[str], label: int) -> str:
+    """The name of a class by its number, "" where there is none."""
     return "" if label == UNLABELLED or not names else names[label]
 
 

@@ -1,5 +1,6 @@
 """Making images alike: one size, one number of channels."""
 
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -74,7 +75,7 @@ def made_alike(
         count(conversions, "cut to the centred square", len(images))
     if convert:
         count(conversions, f"converted to {channels}", len(images))
-    return Images(np.stack(rows), images.labels, images.class_names, images.source)
+    return replace(images, pixels=np.stack(rows))
 
 
 def count(conversions: dict[str, int], kind: str, n: int) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from tacit.errors import ImagesError
 from tacit.images.bounded import faults_named, printable, read_exactly, shown
 from tacit.images.dataset import MAX_CLASSES, UNLABELLED, Images, check_classes
+from tacit.images.originals import Originals, of_arrays
 
 _KEYS = {
     "x": ("x", "images", "x_train"),
@@ -88,20 +89,24 @@ def split_from_arrays(
                 f"{source}: {0 if images is None else len(images):,} images have labels of shape "
                 f"{labels.shape}; there is one label for each image"
             )
+    own, *others = of_arrays(*(part for part in (x, x_test) if part is not None))
+    own_test = others[0] if others else None
     given = [y for y in (arrays.y, arrays.y_test) if y is not None]
     if not given:
-        test = None if x_test is None else Images(x_test, source=source)
-        return Images(x, source=source), test, conversions
+        test = None if x_test is None else Images(x_test, source=source, originals=own_test)
+        return Images(x, source=source, originals=own), test, conversions
     numbers, class_names = _encode(np.concatenate(given), class_names, source)
 
-    def images_of(pixels: NDArray[np.uint8], y: NDArray[Any] | None, start: int) -> Images:
+    def images_of(
+        pixels: NDArray[np.uint8], y: NDArray[Any] | None, start: int, originals: Originals | None
+    ) -> Images:
         unlabelled = np.full(len(pixels), UNLABELLED, np.int64)
         labels = unlabelled if y is None else numbers[start : start + len(y)]
-        return Images(pixels, labels, class_names, source)
+        return Images(pixels, labels, class_names, source, originals)
 
     n_first = 0 if arrays.y is None else len(arrays.y)
-    test = None if x_test is None else images_of(x_test, arrays.y_test, n_first)
-    return images_of(x, arrays.y, 0), test, conversions
+    test = None if x_test is None else images_of(x_test, arrays.y_test, n_first, own_test)
+    return images_of(x, arrays.y, 0, own), test, conversions
 
 
 def read_npy(path: Path) -> Arrays:

@@ -14,6 +14,7 @@ from tacit.images.cache import cache_folder
 from tacit.images.dataset import Images, Split
 from tacit.images.download import download
 from tacit.images.opened import Origin
+from tacit.images.originals import of_arrays
 from tacit.images.splits import TEST_SHARE, stratified_subset
 from tacit.streams import numpy_stream
 
@@ -118,7 +119,7 @@ def read_digits() -> Split:
     data = load_digits()
     pixels = np.rint(data.images * (255 / 16)).astype(np.uint8)[:, None]
     labels = data.target.astype(np.int64)
-    images = Images(pixels, labels, _DIGIT_NAMES, DIGITS.name)
+    images = Images(pixels, labels, _DIGIT_NAMES, DIGITS.name, of_arrays(pixels)[0])
     n_test = round(TEST_SHARE * len(images))
     test = stratified_subset(labels, n_test, numpy_stream(0, DIGITS.name, "test"))
     return Split(images.take(np.setdiff1d(np.arange(len(images)), test)), images.take(test))

@@ -5,13 +5,16 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tacit.errors import ImagesError
 from tacit.images.rows import RowsOf, taken
+
+if TYPE_CHECKING:
+    from tacit.images.originals import Originals
 
 UNLABELLED = -1
 """The label of an image that has none, in a set where others have one."""
@@ -50,12 +53,14 @@ class Images:
         labels: int64, (N,), class numbers, `UNLABELLED` where unknown; None without labels.
         class_names: the name of each class, in the order of the numbers.
         source: where they come from, for people to read.
+        originals: the pictures before they were made alike; None where nobody will ask.
     """
 
     pixels: NDArray[np.uint8] | RowsOf
     labels: NDArray[np.int64] | None = None
     class_names: tuple[str, ...] = ()
     source: str = "arrays"
+    originals: "Originals | None" = None
 
     def __post_init__(self) -> None:
         if self.pixels.dtype != np.uint8 or self.pixels.ndim != 4:
@@ -93,7 +98,8 @@ class Images:
         """The images at `index`, in its order; many of a file that is mapped are not copied."""
         rows = np.asarray(index, dtype=np.int64)
         labels = None if self.labels is None else self.labels[rows]
-        return Images(taken(self.pixels, rows), labels, self.class_names, self.source)
+        originals = None if self.originals is None else self.originals.take(rows)
+        return Images(taken(self.pixels, rows), labels, self.class_names, self.source, originals)
 
     def scaled(self, index: NDArray[np.integer[Any]] | slice = slice(None)) -> NDArray[np.float32]:
         """Pixels of the images at `index` as float32 in [0, 1], (n, C, H, W)."""

@@ -8,6 +8,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -19,15 +20,16 @@ from numpy.typing import NDArray
 from tacit.errors import ImagesError, UnreadableImagesError
 from tacit.images.bounded import shown
 from tacit.images.cache import cache_folder, new_folder
-from tacit.images.dataset import UNLABELLED
+from tacit.images.dataset import UNLABELLED, Split
 from tacit.images.decoding import MAX_BYTES, decode, open_header
 from tacit.images.listing import Entry, Listing, list_folder
 from tacit.images.opened import Opened, own_files
+from tacit.images.originals import ImageFiles
 from tacit.images.parallel import in_order
-from tacit.images.pixelcache import PixelWriter, Stored, finish, stored
+from tacit.images.pixelcache import SIDES, PixelWriter, Stored, finish, stored
 from tacit.images.splits import both_sides, in_test
 
-_VERSION = 2
+_VERSION = 3
 """Raised when decoding or the record changes: an older cache is not taken for a newer one."""
 
 _USUAL_SIDES = (8, 16, 28, 32, 48, 64, 96, 128, 192, 256)
@@ -75,11 +77,31 @@ def read_folder(
     if kept.skipped and not skip_bad:
         raise UnreadableImagesError(kept.skipped, len(listing.entries))
     return Opened(
-        *kept.split,
+        *_with_originals(listing, kept),
         own_files(source),
         _notes(listing, kept, whole),
         kept.conversions,
         kept.skipped,
+    )
+
+
+def _with_originals(listing: Listing, kept: Stored) -> Split:
+    """The images with the files that they come from."""
+    paths = tuple(entry.path for entry in listing.entries)
+    return Split(
+        *(
+            replace(
+                images,
+                originals=ImageFiles(
+                    listing.root,
+                    tuple(paths[number] for number in kept.entries[side]),
+                    tuple(kept.contents[side]),
+                    np.array(kept.entries[side], np.int64),
+                    paths,
+                ),
+            )
+            for side, images in zip(SIDES, kept.split, strict=True)
+        )
     )
 
 
@@ -109,7 +131,7 @@ def _build(
         # Pillow warns of oddities in files that it reads nevertheless.
         warnings.simplefilter("ignore")
         with PixelWriter(unfinished) as writer, closing(in_order(read, listing.entries)) as results:
-            for done, (entry, result) in enumerate(zip(listing.entries, results, strict=True), 1):
+            for number, (entry, result) in enumerate(zip(listing.entries, results, strict=True)):
                 if isinstance(result, str):
                     skipped.append((shown(Path(entry.path)), result))
                 elif not writer.add(
@@ -117,12 +139,14 @@ def _build(
                     result.pixels,
                     entry.label,
                     result.kinds,
+                    number,
+                    result.content,
                 ):
                     raise ImagesError(_unlike(listing, size, channels))
                 else:
                     contents.add(result.content)
                 if progress:
-                    progress(done, len(listing.entries))
+                    progress(number + 1, len(listing.entries))
         if skipped and not skip_bad:
             raise UnreadableImagesError(skipped, len(listing.entries))
         if whole and not writer.labels["train"]:

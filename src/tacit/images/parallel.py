@@ -15,20 +15,20 @@ _BATCH = 8
 
 
 def in_order(
-    function: Callable[[Item], Result], items: Sequence[Item]
+    function: Callable[[Item], Result], items: Sequence[Item], *, group: int = _BATCH
 ) -> Generator[Result, None, None]:
     """`function(item)` for each of `items`, in their order, on all cores.
 
     Threads, since decoding, resizing and hashing run outside of Python's lock; unlike processes
-    they need no guard in a user's script. At most a few batches are worked on ahead of what was
-    taken, so memory does not grow with the number of items.
+    they need no guard in a user's script. At most a few groups of `group` items are worked on
+    ahead of what was taken, so memory does not grow with the number of items.
     """
     n_workers = min(os.cpu_count() or 1, 16)
     pool = ThreadPoolExecutor(n_workers)
     try:
         ahead: deque[Future[list[Result]]] = deque()
-        for start in range(0, len(items), _BATCH):
-            batch = items[start : start + _BATCH]
+        for start in range(0, len(items), group):
+            batch = items[start : start + group]
             ahead.append(pool.submit(lambda batch: [function(item) for item in batch], batch))
             if len(ahead) > n_workers + 2:
                 yield from ahead.popleft().result()

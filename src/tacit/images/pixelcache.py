@@ -22,13 +22,16 @@ _RECORD = "record.json"
 class Stored(NamedTuple):
     """What a cache holds: images, kinds of conversion with their number, and what was left out.
 
-    `n_copies` images have the same bytes as another one before them.
+    `n_copies` images have the same bytes as another one before them. Of each image of a side
+    `entries` says which of the listing it is, and `contents` the SHA-256 of its file.
     """
 
     split: Split
     conversions: dict[str, int]
     skipped: tuple[tuple[str, str], ...]
     n_copies: int
+    entries: dict[str, list[int]]
+    contents: dict[str, list[bytes]]
 
 
 class PixelWriter(AbstractContextManager["PixelWriter"]):
@@ -41,6 +44,8 @@ class PixelWriter(AbstractContextManager["PixelWriter"]):
         self.folder = folder
         self.shape: tuple[int, ...] | None = None
         self.labels: dict[str, list[int]] = {side: [] for side in SIDES}
+        self.entries: dict[str, list[int]] = {side: [] for side in SIDES}
+        self.contents: dict[str, list[bytes]] = {side: [] for side in SIDES}
         self.conversions: dict[str, int] = {}
         self._stack = ExitStack()
 
@@ -60,14 +65,27 @@ class PixelWriter(AbstractContextManager["PixelWriter"]):
         with writing(self.folder):
             self._stack.close()
 
-    def add(self, side: str, pixels: NDArray[np.uint8], label: int, kinds: list[str]) -> bool:
-        """Write one image, (C, H, W); False where it has not the shape of the first one."""
+    def add(
+        self,
+        side: str,
+        pixels: NDArray[np.uint8],
+        label: int,
+        kinds: list[str],
+        entry: int,
+        content: bytes,
+    ) -> bool:
+        """Write one image, (C, H, W); False where it has not the shape of the first one.
+
+        entry: which of the listing it is. content: the SHA-256 of its file.
+        """
         self.shape = self.shape or pixels.shape
         if pixels.shape != self.shape:
             return False
         with writing(self.folder):
             self._files[side].write(np.ascontiguousarray(pixels).data)
         self.labels[side].append(label)
+        self.entries[side].append(entry)
+        self.contents[side].append(content)
         for kind in kinds:
             count(self.conversions, kind, 1)
         return True
@@ -84,6 +102,8 @@ def finish(
     record: dict[str, Any] = {
         "shape": writer.shape,
         "labels": writer.labels,
+        "entries": writer.entries,
+        "contents": {s: [found.hex() for found in writer.contents[s]] for s in SIDES},
         "conversions": writer.conversions,
         "skipped": skipped,
         "copies": n_copies,
@@ -102,7 +122,15 @@ def stored(folder: Path, class_names: tuple[str, ...], source: str) -> Stored | 
         if [images.sha256 for images in split] != record["sha256"]:
             return None
         skipped = tuple((str(name), str(reason)) for name, reason in record["skipped"])
-        return Stored(split, dict(record["conversions"]), skipped, int(record["copies"]))
+        entries = {side: [int(number) for number in record["entries"][side]] for side in SIDES}
+        contents = {side: [bytes.fromhex(h) for h in record["contents"][side]] for side in SIDES}
+        if any(
+            {len(entries[side]), len(contents[side])} != {len(images)}
+            for side, images in zip(SIDES, split, strict=True)
+        ):
+            return None
+        conversions, n_copies = dict(record["conversions"]), int(record["copies"])
+        return Stored(split, conversions, skipped, n_copies, entries, contents)
     except (OSError, ValueError, TypeError, KeyError, OverflowError, AttributeError):
         # Whatever damage raises, the answer is the same: the cache is made again.
         return None

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +18,7 @@ from tacit.images.dataset import Images
 from tacit.images.folders import read_folder
 from tacit.images.listing import list_folder
 from tacit.images.opened import Opened, own_files
+from tacit.images.originals import joined
 from tacit.images.sources import open_images
 from tacit.images.splits import content_hashes
 
@@ -87,7 +88,9 @@ def open_pool(
     conversions: dict[str, int] = {}
     alike = [made_alike(images, size, channels, conversions).pixels for images in parts]
     pixels = alike[0] if len(alike) == 1 else np.concatenate(alike)
-    images = Images(pixels, source=origin.name)
+    known = [images.originals for images in parts if images.originals is not None]
+    originals = reduce(joined, known) if len(known) == len(parts) else None
+    images = Images(pixels, source=origin.name, originals=originals)
     notes = [f"{n:,} images: {kind}." for kind, n in sorted(conversions.items())]
     return Pool(
         images,

@@ -140,23 +140,29 @@ class Bars:
 
 
 @contextmanager
-def reading(console: Console) -> Iterator[Callable[[int, int], None]]:
-    """To be called with (done, total) while the images of a folder are read.
+def reading(
+    console: Console, doing: str = "reading images"
+) -> Iterator[Callable[[int, int], None]]:
+    """To be called with (done, total) while something is done with the images one after another.
 
     A bar in a terminal; elsewhere a plain line every ten seconds, and none where it is quick.
     """
     if console.is_terminal:
-        with Progress(console=console, transient=True) as progress:
-            task = progress.add_task("reading images", total=None)
+        columns = (*Progress.get_default_columns(), TextColumn("{task.completed:,.0f}"))
+        with Progress(*columns, console=console, transient=True) as progress:
+            task = progress.add_task(escape(doing), total=None)
             yield lambda done, total: progress.update(task, completed=done, total=total)
         return
-    said = time.monotonic()
+    began = said = time.monotonic()
 
     def line(done: int, total: int) -> None:
         nonlocal said
-        if time.monotonic() - said > SECONDS_BETWEEN_LINES:
-            said = time.monotonic()
-            console.print(f"reading images: {done:,} of {total:,}", highlight=False)
+        now = time.monotonic()
+        if now - said > SECONDS_BETWEEN_LINES:
+            said = now
+            left = (now - began) * (total - done) / max(done, 1)
+            text = f"{doing}: {done:,} of {total:,}, about {duration(left)} to go"
+            console.print(text, markup=False, highlight=False)
 
     yield line
 

@@ -1,0 +1,118 @@
+"""Original pictures that a command names, of whatever sizes: nothing is made alike."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import reduce
+from pathlib import Path
+
+import numpy as np
+
+from tacit.commands.inputs import class_name, parts_of
+from tacit.errors import ImagesError, UnreadableImagesError
+from tacit.images import idx
+from tacit.images.bounded import faults_named, shown
+from tacit.images.catalog import IDX_SETS, NAMES
+from tacit.images.dataset import UNLABELLED
+from tacit.images.decoding import MAX_BYTES, picture
+from tacit.images.listing import Entry, list_folder
+from tacit.images.originals import ImageFiles, Originals, joined
+from tacit.images.parallel import in_order
+from tacit.images.sources import open_images
+
+
+@dataclass(frozen=True)
+class Found:
+    """Pictures in their order, with the names of their classes, "" where unknown."""
+
+    originals: Originals
+    labels: list[str]
+    notes: list[str] = field(default_factory=list)
+
+
+def originals_of(
+    source: str,
+    data_dir: Path | None,
+    skip_bad: bool,
+    limit: int | None,
+    progress: Callable[[int, int], None],
+) -> Found:
+    """The pictures called `source`: all of a folder, a named set or an array file.
+
+    Args:
+        skip_bad: leave files that cannot be read out; otherwise none is decoded yet.
+        limit: only the first so many.
+        progress: called with (done, total) while files are read.
+
+    Raises:
+        ImagesError: they cannot be used.
+    """
+    path = Path(source)
+    if source not in NAMES:
+        with faults_named(path):
+            if not source or not path.exists():
+                open_images(source)  # says what there is
+            folder = path.is_dir() and idx.find_idx(path, idx.TRAIN_IMAGES) is None
+        if data_dir is not None:
+            raise ImagesError(
+                f"`data_dir` is given, but {source!r} is no set that is downloaded; "
+                f"these are {', '.join(IDX_SETS)}"
+            )
+        if folder:
+            return _of_folder(path, skip_bad, limit, progress)
+    parts = [images for _, images in parts_of(source, path, data_dir)]
+    known = [images.originals for images in parts if images.originals is not None]
+    labels = [
+        class_name(images.class_names, int(label))
+        for images in parts
+        for label in (
+            images.labels if images.labels is not None else np.full(len(images), UNLABELLED)
+        )
+    ]
+    originals = reduce(joined, known)
+    return Found(originals.take(np.arange(len(originals))[:limit]), labels[:limit])
+
+
+def _of_folder(
+    path: Path, skip_bad: bool, limit: int | None, progress: Callable[[int, int], None]
+) -> Found:
+    listing = list_folder(path)
+    if listing.bad and not skip_bad:
+        raise UnreadableImagesError(listing.bad, len(listing.entries) + len(listing.bad))
+    bad = list(listing.bad)
+    entries = listing.entries[:limit]
+
+    def read(entry: Entry) -> bytes | str:
+        try:
+            if entry.stamp[0] > MAX_BYTES:
+                return f"the file has more than {MAX_BYTES:,} bytes"
+            data = (listing.root / entry.path).read_bytes()
+            if skip_bad:
+                picture(data, 1)
+        except Exception as error:
+            # A decoder may raise anything on a damaged file; all of it is reported, none is hidden.
+            return str(error) or type(error).__name__
+        return hashlib.sha256(data).digest()
+
+    rows, hashes = [], []
+    for i, found in enumerate(in_order(read, entries)):
+        if isinstance(found, str):
+            bad.append((shown(Path(entries[i].path)), found))
+        else:
+            rows.append(i)
+            hashes.append(found)
+        progress(i + 1, len(entries))
+    if not rows or (bad and not skip_bad):
+        raise UnreadableImagesError(bad, len(entries))
+    names = tuple(entry.path for entry in listing.entries)
+    originals = ImageFiles(
+        listing.root,
+        tuple(names[i] for i in rows),
+        tuple(hashes),
+        np.array(rows, np.int64),
+        names,
+    )
+    labels = [class_name(listing.class_names, entries[i].label) for i in rows]
+    listed = "; ".join(f"{name} ({reason})" for name, reason in bad)
+    notes = [f"Left out because they cannot be read: {len(bad)} ({listed})."] if bad else []
+    return Found(originals, labels, notes)

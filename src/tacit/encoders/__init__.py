@@ -1,0 +1,1 @@
+"""Encoders from elsewhere: trained by somebody else already, frozen, on original pictures."""

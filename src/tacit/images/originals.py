@@ -1,0 +1,173 @@
+"""Pictures as they were before anything made them alike: what an encoder from elsewhere reads."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tacit.errors import ImagesError
+from tacit.images.bounded import shown
+from tacit.images.decoding import MAX_BYTES, picture
+from tacit.images.rows import RowsOf
+
+Column = Literal["path", "index"]
+
+
+class Originals(Protocol):
+    """The pictures of a set of images, in its order.
+
+    Attributes:
+        names: of each: its path below the folder, or its number in the source.
+        numbers: of each its place in the source, from 0, (N,).
+        column: what the names are called in a table.
+        source_names: of all pictures of the source, also those that are not in the set.
+    """
+
+    @property
+    def names(self) -> Sequence[str]: ...
+    @property
+    def numbers(self) -> NDArray[np.int64]: ...
+    @property
+    def column(self) -> Column: ...
+    @property
+    def source_names(self) -> Sequence[str]: ...
+    def __len__(self) -> int: ...
+    def take(self, index: NDArray[np.int64]) -> "Originals":
+        """Those at `index`, in its order."""
+        ...
+
+    def content(self, i: int) -> bytes:
+        """A hash of what picture `i` holds, 32 bytes: equal ones hold the same."""
+        ...
+
+    def picture(self, i: int, side: int) -> Image.Image:
+        """Picture `i`, grey or RGB; its sides may be smaller than in its file, by powers of two,
+        where both are still at least 2 × `side`.
+
+        Raises:
+            ImagesError: it cannot be read any more, or is not what it was.
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ImageFiles:
+    """Image files below a folder.
+
+    Attributes:
+        root: the folder.
+        names: their paths below it. hashes: SHA-256 of each file's bytes.
+        numbers, source_names: as of `Originals`.
+    """
+
+    root: Path
+    names: tuple[str, ...]
+    hashes: tuple[bytes, ...]
+    numbers: NDArray[np.int64]
+    source_names: tuple[str, ...]
+    column: Column = "path"
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def take(self, index: NDArray[np.int64]) -> "ImageFiles":
+        rows = index.tolist()
+        return replace(
+            self,
+            names=tuple(self.names[i] for i in rows),
+            hashes=tuple(self.hashes[i] for i in rows),
+            numbers=self.numbers[index],
+        )
+
+    def content(self, i: int) -> bytes:
+        return self.hashes[i]
+
+    def picture(self, i: int, side: int) -> Image.Image:
+        path = self.root / self.names[i]
+        try:
+            if path.stat().st_size > MAX_BYTES:
+                raise ImagesError(f"{shown(path)}: the file has more than {MAX_BYTES:,} bytes")
+            data = path.read_bytes()
+        except OSError as error:
+            raise ImagesError(
+                f"{shown(path)}: cannot be read any more ({error.strerror or error})"
+            ) from None
+        if hashlib.sha256(data).digest() != self.hashes[i]:
+            raise ImagesError(f"{shown(path)} changed while it was read; run the command again")
+        return picture(data, side)
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayRows:
+    """Rows of arrays of pixels, one array after the other.
+
+    Attributes:
+        parts: uint8, (n, C, H, W) each; their sizes may differ.
+        numbers: which rows, counted through all parts.
+    """
+
+    parts: tuple[NDArray[np.uint8] | RowsOf, ...]
+    numbers: NDArray[np.int64]
+    column: Column = "index"
+    _starts: NDArray[np.int64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        ends = np.cumsum([0, *(len(part) for part in self.parts)])
+        object.__setattr__(self, "_starts", ends)
+
+    @property
+    def names(self) -> Sequence[str]:
+        return tuple(map(str, self.numbers.tolist()))
+
+    @property
+    def source_names(self) -> Sequence[str]:
+        return tuple(map(str, range(int(self._starts[-1]))))
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def take(self, index: NDArray[np.int64]) -> "ArrayRows":
+        return ArrayRows(self.parts, self.numbers[index])
+
+    def _row(self, i: int) -> NDArray[np.uint8]:
+        number = int(self.numbers[i])
+        part = int(np.searchsorted(self._starts, number, side="right")) - 1
+        return np.ascontiguousarray(self.parts[part][number - int(self._starts[part])])
+
+    def content(self, i: int) -> bytes:
+        row = self._row(i)
+        return hashlib.sha256(repr(row.shape).encode() + row.tobytes()).digest()
+
+    def picture(self, i: int, side: int) -> Image.Image:
+        row = self._row(i)
+        return Image.fromarray(row[0] if len(row) == 1 else np.moveaxis(row, 0, 2))
+
+
+def of_arrays(*parts: NDArray[np.uint8] | RowsOf) -> list[ArrayRows]:
+    """The originals of each part of a source, numbered through all of them in their order."""
+    starts = np.cumsum([0, *map(len, parts)])
+    return [
+        ArrayRows(parts, np.arange(start, end, dtype=np.int64))
+        for start, end in pairwise(starts.tolist())
+    ]
+
+
+def joined(first: Originals, second: Originals) -> Originals:
+    """The pictures of two sets of one source, one after the other."""
+    numbers = np.concatenate([first.numbers, second.numbers])
+    if isinstance(first, ImageFiles) and isinstance(second, ImageFiles):
+        return replace(
+            first,
+            names=first.names + second.names,
+            hashes=first.hashes + second.hashes,
+            numbers=numbers,
+        )
+    if isinstance(first, ArrayRows) and isinstance(second, ArrayRows):
+        return ArrayRows(first.parts, numbers)
+    raise TypeError(f"{type(first).__name__} and {type(second).__name__} are of different sources")
