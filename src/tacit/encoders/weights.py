@@ -1,5 +1,6 @@
 """Weights from a file that a user names: tensors by name, and nothing else."""
 
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,7 +36,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix.lower() == ".safetensors":
             return dict(load_file(path))
-        held: Any = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of plain pickles, which are refused all the same
+            held: Any = torch.load(path, map_location="cpu", weights_only=True)
     except SafetensorError as error:
         raise EncoderError(f"{shown(path)}: no safetensors file ({error})") from None
     except UnpicklingError:

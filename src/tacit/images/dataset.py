@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -100,6 +100,13 @@ class Images:
         labels = None if self.labels is None else self.labels[rows]
         originals = None if self.originals is None else self.originals.take(rows)
         return Images(taken(self.pixels, rows), labels, self.class_names, self.source, originals)
+
+    def with_originals(self, originals: "Originals") -> "Images":
+        """The same images with the pictures that they come from; what was hashed is not again."""
+        found = replace(self, originals=originals)
+        if "sha256" in self.__dict__:
+            found.__dict__["sha256"] = self.sha256
+        return found
 
     def scaled(self, index: NDArray[np.integer[Any]] | slice = slice(None)) -> NDArray[np.float32]:
         """Pixels of the images at `index` as float32 in [0, 1], (n, C, H, W)."""

@@ -8,7 +8,6 @@ import warnings
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -90,15 +89,14 @@ def _with_originals(listing: Listing, kept: Stored) -> Split:
     paths = tuple(entry.path for entry in listing.entries)
     return Split(
         *(
-            replace(
-                images,
-                originals=ImageFiles(
+            images.with_originals(
+                ImageFiles(
                     listing.root,
                     tuple(paths[number] for number in kept.entries[side]),
                     tuple(kept.contents[side]),
                     np.array(kept.entries[side], np.int64),
                     paths,
-                ),
+                )
             )
             for side, images in zip(SIDES, kept.split, strict=True)
         )
