@@ -14,7 +14,7 @@ from tacit.evidence.annealed import (
 from tacit.evidence.bidirectional import bidirectional
 from tacit.evidence.checkpoint import Store
 from tacit.evidence.hamiltonian import chains_at, transition
-from tacit.evidence.observed import MIB, Noise, observe
+from tacit.evidence.observed import MIB, Noise, Observed
 from tacit.models.posteriors import DiagonalNormal
 from tacit.streams import torch_stream
 
@@ -41,7 +41,7 @@ def test_it_agrees_with_algebra(linear, latent_dim: int, start: str) -> None:
 def test_weights_are_unbiased_while_step_sizes_adapt(linear, schedule) -> None:
     """The mean of w / p(x) over 6,000 chains of a short, poor run is 1."""
     model, data = linear(2, 1, strength=3.0)
-    repeated = observe(model, data.x.repeat(400, 1, 1, 1), noise(), pixel_range=None)
+    repeated = Observed(data.x.repeat(400, 1, 1, 1), tuple(map(str, range(400))))
     found = annealed_importance_sampling(
         model, repeated, schedule=schedule, n_chains=15, generator=noise()
     )

@@ -43,8 +43,21 @@ def test_every_reason_flags_its_image_alone() -> None:
 
 
 def test_few_chains_are_asked_for_half_of_them() -> None:
-    found = estimate(2, n_samples=16, ess=np.array([8.1, 7.9]), pareto_k=None)
+    chains = {"pareto_k": None, "acceptance": np.full(2, 0.7)}
+    found = estimate(2, n_samples=16, ess=np.array([8.1, 7.9]), **chains)
     assert found.flagged.tolist() == [False, True]
+
+
+def test_too_few_to_judge_is_flagged_and_says_so() -> None:
+    """Of 2 weights none can be called heavy; they were the ones that had no flag."""
+    for n in (1, 2, 50, 99):
+        found = estimate(2, n_samples=n, ess=np.full(2, float(n)), pareto_k=None)
+        assert found.flagged.all()
+        assert found.reasons(0) == ("fewer than 100 weights, too few to judge",)
+    chains = {"ess": np.full(2, 9.0), "pareto_k": None, "acceptance": np.full(2, 0.7)}
+    assert estimate(2, n_samples=9, **chains).reasons(1) == (
+        "fewer than 10 chains, too few to judge",
+    )
 
 
 def test_it_reads_as_text() -> None:

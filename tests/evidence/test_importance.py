@@ -10,7 +10,8 @@ import torch
 from scipy.special import logsumexp
 
 from tacit.evidence.importance import LogWeights, importance_sampling
-from tacit.evidence.observed import MIB, Noise, observe
+from tacit.evidence.methods import score
+from tacit.evidence.observed import MIB, Noise, Observed, observe
 from tacit.evidence.proposals import (
     defensive,
     fitted,
@@ -44,9 +45,9 @@ def test_the_exact_posterior_gives_the_exact_value(linear, latent_dim: int) -> N
 
 
 def test_nominal_intervals_cover(linear) -> None:
-    """Four proposals of finite variance; an image that is there 200 times has noise of its own."""
+    """Four proposals of finite variance; one image under 200 names, with noise of their own."""
     model, data = linear(3, 1)
-    repeated = observe(model, data.x.repeat(200, 1, 1, 1), noise(), pixel_range=None)
+    repeated = Observed(data.x.repeat(200, 1, 1, 1), tuple(map(str, range(200))))
     exact = model.log_prob(data.x).log_prob
     q = from_encoder(model, repeated.x)
     for proposal in (q, widened(q, 1.3), defensive(q), mixture([q, widened(q, 2)], [0.5, 0.5])):
@@ -134,12 +135,18 @@ def test_a_longer_run_begins_with_the_same_samples() -> None:
     assert torch.equal(pieces, long)
 
 
-def test_repeated_images_get_noise_of_their_own(curved) -> None:
-    model, x = curved(2, 1)
-    found = importance_sampling(
-        model, from_prior, x.repeat(3, 1, 1, 1), n_samples=20, generator=noise()
-    )
-    assert len(set(found.log_prob)) == 3
+def test_copies_have_the_same_value(curved) -> None:
+    """By one method as by all; where an image is binarised anew, its copies are alike."""
+    model, x = curved(2, 3, bernoulli=True)
+    copies = x[[0, 1, 0, 2, 1]]
+    found = importance_sampling(model, from_prior, copies, n_samples=20, generator=noise())
+    assert found.log_prob[[0, 1]] == pytest.approx(found.log_prob[[2, 4]], abs=1e-4)
+    for method in ("importance", "refined", "annealed"):
+        scored = score(
+            model, copies, method=method, n_samples=16, n_distributions=5, generator=noise()
+        )
+        assert (scored.log_prob[[0, 1]] == scored.log_prob[[2, 4]]).all()
+        assert len(set(scored.log_prob)) == 3
 
 
 def test_weights_in_parts_equal_weights_at_once() -> None:

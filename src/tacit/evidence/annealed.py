@@ -168,11 +168,13 @@ class AnnealedPath:
         log_weight: of each averaged chain, (C, B).
         acceptance: the averaged chains' mean acceptance in the worst quarter of the way, (B,).
         log_steps: log step size at each transition, (T - 1, B).
+        end: where the averaged chains ended, (C, B, D).
     """
 
     log_weight: Tensor
     acceptance: Array
     log_steps: Tensor
+    end: Tensor
 
 
 def forward(
@@ -251,8 +253,9 @@ def anneal(
             )
     quarters = [q.mean(dim=0) for q in accepted.tensor_split(4) if len(q)]
     worst = torch.stack(quarters).amin(dim=0) if quarters else torch.ones_like(log_step)
+    n_averaged = len(log_weight) - n_scouts
     return AnnealedPath(
-        log_weight[: len(log_weight) - n_scouts], worst.double().cpu().numpy(), taken
+        log_weight[:n_averaged], worst.double().cpu().numpy(), taken, chains.z[:n_averaged]
     )
 
 

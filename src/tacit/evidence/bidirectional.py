@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from tacit.evidence.annealed import (
+    AnnealedPath,
+    Start,
     anneal,
     checked_schedule,
     forward,
@@ -19,6 +21,7 @@ from tacit.evidence.estimate import LogProbEstimate
 from tacit.evidence.observed import (
     MIB,
     Noise,
+    Observed,
     check_positive,
     draw_root,
     frozen,
@@ -116,26 +119,79 @@ def bidirectional(
             x = model.likelihood.sample(model.decoder(z), simulation)
             data = observed_from(model, x, root, pixel_range=None)
             q0, name = starting_density(model, data, start)
-        rows = rows_within(model, memory, gradients=True)
-        there, back = [], []
-        at_once = max(1, rows // n_chains)
-        for first in range(0, n_images, at_once):
-            part = slice(first, first + at_once)
-            chunk, own = data.take(part), DiagonalNormal(q0.mean[part], q0.log_var[part])
-            up = forward(model, chunk, own, betas, n_chains, root, rows)
-            there.append((*log_mean(up.log_weight, first), up.acceptance))
-            noise = Noise(root, "back", chunk.keys, chunk.x)
-            down = anneal(
-                model,
-                chunk,
-                own,
-                betas[::-1],
-                z[part].expand(n_chains, -1, -1),
-                noise,
-                rows,
-                log_steps=up.log_steps.flip(0),
-            )
-            back.append((*log_mean(down.log_weight, first), down.acceptance))
+        lower, upper = _both_ways(model, data, q0, name, betas, n_chains, root, memory, z)
+    return BidirectionalEstimate(lower=lower, upper=upper, x=data.x, z=z)
+
+
+def annealed_both_ways(
+    model: VAE,
+    x: Tensor | Observed,
+    *,
+    schedule: ArrayLike,
+    n_chains: int = 16,
+    generator: torch.Generator,
+    start: Start = "prior",
+    memory: int = 512 * MIB,
+) -> tuple[LogProbEstimate, LogProbEstimate]:
+    """Bounds on log p(x) of given images, of which no exact draw from p(z | x) is known.
+
+    In its place stands one of the chains' ends, drawn by their weights. The upper bound is one in
+    expectation as far as that is a draw from the posterior: chains that all missed a part of it
+    agree on a value that is too low. Where they did not, and mixed badly, both bounds stay apart
+    (Grosse, Ancha and Roy 2016).
+
+    Args:
+        x, schedule, n_chains, generator, start, memory: as in `annealed_importance_sampling`.
+
+    Returns:
+        The lower and the upper bound.
+
+    Raises:
+        ValueError: where x, the schedule or a number cannot be used.
+    """
+    betas = checked_schedule(schedule)
+    check_positive(n_chains=n_chains)
+    root = draw_root(generator)
+    with frozen(model):
+        data = observed_from(model, x, root)
+        with torch.no_grad():
+            q0, name = starting_density(model, data, start)
+        return _both_ways(model, data, q0, name, betas, n_chains, root, memory, None)
+
+
+def _both_ways(
+    model: VAE,
+    data: Observed,
+    q0: DiagonalNormal,
+    name: str,
+    betas: Array,
+    n_chains: int,
+    root: int,
+    memory: int,
+    z: Tensor | None,
+) -> tuple[LogProbEstimate, LogProbEstimate]:
+    """From q0 to the posterior, and back from z, (B, D), or from where the chains ended."""
+    rows = rows_within(model, memory, gradients=True)
+    there, back = [], []
+    at_once = max(1, rows // n_chains)
+    for first in range(0, len(data), at_once):
+        part = slice(first, first + at_once)
+        chunk, own = data.take(part), DiagonalNormal(q0.mean[part], q0.log_var[part])
+        up = forward(model, chunk, own, betas, n_chains, root, rows)
+        there.append((*log_mean(up.log_weight, first), up.acceptance))
+        noise = Noise(root, "back", chunk.keys, chunk.x)
+        begin = _one_end(up, noise) if z is None else z[part]
+        down = anneal(
+            model,
+            chunk,
+            own,
+            betas[::-1],
+            begin.expand(n_chains, -1, -1),
+            noise,
+            rows,
+            log_steps=up.log_steps.flip(0),
+        )
+        back.append((*log_mean(down.log_weight, first), down.acceptance))
     bounds = []
     for bound, sign, parts in (("lower", 1, there), ("upper", -1, back)):
         log_mean_weight, error, ess, k, acceptance = (
@@ -153,6 +209,15 @@ def bidirectional(
                 ess=ess,
                 pareto_k=None if np.isnan(k).all() else k,
                 acceptance=acceptance,
+                caveats=data.caveats,
             )
         )
-    return BidirectionalEstimate(lower=bounds[0], upper=bounds[1], x=data.x, z=z)
+    return bounds[0], bounds[1]
+
+
+def _one_end(path: AnnealedPath, noise: Noise) -> Tensor:
+    """One chain's end of each image, drawn by the chains' weights, (B, D)."""
+    shares = path.log_weight.softmax(dim=0).cumsum(dim=0)
+    drawn = noise.uniform(1).double().to(shares.device)
+    chosen = (shares < drawn).sum(dim=0).clamp_max(len(shares) - 1)
+    return path.end[chosen, torch.arange(path.end.shape[1], device=path.end.device)]

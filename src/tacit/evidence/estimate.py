@@ -2,19 +2,23 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tacit.evidence.pareto import reliable_below
+from tacit.evidence.pareto import FEWEST_WEIGHTS, reliable_below
 
 Array = NDArray[np.float64]
 Bound = Literal["lower", "upper", "exact"]
 
+Estimate = TypeVar("Estimate", bound="LogProbEstimate")
+
 SMALLEST_ESS = 10
+FEWEST_CHAINS = 10
+"""Of fewer chains no diagnostic tells good from bad; of independent samples, `FEWEST_WEIGHTS`."""
 SMALLEST_ACCEPTANCE = 0.2
 LARGEST_NUMERICAL_ERROR = 0.05
 GREY_LEVELS = 256
@@ -69,6 +73,10 @@ class LogProbEstimate:
         if self.bound == "exact":
             name = f"numerical error above {LARGEST_NUMERICAL_ERROR:g} nats"
             flags[name] = ~(self.standard_error <= LARGEST_NUMERICAL_ERROR)
+        if (n := self.n_samples) and n < self._fewest:
+            kind = "weights" if self.acceptance is None else "chains"
+            name = f"fewer than {self._fewest} {kind}, too few to judge"
+            flags[name] = np.ones(len(self), dtype=np.bool_)
         if self.ess is not None:
             # Of 16 chains, 10 effective ones are much to ask; half of them are not.
             smallest = min(SMALLEST_ESS, self.n_samples / 2)
@@ -80,6 +88,10 @@ class LogProbEstimate:
             name = f"acceptance under {SMALLEST_ACCEPTANCE:.0%}"
             flags[name] = ~(self.acceptance >= SMALLEST_ACCEPTANCE)
         return flags
+
+    @property
+    def _fewest(self) -> int:
+        return FEWEST_WEIGHTS if self.acceptance is None else FEWEST_CHAINS
 
     @property
     def flagged(self) -> NDArray[np.bool_]:
@@ -121,16 +133,15 @@ class LogProbEstimate:
         low, high = self.pixel_range
         return bits + math.log2(GREY_LEVELS / (high - low))
 
-    def take(self, rows: slice | NDArray[np.integer] | NDArray[np.bool_]) -> "LogProbEstimate":
+    def take(self, rows: slice | NDArray[np.integer] | NDArray[np.bool_]) -> Self:
         """The images of `rows`."""
-        return replace(
-            self,
-            log_prob=self.log_prob[rows],
-            standard_error=self.standard_error[rows],
-            ess=None if self.ess is None else self.ess[rows],
-            pareto_k=None if self.pareto_k is None else self.pareto_k[rows],
-            acceptance=None if self.acceptance is None else self.acceptance[rows],
-        )
+        taken: dict[str, Any] = {name: values[rows] for name, values in self._columns().items()}
+        return replace(self, **taken)
+
+    def _columns(self) -> dict[str, NDArray[Any]]:
+        """What there is one of for each image, by the attribute's name."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
 
     def __str__(self) -> str:
         bound = "exact" if self.bound == "exact" else f"a {self.bound} bound in expectation"
@@ -201,7 +212,7 @@ def difference(first: LogProbEstimate, second: LogProbEstimate) -> tuple[Array, 
     return first.log_prob - second.log_prob, error
 
 
-def concatenate(estimates: Sequence[LogProbEstimate]) -> LogProbEstimate:
+def concatenate(estimates: Sequence[Estimate]) -> Estimate:
     """Estimates of several sets of images by one method, as one.
 
     Raises:
@@ -218,17 +229,12 @@ def concatenate(estimates: Sequence[LogProbEstimate]) -> LogProbEstimate:
                     f"`{name}` is {getattr(first, name)!r} in one estimate and "
                     f"{getattr(other, name)!r} in another; they make no single estimate"
                 )
-
-    def joined(name: str) -> Array | None:
-        parts = [getattr(estimate, name) for estimate in estimates]
-        return None if parts[0] is None else np.concatenate(parts)
-
+    columns = [estimate._columns() for estimate in estimates]
+    joined: dict[str, Any] = {
+        name: np.concatenate([of[name] for of in columns]) for name in columns[0]
+    }
     return replace(
         first,
-        log_prob=np.concatenate([estimate.log_prob for estimate in estimates]),
-        standard_error=np.concatenate([estimate.standard_error for estimate in estimates]),
-        ess=joined("ess"),
-        pareto_k=joined("pareto_k"),
-        acceptance=joined("acceptance"),
+        **joined,
         caveats=tuple(dict.fromkeys(c for estimate in estimates for c in estimate.caveats)),
     )

@@ -33,7 +33,7 @@ def score(
 
     "importance" draws from the encoder. "refined" optimises each image's posterior against the
     decoder and draws from it, from a wider one and from the prior. "annealed" leads chains to the
-    posterior, from the encoder, or from the prior where there is none.
+    posterior, from the encoder, or from the prior where there is none. Copies have one value.
 
     Args:
         x: images in [0, 1], (B, C, H, W), or `observe(model, images, generator)`.
@@ -47,7 +47,19 @@ def score(
         ValueError: where x or a number cannot be used.
     """
     root = draw_root(generator)
-    data = observed_from(model, x, root)
+    data, place = observed_from(model, x, root).once()
+    return _scored(model, data, method, n_samples, n_distributions, root, memory).take(place)
+
+
+def _scored(
+    model: VAE,
+    data: Observed,
+    method: Method,
+    n_samples: int | None,
+    n_distributions: int,
+    root: int,
+    memory: int,
+) -> LogProbEstimate:
     noise = torch_stream(root, method)
     if method == "annealed":
         return annealed_importance_sampling(

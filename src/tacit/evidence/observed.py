@@ -3,13 +3,14 @@
 import hashlib
 import math
 import warnings
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tacit.models.likelihoods import Bernoulli
@@ -32,9 +33,8 @@ class Observed:
 
     Attributes:
         x: (B, C, H, W), in the model's dtype and on its device.
-        keys: what each image's random stream is named by: its pixels, and for a repeated image
-            how often it came before. Noise thus belongs to the image: neither its place nor its
-            company changes it.
+        keys: what each image's random stream is named by: its pixels. Noise thus belongs to the
+            image: neither its place nor its company changes it, and copies have the same value.
         caveats: what a reader of any number made from these data must know.
     """
 
@@ -45,9 +45,23 @@ class Observed:
     def __len__(self) -> int:
         return len(self.keys)
 
-    def take(self, rows: slice) -> "Observed":
+    def take(self, rows: slice | NDArray[np.int64]) -> "Observed":
         """The images of `rows`."""
-        return Observed(self.x[rows], self.keys[rows], self.caveats)
+        if isinstance(rows, slice):
+            return Observed(self.x[rows], self.keys[rows], self.caveats)
+        keys = tuple(self.keys[row] for row in rows)
+        return Observed(self.x[torch.from_numpy(rows)], keys, self.caveats)
+
+    def once(self) -> tuple["Observed", NDArray[np.int64]]:
+        """Each image once, in order, and which of them each of these is, (B,)."""
+        first: dict[str, int] = {}
+        for row, key in enumerate(self.keys):
+            first.setdefault(key, row)
+        if len(first) == len(self):
+            return self, np.arange(len(self))
+        places = {key: place for place, key in enumerate(first)}
+        own = self.take(np.array(list(first.values())))
+        return own, np.array([places[key] for key in self.keys])
 
 
 class Noise:
@@ -132,12 +146,7 @@ def observed_from(
     check_images(model, x, pixel_range)
     parameter = next(model.decoder.parameters())
     x = x.detach().to(parameter.dtype)
-    seen: Counter[str] = Counter()
-    keys = []
-    for image in x.cpu():
-        digest = hashlib.sha256(image.contiguous().numpy().tobytes()).hexdigest()
-        keys.append(f"{digest}/{seen[digest]}")
-        seen[digest] += 1
+    keys = [hashlib.sha256(image.contiguous().numpy().tobytes()).hexdigest() for image in x.cpu()]
     given = x.cpu().split(1)
     made = [
         model.likelihood.observe(

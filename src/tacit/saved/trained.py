@@ -7,8 +7,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from tacit.evidence.estimate import LogProbEstimate
-from tacit.evidence.importance import importance_sampling
-from tacit.evidence.proposals import covering, from_encoder
+from tacit.evidence.methods import Method, score
+from tacit.evidence.precision import MORE_SAMPLES, log_prob_to_precision
 from tacit.evidence.refine import refine
 from tacit.models.config import ModelConfig
 from tacit.models.models import VAE, Autoencoder, Classifier
@@ -103,24 +103,40 @@ class TrainedModel:
         return _in_batches(vae.decode, vae.draw_prior(n, torch_stream(seed, "sample")))
 
     def log_prob(
-        self, images: ArrayLike | torch.Tensor, *, n_samples: int = 1000, seed: int = 0
+        self,
+        images: ArrayLike | torch.Tensor,
+        *,
+        n_samples: int | None = None,
+        precision: float | None = None,
+        seed: int = 0,
     ) -> LogProbEstimate:
         """A lower bound of log p(x) of each image in nats, by importance sampling.
 
-        Its standard errors, effective sample sizes and flags come with it.
+        Its standard errors, effective sample sizes and flags come with it. Copies have one value.
+
+        Args:
+            n_samples: per image, 1,000 unless given.
+            precision: nats; dearer methods then take their turn, image by image, until a value is
+                known to ± this (`tacit.evidence.precision.log_prob_to_precision`), with at most
+                `n_samples`, 10,000 unless given.
 
         Raises:
             TypeError: if the model is no VAE.
+            ValueError: if a number is none that can be used.
         """
         vae = self._vae("evaluate log p(x) of")
         x = torch.from_numpy(self.pixels(images))
         generator = torch_stream(seed, "log-prob")
-        proposal = (
-            from_encoder
-            if vae.amortized
-            else covering(refine(vae, x, start="prior", generator=generator).q)
-        )
-        return importance_sampling(vae, proposal, x, n_samples=n_samples, generator=generator)
+        if precision is not None:
+            return log_prob_to_precision(
+                vae,
+                x,
+                precision=precision,
+                n_samples=MORE_SAMPLES if n_samples is None else n_samples,
+                generator=generator,
+            )
+        method: Method = "importance" if vae.amortized else "refined"
+        return score(vae, x, method=method, n_samples=n_samples, generator=generator)
 
     def predict_proba(self, images: ArrayLike | torch.Tensor) -> NDArray[np.float32]:
         """Class probabilities, (N, n_classes), in the order of `class_names`.

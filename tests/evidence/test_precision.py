@@ -1,0 +1,76 @@
+"""log p(x) to an asked precision is within it, or says that it is not and by how much."""
+
+import numpy as np
+import pytest
+import torch
+
+from tacit.evidence.estimate import concatenate
+from tacit.evidence.exact import LinearGaussian
+from tacit.evidence.methods import score
+from tacit.evidence.observed import Observed, observe
+from tacit.evidence.precision import log_prob_to_precision
+from tacit.streams import torch_stream
+
+
+def noise(seed: int = 0) -> torch.Generator:
+    return torch_stream(seed, "noise")
+
+
+def correlated(latent_dim: int, sigma: float, n: int) -> tuple[LinearGaussian, Observed]:
+    """A posterior whose dimensions depend on each other: a diagonal proposal fits it badly."""
+    rng = np.random.default_rng(0)
+    weight = torch.tensor(rng.normal(size=(64, latent_dim)) * 0.4)
+    model = LinearGaussian(weight, torch.zeros(64, dtype=torch.float64), sigma, (1, 8, 8))
+    x = model.simulate(n, noise())
+    return model, observe(model, x, noise(1), pixel_range=None)
+
+
+@pytest.mark.parametrize(("latent_dim", "sigma"), [(2, 0.2), (8, 0.2), (16, 0.1), (24, 0.1)])
+def test_what_is_not_flagged_is_within_the_precision(latent_dim: int, sigma: float) -> None:
+    model, data = correlated(latent_dim, sigma, 20)
+    exact = model.log_prob(data.x).log_prob
+    found = log_prob_to_precision(model, data, n_distributions=100, generator=noise(2))
+    error = np.abs(found.log_prob - exact)
+    assert found.flagged.mean() <= 0.15
+    assert (error[~found.flagged] < 0.5).mean() >= 0.95
+
+
+def test_dearer_methods_are_for_the_images_that_need_them() -> None:
+    model, data = correlated(16, 0.1, 20)
+    found = log_prob_to_precision(model, data, n_distributions=100, generator=noise(2))
+    by_encoder = score(model, data, n_samples=1000, generator=noise(3)).flagged
+    assert 0 < np.sum(found.methods == "importance sampling from the encoder") < 20
+    assert by_encoder.any()
+    assert "20 images" in str(found)
+
+
+def test_what_the_budget_does_not_settle_says_by_how_much_bounds_differ() -> None:
+    model, data = correlated(40, 0.05, 6)
+    exact = model.log_prob(data.x).log_prob
+    found = log_prob_to_precision(
+        model, data, precision=0.05, n_samples=200, n_distributions=5, generator=noise()
+    )
+    assert found.flagged.all()
+    assert np.isfinite(found.upper).all()
+    assert (found.log_prob < exact + 3).all()
+    assert (found.upper > exact - 3).all()
+    assert found.apart.mean() > 1
+    assert all(found.reasons(i) for i in range(6))
+    assert "bounds differ by" in str(found)
+
+
+def test_copies_have_one_value_and_estimates_join() -> None:
+    model, data = correlated(4, 0.2, 4)
+    copies = data.take(np.array([0, 1, 0, 2, 3]))
+    found = log_prob_to_precision(model, copies, generator=noise())
+    assert found.log_prob[0] == found.log_prob[2]
+    both = concatenate([found, found])
+    assert len(both) == len(both.flagged) == len(both.apart) == 10
+    assert (both.take(slice(5, 10)).log_prob == found.log_prob).all()
+
+
+@pytest.mark.parametrize("precision", [0, -1, np.nan, np.inf])
+def test_a_precision_is_a_positive_number(precision: float) -> None:
+    model, data = correlated(2, 0.2, 1)
+    with pytest.raises(ValueError, match=r"`precision` is .*; it is a positive number of nats"):
+        log_prob_to_precision(model, data, precision=precision, generator=noise())
