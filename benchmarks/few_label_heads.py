@@ -4,9 +4,9 @@
 
 Five budgets (1, 3, 10, 30 and 100 labels per class) of ten draws on six representations of 20,000
 images: pixels, principal components, and the codes of an untrained encoder, of an autoencoder and
-of two VAEs that were trained for an epoch. Each trial chooses among four strengths by
+of two VAEs that were trained for an epoch. Each trial chooses among four Cs by
 cross-validation in at most five folds where it has two labels of each class. The same fits one
-after another, every strength and fold by itself: by scikit-learn's LogisticRegression at its own
+after another, every C and fold by itself: by scikit-learn's LogisticRegression at its own
 tolerance (1e-4) and at 1e-6, and by tacit's own solver. "Trial by trial" is `fit_logistic` with one
 trial at a time. How far scikit-learn's probabilities are from ours at its tolerances, and at 1e-9,
 stands below the table. Times are of one core's use.
@@ -33,7 +33,7 @@ from benchmarks.data import images_of
 from tacit.images.dataset import Images
 from tacit.labels import representations
 from tacit.labels.draws import Labelled, nested_draws
-from tacit.labels.heads.linear import FIXED, FOLDS, STRENGTHS, Probabilities, fit_logistic
+from tacit.labels.heads.linear import CS, FIXED, FOLDS, Probabilities, fit_logistic
 from tacit.labels.heads.stacked import Stack
 from tacit.models.config import DenseNetwork, GaussianTable, ModelConfig, build
 from tacit.streams import seeded_initialisation
@@ -93,13 +93,13 @@ def one_after_another(x: Codes, trials: list[Labelled], fitted: OneFit) -> None:
         n_folds = min(FOLDS, int(np.bincount(y).min()))
         if n_folds > 1:
             totals = []
-            for c in STRENGTHS:
+            for c in CS:
                 total = 0.0
                 for learned, held in StratifiedKFold(n_folds).split(rows, y):
                     found = fitted(x[rows[learned]], y[learned], c)(x[rows[held]])
                     total += float(found[np.arange(len(held)), y[held]].sum())
                 totals.append(total)
-            best = STRENGTHS[int(np.argmax(totals))]
+            best = CS[int(np.argmax(totals))]
         fitted(x[rows], y, best)
 
 
@@ -111,10 +111,10 @@ KINDS: dict[str, OneFit] = {
 
 
 def difference(
-    x: NDArray[np.float64], trial: Labelled, strength: float, ours: Probabilities, tolerance: float
+    x: NDArray[np.float64], trial: Labelled, c: float, ours: Probabilities, tolerance: float
 ) -> float:
-    """The largest difference of a probability from scikit-learn's, in float64, at one strength."""
-    model = LogisticRegression(C=strength, tol=tolerance, max_iter=100_000)
+    """The largest difference of a probability from scikit-learn's, in float64, at one C."""
+    model = LogisticRegression(C=c, tol=tolerance, max_iter=100_000)
     theirs = model.fit(x[trial.index], trial.y).predict_proba(x[: len(ours)])
     return float(np.abs(ours - theirs).max())
 
@@ -163,9 +163,9 @@ def main() -> None:
             for kind, fitted in KINDS.items():
                 one_after_another(x, some, fitted)
                 begun = timed(kind, begun)
-            ours, strength = heads.probabilities(codes[:1000])[0], heads.strengths[0]
+            ours, c = heads.probabilities(codes[:1000])[0], heads.C[0]
             for tolerance, off in errors.items():
-                off.append(difference(exact, some[0], strength, ours, tolerance))
+                off.append(difference(exact, some[0], c, ours, tolerance))
     print(f"seconds for {given.draws} draws, and what tacit together takes as a part of each")
     total = {kind: sum(took[kind] for took in seconds.values()) for kind in kinds}
     for name, took in [*seconds.items(), ("in all", total)]:

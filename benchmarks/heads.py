@@ -34,7 +34,7 @@ def rows(settings: Settings) -> list[Row]:
     totals = {kind: sum(of[kind] for of in seconds) for kind in ("together", *OTHERS)}
     return [
         Row(
-            work=f"logistic heads of {30 * draws} few-label trials, strengths by cross-validation",
+            work=f"logistic heads of {30 * draws} few-label trials, Cs by cross-validation",
             against=against,
             values=[totals["together"] / totals[kind]],
             aim=0.25,

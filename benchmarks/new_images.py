@@ -5,7 +5,8 @@
 FOLDER holds MNIST's four files. From the training images, without a label: a plain VAE (784-400-20,
 60 epochs), an encoder that finds its codes' clusters again in moved images, and the graph of
 nearest neighbours; these are shared. For each draw: labels propagated with class shares taken as
-equal, the shares estimated, and networks that learn what came of it (`tacit.labels.new_images`).
+equal, the shares estimated, and networks that learn what came of it
+(`tacit.labels.methods.agree_then_train`).
 Test images and their labels are read when all draws asked for are done, and once. What is finished
 stays in OUT, so that the benchmark can be interrupted; `--part 1/2` and `--part 2/2` share the
 draws between two processes, and `--test` then reads the test set.
@@ -33,8 +34,8 @@ from tacit.images.idx import (
 from tacit.images.splits import few_label_draw
 from tacit.labels.clusters import learn_clusters, side_by_side
 from tacit.labels.draws import Labelled
+from tacit.labels.methods.agree_then_train import NO_CLASS, learn_from_few, one_hot
 from tacit.labels.networks import ON_PROPAGATED, class_probabilities, codes_of
-from tacit.labels.new_images import NO_CLASS, learn_from_few, one_hot
 from tacit.labels.propagation.graph import neighbour_graph
 from tacit.labels.propagation.propagate import extend
 from tacit.models.config import ModelConfig, build
@@ -58,7 +59,7 @@ VAE_EPOCHS, VAE_BATCH = 60, 128
 CLASSIFIER = ModelConfig(
     learn="classifier",
     shape=(1, 28, 28),
-    latent_dim=ON_PROPAGATED.code,
+    latent_dim=ON_PROPAGATED.latent_dim,
     n_classes=len(CLASSES),
     network=ON_PROPAGATED.network,
 )

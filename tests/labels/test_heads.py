@@ -49,20 +49,20 @@ def reference(x, trial, c):
 def test_probabilities_are_those_of_scikit_learn(c, per_class, d):
     codes, labels = blobs(d=d)
     trials = trials_of(labels, per_class)
-    found = logistic(codes, trials, N_CLASSES, codes, strengths=[c], fixed=c)
+    found = logistic(codes, trials, N_CLASSES, codes, Cs=[c], fixed=c)
     x = scaled(codes)
     for probabilities, trial in zip(found, trials, strict=True):
         expected = reference(x, trial, c).predict_proba(x)
         np.testing.assert_allclose(probabilities, expected, atol=1e-3)
 
 
-def test_the_strength_is_the_best_of_held_out_labels():
+def test_c_is_the_best_of_held_out_labels():
     codes, labels = blobs(spread=2.0)
     trials = trials_of(labels, per_class=6, n_draws=6)
     grid = (0.1, 1.0, 10.0, 100.0, 1000.0)
-    heads = fit_logistic(codes, trials, N_CLASSES, strengths=grid, folds=3)
+    heads = fit_logistic(codes, trials, N_CLASSES, Cs=grid, folds=3)
     x = scaled(codes)
-    for strength, trial in zip(heads.strengths, trials, strict=True):
+    for best, trial in zip(heads.C, trials, strict=True):
         totals = []
         for c in grid:
             total = 0.0
@@ -74,9 +74,9 @@ def test_the_strength_is_the_best_of_held_out_labels():
                 total += log_p[np.arange(len(held)), trial.y[held]].sum()
             totals.append(total)
         # Heads are solved roughly until one is chosen: of two that are as good, either may be.
-        assert totals[grid.index(strength)] > max(totals) - 0.05
+        assert totals[grid.index(best)] > max(totals) - 0.05
     assert heads.chosen.all()
-    assert len(set(heads.strengths)) > 1
+    assert len(set(heads.C)) > 1
 
 
 def test_folds_are_stratified_and_of_one_size():
@@ -94,7 +94,7 @@ def test_nothing_is_chosen_where_nothing_can_be_held_out():
     codes, labels = blobs()
     heads = fit_logistic(codes, trials_of(labels, per_class=1), N_CLASSES)
     assert not heads.chosen.any()
-    assert (heads.strengths == FIXED).all()
+    assert (heads.C == FIXED).all()
 
 
 def test_trials_of_any_sizes_are_as_if_alone():
@@ -182,7 +182,7 @@ GOOD = Labelled(np.array([0, 1, 2]), LABELS[:3])
         ([GOOD, Labelled(np.array([0, 30]), np.array([0, 1]))], {}, "trial 1: row 30 is not"),
         ([GOOD, Labelled(np.array([0, 1]), np.array([0, 3]))], {}, "trial 1: label 3 is not"),
         ([GOOD, Labelled(np.array([0, 3]), np.array([0, 0]))], {}, "trial 1: labels of 1 class"),
-        ([GOOD], {"strengths": [0.0]}, "strengths are above zero"),
+        ([GOOD], {"Cs": [0.0]}, "Cs are above zero"),
         ([GOOD], {"folds": 1}, "two folds or more"),
     ],
 )

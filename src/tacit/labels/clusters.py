@@ -25,6 +25,8 @@ from tacit.training.state import Checkpointer
 
 MOST_CLUSTERS = 1000
 IMAGES_PER_CLUSTER = 20
+SIZES = (300, 1000)
+"""Numbers of clusters whose encoders are taken together; fewer where there are few images."""
 
 ON_CLUSTERS = Recipe(
     network=PoolNetwork(channels=(16, 32)),
@@ -37,6 +39,16 @@ ON_CLUSTERS = Recipe(
     affine=Affine(),
 )
 """How the encoder is trained."""
+
+
+def cluster_sizes(n_images: int) -> list[int]:
+    """`SIZES`, as far as every cluster has about `IMAGES_PER_CLUSTER` images, two at least.
+
+    >>> cluster_sizes(60_000), cluster_sizes(1_437)
+    ([300, 1000], [71])
+    """
+    most = max(2, n_images // IMAGES_PER_CLUSTER)
+    return sorted({min(size, most) for size in SIZES})
 
 
 def clusters_of(

@@ -6,7 +6,7 @@ from tacit.labels.draws import Labelled, nested_draws
 from tacit.labels.propagation import propagate as module
 from tacit.labels.propagation.graph import neighbour_graph
 from tacit.labels.propagation.laplacian import System
-from tacit.labels.propagation.propagate import METHODS, extend, propagate
+from tacit.labels.propagation.propagate import KINDS, extend, propagate
 from tacit.labels.propagation.volumes import priced, whole_sizes
 
 N_CLASSES = 3
@@ -97,7 +97,7 @@ def test_poisson_mbo_is_its_steps_one_by_one():
         np.testing.assert_allclose(np.bincount(found.argmax(axis=1)), 50, atol=1)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", KINDS)
 def test_trials_know_nothing_of_one_another(method):
     codes, labels = blobs()
     graph, trials = neighbour_graph(codes, 6), trials_of(labels)
@@ -107,7 +107,7 @@ def test_trials_know_nothing_of_one_another(method):
         np.testing.assert_allclose(together[number], alone, atol=2e-4)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", KINDS)
 def test_groups_of_trials_give_what_all_at_once_give(method, monkeypatch):
     codes, labels = blobs()
     graph, trials = neighbour_graph(codes, 6), trials_of(labels)
@@ -129,7 +129,7 @@ def test_heat_is_forty_steps():
     assert len(system.series) < module.STEPS
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", KINDS)
 def test_a_perfect_code_scores_all(method):
     labels = np.arange(120) % N_CLASSES
     codes = 10 * np.eye(N_CLASSES)[labels] + np.random.default_rng(0).normal(size=(120, 3)) / 10
@@ -137,7 +137,7 @@ def test_a_perfect_code_scores_all(method):
     assert (scores.argmax(axis=2) == labels).all()
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", KINDS)
 def test_labels_that_mean_nothing_score_chance(method):
     codes, labels = blobs(n=600)
     shuffled = np.random.default_rng(1).permutation(labels)
@@ -147,7 +147,7 @@ def test_labels_that_mean_nothing_score_chance(method):
     assert abs(right.mean() - 1 / 3) < 0.05
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", KINDS)
 def test_a_constant_code_scores_chance(method):
     labels = np.random.default_rng(2).permutation(np.arange(300) % N_CLASSES)
     graph = neighbour_graph(np.ones((300, 4)))
@@ -189,7 +189,7 @@ def test_a_class_without_a_label_gets_no_image():
     codes, labels = blobs()
     rows = np.array([0, 1, 3, 4])  # of classes 0 and 1
     trial = Labelled(rows, labels[rows])
-    for method in METHODS:
+    for method in KINDS:
         scores = propagate(neighbour_graph(codes), [trial], N_CLASSES, method=method)
         assert np.isfinite(scores).all()
         assert not (scores[0].argmax(axis=1) == 2).any(), method

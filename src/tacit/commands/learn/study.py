@@ -1,17 +1,18 @@
 """The study behind ``tacit learn``: the built-in study's pairs, held to the labels at hand."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tacit.commands.learn.pool import Pool
 from tacit.commands.learn.table import Given
 from tacit.commands.options import CommandError
-from tacit.labels.methods import NETWORK_OF
+from tacit.labels.methods import METHODS
 from tacit.models.config import PerImageTable
 from tacit.questions.label_efficiency.question import Labels
 from tacit.questions.labels_within.question import LabelsWithin
-from tacit.questions.shared.pairs import Pair
+from tacit.questions.shared.pairs import BUILT_IN as BUILT_IN_CODES
+from tacit.questions.shared.pairs import Pair, pair_named
 from tacit.studies.description.errors import nearest
 from tacit.studies.description.named import study_text
 from tacit.studies.description.reading import parse
@@ -44,8 +45,8 @@ def study_of(asked: Asked, pool: Pool, given: Given) -> tuple[Study, LabelsWithi
     study, questions = parse(study_text(BUILT_IN)[1], BUILT_IN)
     (built_in,) = (question for question in questions if isinstance(question, Labels))
     able = _with_networks([pair for pair in built_in.pairs if _able(pair, study)])
-    named = asked.options.pairs
-    pairs = able if named is None else _with_networks(_named(named, able), able)
+    text = asked.options.pairs
+    pairs = able if text is None else _with_networks(_named(text, able, study), able)
     question = LabelsWithin(
         pairs=tuple(pairs),
         index=tuple(given.labelled.index.tolist()),
@@ -80,10 +81,13 @@ def study_of(asked: Asked, pool: Pool, given: Given) -> tuple[Study, LabelsWithi
 
 def _able(pair: Pair, study: Study) -> bool:
     """Whether a pair needs no more than the labels given, and has codes for new images."""
-    if pair.method == "all-labels" or pair.knows_shares:
-        return False
-    run: Run | None = None if pair.run is None else study.runs[pair.run]
-    return run is None or not (run.reads_class_labels or isinstance(run.posterior, PerImageTable))
+    return not pair.knows_more and (pair.run is None or _gives_codes(pair.run, study))
+
+
+def _gives_codes(name: str, study: Study) -> bool:
+    """Whether a run learns without labels, and has codes for new images."""
+    run: Run = study.runs[name]
+    return not (run.reads_class_labels or isinstance(run.posterior, PerImageTable))
 
 
 def _with_networks(pairs: Sequence[Pair], known: Sequence[Pair] = ()) -> list[Pair]:
@@ -92,21 +96,33 @@ def _with_networks(pairs: Sequence[Pair], known: Sequence[Pair] = ()) -> list[Pa
     Spread labels are of the images at hand. What is saved is a network, which is judged as itself.
     """
     found = list(pairs)
+    networks = {method.then_trained for method in METHODS.values()}
     for pair in pairs:
-        method = NETWORK_OF.get(pair.method)
-        if method is None or any((p.codes, p.method) == (pair.codes, method) for p in found):
+        method = pair.using.then_trained
+        if not method or any((p.codes, p.method) == (pair.codes, method) for p in found):
             continue
         ready = [p for p in known if (p.codes, p.method) == (pair.codes, method)]
-        alike = next((p.recipe for p in pairs if p.method in NETWORK_OF.values()), {})
+        alike = next((p.recipe for p in pairs if p.method in networks), {})
         given = pair.model_dump(exclude={"method", "recipe"})
         found += ready or [Pair(**given, method=method, recipe=alike)]
     return found
 
 
-def _named(text: str, able: Sequence[Pair]) -> list[Pair]:
+def _named(text: str, able: Sequence[Pair], study: Study) -> list[Pair]:
+    """The study's pairs of these names, and any other representation with any other method."""
     known = {pair.name: pair for pair in able}
     names = list(dict.fromkeys(name.strip() for name in text.split(",")))
-    for name in names:
-        if name not in known:
-            raise CommandError(f"--pairs names '{name}', no pair" + nearest(name, known))
-    return [known[name] for name in names]
+    return [known[name] if name in known else _other(name, known, study) for name in names]
+
+
+def _other(name: str, known: Mapping[str, Pair], study: Study) -> Pair:
+    """A pair that the study does not have."""
+    fault = f"--pairs names '{name}', no pair{nearest(name, known)}"
+    try:
+        pair = pair_named(name)
+    except ValueError as why:
+        raise CommandError(f"{fault}; or any other REPRESENTATION.METHOD: {why}") from None
+    if (pair.run is not None and pair.run not in study.runs) or not _able(pair, study):
+        codes = [*BUILT_IN_CODES, *(run for run in study.runs if _gives_codes(run, study))]
+        raise CommandError(f"{fault}; or any other method on {', '.join(codes)}")
+    return pair

@@ -14,12 +14,12 @@ from tacit.labels.propagation.graph import Codes, as_codes
 
 Probabilities = NDArray[np.float32]
 
-STRENGTHS = (1.0, 10.0, 100.0, 1000.0)
-# With one label per class it hardly matters: on ten draws of the embedded digits, strengths of 1,
+CS = (1.0, 10.0, 100.0, 1000.0)
+# With one label per class it hardly matters: on ten draws of the embedded digits, a C of 1,
 # 100 and 10,000 name 66.2, 66.2 and 65.9 % right.
 FIXED = 100.0
 FOLDS = 5
-_ROUGHLY = 0.1  # nats of likelihood, about, that labels may still gain while strengths are compared
+_ROUGHLY = 0.1  # nats of likelihood, about, that labels may still gain while Cs are compared
 _AT_ONCE = 2**17  # numbers of trials that are solved together: what a core has at hand, 512 KiB
 _ROWS = 512
 
@@ -66,15 +66,15 @@ class LinearHeads:
         weights: (T, d, C), and
         intercepts: (T, C): p(class | code) = softmax(code · weights + intercepts); of a class of
             which the trial had no label the intercept is minus infinity.
-        strengths: how little each trial's weights are held back, (T,): scikit-learn's C on codes
-            of mean squared length one.
-        chosen: whether the strength was chosen inside the trial's labels, or is the fixed one,
+        C: each trial's, (T,), as scikit-learn's on codes of mean squared length one: the larger,
+            the less the weights are held back.
+        chosen: whether C was chosen inside the trial's labels, or is the fixed one,
             (T,).
     """
 
     weights: NDArray[np.float32]
     intercepts: NDArray[np.float32]
-    strengths: NDArray[np.float64]
+    C: NDArray[np.float64]
     chosen: NDArray[np.bool_]
 
     def probabilities(self, new: ArrayLike) -> Probabilities:
@@ -98,19 +98,19 @@ def fit_logistic(
     labelled: Sequence[Labelled],
     n_classes: int,
     *,
-    strengths: Sequence[float] = STRENGTHS,
+    Cs: Sequence[float] = CS,
     fixed: float = FIXED,
     folds: int = FOLDS,
 ) -> LinearHeads:
-    """Logistic regression for every trial; the strength is chosen inside the trial's own labels.
+    """Logistic regression for every trial; C is chosen inside the trial's own labels.
 
-    Each head minimises c Σ_i -log p(y_i | x_i) + ½ ‖weights‖² over its labelled images, as
+    Each head minimises C Σ_i -log p(y_i | x_i) + ½ ‖weights‖² over its labelled images, as
     scikit-learn's `LogisticRegression(C=c)` does, with x the codes minus the mean of the whole
     pool, divided by their root mean squared length (labels are not needed for that; one scale for
-    all dimensions, so that dimensions which hold nothing stay small). c is the strength with the
+    all dimensions, so that dimensions which hold nothing stay small). C is the one with the
     largest log-likelihood of held-out labels in stratified cross-validation, the smaller one of
     equals. The number of folds is `folds` or that of the smallest class, if that is fewer; with
-    one label of a class nothing can be held out, and c is `fixed`.
+    one label of a class nothing can be held out, and C is `fixed`.
 
     All trials and folds are solved together.
 
@@ -118,17 +118,17 @@ def fit_logistic(
         codes: of the pool, (n, d).
         labelled: the trials.
         n_classes: C.
-        strengths: to choose from, ascending.
+        Cs: to choose from, ascending.
         fixed: where no choice can be made.
         folds: at most so many, 2 at least.
 
     Raises:
         ValueError: codes are no codes; a trial has labels of fewer than two classes, or rows or
-            labels out of range; a strength is not above zero; `folds` is below 2.
+            labels out of range; a C is not above zero; `folds` is below 2.
     """
-    if not strengths or min(*strengths, fixed) <= 0 or folds < 2:
+    if not Cs or min(*Cs, fixed) <= 0 or folds < 2:
         raise ValueError(
-            f"strengths {tuple(strengths)}, fixed {fixed}, {folds} folds; strengths are above "
+            f"Cs {tuple(Cs)}, fixed {fixed}, {folds} folds; Cs are above "
             "zero, at least one, and there are two folds or more"
         )
     x = as_codes(codes)
@@ -147,9 +147,9 @@ def fit_logistic(
         np.full(len(labelled), float(fixed)),
         np.zeros(len(labelled), bool),
     )
-    single = len(strengths) == 1  # leaves nothing to choose, so that no label need be held out
+    single = len(Cs) == 1  # leaves nothing to choose, so that no label need be held out
     for alike, n_folds in _alike(labelled, 0 if single else folds):
-        grid = np.sort(np.array(strengths if n_folds or single else [fixed], np.float64))
+        grid = np.sort(np.array(Cs if n_folds or single else [fixed], np.float64))
         n = len(labelled[alike[0]].y)
         per_trial = n * max(n_classes * max(n_folds, 1), min(n, x.shape[1]))
         at_once = max(1, _AT_ONCE // per_trial)
@@ -162,7 +162,7 @@ def fit_logistic(
             weights /= scale
             heads.weights[some] = weights
             heads.intercepts[some] = intercepts - np.einsum("d,tdc->tc", centre, weights)
-            heads.strengths[some] = best
+            heads.C[some] = best
             heads.chosen[some] = n_folds > 0
     return heads
 
@@ -173,12 +173,12 @@ def logistic(
     n_classes: int,
     new: ArrayLike,
     *,
-    strengths: Sequence[float] = STRENGTHS,
+    Cs: Sequence[float] = CS,
     fixed: float = FIXED,
     folds: int = FOLDS,
 ) -> Probabilities:
     """`fit_logistic`, and the class probabilities of new codes in every trial, (T, m, C)."""
-    heads = fit_logistic(codes, labelled, n_classes, strengths=strengths, fixed=fixed, folds=folds)
+    heads = fit_logistic(codes, labelled, n_classes, Cs=Cs, fixed=fixed, folds=folds)
     return heads.probabilities(new)
 
 
@@ -217,18 +217,18 @@ def _chosen(
     grid: NDArray[np.float64],
     n_folds: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.float32]]:
-    """Strength, weights and intercepts of trials of one size: the best of `grid`."""
+    """C, weights and intercepts of trials of one size: the best of `grid`."""
     stack = Stack(x, y, n_classes)
     best, start = np.zeros(len(x), int), None
     if n_folds:
         held_out = _folds(y, n_folds)[:, None] == np.arange(n_folds)[:, None]
         path: list[torch.Tensor] = []
         totals = []
-        for strength in grid:
-            # Choosing needs no last digits. Each strength begins where the way of the weights from
+        for one in grid:
+            # Choosing needs no last digits. Each C begins where the way of the weights from
             # the two before it leads, and the chosen one at the mean of its folds.
-            c = np.full(len(x), strength)
-            tried = stack.solve(~held_out, c, start, _ROUGHLY * strength)
+            c = np.full(len(x), one)
+            tried = stack.solve(~held_out, c, start, _ROUGHLY * one)
             start = 2 * tried.turned - (path[-1] if path else 0)
             path.append(tried.turned)
             found = np.where(held_out, tried.log_probabilities, 0.0)

@@ -19,7 +19,7 @@ _LANES = 8  # a product is a quarter faster where its inner side is a multiple o
 class Solved(NamedTuple):
     """weights, (T, Q, d, C); intercepts, (T, Q, C); log p(y | x) of every row, (T, Q, n).
 
-    `turned` is where to start from with another strength: weights of turned codes, (T, C, Q, r).
+    `turned` is where to start from with another C: weights of turned codes, (T, C, Q, r).
     """
 
     weights: NDArray[np.float32]
@@ -55,24 +55,24 @@ class Stack:
     def solve(
         self,
         learned: NDArray[np.bool_],
-        strengths: NDArray[np.float64],
+        Cs: NDArray[np.float64],
         start: Tensor | None = None,
         enough: float = ENOUGH,
     ) -> Solved:
-        """The minima of c Σ_i -log softmax(x_i · w + b)[y_i] + ½ ‖w‖², over rows learned from.
+        """The minima of C Σ_i -log softmax(x_i · w + b)[y_i] + ½ ‖w‖², over rows learned from.
 
         Newton's method, each step by preconditioned conjugate gradients, for all Q problems of all
-        sets in step: a product with the codes serves the folds of a set at once. Where c is so
+        sets in step: a product with the codes serves the folds of a set at once. Where C is so
         large that all is fitted without error, float32 leaves a few ten-thousandths of probability
         open. A class that a set does not have gets no probability.
 
         Args:
             learned: whether a row is learned from, (T, Q, n).
-            strengths: c of each set, (T,).
-            start: as `Solved.turned`, from problems with another c.
+            Cs: C of each set, (T,).
+            start: as `Solved.turned`, from problems with another C.
             enough: how little a loss may still fall by, about.
         """
-        state = _Newton(self, torch.from_numpy(learned), torch.from_numpy(strengths), start)
+        state = _Newton(self, torch.from_numpy(learned), torch.from_numpy(Cs), start)
         for _ in range(NEWTON_STEPS):
             if not state.step(enough):
                 break
@@ -105,9 +105,7 @@ class _Newton:
     classes, and products are as fast.
     """
 
-    def __init__(
-        self, stack: Stack, learned: Tensor, strengths: Tensor, start: Tensor | None
-    ) -> None:
+    def __init__(self, stack: Stack, learned: Tensor, Cs: Tensor, start: Tensor | None) -> None:
         self.z, self.turned, self.squared = stack.z, stack.turned, stack.squared
         n_sets, n, r = self.z.shape
         n_classes, n_problems = stack.n_classes, learned.shape[1]
@@ -116,7 +114,7 @@ class _Newton:
         self.own = torch.nn.functional.one_hot(stack.y, n_classes).float().mT[:, :, None]
         self.others = 1 - self.own  # the classes that a row is not of
         self.present = self.own.sum(dim=3, keepdim=True) > 0
-        self.strength = learned[:, None].float() * strengths.float()[:, None, None, None]
+        self.C = learned[:, None].float() * Cs.float()[:, None, None, None]
         self.penalty = torch.ones(r)
         self.penalty[-1] = 0.0  # the intercepts are free
         self.w = torch.zeros(n_sets, n_classes, n_problems, r) if start is None else start
@@ -135,7 +133,7 @@ class _Newton:
         left = (p * self.others).sum(dim=1)
         log_p = torch.where(left < 0.5, torch.log1p(-left), log_p - total[:, 0].log())
         # What still falls is small beside the sum.
-        fit = (self.strength[:, 0] * log_p).sum(dim=2, dtype=torch.float64)
+        fit = (self.C[:, 0] * log_p).sum(dim=2, dtype=torch.float64)
         squares = (self.penalty * w.double().square()).sum(dim=(1, 3))
         return p, log_p, (squares / 2 - fit)[:, None, :, None]
 
@@ -150,7 +148,7 @@ class _Newton:
         # p - 1 of the right class as what the others have: a difference would lose its digits.
         others = self.p * self.others
         surplus = others - self.own * others.sum(dim=1, keepdim=True)
-        gradient = self._backward(surplus.mul_(self.strength), self.z) + self.penalty * self.w
+        gradient = self._backward(surplus.mul_(self.C), self.z) + self.penalty * self.w
         direction, fall = self._direction(gradient)
         change = self._forward(direction)
         rate = self.going.float()
@@ -179,7 +177,7 @@ class _Newton:
         left: a step more costs less than what it takes to do each of them well. Problems that are
         done are passed over.
         """
-        weighted = self.strength * self.p
+        weighted = self.C * self.p
         curved = weighted * (1 - self.p)
         # A class that is all but certain everywhere, or absent, has no curvature left.
         diagonal = (self._backward(curved, self.squared) + self.penalty).clamp(min=1e-6)

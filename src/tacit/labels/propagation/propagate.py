@@ -15,8 +15,8 @@ from tacit.labels.propagation.graph import NEIGHBOURS, nearest_rows, neighbour_w
 from tacit.labels.propagation.laplacian import STEPS, System, conjugate_gradients
 from tacit.labels.propagation.volumes import priced, whole_sizes
 
-Method = Literal["laplace", "poisson", "poisson-mbo"]
-METHODS: tuple[Method, ...] = ("laplace", "poisson", "poisson-mbo")
+Kind = Literal["laplace", "poisson", "poisson-mbo"]
+KINDS: tuple[Kind, ...] = ("laplace", "poisson", "poisson-mbo")
 Scores = NDArray[np.float32]
 
 ROUNDS = 20  # of Poisson MBO, Calder 2020; each has `STEPS` of heat
@@ -28,7 +28,7 @@ def propagate(
     labelled: Sequence[Labelled],
     n_classes: int,
     *,
-    method: Method,
+    method: Kind,
     shares: NDArray[np.floating[Any]] | None = None,
     slack: float = 0.0,
 ) -> Scores:
@@ -53,8 +53,8 @@ def propagate(
         labelled: the trials. A class of which a trial has no label gets no image.
         n_classes: C.
         method: one of the three.
-        shares: for ``poisson-mbo`` each class's share of all n images, (C,); None takes them to be
-            equal.
+        shares: for ``poisson-mbo`` each class's share of all n images, (C,), or of every trial,
+            (T, C); None takes them to be equal.
         slack: for ``poisson-mbo`` by what part of itself each class's share may be smaller or
             larger, 0 to 1. MNIST's classes have 9.0 to 11.3 % of the images: taken to be exactly
             equal, one image in thirty is put into a wrong class by force; with 0.1 the error is
@@ -68,9 +68,9 @@ def propagate(
     n = _one_piece(graph)
     for number, trial in enumerate(labelled):
         _check(trial, number, n, n_classes)
-    if method not in METHODS:
-        raise ValueError(f"method {method!r}; {', '.join(METHODS)} are known")
-    given = _shares(shares, n_classes, method)
+    if method not in KINDS:
+        raise ValueError(f"method {method!r}; {', '.join(KINDS)} are known")
+    given = _shares(shares, len(labelled), n_classes, method)
     if not 0 <= slack <= 1 or (slack and method != "poisson-mbo"):
         raise ValueError(
             f"slack is {slack} for {method!r}; 0 to 1 is possible, and only for 'poisson-mbo'"
@@ -86,7 +86,7 @@ def propagate(
         elif method == "poisson":
             u = _poisson(system, trials)
         else:
-            u = _poisson_mbo(system, trials, given, slack)
+            u = _poisson_mbo(system, trials, given[start : start + group], slack)
         scores[start : start + group] = u.view(n, -1, n_classes).permute(1, 0, 2).numpy()
     return scores
 
@@ -148,19 +148,22 @@ def _check(trial: Labelled, number: int, n: int, n_classes: int) -> None:
 
 
 def _shares(
-    shares: NDArray[np.floating[Any]] | None, n_classes: int, method: Method
+    shares: NDArray[np.floating[Any]] | None, n_trials: int, n_classes: int, method: Kind
 ) -> NDArray[np.float64]:
+    """Those of every trial, (T, C)."""
     if shares is None:
-        return np.full(n_classes, 1 / n_classes)
+        return np.full((n_trials, n_classes), 1 / n_classes)
     if method != "poisson-mbo":
         raise ValueError(f"class shares are given to {method!r}; 'poisson-mbo' alone uses them")
     given = np.asarray(shares, dtype=np.float64)
-    if given.shape != (n_classes,) or not (given >= 0).all() or abs(given.sum() - 1) > 1e-3:
+    fits = given.shape in ((n_classes,), (n_trials, n_classes))
+    if not fits or not (given >= 0).all() or (np.abs(given.sum(axis=-1) - 1) > 1e-3).any():
         raise ValueError(
             f"shares {np.asarray(shares)!s:.80}; one for each of {n_classes} classes is needed, "
             "none below 0, 1 in all"
         )
-    return given / given.sum()
+    given = given / given.sum(axis=-1, keepdims=True)
+    return np.broadcast_to(given, (n_trials, n_classes))
 
 
 class _Trials:
@@ -211,7 +214,10 @@ def _poisson_mbo(
     system: System, trials: _Trials, shares: NDArray[np.float64], slack: float
 ) -> Tensor:
     n, n_trials, n_classes = trials.shape
-    bounds = [_bounds(np.where(present, shares, 0.0), slack, n) for present in trials.present]
+    bounds = [
+        _bounds(np.where(present, own, 0.0), slack, n)
+        for present, own in zip(trials.present, shares, strict=True)
+    ]
     prices = [torch.zeros(n_classes)] * n_trials
     u = _poisson(system, trials).view(trials.shape)
     labels = u.argmax(dim=2)

@@ -6,7 +6,7 @@ shares are wrong by. Labels that may then move along the graph's edges go back t
 say better shares.
 """
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,19 +65,37 @@ def propagate_with_estimated_shares(
     """
     if rounds < 1:
         raise ValueError(f"`rounds` is {rounds}; it is at least 1")
-    found = [_classes(graph, labelled, n_classes, None)]
-    for _ in range(rounds - 1):
-        settled = settle(graph, found[-1], labelled)
-        shares = np.bincount(settled, minlength=n_classes) / len(settled)
-        found.append(_classes(graph, labelled, n_classes, shares))
+    shares: NDArray[np.float64] | None = None
+    found: list[Classes] = []
+    for _ in range(rounds):
+        if found:
+            shares = _settled_shares(graph, found[-1], labelled, n_classes)
+        (scores,) = propagate(graph, [labelled], n_classes, method="poisson-mbo", shares=shares)
+        found.append(scores.argmax(axis=1))
     return found
 
 
-def _classes(
-    graph: sparse.csr_array,
-    labelled: Labelled,
-    n_classes: int,
-    shares: NDArray[np.floating[Any]] | None,
-) -> Classes:
-    (scores,) = propagate(graph, [labelled], n_classes, method="poisson-mbo", shares=shares)
-    return scores.argmax(axis=1)
+def estimated_shares(
+    graph: sparse.csr_array, trials: Sequence[Labelled], n_classes: int, *, slack: float = 0.0
+) -> NDArray[np.float64]:
+    """Each trial's shares of the classes, (T, C), as the graph has them after one round.
+
+    Args:
+        graph: `neighbour_graph` of the pool.
+        trials: their labels. n_classes: C.
+        slack: of the equal shares of that round.
+    """
+    scores = propagate(graph, trials, n_classes, method="poisson-mbo", slack=slack)
+    return np.stack(
+        [
+            _settled_shares(graph, found.argmax(axis=1), trial, n_classes)
+            for found, trial in zip(scores, trials, strict=True)
+        ]
+    )
+
+
+def _settled_shares(
+    graph: sparse.csr_array, classes: Classes, labelled: Labelled, n_classes: int
+) -> NDArray[np.float64]:
+    settled = settle(graph, classes, labelled)
+    return np.bincount(settled, minlength=n_classes) / len(settled)

@@ -5,7 +5,6 @@ import numpy as np
 from tacit.figures import charts
 from tacit.figures.sink import Figure
 from tacit.labels.choosing import share_of
-from tacit.labels.methods import METHODS
 from tacit.measures.distances import Floats
 from tacit.measures.formatting import rounded, show, significant
 from tacit.measures.intervals import crossed
@@ -54,11 +53,7 @@ def _overview(curves: Curves, setting: Setting) -> Figure:
                 points=True,
             )
         )
-    levels = [
-        (_oracle(curves, pair), pair.short)
-        for pair in curves.oracles
-        if pair.method == "all-labels"
-    ]
+    levels = [(_oracle(curves, pair), pair.short) for pair in curves.oracles if pair.using.oracle]
     panel = charts.Panel(
         series,
         x_label=f"labels {curves.unit}",
@@ -88,7 +83,7 @@ def representatives(curves: Curves) -> list[Pair]:
     winner = curves.winner(at)
     shown = [winner]
     for pair in ranked:
-        if all(METHODS[pair.method].family != METHODS[other.method].family for other in shown):
+        if all(pair.using.family != other.using.family for other in shown):
             shown.append(pair)
     if curves.baseline is not None and curves.baseline not in shown:
         shown.append(curves.baseline)
@@ -109,7 +104,7 @@ def _all(curves: Curves, setting: Setting) -> Figure:
         for pair in pairs
     ]
     base = curves.baseline
-    oracle = next((p for p in curves.oracles if p.method == "all-labels"), None)
+    oracle = next((p for p in curves.oracles if p.using.oracle), None)
     said = "; ".join(f"{p.short} {show(curves.number(p, at))}" for p in pairs)
     return setting.figures.chart(
         f"{setting.question}-trials",
@@ -286,7 +281,7 @@ def _oracle(curves: Curves, pair: Pair) -> float:
 
 
 def _colour(pair: Pair) -> int:
-    return FAMILIES[METHODS[pair.method].family]
+    return FAMILIES[pair.using.family]
 
 
 def _what(curves: Curves, capital: bool = False) -> str:

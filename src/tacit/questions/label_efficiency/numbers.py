@@ -47,30 +47,26 @@ class Curves:
     @cached_property
     def candidates(self) -> list[Pair]:
         """The pairs that can be recommended: those that use nothing beyond their labels."""
-        usable = [p for p in self.pairs if not self.is_ceiling(p)]
+        usable = [p for p in self.pairs if not self.is_oracle(p)]
         fair = [pair for pair in usable if not pair.knows_shares]
         return fair or usable
 
     @cached_property
     def oracles(self) -> list[Pair]:
         """The pairs that have seen all labels."""
-        return [p for p in self.pairs if self.is_ceiling(p)]
+        return [p for p in self.pairs if self.is_oracle(p)]
 
     @property
     def curved(self) -> list[Pair]:
         """The pairs whose accuracy depends on the labels given."""
-        return [pair for pair in self.pairs if pair.method != "all-labels"]
+        return [pair for pair in self.pairs if not pair.using.oracle]
 
     @cached_property
     def baseline(self) -> Pair | None:
         """From scratch; None where the study does not ask for it."""
-        for method in ("scratch", "scratch-augmented"):
-            for pair in self.candidates:
-                if pair.method == method:
-                    return pair
-        return None
+        return next((pair for pair in self.candidates if pair.using.from_scratch), None)
 
-    def is_ceiling(self, pair: Pair) -> bool:
+    def is_oracle(self, pair: Pair) -> bool:
         """Whether a pair has seen all labels, by itself or through its codes."""
         return bool(self.first.values[f"{pair.name}/oracle"])
 

@@ -91,19 +91,19 @@ class Labels(Question):
         for pair in self.pairs:
             if pair.run is not None:
                 any_kind = ("autoencoder", "vae", "classifier")
-                wanted = ("classifier",) if pair.method == "all-labels" else any_kind
+                wanted = ("classifier",) if pair.using.reads == "classifier" else any_kind
                 kinds[pair.run] = tuple(k for k in wanted if k in kinds.get(pair.run, any_kind))
         return kinds
 
     def without(self, run: str) -> "Labels | None":
         left = tuple(pair for pair in self.pairs if pair.run != run)
-        if all(pair.method == "all-labels" for pair in left):
+        if all(pair.using.oracle for pair in left):
             return None
         return self.model_copy(update={"pairs": left})
 
     def errors(self, runs: Mapping[str, Any]) -> Iterator[str]:
         """Something depends on labels, and codes come from runs that learned from all images."""
-        if all(pair.method == "all-labels" for pair in self.pairs):
+        if all(pair.using.oracle for pair in self.pairs):
             yield "pairs hold none that depends on how many labels are given"
         for pair in self.pairs:
             if pair.run is None:
@@ -113,9 +113,13 @@ class Labels(Question):
                 yield (
                     f"run '{pair.run}' learns from few images; pairs take runs that learn from all"
                 )
-            if pair.method == "fine-tune" and run.posterior.kind == "per-image":
+            if pair.using.reads == "encoder" and run.posterior.kind == "per-image":
                 yield f"run '{pair.run}' has per-image codes, and so no encoder to fine-tune"
-            if pair.method == "fine-tune" and run.encoder and run.encoder.part == "probabilities":
+            if (
+                pair.using.reads == "encoder"
+                and run.encoder
+                and run.encoder.part == "probabilities"
+            ):
                 yield f"run '{pair.run}' reads class probabilities; it has no encoder of images"
 
     def parts(self) -> dict[str, Question]:

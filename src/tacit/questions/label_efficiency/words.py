@@ -158,7 +158,7 @@ def _oracle(curves: Curves) -> str:
     said = [
         f"{pair.codes} {show(_plain(curves.reported(pair, curves.budgets[-1])))}"
         for pair in curves.oracles
-        if pair.method == "all-labels"
+        if pair.using.oracle
     ]
     return f"For comparison, with all labels: {_listed(said)}." if said else ""
 

@@ -11,10 +11,8 @@ from tacit.errors import ImagesError
 from tacit.images.dataset import UNLABELLED, Images
 from tacit.labels.cross_validation import Trial, Turns, held_out_trials, turns_for
 from tacit.labels.draws import Draws, Labelled
-from tacit.labels.methods import METHODS, MethodName
 from tacit.questions.base import Arrays, Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
-from tacit.questions.labels_within.model import classifier_of
 from tacit.questions.labels_within.numbers import Judged
 from tacit.questions.labels_within.words import finding_of
 from tacit.questions.shared.pairs import Pair
@@ -26,19 +24,6 @@ LABELS_SEED = 0
 
 TINY = float(np.finfo(np.float32).tiny)
 """Nothing is cut off that a temperature could bring back: a network's logits may be far apart."""
-
-PREFERRED: tuple[MethodName, ...] = (
-    "propagate-then-train",
-    "poisson-then-train",
-    "fine-tune",
-    "logistic",
-    "scratch-augmented",
-    "scratch",
-    "laplace-then-train",
-)
-"""Methods that can be recommended, the one to prefer first: those that make a classifier of images.
-With one to ten labels per class the order is that of the study `label-efficiency` on MNIST. Nearest
-neighbours, and propagation without its network, are for comparison."""
 
 
 class LabelsWithin(Question):
@@ -75,7 +60,7 @@ class LabelsWithin(Question):
         if len(set(names)) < len(names):
             raise ValueError(f"{names} hold one twice; each pair is looked at once")
         for pair in pairs:
-            if pair.method == "all-labels" or pair.knows_shares:
+            if pair.knows_more:
                 raise ValueError(
                     f"hold '{pair.name}', which knows more than the labels that are given"
                 )
@@ -112,11 +97,9 @@ class LabelsWithin(Question):
     @property
     def candidates(self) -> list[Pair]:
         """The pairs that can be recommended, the one to prefer among equals first."""
-        found = [pair for pair in self.pairs if pair.method in PREFERRED] or list(self.pairs)
-        return sorted(
-            found,
-            key=lambda p: PREFERRED.index(p.method) if p.method in PREFERRED else len(PREFERRED),
-        )
+        order = {p.name: p.using.preference for p in self.pairs if p.using.preference is not None}
+        found = [pair for pair in self.pairs if pair.name in order] or list(self.pairs)
+        return sorted(found, key=lambda pair: order.get(pair.name, 0))
 
     def needs(self) -> dict[str, tuple[str, ...]]:
         kinds = ("autoencoder", "vae")
@@ -197,8 +180,6 @@ def _answered(
 
     What an earlier try kept is not done again.
     """
-    method = METHODS[pair.method]
-    assert method.answers is not None
     (trials,) = given.trials
     names = [f"{pair.name}-{number}" for number in range(len(trials))]
     missing = [
@@ -207,17 +188,17 @@ def _answered(
         if runs.keep is None or not (runs.keep / f"{name}.safetensors").exists()
     ]
     problem = problem_of(pair, given, n_classes, runs)
-    answers = method.answers(problem, trials, missing) if missing else iter(())
+    answers = pair.using.answers(problem, trials, missing) if missing else iter(())
     found = []
     for number, (name, rows) in enumerate(zip(names, asked, strict=True)):
 
         def learned(number: int = number, rows: NDArray[np.int64] = rows) -> Arrays:
             answered = next(answers)
             new = answered.new[rows]
-            scores = np.log(np.maximum(new, TINY)) if method.confident else new
+            scores = np.log(np.maximum(new, TINY)) if pair.using.confident else new
             kept: Arrays = {"scores": np.asarray(scores, np.float32)}
             if number == 0:
-                model = classifier_of(pair, problem, answered, trials[0])
+                model = pair.using.classifier(problem, answered, trials[0])
                 for part, tensor in {} if model is None else model.state_dict().items():
                     kept[f"model/{part}"] = tensor.numpy()
             return kept

@@ -5,7 +5,6 @@ import numpy as np
 from tacit.figures import charts
 from tacit.figures.sink import Figure
 from tacit.labels.choosing import Choice
-from tacit.labels.methods import METHODS
 from tacit.measures.formatting import show
 from tacit.measures.number import Number, columns, undefined
 from tacit.questions.base import Setting
@@ -104,7 +103,7 @@ def _others(judged: Judged, choice: Choice) -> str:
         none = "The other is not" if alike == 1 else f"None of the {alike} others is"
         return f"{none} distinguishable from it with so few labels."
     rest = "the other is" if alike == 1 else f"the {alike} others are"
-    return f"Worse with certainty: {', '.join(worse)}" + (
+    return f"Worse: {', '.join(worse)}" + (
         f"; {rest} not distinguishable from it." if alike else "."
     )
 
@@ -245,7 +244,7 @@ def _reliability(judged: Judged, setting: Setting) -> Figure:
     confidence = [b.confidence for b in found]
     share, low, high = columns([b.right for b in found])
     said = "; ".join(f"{show(b.right)} right at {100 * b.confidence:.0f} % sure" for b in found)
-    kind = "its probabilities" if METHODS[judged.winner.method].confident else "its scores"
+    kind = "its probabilities" if judged.winner.using.confident else "its scores"
     return setting.figures.chart(
         f"{setting.question}-reliability",
         charts.reliability(

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from tacit.labels.methods import FROM_PIXELS, METHODS, PROPAGATING, RECIPES, TAKE_SHARES, MethodName
+from tacit.labels.methods import METHODS, Method, MethodName
 from tacit.labels.networks import Recipe
 from tacit.models.config import Table
 
@@ -13,9 +13,8 @@ BUILT_IN = {"pixels": "raw pixels", "pca": "PCA of the pixels", "random": "an un
 
 SHORT = {"pixels": "pixels", "pca": "PCA", "random": "untrained encoder"}
 
-
 SLACK = 0.1
-"""Of uniform shares, unless a pair says otherwise."""
+"""Of shares that are not known, unless a pair says otherwise."""
 
 
 class Pair(Table):
@@ -23,62 +22,58 @@ class Pair(Table):
 
     Attributes:
         codes: "pixels", "pca", "random" (an untrained encoder), or the name of a run.
-        method: how labels are used.
-        shares: of the classes, for methods with Poisson MBO: "uniform", the default, takes them as
-            equal, "known" tells the method the shares that all labels have.
-        slack: by what part of itself a class's share may differ from that; by default a tenth where
-            shares are uniform, which no set of images is to the last one, and nothing where known.
+        method: how labels are used, a name of `tacit.labels.methods.METHODS`.
+        shares: of the classes, for methods that take them: "uniform", the default, takes them as
+            equal, "estimated" finds them on the graph, "known" tells the method the shares that all
+            labels have.
+        slack: by what part of itself a class's share may differ from that; by default a tenth, and
+            nothing where shares are known.
         recipe: of methods that train a network, settings in place of the method's own.
     """
 
     codes: str = "pixels"
     method: MethodName
-    shares: Literal["known", "uniform"] | None = None
+    shares: Literal["known", "uniform", "estimated"] | None = None
     slack: Annotated[float, Field(ge=0, le=1)] | None = None
     recipe: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _belongs_together(self) -> "Pair":
-        if self.method in FROM_PIXELS and self.codes != "pixels":
+        reads, method = self.using.reads, f"'{self.method}'"
+        if reads == "images" and self.codes != "pixels":
+            raise ValueError(f"{method} reads the images themselves; codes are 'pixels' there")
+        if reads in ("encoder", "classifier") and self.codes in BUILT_IN:
             raise ValueError(
-                f"'{self.method}' reads the images themselves; codes are 'pixels' there"
+                f"{method} takes a trained run; codes are '{self.codes}', which is none"
             )
-        if self.method in ("fine-tune", "all-labels") and self.codes in BUILT_IN:
-            raise ValueError(
-                f"'{self.method}' takes a trained run; codes are '{self.codes}', which is none"
-            )
-        if (self.shares or self.slack is not None) and self.method not in TAKE_SHARES:
-            raise ValueError(
-                f"'{self.method}' has no use for class shares; {' and '.join(TAKE_SHARES)} have"
-            )
+        if (self.shares or self.slack is not None) and not self.using.takes_shares:
+            able = " and ".join(name for name, each in METHODS.items() if each.takes_shares)
+            raise ValueError(f"{method} has no use for class shares; {able} have")
         if self.recipe and not self.trains:
-            raise ValueError(
-                f"'{self.method}' trains no network; recipes are for {', '.join(RECIPES)}"
-            )
+            able = ", ".join(name for name, each in METHODS.items() if each.recipe is not None)
+            raise ValueError(f"{method} trains no network; recipes are for {able}")
         if self.recipe:
             self.trained_by()
         return self
 
     @property
+    def using(self) -> Method:
+        """The method."""
+        return METHODS[self.method]
+
+    @property
     def trains(self) -> bool:
         """Whether a network is trained in every trial."""
-        return self.method in RECIPES
+        return self.using.recipe is not None
 
-    def trained_by(self) -> Recipe:
+    def trained_by(self) -> Recipe | None:
         """How a network is trained: the method's own recipe, with what the pair replaces."""
-        own = RECIPES[self.method]
-        return Recipe.model_validate(own.model_dump() | self.recipe)
+        own = self.using.recipe
+        return None if own is None else Recipe.model_validate(own.model_dump() | self.recipe)
 
     def work(self, n_labels: int, n_pool: int) -> float:
-        """Roughly how much work a trial is, in images that the networks of a study look at.
-
-        Those networks are trained with a decoder, or on more; to learn from an image here costs
-        about what it costs to look at one there.
-        """
-        told = METHODS[self.method]
-        n = n_pool if self.transductive else n_labels
-        trained = self.trained_by().images(n) if self.trains else 0
-        return told.images + told.passes * n_pool + trained
+        """Roughly how much work a trial is; see `Method.work`."""
+        return self.using.work(n_labels, n_pool, self.trained_by())
 
     @property
     def run(self) -> str | None:
@@ -91,49 +86,61 @@ class Pair(Table):
         return self.shares == "known"
 
     @property
+    def knows_more(self) -> bool:
+        """Whether it uses more than the images and the labels of a trial."""
+        return self.using.oracle or self.knows_shares
+
+    @property
     def allowed_slack(self) -> float:
         """By what part of itself a class's share may differ from the one that the method takes."""
         if self.slack is not None:
             return self.slack
-        return SLACK if self.takes_uniform_shares else 0.0
+        return SLACK if self.using.takes_shares and not self.knows_shares else 0.0
 
     @property
     def takes_uniform_shares(self) -> bool:
         """Whether the method takes all classes as equally frequent."""
-        return self.method in TAKE_SHARES and not self.knows_shares
+        return self.using.takes_shares and self.shares in (None, "uniform")
 
     @property
     def transductive(self) -> bool:
         """Whether the method also answers for the unlabelled images of the pool by themselves."""
-        return self.method in PROPAGATING
+        return self.using.transductive
 
     @property
     def name(self) -> str:
         """As numbers and columns are named."""
-        own = self.method if self.method in FROM_PIXELS else f"{self.codes}.{self.method}"
-        own += ".known-shares" if self.knows_shares else ""
+        own = self.method if self.using.reads == "images" else f"{self.codes}.{self.method}"
+        own += f".{self.shares}-shares" if self.shares in ("known", "estimated") else ""
         return own if self.slack is None else f"{own}.slack-{self.slack:g}"
 
     @property
     def short(self) -> str:
         """A name of few words, for figures and tables."""
-        method = METHODS[self.method].short + (" (known shares)" if self.knows_shares else "")
+        method = self.using.short
+        method += f" ({self.shares} shares)" if self.shares in ("known", "estimated") else ""
         method += "" if self.slack is None else f" (± {100 * self.slack:g} %)"
-        if self.method in FROM_PIXELS:
+        if self.using.reads == "images":
             return method
         return f"{SHORT.get(self.codes, self.codes)} · {method}"
 
     @property
     def words(self) -> str:
-        """A name for sentences: "the codes of vae with Poisson MBO"."""
-        method = METHODS[self.method].words + (
-            " told the class shares" if self.knows_shares else ""
-        )
-        if self.method in FROM_PIXELS:
-            return method
-        if self.method == "all-labels":
-            return f"{self.codes}, {method},"
-        if self.method == "fine-tune":
-            return f"{method} {self.codes}"
-        codes = BUILT_IN.get(self.codes, f"the codes of {self.codes}")
-        return f"{codes} with {method}"
+        """A name for sentences: "the codes of vae with Poisson propagation"."""
+        codes = self.codes
+        if self.using.reads == "codes":
+            codes = BUILT_IN.get(codes, f"the codes of {codes}")
+        told = " told the class shares" if self.knows_shares else ""
+        return self.using.words.format(codes=codes) + told
+
+
+def pair_named(name: str) -> Pair:
+    """The pair whose `name` it is, without settings of its own: "vae.poisson", "scratch".
+
+    Raises:
+        ValueError: it names no method, or the two do not go together.
+    """
+    codes, _, method = name.rpartition(".")
+    if method not in METHODS:
+        raise ValueError(f"'{method}' is no method; {', '.join(METHODS)} are")
+    return Pair(codes=codes or "pixels", method=method)

@@ -11,14 +11,7 @@ from numpy.typing import NDArray
 from tacit.files import read_json, write_json
 from tacit.images.dataset import UNLABELLED, Images
 from tacit.labels.draws import Draws, Labelled
-from tacit.labels.methods import (
-    FROM_PIXELS,
-    METHODS,
-    TAKE_SHARES,
-    Answered,
-    Problem,
-)
-from tacit.labels.networks import class_logits
+from tacit.labels.methods import Answered, Problem
 from tacit.labels.representations import (
     Represented,
     learned,
@@ -87,10 +80,6 @@ def measured(pair: Pair, given: Known, n_classes: int, runs: Runs) -> Measuremen
     share of right answers), ``PAIR.calibration-error`` and what was chosen within the labels; and
     ``PAIR/bins``, images, Σ confidence and Σ right in bins of confidence, (B, D, `BINS`, 3).
     """
-    if pair.method == "all-labels":
-        return _all_labels(pair, given, runs)
-    method = METHODS[pair.method]
-    assert method.answers is not None
     problem = problem_of(pair, given, n_classes, runs)
     found: list[dict[str, Any]] = []
     for budget, trials in enumerate(given.trials):
@@ -99,8 +88,8 @@ def measured(pair: Pair, given: Known, n_classes: int, runs: Runs) -> Measuremen
         rows: dict[int, dict[str, Any]] = {
             d: read_json(file) for d, file in enumerate(files) if file and d not in missing
         }
-        for answered in method.answers(problem, trials, missing) if missing else ():
-            row = _row(answered, given, trials[answered.trial], method.confident)
+        for answered in pair.using.answers(problem, trials, missing) if missing else ():
+            row = _row(answered, given, trials[answered.trial], pair, len(runs.train))
             rows[answered.trial] = row
             file = files[answered.trial]
             if file is not None:
@@ -118,8 +107,9 @@ def problem_of(pair: Pair, given: Known, n_classes: int, runs: Runs) -> Problem:
         n_classes,
         shares=_shares(pair, given, n_classes),
         slack=pair.allowed_slack,
-        recipe=pair.trained_by() if pair.trains else None,
+        recipe=pair.trained_by(),
         seed=runs.seed,
+        trained=_classifier(pair, runs),
     )
 
 
@@ -127,10 +117,14 @@ def _kept(folder: Path | None, pair: Pair, budget: int, draw: int) -> Path | Non
     return None if folder is None else folder / f"{pair.name}-{budget}-{draw}.json"
 
 
-def _row(answered: Answered, given: Known, labelled: Labelled, confident: bool) -> dict[str, Any]:
+def _row(
+    answered: Answered, given: Known, labelled: Labelled, pair: Pair, n_train: int
+) -> dict[str, Any]:
     """How right one trial's answers are, as plain data."""
     unlabelled = given.pool_truth != UNLABELLED
     unlabelled[labelled.index] = False
+    if pair.using.oracle:  # of the pool, it has not seen the labels of the test images alone
+        unlabelled[:n_train] = False
     row: dict[str, Any] = dict(answered.settings)
     if given.within:
         scores, truth = answered.new[unlabelled], given.pool_truth[unlabelled]
@@ -140,7 +134,7 @@ def _row(answered: Answered, given: Known, labelled: Labelled, confident: bool) 
         row["test"] = accuracy(scores, truth)
         if answered.pool is not None:
             row["unlabelled"] = accuracy(answered.pool[unlabelled], given.pool_truth[unlabelled])
-    if confident and len(truth):
+    if pair.using.confident and len(truth):
         row |= {
             "calibration-error": calibration_excess(scores, truth, BINS),
             "bins": binned(scores, truth).tolist(),
@@ -180,25 +174,19 @@ def _columns(pair: Pair, rows: Sequence[dict[str, Any]], n_budgets: int) -> Meas
     return found
 
 
-def _all_labels(pair: Pair, given: Known, runs: Runs) -> Measurement:
-    """A classifier that has learned from all training labels: the same in every trial."""
+def _classifier(pair: Pair, runs: Runs) -> Classifier | None:
+    """The run as a classifier, where that is what the method reads."""
+    if pair.using.reads != "classifier":
+        return None
     model = runs[pair.codes].model()
     assert isinstance(model, Classifier)
-    rows = np.arange(len(given.new))
-    if given.within:  # of the pool, it has not seen the labels of the test images alone
-        rows = np.arange(len(runs.train), len(given.new))
-    rows = rows[given.new_truth[rows] != UNLABELLED]
-    right = accuracy(class_logits(model, given.new, rows), given.new_truth[rows])
-    column = "unlabelled" if given.within else "test"
-    n_trials = sum(len(trials) for trials in given.trials)
-    values = np.full(n_trials, np.nan if right is None else right)
-    return Measurement(arrays={f"{TRIALS}/{pair.name}.{column}": values})
+    return model
 
 
 def _represented(pair: Pair, given: Known, runs: Runs) -> Represented:
     """The images as the pair's method sees them."""
     new = Images(given.pool.pixels[:0]) if given.within else given.new
-    if pair.method in FROM_PIXELS:
+    if pair.using.reads in ("images", "classifier"):
         nothing = np.empty((0, 0), np.float32)
         return Represented(nothing, nothing)
     if pair.codes == "pixels":
@@ -213,10 +201,8 @@ def _represented(pair: Pair, given: Known, runs: Runs) -> Represented:
 
 
 def _shares(pair: Pair, given: Known, n_classes: int) -> Floats | None:
-    """Of the classes, where the method uses them: as they are, or uniform."""
-    if pair.method not in TAKE_SHARES:
-        return None
-    if not pair.knows_shares:
-        return np.full(n_classes, 1 / n_classes)
-    counts = np.bincount(given.pool_truth[given.pool_truth != UNLABELLED], minlength=n_classes)
-    return counts / counts.sum()
+    """Of the classes, where the method takes them: as they are, uniform, or None to estimate."""
+    if pair.knows_shares:
+        counts = np.bincount(given.pool_truth[given.pool_truth != UNLABELLED], minlength=n_classes)
+        return counts / counts.sum()
+    return np.full(n_classes, 1 / n_classes) if pair.takes_uniform_shares else None

@@ -1,4 +1,4 @@
-"""A classifier for images that nobody has seen yet, from very few labels and many images.
+"""A network for new images, from very few labels and many images, by opinions that agree.
 
 A trial's labels are propagated over several graphs of the same images. Where the graphs agree they
 are seldom wrong; a network learns from these images alone, then says itself what it holds of them,
@@ -14,13 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from tacit.labels.clusters import cluster_sizes, learn_clusters, side_by_side
 from tacit.labels.draws import Labelled
+from tacit.labels.methods.base import Answered, Method, Problem
 from tacit.labels.networks import (
     ON_PROPAGATED,
     Recipe,
     class_probabilities,
+    codes_of,
     train_on_targets,
 )
+from tacit.labels.propagation.graph import neighbour_graph
 from tacit.labels.propagation.relaxation import propagate_with_estimated_shares
 from tacit.models.models import Classifier
 from tacit.streams import stream_seed
@@ -29,9 +33,13 @@ from tacit.training.examples import Examples
 NO_CLASS = -1
 """Where opinions differ."""
 
-BEGIN: Recipe = ON_PROPAGATED.first or ON_PROPAGATED
-GO_ON = ON_PROPAGATED.model_copy(update={"first": None})
-END = GO_ON.model_copy(update={"epochs": 8})
+
+def stages(recipe: Recipe) -> tuple[Recipe, Recipe, Recipe]:
+    """How the network is trained at first, then on, and at the end, for twice as many epochs."""
+    go_on = recipe.model_copy(update={"first": None})
+    begin = go_on if recipe.first is None else recipe.first
+    begin = begin.model_copy(update={"network": recipe.network, "latent_dim": recipe.latent_dim})
+    return begin, go_on, go_on.model_copy(update={"epochs": 2 * recipe.epochs})
 
 
 @dataclass(frozen=True)
@@ -56,9 +64,7 @@ def learn_from_few(
     labelled: Labelled,
     n_classes: int,
     *,
-    begin: Recipe = BEGIN,
-    go_on: Recipe = GO_ON,
-    end: Recipe = END,
+    recipe: Recipe = ON_PROPAGATED,
     seed: int,
 ) -> Iterator[Step]:
     """Step by step to a network that classifies new images: the last step's.
@@ -68,8 +74,7 @@ def learn_from_few(
         graphs: `neighbour_graph` of the pool by one or more kinds of codes; they serve all trials.
         labelled: the trial.
         n_classes: how many classes there are. Their shares are taken as equal, then estimated.
-        begin: how the network is trained first; its network and code are those of `go_on`.
-        go_on, end: how it is trained on, twice.
+        recipe: how the network is trained, see `stages`.
         seed: of the network.
 
     Raises:
@@ -85,7 +90,7 @@ def learn_from_few(
         opinions.append(rounds[-1])
     classes = agreed(opinions, labelled)
     yield Step("agreed", classes)
-    begin = begin.model_copy(update={"network": go_on.network, "latent_dim": go_on.latent_dim})
+    begin, go_on, end = stages(recipe)
     first = train_on_targets(images, one_hot(classes, n_classes), recipe=begin, seed=seed)
     own = _own(first, images)
     yield Step("first network", own, first)
@@ -127,3 +132,58 @@ def one_hot(classes: NDArray[np.integer[Any]], n_classes: int) -> NDArray[np.flo
 def _own(model: Classifier, images: Examples) -> NDArray[np.int64]:
     """The likeliest class of each image, (N,)."""
     return class_probabilities(model, images).argmax(axis=1)
+
+
+def graphs_of(problem: Problem) -> list[sparse.csr_array]:
+    """The graph of the codes, and that of encoders that find clusters of the codes again."""
+    codes = problem.seen.pool
+    encoders = [
+        learn_clusters(problem.pool, codes, n_clusters=n, seed=problem.seed)
+        for n in cluster_sizes(len(codes))
+    ]
+    found = side_by_side([codes_of(encoder, problem.pool) for encoder in encoders])
+    return [problem.graph, neighbour_graph(found)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgreeThenTrain(Method):
+    """Graphs that agree, and a network that learns what they agree on; see `learn_from_few`."""
+
+    def answers(
+        self, problem: Problem, trials: Sequence[Labelled], wanted: Sequence[int]
+    ) -> Iterator[Answered]:
+        if not wanted:
+            return
+        assert problem.recipe is not None
+        graphs = problem.once("graphs", lambda: graphs_of(problem))
+        for t in wanted:
+            *_, last = learn_from_few(
+                problem.pool,
+                graphs,
+                trials[t],
+                problem.n_classes,
+                recipe=problem.recipe,
+                seed=problem.seed,
+            )
+            assert last.model is not None
+            new = class_probabilities(last.model, problem.new)
+            yield Answered(t, new, model=last.model)
+
+    def work(self, n_labels: int, n_pool: int, recipe: Recipe | None) -> float:
+        assert recipe is not None
+        trained = sum(stage.images(n_pool) for stage in stages(recipe))
+        return self.images + self.passes * n_pool + trained
+
+
+AGREE_THEN_TRAIN = AgreeThenTrain(
+    name="agree-then-train",
+    short="agreeing graphs + network",
+    words="{codes} with graphs that agree and a network trained on what they agree on",
+    family="propagation",
+    confident=True,
+    transductive=True,
+    recipe=ON_PROPAGATED,
+    preference=0,
+    tuned_on=("mnist",),
+    passes=8.0,
+)

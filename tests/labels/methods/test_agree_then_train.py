@@ -14,8 +14,8 @@ from bits import same_tensors
 from tacit.images.dataset import Images
 from tacit.images.splits import few_label_draw
 from tacit.labels.draws import Labelled
+from tacit.labels.methods.agree_then_train import NO_CLASS, agreed, learn_from_few, one_hot
 from tacit.labels.networks import Recipe, class_probabilities
-from tacit.labels.new_images import NO_CLASS, agreed, learn_from_few, one_hot
 from tacit.labels.propagation.graph import neighbour_graph
 from tacit.models.config import DenseNetwork
 from tacit.streams import numpy_stream
@@ -24,7 +24,7 @@ N_POOL = 1300
 GO_ON = Recipe(
     network=DenseNetwork(hidden=(64,)), latent_dim=16, updates=240, batch_size=128, rate=1e-2, q=0.7
 )
-BEGIN = GO_ON.model_copy(update={"updates": 60, "q": 0.0})
+RECIPE = GO_ON.model_copy(update={"first": GO_ON.model_copy(update={"updates": 60, "q": 0.0})})
 
 
 class Pool:
@@ -64,9 +64,7 @@ def trial(y: np.ndarray, per_class: int, draw: int, shuffled: bool = False) -> L
 def steps_of(pool: Pool, graphs, labelled: Labelled):
     return {
         step.name: step
-        for step in learn_from_few(
-            pool, graphs, labelled, 10, begin=BEGIN, go_on=GO_ON, end=GO_ON, seed=0
-        )
+        for step in learn_from_few(pool, graphs, labelled, 10, recipe=RECIPE, seed=0)
     }
 
 
