@@ -188,10 +188,22 @@ def test_jobs_are_listed_without_training(place, capsys) -> None:
     assert not (place[0] / "elsewhere").exists()
 
 
+def test_any_method_may_be_named_on_any_representation(place, capsys) -> None:
+    command = ["learn", "pictures", "--labels", "labels.csv", "--dry-run", "--out", "elsewhere"]
+    assert run_command([*command, "--pairs", "vae.agree-then-train,pca.laplace"]) == 0
+    said = capsys.readouterr().out
+    assert "agreeing" in said
+    assert "Laplace" in said
+    assert "3 jobs" in said  # one representation is learned
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         (["--pairs", "vae.poison"], "no pair"),
+        (["--pairs", "vea.poisson"], "any other method on pixels, pca, random, autoencoder, vae"),
+        (["--pairs", "per-image.poisson"], "any other method on pixels"),
+        (["--pairs", "classifier.all-labels"], "no pair"),
         (["--ask", "0"], "--ask is 0"),
         (["--seed", "-1"], "--seed is -1"),
         (["--device", "cuda"], "cuda"),
