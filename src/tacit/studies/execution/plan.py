@@ -16,7 +16,7 @@ from tacit.studies.description.graph import downstream_of, in_order
 from tacit.studies.description.settings import learned_from, model_config, schedule_of
 from tacit.studies.description.spec import Run, Study
 
-CODE_VERSION = 4
+CODE_VERSION = 5
 """Raised whenever the code gives other results for the same study."""
 
 MEASURED_VERSION = 1
