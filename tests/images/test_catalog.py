@@ -11,7 +11,7 @@ from tiny_set import CONTENTS, FILES, TINY
 
 from tacit.errors import ImagesError
 from tacit.images import catalog, idx
-from tacit.images.catalog import read_digits, read_idx_set
+from tacit.images.catalog import read_embedded, read_idx_set
 from tacit.images.sources import open_images
 
 
@@ -150,7 +150,7 @@ def test_files_that_are_missing(tmp_path):
 
 
 def test_digits():
-    train, test = read_digits()
+    train, test = read_embedded("digits")
     assert (len(train), len(test), train.shape) == (1438, 359, (1, 8, 8))
     assert (train.pixels.min(), train.pixels.max()) == (0, 255)
     assert train.labels is not None
@@ -158,8 +158,32 @@ def test_digits():
     counts = np.bincount(train.labels) + np.bincount(test.labels)
     assert counts.tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
     assert np.abs(np.bincount(test.labels) - 0.2 * counts).max() < 1
-    again = read_digits()
+    again = read_embedded("digits")
     assert again.train.sha256 == train.sha256
+
+
+def test_mnist_5k():
+    train, test = read_embedded("mnist-5k")
+    assert (len(train), len(test), train.shape) == (4000, 1000, (1, 28, 28))
+    for part, count in ((train, 400), (test, 100)):
+        assert part.labels is not None
+        assert np.bincount(part.labels).tolist() == [count] * 10
+    # As in MNIST: a 0 has a hole, a 1 has little ink.
+    zero, one = (train.pixels[train.labels == digit].mean(axis=(0, 1)) for digit in (0, 1))
+    assert zero[14, 14] < 20 < 100 < one[14, 14]
+
+
+@pytest.mark.mnist
+@pytest.mark.skipif("TACIT_MNIST" not in os.environ, reason="TACIT_MNIST names no folder")
+def test_mnist_5k_is_part_of_mnists_training_images():
+    whole = open_images("mnist", data_dir=os.environ["TACIT_MNIST"]).train
+    label_of = dict(zip((p.tobytes() for p in whole.pixels), whole.labels, strict=True))
+    for part in read_embedded("mnist-5k"):
+        assert part.labels is not None
+        assert all(
+            label_of[pixels.tobytes()] == label
+            for pixels, label in zip(part.pixels, part.labels, strict=True)
+        )
 
 
 def test_the_catalog_is_complete():

@@ -59,7 +59,10 @@ def test_a_subset_that_cannot_be_had(tiny, size):
     [
         ("mnits", "Did you mean 'mnist'"),
         ("fashion_mnist", "Did you mean 'fashion-mnist'"),
-        ("no/such/folder", r"neither a named set \(digits, fashion-mnist, mnist\) nor an existing"),
+        (
+            "no/such/folder",
+            r"neither a named set \(digits, fashion-mnist, mnist, mnist-5k\) nor an existing",
+        ),
         ("", "neither a named set"),
         ("a\0b", "neither a named set"),
     ],

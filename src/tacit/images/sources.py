@@ -67,8 +67,8 @@ def open_images(
             f"`data_dir` is given, but {source!r} is no set that is downloaded; "
             f"these are {', '.join(catalog.IDX_SETS)}"
         )
-    elif source == catalog.DIGITS.name:
-        opened = Opened(*catalog.read_digits(), catalog.DIGITS)
+    elif source in catalog.EMBEDDED:
+        opened = Opened(*catalog.read_embedded(source), catalog.EMBEDDED[source])
     else:
         opened = _from_path(source, size, channels, skip_bad, progress)
     opened = _alike(opened, size, channels)

@@ -92,7 +92,7 @@ class RunOptions(Reading):
 
     images: Annotated[
         str | None,
-        Parameter(help="digits, mnist, fashion-mnist, or a folder or file of your own."),
+        Parameter(help="digits, mnist-5k, mnist, fashion-mnist, or a folder or file of your own."),
     ] = None
     train_size: Annotated[
         int | None, Parameter(help="Learn from so many training images, stratified by class.")

@@ -31,7 +31,7 @@ def learn(
     Parameters
     ----------
     source
-        A folder of images, an .npz, .npy or idx file, or digits, mnist, fashion-mnist.
+        A folder of images, an .npz, .npy or idx file, or digits, mnist-5k, mnist, fashion-mnist.
     out
         The folder for all of it; nothing that you changed is written over.
     """
