@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel
 
-from tacit.images.catalog import DIGITS, IDX_SETS, NAMES
+from tacit.images.catalog import EMBEDDED, IDX_SETS, NAMES
 from tacit.models.config import (
     AmortizedTable,
     BernoulliTable,
@@ -179,7 +179,7 @@ def anchors(text: str) -> set[str]:
 def test_every_set_of_images_has_its_licence_and_citation() -> None:
     sources = (ROOT / "docs" / "sources.md").read_text(encoding="utf-8")
     for name in NAMES:
-        entry = DIGITS if name == DIGITS.name else IDX_SETS[name]
+        entry = EMBEDDED.get(name) or IDX_SETS[name]
         (row,) = re.findall(rf"^\| `{name}` \|.*$", sources, re.M)
         assert entry.licence in row
         assert entry.citation in row
