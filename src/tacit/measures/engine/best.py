@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from tacit.measures.engine.measured import Measured, difference
 from tacit.measures.number import Number, Undefined
 
-LEVEL = 0.95
-
 
 @dataclass(frozen=True)
 class Best:
@@ -89,10 +87,9 @@ def best(
         raise ValueError(f"winner is '{first}'; those with a value are {', '.join(ranked)}")
     others = [n for n in ranked if n != first]
     gaps = {n: minus(measured[first], measured[n]) for n in others}
-    together = 1 - (1 - LEVEL) / len(others)
-    alone = {n: gap.mean(LEVEL) for n, gap in gaps.items()}
+    alone = {n: gap.mean() for n, gap in gaps.items()}
     distinguishable = all(d.low is not None and d.low > 0 for d in alone.values())
-    differences = {n: gap.mean(together) for n, gap in gaps.items()}
+    differences = {n: gap.mean(together=len(others)) for n, gap in gaps.items()}
     return Best(first, others[0], alone[others[0]], distinguishable, differences)
 
 

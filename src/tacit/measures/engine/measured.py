@@ -145,8 +145,12 @@ class Measured:
 
     # What is known of the mean ------------------------------------------------------------------
 
-    def mean(self, level: float = 0.95) -> Number:
+    def mean(self, level: float = 0.95, together: int = 1) -> Number:
         """The mean with its interval, which accounts for every factor of two units or more.
+
+        Args:
+            level: how often it covers.
+            together: of so many intervals that all cover that often, widened by Bonferroni's rule.
 
         Undefined, with the reason, where there is no value, where values are not finite, where no
         factor has two units, and where nothing varies (unless images are right or wrong: then all
@@ -155,11 +159,13 @@ class Measured:
         if fault := self._fault:
             value = self.value if self.defined else None
             return undefined(fault, value=value, n=self._n, unit=self.unit)
+        each = 1 - (1 - level) / together
         if self.share:
-            low, high = ends.share_ends(self.value, self.spread, level, self._images)
+            low, high = ends.share_ends(self.value, self.spread, each, self._images)
         else:
-            low, high = ends.ends(self.value, self.spread, level)
-        said = f"{100 * level:g} % over {self.over}"
+            low, high = ends.ends(self.value, self.spread, each)
+        several = f" for {together} together" if together > 1 else ""
+        said = f"{100 * level:g} %{several} over {self.over}"
         return Number(self.value, low, high, self._n, self.unit, said)
 
     def p_value(self, null: float = 0.0) -> float:
