@@ -44,15 +44,15 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_into(document: Path, text: str) -> None:
+def write_into(document: Path, text: str, begin: str = BEGIN, end: str = END) -> None:
     """Replace what stands between the marks.
 
     Raises:
         ValueError: where the document has not exactly one pair of them.
     """
     whole = document.read_text(encoding="utf-8")
-    if whole.count(BEGIN) != 1 or whole.count(END) != 1 or whole.index(BEGIN) > whole.index(END):
-        raise ValueError(f"{document} has not one pair of marks, '{BEGIN}' and '{END}'")
-    before, rest = whole.split(BEGIN)
-    after = rest.split(END)[1]
-    document.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", encoding="utf-8")
+    if whole.count(begin) != 1 or whole.count(end) != 1 or whole.index(begin) > whole.index(end):
+        raise ValueError(f"{document} has not one pair of marks, '{begin}' and '{end}'")
+    before, rest = whole.split(begin)
+    after = rest.split(end)[1]
+    document.write_text(f"{before}{begin}\n\n{text}\n{end}{after}", encoding="utf-8")

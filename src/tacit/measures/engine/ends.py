@@ -1,7 +1,7 @@
 """From a value and its spread to an interval's ends, and to a p-value that agrees with them."""
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 from tacit.measures.engine.variance import Spread
 
@@ -11,18 +11,22 @@ def ends(value: float, spread: Spread, level: float) -> tuple[float, float]:
 
     The correction is Hall's cubic transformation of t (Hall 1992, "On the removal of skewness by
     transformation"), which is monotone: g(t) = t + λt²/3 + λ²t³/27 + λ/6, λ the mean's skewness.
+    Where λ is rough, the interval reaches to the outer of the ends with it and without.
     """
-    q = float(stats.t.ppf(0.5 + level / 2, spread.freedom))
-    error = np.sqrt(spread.variance)
+    q, error = _quantile(spread, level), np.sqrt(spread.variance)
     low, high = (_untransformed(x, spread.skewness) for x in (q, -q))
+    if spread.skew_is_rough:
+        low, high = max(low, q), min(high, -q)
     return float(value - error * low), float(value - error * high)
 
 
 def p_value(value: float, spread: Spread, null: float) -> float:
-    """Two-sided: below 5 % exactly where the 95 % interval leaves `null` out."""
+    """Two-sided: below 1 - level exactly where the interval leaves `null` out."""
     t, skewness = (value - null) / np.sqrt(spread.variance), spread.skewness
-    t = t + skewness * t**2 / 3 + skewness**2 * t**3 / 27 + skewness / 6
-    return float(2 * stats.t.sf(abs(t), spread.freedom))
+    corrected = t + skewness * t**2 / 3 + skewness**2 * t**3 / 27 + skewness / 6
+    if spread.skew_is_rough:
+        return max(_tails(corrected, spread), _tails(t, spread))
+    return _tails(corrected, spread)
 
 
 def share_ends(
@@ -34,10 +38,7 @@ def share_ends(
     Graubard 1998, for shares of surveys). Where all units are alike nothing was found, and the
     images count.
     """
-    q = float(stats.t.ppf(0.5 + level / 2, spread.freedom))
-    n = float(n_without_spread)
-    if spread.variance > 0 and 0 < value < 1:
-        n = value * (1 - value) / spread.variance + 1
+    q, n = _quantile(spread, level), _effective(value, spread, n_without_spread)
     centre = (value + q**2 / (2 * n)) / (1 + q**2 / n)
     half = q / (1 + q**2 / n) * np.sqrt(value * (1 - value) / n + q**2 / (4 * n**2))
     low, high = float(centre - half), float(centre + half)
@@ -46,13 +47,27 @@ def share_ends(
 
 def share_p_value(value: float, spread: Spread, null: float, n_without_spread: int) -> float:
     """Two-sided, by the score test that `share_ends` turns round."""
-    n = float(n_without_spread)
-    if spread.variance > 0 and 0 < value < 1:
-        n = value * (1 - value) / spread.variance + 1
-    error = np.sqrt(null * (1 - null) / n)
-    if error == 0:
+    error = np.sqrt(null * (1 - null) / _effective(value, spread, n_without_spread))
+    if not error > 0:
         return 1.0 if value == null else 0.0
-    return float(2 * stats.t.sf(abs(value - null) / error, spread.freedom))
+    return _tails((value - null) / error, spread)
+
+
+def _effective(value: float, spread: Spread, n_without_spread: int) -> float:
+    if spread.variance == 0 or not 0 < value < 1:
+        return float(n_without_spread)
+    return value * (1 - value) / spread.variance + 1
+
+
+def _quantile(spread: Spread, level: float) -> float:
+    """How many standard errors the widest of the intervals reaches."""
+    tail = 0.5 + level / 2
+    return float(max(np.sqrt(share) * stdtrit(freedom, tail) for share, freedom in spread.known))
+
+
+def _tails(t: float, spread: Spread) -> float:
+    """Both tails beyond t, of the one of what is known that has the most there."""
+    return float(max(2 * stdtr(f, -abs(t) / np.sqrt(share)) for share, f in spread.known))
 
 
 def _untransformed(x: float, skewness: float) -> float:

@@ -190,16 +190,18 @@ class Measured:
         found = spread(self._cube, self._strata, self.scale or 0.0)
         if not self.step or self.share:
             return found
-        # Right or wrong: two images more, one step up and one down between them (Agresti and Min
-        # 2005 for paired shares), so that none that differ are not taken for certainty.
-        strata = self._strata
-        added = float(np.sum((strata.weights * self.step / (strata.counts + 2)) ** 2))
+        # Right or wrong: one step up and one down are added (Agresti and Min 2005 for paired
+        # shares), so that none that differ are not taken for certainty.
+        strata, cells = self._strata, found.cells_an_image(self._cube.shape)
+        added = float(np.sum((strata.weights * self.step / (cells * strata.counts + 2)) ** 2))
         terms = dict(found.terms)
         terms[IMAGE,] = terms.get((IMAGE,), 0.0) + added
         variance = found.variance + added
-        freedom = found.freedom if found.variance else float(np.sum(strata.counts) - 1)
-        skewness = found.skewness * (found.variance / variance) ** 1.5
-        return Spread(variance, freedom, skewness, terms)
+        kept = found.variance / variance
+        known = tuple((share * kept if k else 1.0, f) for k, (share, f) in enumerate(found.known))
+        if kept == 0:
+            known = ((1.0, float(np.sum(strata.counts) - 1)),)
+        return Spread(variance, known, found.skewness * kept**1.5, found.skew_is_rough, terms)
 
     @property
     def standard_error(self) -> float:
@@ -319,8 +321,8 @@ class Measured:
     @cached_property
     def _strata(self) -> Strata:
         if self.strata is None or self.weights is None:
-            return Strata.of(np.zeros(self.size("image"), np.int64), np.ones(1))
-        return Strata.of(self.strata, self.weights)
+            return Strata(np.zeros(self.size("image"), np.int64), np.ones(1))
+        return Strata(self.strata, self.weights)
 
     @property
     def defined(self) -> bool:
