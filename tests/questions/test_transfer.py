@@ -9,7 +9,7 @@ import torch
 
 from tacit.figures.sink import Figures
 from tacit.images.dataset import Images
-from tacit.measures.intervals import mean_t
+from tacit.measures.intervals import crossed_difference
 from tacit.models.models import Classifier
 from tacit.questions.base import Measurement, Setting
 from tacit.questions.transfer.question import TABLE, Transfer
@@ -62,9 +62,9 @@ def test_draws_are_paired_and_crossed_with_seeds(tmp_path: Path) -> None:
     numbers = ASKED.answer(one, setting(tmp_path / "one")).numbers
     difference = numbers["transferred-minus-scratch.test-accuracy"]
     a, b = (one[0].arrays[f"{TABLE}/{way}.test-accuracy"] for way in ("transferred", "scratch"))
-    by_hand = mean_t(100 * (a - b))
+    by_hand = crossed_difference(100 * a[None], 100 * b[None])
     assert np.allclose([difference.low, difference.high], [by_hand.low, by_hand.high])
-    assert "over 10 draws, paired, given this pretraining" in difference.interval
+    assert "over 10 draws, paired, given this seed" in difference.interval
     # The draws differ by 5 points; paired, that spread is gone.
     alone = numbers["scratch.test-accuracy"]
     assert difference.high - difference.low < 100 * (alone.high - alone.low) / 2
@@ -73,15 +73,11 @@ def test_draws_are_paired_and_crossed_with_seeds(tmp_path: Path) -> None:
     difference = ASKED.answer(three, setting(tmp_path / "three")).numbers[
         "transferred-minus-scratch.test-accuracy"
     ]
-    means = [
-        100
-        * np.mean(
-            m.arrays[f"{TABLE}/transferred.test-accuracy"]
-            - m.arrays[f"{TABLE}/scratch.test-accuracy"]
-        )
-        for m in three.values()
+    sides = [
+        np.stack([100 * m.arrays[f"{TABLE}/{way}.test-accuracy"] for m in three.values()])
+        for way in ("transferred", "scratch")
     ]
-    by_hand = mean_t(means)
+    by_hand = crossed_difference(*sides)
     assert difference.n == 3
     assert np.allclose([difference.low, difference.high], [by_hand.low, by_hand.high])
 

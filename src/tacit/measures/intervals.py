@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from tacit.measures.distances import Floats, chunks
+from tacit.measures.engine import Measured
 from tacit.measures.number import Number, undefined
 
 FEWEST_TO_RESAMPLE = 20  # below it a bootstrap of the mean covers too little (tests/measures)
@@ -61,51 +62,29 @@ def paired(
     return _mean_t(a - b, scale, f"{over}, paired", unit, given, level)
 
 
-def crossed(
-    table: ArrayLike,
-    *,
-    seeds: str = "seeds",
-    draws: str = "draws",
-    given: str = "this pretraining and test set",
-    unit: str = "",
-    level: float = 0.95,
-) -> Number:
-    """The mean of seeds × draws: averaged over draws within a seed, then t over seeds.
-
-    Draws share their seed's pretraining, so only seeds are independent. With one seed the interval
-    is over draws instead, and says what it takes as given.
+def crossed(table: ArrayLike, *, given: str = "", unit: str = "", level: float = 0.95) -> Number:
+    """The mean of seeds × draws, which are crossed: `engine.Measured` of both.
 
     Args:
         table: one value per seed and draw, (S, D).
 
     >>> crossed([[1.0, 2.0], [2.0, 4.0]]).interval
-    '95 % t over 2 seeds (mean of 2 draws each)'
+    '95 % over 2 seeds × 2 draws'
     >>> crossed([[1.0, 2.0]]).interval
-    '95 % t over 2 draws, given this pretraining and test set'
+    '95 % over 2 draws, given this seed'
     """
-    x = _table(table, "table")
-    return _crossed(x, float(np.max(np.abs(x))), seeds, draws, given, unit, level)
+    return _crossed(table, unit, given).mean(level)
 
 
 def crossed_difference(
-    first: ArrayLike,
-    second: ArrayLike,
-    *,
-    seeds: str = "seeds",
-    draws: str = "draws",
-    given: str = "this pretraining and test set",
-    unit: str = "",
-    level: float = 0.95,
+    first: ArrayLike, second: ArrayLike, *, given: str = "", unit: str = "", level: float = 0.95
 ) -> Number:
-    """The mean of first - second over seeds × draws that both share; intervals as in `crossed`.
+    """The mean of first - second over seeds × draws that both share.
 
     Args:
         first, second: one value per seed and draw, in the same order, (S, D) each.
     """
-    a, b = _table(first, "first"), _table(second, "second")
-    _same_shape(a, b)
-    scale = float(max(np.max(np.abs(a)), np.max(np.abs(b))))
-    return _crossed(a - b, scale, f"{seeds}, paired", f"{draws}, paired", given, unit, level)
+    return (_crossed(first, unit, given) - _crossed(second, unit, given)).mean(level)
 
 
 def bootstrap_mean(
@@ -271,16 +250,11 @@ def _mean_t(x: Floats, scale: float, over: str, unit: str, given: str, level: fl
     return Number(mean, low, high, n, unit, _said(level, "t", n, over, given))
 
 
-def _crossed(
-    x: Floats, scale: float, seeds: str, draws: str, given: str, unit: str, level: float
-) -> Number:
-    if len(x) == 1:
-        return _mean_t(x[0], scale, draws, unit, given, level)
-    each = f" (mean of {x.shape[1]} {draws.removesuffix(', paired')} each)"
-    number = _mean_t(x.mean(axis=1), scale, seeds, unit, "", level)
-    if number.low is None or x.shape[1] == 1:
-        return number
-    return Number(number.value, number.low, number.high, number.n, unit, number.interval + each)
+def _crossed(table: ArrayLike, unit: str, given: str) -> Measured:
+    x = np.asarray(table, dtype=np.float64)
+    if x.ndim != 2 or x.size == 0:
+        raise ValueError(f"`table` has shape {x.shape}; seeds × draws, (S, D), is needed")
+    return Measured(x, ("seed", "draw"), unit, given=given)
 
 
 def _cells(
@@ -355,13 +329,6 @@ def _vector(values: ArrayLike, name: str) -> Floats:
     x = np.asarray(values, dtype=np.float64)
     if x.ndim != 1:
         raise ValueError(f"`{name}` has shape {x.shape}; one value per unit, (n,), is needed")
-    return x
-
-
-def _table(values: ArrayLike, name: str) -> Floats:
-    x = np.asarray(values, dtype=np.float64)
-    if x.ndim != 2 or x.size == 0:
-        raise ValueError(f"`{name}` has shape {x.shape}; seeds × draws, (S, D), is needed")
     return x
 
 

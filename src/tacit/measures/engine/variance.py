@@ -139,13 +139,13 @@ def spread(values: Floats, strata: Strata, scale: float) -> Spread:
     variance = sum(terms.values())
     if variance == 0:
         return Spread(0.0, ((1.0, np.inf),), 0.0, False, terms)
-    # A factor that is not seen leaves the variance to the others, and so their freedom.
+    # A factor that is not seen leaves the variance to the others, and so their freedom; where none
+    # is, what differs with every combination has its own.
+    shares = {axes: (v / variance, f) for axes, (v, f) in found.items()}
     main = [a for a in active if terms[a,] > 0]
-    if not main:
-        main = [max(active, key=lambda a: found[a,][0])]
-    shares = {a: (found[a,][0] / variance, found[a,][1]) for a in active}
-    freedom = 1 / sum(shares[a][0] ** 2 / shares[a][1] for a in main)
-    alone = [shares[a] for a in active if len(active) > 1 and shares[a][0] >= ASKED_ALONE]
+    counted: list[Axes] = [(a,) for a in main] or [max(terms, key=lambda axes: shares[axes][0])]
+    freedom = 1 / sum(shares[axes][0] ** 2 / shares[axes][1] for axes in counted)
+    alone = [shares[a,] for a in active if len(active) > 1 and shares[a,][0] >= ASKED_ALONE]
     skewed = [a for a in main if values.shape[a] >= FEWEST_FOR_SKEW]
     cumulants = [seen.third_cumulant(a, variance) for a in skewed]
     rough = any(values.shape[a] < SKEW_IS_ROUGH for a in skewed)
