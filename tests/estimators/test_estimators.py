@@ -228,7 +228,7 @@ def test_a_parameter_that_cannot_be_is_named(options, message, digits) -> None:
     ("x", "message"),
     [
         (np.zeros((4, 3, 8, 8)), r"np\.moveaxis"),
-        (np.full((4, 8, 8), 2.0), r"pixels are 2 to 2; floats lie in \[0, 1\]"),
+        (np.full((4, 8, 8), 2.0), r"pixels lie between 2 and 2; they must be numbers in \[0, 1\]"),
         (np.full((4, 8, 8), np.nan), "NaN"),
         (np.zeros((0, 8, 8)), "0 sample"),
         (np.zeros((2, 2, 2, 2, 2)), "dim"),

@@ -74,3 +74,31 @@ def memory_below(limit: int) -> Iterator[None]:
     finally:
         tracemalloc.stop()
     assert peak < limit, f"{peak:,} bytes at the peak"
+
+
+def tiff(
+    pixels: NDArray[np.generic], *, white_is_zero: bool = False, bits: int = 0, order: str = "<"
+) -> bytes:
+    """An uncompressed grey TIFF file, tag by tag; with `bits`, `pixels` are packed bytes."""
+    height, width = pixels.shape
+    body = pixels.astype(pixels.dtype.newbyteorder(order)).tobytes()
+    if bits == 12:  # two samples in three bytes, the most significant bits first
+        pairs = pixels.astype(np.uint32).reshape(-1, 2)
+        packed = (pairs[:, 0] << 12) | pairs[:, 1]
+        body = b"".join(int(value).to_bytes(3, "big") for value in packed)
+    kind = {"u": 1, "i": 2, "f": 3}[pixels.dtype.kind]
+    tags = {
+        256: width,
+        257: height,
+        258: bits or pixels.dtype.itemsize * 8,
+        259: 1,
+        262: 0 if white_is_zero else 1,
+        273: 8 + 2 + 12 * 10 + 4,
+        277: 1,
+        278: height,
+        279: len(body),
+        339: kind,
+    }
+    entries = b"".join(struct.pack(f"{order}HHII", tag, 4, 1, v) for tag, v in tags.items())
+    mark = b"II*\0" if order == "<" else b"MM\0*"
+    return mark + struct.pack(f"{order}IH", 8, len(tags)) + entries + bytes(4) + body

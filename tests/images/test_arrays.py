@@ -30,6 +30,10 @@ BYTES = np.random.default_rng(0).integers(0, 256, (5, 6, 7, 3), dtype=np.uint8)
         (BYTES[..., 0].astype(np.int64), BYTES[:, None, ..., 0]),
         (BYTES[..., 0] / 255, BYTES[:, None, ..., 0]),
         ((BYTES[..., 0] / 255).astype(np.float32), BYTES[:, None, ..., 0]),
+        ((BYTES[..., 0] / 255).astype(np.float16), BYTES[:, None, ..., 0]),
+        ((BYTES[..., 0] / 255).astype(np.longdouble), BYTES[:, None, ..., 0]),
+        (BYTES[..., 0].astype(np.uint32), BYTES[:, None, ..., 0]),
+        (BYTES[..., 0].astype(">i2"), BYTES[:, None, ..., 0]),
         (BYTES[..., 0].astype(np.uint16) * 257, BYTES[:, None, ..., 0]),
     ],
 )
@@ -63,8 +67,14 @@ def test_bytes_stay_where_they_are():
         (np.full((1, 8, 8), np.inf), "inf"),
         (np.full((1, 8, 8), 256), "0 to 255"),
         (np.full((1, 8, 8), -1), "0 to 255"),
+        (np.full((1, 8, 8), -1, np.int8), "int8 lie between -1 and -1"),
         (np.full((1, 8, 8), "a"), "of type <U1"),
         (np.full((1, 8, 8), 1j), "complex"),
+        (np.full((1, 8, 8), 0.5, object), r"of type object.*np\.asarray\(x, dtype=float\)"),
+        (np.full((1, 8, 8), 255.0), r"as x / 255"),
+        (np.linspace(-1, 1, 64).reshape(1, 8, 8), r"\(x \+ 1\) / 2"),
+        (np.full((1, 8, 8), 4000, np.uint16), "12 bits are given as .* x / 4,095"),
+        (np.full((1, 8, 8), 200, np.uint16), r"x\.astype\(np\.uint8\)"),
     ],
 )
 def test_what_is_no_images(x, message):
@@ -81,6 +91,10 @@ def test_what_is_no_images(x, message):
         ([1, 0, -1], ("x", "y"), [1, 0, UNLABELLED], ("x", "y")),
         (["y", "x", ""], ("x", "y"), [1, 0, UNLABELLED], ("x", "y")),
         (np.array([1, 0, 1], np.uint8), ("x", "y"), [1, 0, 1], ("x", "y")),
+        ([1.0, 0.0, np.nan], (), [1, 0, UNLABELLED], ("0", "1")),
+        ([True, False, True], (), [1, 0, 1], ("False", "True")),
+        (["10", "9", "nan"], (), [1, 0, UNLABELLED], ("9", "10")),
+        (["1.0", "0", "0.0"], (), [1, 0, 0], ("0", "1")),
     ],
 )
 def test_labels(y, names, labels, expected):
@@ -95,9 +109,12 @@ def test_labels(y, names, labels, expected):
     [
         ([0, 1], (), r"3 images have labels of shape \(2,\)"),
         ([[0], [1], [2]], (), "labels of shape"),
-        ([0.0, 1.0, 2.0], (), "whole numbers or names"),
+        ([0.0, 1.5, 2.0], (), "whole numbers or names"),
+        ([-1, 1, 1], (), "labels are -1 and 1.* call the classes 0 and 1"),
+        (["Cat", "cat", "dog"], (), r"'Cat' \(1\) and 'cat' \(1\)"),
+        (np.eye(3), (), r"y\.argmax\(axis=1\)"),
         ([0, 1, 2], ("a", "b"), r"label 2 is none of the 2 classes \(0, 1\)"),
-        ([0, 1, -2], ("a", "b"), "label -2 is none"),
+        ([0, 1, -2], ("a", "b"), "a label is -2"),
         (["a", "b", "c"], ("a", "b"), r"label 'c' is none of the 2 classes \('a', 'b'\)"),
     ],
 )
@@ -108,7 +125,7 @@ def test_labels_that_do_not_fit(y, names, message):
 
 def test_training_and_test_labels_are_numbered_together():
     x = np.zeros((2, 8, 8))
-    train, test, conversions = split_from_arrays(
+    train, test, conversions, _ = split_from_arrays(
         Arrays(x, np.array([5, 9]), x, np.array([9, 7])), (), "file"
     )
     assert test is not None

@@ -2,11 +2,11 @@ import io
 
 import numpy as np
 import pytest
-from image_files import png
+from image_files import png, tiff
 from PIL import Image
 
 from tacit.errors import ImagesError
-from tacit.images.decoding import MAX_PIXELS, decode
+from tacit.images.decoding import MAX_PIXELS, decode, looks_grey, open_header, upright_size
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (6, 9), dtype=np.uint8)
@@ -126,8 +126,10 @@ def test_floating_point():
 
 def test_thirty_two_bits_have_no_known_range():
     image = Image.fromarray(np.zeros((4, 4), np.int32))
-    with pytest.raises(ImagesError, match="mode I have no known range"):
+    with pytest.raises(ImagesError, match="samples are signed, and what is black and white is not"):
         decoded(encoded(image, "TIFF"))
+    with pytest.raises(ImagesError, match="mode I have no known range"):
+        decoded(tiff(np.zeros((4, 4), np.uint32)))
 
 
 def test_only_the_first_frame():
@@ -212,3 +214,78 @@ def test_a_decompression_bomb_is_refused_by_its_header(side):
     assert len(data) < 60_000
     with pytest.raises(ImagesError, match=f"the limit is {MAX_PIXELS:,}"):
         decoded(data)
+
+
+RAMP = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
+SIXTEEN = RAMP.astype(np.uint16) * 257
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        tiff(255 - RAMP, white_is_zero=True),
+        tiff(65535 - SIXTEEN, white_is_zero=True),
+        tiff((1 - RAMP / 255).astype(np.float32), white_is_zero=True),
+        tiff(SIXTEEN, order=">"),
+        tiff(np.rint(RAMP / 255 * 4095).astype(np.uint16), bits=12),
+    ],
+)
+def test_what_a_tiff_says_of_its_samples(data):
+    """Bit depth, order of bytes, and whether 0 is white."""
+    pixels, _ = decoded(data)
+    np.testing.assert_array_equal(pixels[0], RAMP)
+
+
+def test_what_a_tiff_says_is_told():
+    assert decoded(tiff(RAMP, white_is_zero=True))[1] == ["0 is white, as the file says"]
+    assert decoded(tiff(SIXTEEN // 16, bits=12))[1] == ["12 bits scaled to 8"]
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.int16, np.int32])
+def test_signed_samples_are_refused(kind):
+    with pytest.raises(ImagesError, match="signed"):
+        decoded(tiff(np.zeros((4, 4), kind)))
+
+
+@pytest.mark.parametrize("most", [15, 255, 4095, 65535])
+def test_pgm_of_any_largest_value(most):
+    values = np.rint(RAMP / 255 * most)
+    data = values.astype(np.uint8 if most < 256 else ">u2").tobytes()
+    pixels, _ = decoded(b"P5 8 8 %d\n" % most + data)
+    assert np.abs(pixels[0] - values / most * 255).max() <= 0.51
+
+
+def test_gif_jfif_and_ppm():
+    pixels, kinds = decoded(encoded(Image.fromarray(RAMP), "GIF"))
+    np.testing.assert_array_equal(pixels[0], RAMP)
+    data = encoded(
+        Image.fromarray(RAMP), "GIF", save_all=True, append_images=[Image.fromarray(255 - RAMP)]
+    )
+    pixels, kinds = decoded(data)
+    np.testing.assert_array_equal(pixels[0], RAMP)
+    assert "only the first of several frames taken" in kinds
+    pixels, _ = decoded(encoded(Image.fromarray(COLOUR), "PPM"))
+    np.testing.assert_array_equal(pixels, COLOUR.transpose(2, 0, 1))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "BMP", "TIFF"])
+@pytest.mark.parametrize("grey", [True, False])
+def test_a_palette_of_greys_is_grey(kind, grey):
+    image = Image.fromarray(np.arange(16, dtype=np.uint8).reshape(4, 4), "P")
+    levels = [255 - 16 * i for i in range(16)]
+    image.putpalette([c for v in levels for c in (v, v, v if grey else v // 2)])
+    data = encoded(image, kind)
+    assert looks_grey(open_header(data)) == grey
+    pixels, kinds = decoded(data)
+    assert len(pixels) == (1 if grey else 3)
+    np.testing.assert_array_equal(pixels[0].ravel(), levels)
+    assert kinds == ["palette expanded"]
+
+
+@pytest.mark.parametrize("orientation", TURNS)
+def test_the_size_of_a_header_is_that_of_the_pixels(orientation):
+    exif = Image.Exif()
+    exif[274] = orientation
+    for kind in ("JPEG", "TIFF"):
+        data = encoded(Image.fromarray(GREY), kind, exif=exif)
+        assert upright_size(open_header(data)) == decoded(data)[0].shape[:0:-1]

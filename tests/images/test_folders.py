@@ -14,6 +14,7 @@ from PIL import Image
 from tacit.errors import ImagesError, UnreadableImagesError
 from tacit.images import folders
 from tacit.images.dataset import UNLABELLED
+from tacit.images.decoding import NO_IMAGE
 from tacit.images.folders import read_folder
 
 NAMES = [f"{kind}/{number}.png" for kind in ("cat", "dog") for number in range(20)]
@@ -164,13 +165,13 @@ def spoil(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     monkeypatch.setattr(Path, "read_bytes", refused)
     return {
         "bad/pipe.png": "not a regular file",
-        "bad/anim.bmp": "no PNG, JPEG, BMP, TIFF or WebP image",
+        "bad/anim.bmp": NO_IMAGE,
         "bad/bomb.png": "decoded, it would have more than twice as many pixels",
         "bad/cut.png": "image file is truncated",
         "bad/empty.jpg": "the file is empty",
         "bad/huge.tif": "the file has 629,145,600 bytes; the limit is 536,870,912",
         "bad/locked.png": "Permission denied",
-        "bad/text.png": "no PNG, JPEG, BMP, TIFF or WebP image",
+        "bad/text.png": NO_IMAGE,
     }
 
 
@@ -237,7 +238,10 @@ def test_a_split_of_ones_own(tmp_path):
     assert (len(opened.train), len(opened.test)) == (2, 1)
     assert opened.test.labels is not None
     assert opened.test.labels.tolist() == [1]
-    assert opened.notes == []
+    assert opened.notes == [
+        "Sub-folders are training images (train) and test images (test), their sub-folders "
+        "classes. 2 classes: a (1), b (2)."
+    ]
 
 
 def test_a_side_without_images(tmp_path):
@@ -277,8 +281,8 @@ def test_links_and_other_files_are_counted(tmp_path):
     (tmp_path / "in/cat/out.png").symlink_to(tmp_path / "out.png")
     (tmp_path / "in/readme.txt").write_text("x")
     notes = " ".join(read_folder(tmp_path / "in").notes)
-    assert "not followed: 1." in notes
-    assert "passed over: 1." in notes
+    assert "not followed: 1 (cat/out.png)." in notes
+    assert "passed over: 1 (.txt 1)." in notes
     assert "Copies" not in notes
 
 

@@ -98,7 +98,7 @@ def test_names_of_every_kind(tmp_path):
     bad = os.fsdecode(b"\xff\xfe")
     write_images(tmp_path, [f"{bad}/{bad}.png", "🐈 cat/🐈 1.png", "new\nline/1.png"])
     listing = list_folder(tmp_path)
-    assert listing.class_names == (r"new\nline", "🐈 cat", r"\xff\xfe")
+    assert listing.class_names == ("new line", "🐈 cat", r"\xff\xfe")
     assert [entry.label for entry in listing.entries] == [0, 1, 2]
     assert all(name.encode() for name in listing.class_names)
 
@@ -114,7 +114,7 @@ def test_links_are_followed_inside_only(tmp_path):
     (folder / "a/broken.png").symlink_to(folder / "nowhere.png")
     listing = list_folder(folder)
     assert [entry.path for entry in listing.entries] == ["a/1.png", "a/inside.png"]
-    assert listing.n_links == 3
+    assert sorted(listing.links) == ["a/loop", "a/outside.png", "out"]
     assert [name for name, _ in listing.bad] == ["a/broken.png"]
 
 
@@ -131,7 +131,7 @@ def test_what_is_passed_over(tmp_path):
     os.mkfifo(tmp_path / "a/pipe.png")
     listing = list_folder(tmp_path)
     assert [entry.path for entry in listing.entries] == ["a/1.png"]
-    assert listing.n_others == 1
+    assert listing.others == {("a", ".db"): 1}
     assert listing.bad == [("a/pipe.png", "not a regular file")]
 
 
@@ -159,8 +159,8 @@ def test_a_table_with_a_split(tmp_path):
 def test_a_table_of_names_that_are_no_utf8(tmp_path):
     name = os.fsdecode(b"\xff.png")
     write_images(tmp_path, [name])
-    table(tmp_path, b"path,label\n\xff.png,\xfe\n")
-    assert listed(tmp_path) == {name: (r"\xfe", "")}
+    table(tmp_path, b"path,label\n\xff.png,x\n")
+    assert listed(tmp_path) == {name: ("x", "")}
 
 
 def test_all_faults_of_a_table_at_once(tmp_path):
@@ -169,18 +169,16 @@ def test_all_faults_of_a_table_at_once(tmp_path):
     table(
         tmp_path / "in",
         "path,label,split\n../secret.png,a,\n/etc/secret.png,a,\nx/../../secret.png,a,\n"
-        "1.png,a\n1.png,a,training\n2.png,a,\n./2.png,b,\n",
+        "1.png,a\n1.png,a,val\n2.png,a,\n./2.png,b,\n,a,\n",
     )
     with pytest.raises(ImagesError) as fault:
         list_folder(tmp_path / "in")
     for part in (
-        "6 faults",
-        "line 2: '../secret.png' leads out of the folder",
-        "line 3: '/etc/secret.png' leads out of the folder",
-        "line 4: 'x/../../secret.png' leads out",
+        "4 faults",
         "line 5: 2 values for 3 columns",
-        "line 6: split is 'training'; it is train, test or empty",
-        "line 8: '2.png' is named twice",
+        "line 6: split is 'val'; it is train, test or empty",
+        "line 8: './2.png' is 'b' here and 'a' in labels.csv, line 7; an image has one label",
+        "line 9: a label of no image",
     ):
         assert part in str(fault.value)
 
@@ -188,16 +186,27 @@ def test_all_faults_of_a_table_at_once(tmp_path):
 def test_labels_for_images_that_do_not_exist(tmp_path):
     write_images(tmp_path, ["1.png"])
     (tmp_path / "out.png").symlink_to("/etc/hostname")
-    table(tmp_path, "path,label\n1.png,a\n9.png,b\nout.png,b\n")
-    reason = "named in labels.csv, but there is no such image"
-    assert list_folder(tmp_path).bad == [("9.png", reason), ("out.png", reason)]
+    table(
+        tmp_path,
+        "path,label\n1.png,a\n9.png,b\nout.png,b\n../secret.png,a\n/etc/secret.png,a\n"
+        "x/../../secret.png,a\n",
+    )
+    listing = list_folder(tmp_path)
+    assert listing.bad == []
+    assert [fault.split("; did")[0] for fault in listing.missing] == [
+        f"labels.csv, line 3: there is no image '9.png' in {tmp_path.name}",
+        f"labels.csv, line 4: there is no image 'out.png' in {tmp_path.name}",
+        f"labels.csv, line 5: '../secret.png' leads out of the folder {tmp_path.name}",
+        f"labels.csv, line 6: '/etc/secret.png' leads out of the folder {tmp_path.name}",
+        f"labels.csv, line 7: 'x/../../secret.png' leads out of the folder {tmp_path.name}",
+    ]
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("", "its first line is ''"),
-        ("1.png,a\n", r"its first line is '1\.png,a'; it must be path,label"),
+        ("1.png,a\n", r"its first line is '1\.png,a'; it has to name the columns path"),
         ('path,label\n"1.png,a\n', "line 2"),
         ("path,label\n" + "x" * 200_000 + ",a\n", "line 2: field larger than"),
     ],

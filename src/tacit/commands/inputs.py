@@ -17,7 +17,7 @@ from tacit.images.arrays import Arrays, read_npy, read_npz, split_from_arrays
 from tacit.images.bounded import faults_named, shown
 from tacit.images.catalog import NAMES
 from tacit.images.dataset import UNLABELLED, Images
-from tacit.images.decoding import MAX_BYTES, decode
+from tacit.images.decoding import MAX_BYTES, NO_IMAGE, decode
 from tacit.images.listing import ENDINGS, list_folder
 from tacit.images.parallel import in_order
 from tacit.images.shared import read_images
@@ -176,7 +176,7 @@ def parts_of(source: str, path: Path, data_dir: Path | None) -> list[tuple[str, 
     if arrays is None:
         opened = open_images(source, data_dir=data_dir)
         return [("train", opened.train), ("test", opened.test)]
-    images, test, _ = split_from_arrays(arrays, (), shown(Path(path.name)))
+    images, test, *_ = split_from_arrays(arrays, (), shown(Path(path.name)))
     return [("", images)] if test is None else [("train", images), ("test", test)]
 
 
@@ -242,7 +242,7 @@ def _from_files(
                 return f"the file has more than {MAX_BYTES:,} bytes"
             pixels, kinds = decode(path.read_bytes(), size=size, channels=colour)
         except UnidentifiedImageError:
-            return "no PNG, JPEG, BMP, TIFF or WebP image"
+            return NO_IMAGE
         except Exception as error:
             # A decoder may raise anything on a damaged file; all of it is reported, none is hidden.
             return str(error) or type(error).__name__

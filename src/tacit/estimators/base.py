@@ -1,6 +1,7 @@
 """What the three estimators share: arrays in, one fit, float64 out."""
 
 import math
+import warnings
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -16,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from tacit.estimators.rows import Rows
+from tacit.images.values import Range, few_levels, unit_pixels
 from tacit.models.config import ConvNetwork, DenseNetwork, ModelConfig, Network, build
 from tacit.models.models import Model
 from tacit.models.parts import freeze
@@ -118,11 +120,14 @@ class NetworkEstimator(BaseEstimator):
         options: dict[str, Any] = {"reset": reset} if y is None else {"reset": reset, "y": y}
         if not images:
             return validate_data(self, x, dtype=np.float64, **options)
-        x = np.asarray(x)
+        x = unit_pixels(np.asarray(x), "X")
         shape = x.shape
         # scikit-learn's checks are for two dimensions.
         flat = x.reshape(len(x), math.prod(shape[1:]))
         checked = validate_data(self, flat, dtype=[np.uint8, np.float64, np.float32], **options)
+        portions = (flat[start : start + CHUNK] for start in range(0, len(flat), CHUNK))
+        if reset and (few := few_levels(map(Range(1, "").to_bytes, portions))):
+            warnings.warn(few, stacklevel=3)
         if y is None:
             return checked.reshape(shape)
         return checked[0].reshape(shape), checked[1]

@@ -10,9 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tacit.errors import ImagesError
-from tacit.images.bounded import faults_named, printable, read_exactly, shown
+from tacit.images.alike import count
+from tacit.images.bounded import faults_named, read_exactly, shown
+from tacit.images.classes import classes_of
 from tacit.images.dataset import MAX_CLASSES, UNLABELLED, Images, check_classes
 from tacit.images.originals import Originals, of_arrays
+from tacit.images.values import range_of
 
 _KEYS = {
     "x": ("x", "images", "x_train"),
@@ -49,10 +52,10 @@ def images_from_arrays(
     """Images from an array, with labels where there are any.
 
     Args:
-        x: (n, h, w), (n, h, w, c) or (n, c, h, w) with one or three channels. Bytes are taken as
-            they are; booleans become 0 and 255; 16-bit values are divided by 257; floating-point
-            values must lie in [0, 1] and are multiplied by 255, all rounded to the nearest.
-        y: (n,), whole numbers or names. -1 and "" mean that an image has no label.
+        x: (n, h, w), (n, h, w, c) or (n, c, h, w) with one or three channels; what the values
+            mean is said in `values.range_of`.
+        y: (n,), whole numbers (also as floating-point values), booleans or names. -1, NaN and what
+            `classes.MISSING` lists mean that an image has no label.
         class_names: of the class numbers 0, 1, … in `y`. Without them, the classes are the
             distinct values of `y` in order, named after themselves.
         source: where they come from, for people to read.
@@ -65,15 +68,22 @@ def images_from_arrays(
     ((1, 8, 8), ('cat', 'dog'))
     """
     labels = None if y is None else np.asarray(y)
-    return split_from_arrays(Arrays(np.asanyarray(x), labels), class_names, source)[0]
+    return split_from_arrays(Arrays(np.asanyarray(x), labels), class_names, source).train
 
 
-def split_from_arrays(
-    arrays: Arrays, class_names: tuple[str, ...], source: str
-) -> tuple[Images, Images | None, dict[str, int]]:
-    """Training images, test images where there are any, and how many images were converted how.
+class FromArrays(NamedTuple):
+    """Training images, test images where there are any, and what was done to them and is said."""
 
-    The labels of both are numbered together, so that a class has the same number in both.
+    train: Images
+    test: Images | None
+    conversions: dict[str, int]
+    notes: list[str]
+
+
+def split_from_arrays(arrays: Arrays, class_names: tuple[str, ...], source: str) -> FromArrays:
+    """Images from arrays, with how many were converted how.
+
+    The labels of both sides are numbered together, so that a class has the same number in both.
     """
     conversions: dict[str, int] = {}
     x = _pixels(arrays.x, source, conversions)
@@ -85,17 +95,21 @@ def split_from_arrays(
         )
     for images, labels in ((x, arrays.y), (x_test, arrays.y_test)):
         if labels is not None and (images is None or labels.shape != (len(images),)):
+            one_hot = images is not None and labels.ndim == 2 and len(labels) == len(images)
+            way = "y.argmax(axis=1)" if one_hot and labels.shape[1] > 1 else "y[:, 0]"
             raise ImagesError(
                 f"{source}: {0 if images is None else len(images):,} images have labels of shape "
                 f"{labels.shape}; there is one label for each image"
+                + f" ({way} makes it so)"
+                * one_hot
             )
     own, *others = of_arrays(*(part for part in (x, x_test) if part is not None))
     own_test = others[0] if others else None
     given = [y for y in (arrays.y, arrays.y_test) if y is not None]
     if not given:
         test = None if x_test is None else Images(x_test, source=source, originals=own_test)
-        return Images(x, source=source, originals=own), test, conversions
-    numbers, class_names = _encode(np.concatenate(given), class_names, source)
+        return FromArrays(Images(x, source=source, originals=own), test, conversions, [])
+    numbers, class_names, notes = _encode(np.concatenate(given), class_names, source)
 
     def images_of(
         pixels: NDArray[np.uint8], y: NDArray[Any] | None, start: int, originals: Originals | None
@@ -106,7 +120,7 @@ def split_from_arrays(
 
     n_first = 0 if arrays.y is None else len(arrays.y)
     test = None if x_test is None else images_of(x_test, arrays.y_test, n_first, own_test)
-    return images_of(x, arrays.y, 0, own), test, conversions
+    return FromArrays(images_of(x, arrays.y, 0, own), test, conversions, notes)
 
 
 def read_npy(path: Path) -> Arrays:
@@ -204,42 +218,21 @@ def _pixels(x: NDArray[Any], source: str, conversions: dict[str, int]) -> NDArra
             f"{source}: the array has the shape {x.shape}; images are (n, h, w), (n, h, w, c) or "
             "(n, c, h, w) with c = 1 or 3, at least one"
         )
-    if x.dtype == np.uint8:
+    meaning = range_of(x, source)
+    if not meaning.kind:
         return x
     pixels = np.empty(x.shape, np.uint8)
     for start in range(0, len(x), _ROWS):
-        pixels[start : start + _ROWS] = _bytes(x[start : start + _ROWS], source)
-    kind = f"{x.dtype.name} values to 8 bits"
-    conversions[kind] = conversions.get(kind, 0) + len(x)
+        pixels[start : start + _ROWS] = meaning.to_bytes(x[start : start + _ROWS])
+    count(conversions, meaning.kind, len(x))
     return pixels
-
-
-def _bytes(x: NDArray[Any], source: str) -> NDArray[np.uint8]:
-    if x.dtype.kind == "b":
-        return x.astype(np.uint8) * np.uint8(255)
-    if x.dtype.kind == "f":
-        if not (np.isfinite(x).all() and x.min() >= 0 and x.max() <= 1):
-            raise ImagesError(
-                f"{source}: floating-point pixels lie between {x.min()} and {x.max()}; they must "
-                "be numbers in [0, 1] (divide by the largest possible value)"
-            )
-        return np.rint(x.astype(np.float64) * 255).astype(np.uint8)
-    if x.dtype == np.uint16:
-        return ((x.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    if x.dtype.kind not in "iu" or x.min() < 0 or x.max() > 255:
-        raise ImagesError(
-            f"{source}: pixels of type {x.dtype} must be whole numbers from 0 to 255; "
-            "other ranges are given as uint16 or as floating-point numbers in [0, 1]"
-        )
-    return x.astype(np.uint8)
 
 
 def _encode(
     y: NDArray[Any], class_names: tuple[str, ...], source: str
-) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Class numbers and class names."""
-    if y.dtype.kind not in "iuU":
-        raise ImagesError(f"{source}: labels are {y.dtype}; they are whole numbers or names")
+) -> tuple[NDArray[np.int64], tuple[str, ...], list[str]]:
+    """Class numbers, class names, and what is to be said of the labels."""
+    y = _whole(y, source)
     text = y.dtype.kind == "U"
     missing = y == ("" if text else UNLABELLED)
     if class_names:
@@ -255,9 +248,35 @@ def _encode(
                 f"({', '.join(map(repr, known))})"
             )
         known[y.dtype.type() if text else UNLABELLED] = UNLABELLED
-        return np.array([known[label] for label in y.tolist()], np.int64), class_names
-    values, inverse = np.unique(y[~missing], return_inverse=True)
-    check_classes(len(values), max((len(str(v)) for v in values[:MAX_CLASSES]), default=0), source)
-    labels = np.full(len(y), UNLABELLED, np.int64)
-    labels[~missing] = inverse
-    return labels, tuple(printable(str(value)) for value in values)
+        return np.array([known[label] for label in y.tolist()], np.int64), class_names, []
+    spellings, inverse, counts = np.unique(y, return_inverse=True, return_counts=True)
+    check_classes(
+        len(spellings), max((len(str(v)) for v in spellings[:MAX_CLASSES]), default=0), source
+    )
+    found = classes_of(
+        dict(zip(map(str, spellings.tolist()), counts.tolist(), strict=True)), source
+    )
+    numbers = np.array([found.number_of(str(value)) for value in spellings.tolist()], np.int64)
+    notes = list(found.notes) if text else []  # -1 in numbers is no label by definition
+    return numbers[inverse.reshape(-1)], found.names, notes
+
+
+def _whole(y: NDArray[Any], source: str) -> NDArray[Any]:
+    """Labels as names or as whole numbers; a table read by pandas has them as 0.0, 1.0, NaN."""
+    if y.dtype.kind == "b":
+        return y.astype(np.str_)
+    if y.dtype.kind == "f":
+        known = ~np.isnan(y)
+        if np.isinf(y).any() or (y[known] != np.rint(y[known])).any():
+            raise ImagesError(
+                f"{source}: labels are {y.dtype}, not all of them whole; they are whole numbers or "
+                "names of classes (tacit does not learn measurements)"
+            )
+        y = np.where(known, y, UNLABELLED).astype(np.int64)
+    if y.dtype.kind not in "iuU":
+        raise ImagesError(f"{source}: labels are {y.dtype}; they are whole numbers or names")
+    if y.dtype.kind == "i" and y.size and y.min() < UNLABELLED:
+        raise ImagesError(
+            f"{source}: a label is {y.min()}; whole numbers are 0 or more, and -1 for no label"
+        )
+    return y

@@ -163,7 +163,7 @@ def read_idx_set(
     x, y = idx.read_idx_pair(files[idx.TRAIN_IMAGES], files[idx.TRAIN_LABELS])
     x_test, y_test = idx.read_idx_pair(files[idx.TEST_IMAGES], files[idx.TEST_LABELS])
     arrays = Arrays(x, y, x_test, y_test)
-    train, test, _ = split_from_arrays(arrays, entry.class_names, entry.name)
+    train, test, *_ = split_from_arrays(arrays, entry.class_names, entry.name)
     if test is None:
         raise ImagesError(f"{entry.name}: has no test images")
     address = ", ".join(used) if data_dir is None else data_dir.name

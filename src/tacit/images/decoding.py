@@ -1,8 +1,8 @@
 """One image file to bytes of grey or RGB; every conversion is explicit and named."""
 
 import io
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +11,10 @@ from PIL import Image, ImageOps, TiffImagePlugin
 from tacit.errors import ImagesError
 from tacit.images.alike import MODES, channels_first, square
 from tacit.images.parallel import AtOnce
+from tacit.images.values import LEVELS, scaled_to_bytes
 
-FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
+NO_IMAGE = "no PNG, JPEG, BMP, TIFF, WebP, GIF or PPM image, or a kind of one that is not read"
 MAX_PIXELS = 64_000_000
 """Of one image, and of all that are decoded at once: some take 16 bytes a pixel on the way."""
 
@@ -20,8 +22,9 @@ MAX_PIXELS_KEPT = 2048 * 2048
 """Of an image that no smaller size is wished for."""
 
 MAX_BYTES = 512 << 20
-_ORIENTATION, _TURNS = 274, range(2, 9)
-_BITS_PER_SAMPLE = 258
+_ORIENTATION, _TURNS, _TURNS_SIDEWAYS = 274, range(2, 9), range(5, 9)
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339
+_WHITE_IS_ZERO, _SIGNED = 0, 2
 _PNG_BIT_DEPTH = 24
 _ROWS = 256
 _DECODING = AtOnce(MAX_PIXELS)
@@ -34,7 +37,7 @@ def open_header(data: bytes) -> Image.Image:
 
     Raises:
         ImagesError: it would have more than `MAX_PIXELS`.
-        Exception: whatever Pillow raises on what is no image of the five formats.
+        Exception: whatever Pillow raises on what is no image of these formats.
     """
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
@@ -55,9 +58,10 @@ def decode(
 ) -> tuple[NDArray[np.uint8], list[str]]:
     """The pixels of an image file, uint8 (C, H, W), and the kinds of conversion applied.
 
-    In this order: the first of several frames; 16 bits scaled to 8, never clipped; palettes
-    expanded; transparency laid on white; other colour models to RGB; turned as EXIF says; made
-    grey (ITU-R 601 luma) or RGB, and square, where asked.
+    In this order: the first of several frames; turned as EXIF says; 12 or 16 bits, as the file
+    says, scaled to 8, never clipped; white made 255 where the file says that 0 is white; palettes
+    expanded, to grey where all of their colours are; transparency laid on white; other colour
+    models to RGB; made grey (ITU-R 601 luma) or RGB, and square, where asked.
 
     Raises:
         ImagesError: too many pixels, or pixels whose range is not known.
@@ -98,8 +102,8 @@ def _pixels(
     kinds = list[str]()
     if getattr(image, "is_animated", False):
         kinds.append("only the first of several frames taken")
-    sixteen_bits = _has_sixteen_bits(image, data)
-    image = _grey_or_rgb(_turned(image, kinds), kinds, sixteen_bits)
+    samples = _samples(image, data)
+    image = _grey_or_rgb(_turned(image, kinds), kinds, samples)
     if channels is not None and image.mode != MODES[channels]:
         kinds.append(f"converted to {channels}")
         image = image.convert(MODES[channels])
@@ -127,33 +131,84 @@ def _turned(image: Image.Image, kinds: list[str]) -> Image.Image:
     return ImageOps.exif_transpose(image) if by_exif else image
 
 
-def _has_sixteen_bits(image: Image.Image, data: bytes) -> bool:
-    """Whether samples have 16 bits in the file; Pillow keeps the upper 8 where there are three."""
+class _Samples(NamedTuple):
+    """What the header of a file says of its samples: how many bits, and whether 0 is white."""
+
+    bits: int
+    white_is_zero: bool
+
+
+def _samples(image: Image.Image, data: bytes) -> _Samples:
+    """What is known of the samples before they are decoded; Pillow passes some of it over.
+
+    Raises:
+        ImagesError: they are signed.
+    """
     if image.format == "PNG":
-        return data[_PNG_BIT_DEPTH] == 16
+        return _Samples(data[_PNG_BIT_DEPTH], False)
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return _Samples(16 if image.mode == "I" else 8, False)
+    tags = image.tag_v2
+    if _SIGNED in tags.get(_SAMPLE_FORMAT, ()):
+        raise ImagesError(
+            "its samples are signed, and what is black and white is not known; save as unsigned 8 "
+            "or 16 bits"
+        )
+    bits = max(tags.get(_BITS_PER_SAMPLE, (1,)))
+    return _Samples(bits, tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO)
+
+
+def looks_grey(image: Image.Image) -> bool:
+    """Whether an image, decoded or not, comes out as grey."""
+    if image.mode in ("P", "PA"):
+        return image.palette is not None and _is_grey(*image.palette.getdata())
+    return image.mode in (*_GREY, "F", "I") or image.mode.startswith("I;16")
+
+
+def _is_grey(layout: str, palette: Sequence[int] | bytes) -> bool:
+    """Whether all colours of a palette are greys; `layout` is Pillow's name of their order."""
+    if layout == "RGB;L":
+        n = len(palette) // 3
+        return palette[:n] == palette[n : 2 * n] == palette[2 * n : 3 * n]
+    step = len(layout) if layout in ("RGB", "RGBA", "RGBX", "BGR", "BGRX") else 0
+    return bool(step) and palette[0::step] == palette[1::step] == palette[2::step]
+
+
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height of an image once it is turned as EXIF says; its pixels are not decoded."""
+    width, height = image.size
     if isinstance(image, TiffImagePlugin.TiffImageFile):
-        return 16 in image.tag_v2.get(_BITS_PER_SAMPLE, ())
-    return False
+        return width, height  # Pillow has turned it already
+    try:
+        turned = image.getexif().get(_ORIENTATION, 1) in _TURNS_SIDEWAYS
+    except Exception:  # damaged metadata: shown unturned, as when it is decoded
+        turned = False
+    return (height, width) if turned else (width, height)
 
 
-def _grey_or_rgb(image: Image.Image, kinds: list[str], sixteen_bits: bool) -> Image.Image:
+def _grey_or_rgb(image: Image.Image, kinds: list[str], samples: _Samples) -> Image.Image:
     """The image in mode L or RGB."""
-    if sixteen_bits:
-        kinds.append("16 bits scaled to 8")
+    if samples.bits in (12, 16):
+        kinds.append(f"{samples.bits} bits scaled to 8")
+    if samples.white_is_zero:  # samples of up to 8 bits are turned around by Pillow
+        kinds.append("0 is white, as the file says")
     mode, key = image.mode, image.info.get("transparency")
-    if mode.startswith("I;16"):
+    if mode.startswith("I;16") or (mode == "I" and samples.bits == 16):
         if isinstance(key, int):
             kinds.append("transparency laid on white")
+        white = 4095 if samples.bits == 12 else 65_535
 
         def scaled(values: NDArray[Any]) -> NDArray[Any]:
-            grey = (values.astype(np.uint32) + 128) // 257
-            return np.where(values == key, 255, grey) if isinstance(key, int) else grey
+            grey = scaled_to_bytes(values, white)
+            grey = LEVELS - grey if samples.white_is_zero else grey
+            return np.where(values == key, LEVELS, grey) if isinstance(key, int) else grey
 
         return _by_rows(np.asarray(image), scaled)
     if mode == "F":
-        return _from_floats(image, kinds)
+        return _from_floats(image, kinds, samples.white_is_zero)
     if mode not in (*_GREY, *_COLOUR):
         raise ImagesError(f"pixels of mode {mode} have no known range; save as 8 or 16 bits")
+    grey = looks_grey(image)
     if mode in ("P", "PA"):
         kinds.append("palette expanded")
     if mode.endswith(("A", "a")) or key is not None:
@@ -162,10 +217,10 @@ def _grey_or_rgb(image: Image.Image, kinds: list[str], sixteen_bits: bool) -> Im
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     elif mode in ("CMYK", "YCbCr", "1"):
         kinds.append("1 bit scaled to 8" if mode == "1" else f"{mode} converted to rgb")
-    return image.convert("L" if mode in _GREY else "RGB")
+    return image.convert("L" if grey else "RGB")
 
 
-def _from_floats(image: Image.Image, kinds: list[str]) -> Image.Image:
+def _from_floats(image: Image.Image, kinds: list[str], white_is_zero: bool) -> Image.Image:
     values = np.asarray(image)
     if not (values.min() >= 0 and values.max() <= 1):  # nor where one is NaN
         raise ImagesError(
@@ -173,7 +228,8 @@ def _from_floats(image: Image.Image, kinds: list[str]) -> Image.Image:
             "they must be in [0, 1]"
         )
     kinds.append("floating-point values scaled to 8 bits")
-    return _by_rows(values, lambda rows: np.rint(rows * np.float64(255)))
+    values = 1 - values if white_is_zero else values
+    return _by_rows(values, lambda rows: np.rint(rows * np.float64(LEVELS)))
 
 
 def _by_rows(values: NDArray[Any], scaled: Callable[[NDArray[Any]], NDArray[Any]]) -> Image.Image:

@@ -20,15 +20,23 @@ from tacit.errors import ImagesError, UnreadableImagesError
 from tacit.images.bounded import shown
 from tacit.images.cache import cache_folder, new_folder
 from tacit.images.dataset import UNLABELLED, Split
-from tacit.images.decoding import MAX_BYTES, decode, open_header
-from tacit.images.listing import Entry, Listing, list_folder
+from tacit.images.decoding import (
+    MAX_BYTES,
+    NO_IMAGE,
+    decode,
+    looks_grey,
+    open_header,
+    upright_size,
+)
+from tacit.images.listing import LABELS, Entry, Listing, list_folder
 from tacit.images.opened import Opened, own_files
 from tacit.images.originals import ImageFiles
 from tacit.images.parallel import in_order
 from tacit.images.pixelcache import SIDES, PixelWriter, Stored, finish, stored
 from tacit.images.splits import both_sides, in_test
+from tacit.images.tables import faults_listed
 
-_VERSION = 3
+_VERSION = 4
 """Raised when decoding or the record changes: an older cache is not taken for a newer one."""
 
 _USUAL_SIDES = (8, 16, 28, 32, 48, 64, 96, 128, 192, 256)
@@ -67,6 +75,7 @@ def read_folder(
         ImagesError: the layout, `labels.csv` or the images' shapes do not fit.
     """
     listing = list_folder(root, classes=not whole)
+    check_missing(listing, skip_bad)
     source = shown(Path(root.name))
     folder = cache_folder("folders") / (_key(listing, size, channels) + "-whole" * whole)
     kept = stored(folder, listing.class_names, source)
@@ -81,6 +90,7 @@ def read_folder(
         _notes(listing, kept, whole),
         kept.conversions,
         kept.skipped,
+        tuple([listing.entries[number].path for number in kept.entries[side]] for side in SIDES),
     )
 
 
@@ -101,6 +111,19 @@ def _with_originals(listing: Listing, kept: Stored) -> Split:
             for side, images in zip(SIDES, kept.split, strict=True)
         )
     )
+
+
+def check_missing(listing: Listing, skip_bad: bool) -> None:
+    """See that every row of labels.csv names an image.
+
+    Raises:
+        ImagesError: some do not, and are not to be left out.
+    """
+    if listing.missing and not skip_bad:
+        raise ImagesError(
+            f"{shown(listing.root)}: {faults_listed(listing.missing, LABELS)}\n"
+            "Mend these rows, or leave them out with skip_bad (--skip-bad)"
+        )
 
 
 def _key(listing: Listing, size: int | None, channels: str | None) -> str:
@@ -179,7 +202,7 @@ def _read(entry: Entry, *, root: Path, size: int | None, channels: str | None) -
 
 def _plain(error: Exception) -> str:
     if isinstance(error, PIL.UnidentifiedImageError):
-        return "no PNG, JPEG, BMP, TIFF or WebP image"
+        return NO_IMAGE
     return str(error) or type(error).__name__
 
 
@@ -197,24 +220,27 @@ def _side(entry: Entry, content: bytes, listing: Listing) -> str:
 def _unlike(listing: Listing, size: int | None, channels: str | None) -> str:
     """What to say of images of different shapes; only their headers are read."""
 
-    def header(entry: Entry) -> tuple[int, int, bool] | None:
+    def header(entry: Entry) -> tuple[tuple[int, int], bool, bool] | None:
         try:
             image = open_header((listing.root / entry.path).read_bytes())
+            size = upright_size(image)
+            return size, size != image.size, not looks_grey(image)
         except Exception:  # unreadable images are reported once all others fit
             return None
-        return image.width, image.height, image.mode not in ("1", "L", "LA", "I;16", "F")
 
     headers = [found for found in in_order(header, listing.entries) if found]
-    shapes = Counter((width, height) for width, height, _ in headers)
-    shorter = statistics.median(min(width, height) for width, height, _ in headers)
+    shapes = Counter(shape for shape, *_ in headers)
+    turned = sum(turned for _, turned, _ in headers)
+    shorter = statistics.median(min(shape) for shape, *_ in headers)
     if size is None:
         size = max((side for side in _USUAL_SIDES if side <= shorter), default=_USUAL_SIDES[0])
     if channels is None:
         channels = "rgb" if any(colour for *_, colour in headers) else "gray"
+    exif = f" (turned by EXIF: {turned:,})" if turned else ""
     common = ", ".join(f"{w}×{h} ({n:,})" for (w, h), n in shapes.most_common(3))
     return (
         f"{shown(listing.root)}: the images differ in size or channels. Sizes: {len(shapes):,}, "
-        f"most often {common}; in colour: {sum(colour for *_, colour in headers):,} of "
+        f"most often {common}{exif}; in colour: {sum(colour for *_, colour in headers):,} of "
         f"{len(headers):,}. Make them alike with, for example, --size {size} --channels {channels}"
     )
 
@@ -222,7 +248,7 @@ def _unlike(listing: Listing, size: int | None, channels: str | None) -> str:
 def _notes(listing: Listing, kept: Stored, whole: bool) -> list[str]:
     """What a reader of a report should know of how the folder was read."""
     n_train, n_test = map(len, kept.split)
-    notes = []
+    notes = [listing.meaning.strip()] if listing.meaning else []
     if not whole and not any(entry.side for entry in listing.entries):
         notes.append(
             f"{n_test:,} of {n_train + n_test:,} images, chosen by their content, are test images."
@@ -236,10 +262,7 @@ def _notes(listing: Listing, kept: Stored, whole: bool) -> list[str]:
             + "They are on the same side of the split; " * (not whole)
             + "intervals over images count each of them, and are narrower for it."
         )
-    if listing.n_links:
-        notes.append(f"Links out of the folder or to folders, not followed: {listing.n_links:,}.")
-    if listing.n_others:
-        notes.append(
-            f"Files that are no images by their ending, passed over: {listing.n_others:,}."
-        )
+    if listing.missing:
+        notes.append(f"Rows of {LABELS} left out, as they name no image: {len(listing.missing):,}.")
+    notes += listing.notes
     return notes

@@ -1,25 +1,47 @@
 """What a folder of images holds: files, classes, splits. No image is opened yet."""
 
-import csv
 import os
+import re
 import stat
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from tacit.errors import ImagesError
-from tacit.images.bounded import faults_named, shown
-from tacit.images.dataset import UNLABELLED, check_classes
+from tacit.images.bounded import shown
+from tacit.images.classes import Classes, classes_of
+from tacit.images.dataset import UNLABELLED
+from tacit.images.tables import Names, faults_listed, read_tables
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+ENDINGS = (
+    ".png", ".jpg", ".jpeg", ".jfif", ".jpe", ".bmp", ".tif", ".tiff", ".webp", ".gif",
+    ".ppm", ".pgm", ".pbm", ".pnm",
+)  # fmt: skip
 LABELS = "labels.csv"
-MAX_TABLE = 256 << 20
-"""Bytes that labels.csv may have: some millions of rows."""
 
-_FAULTS_LISTED = 100
-_SPLITS = ("train", "test")
-_LOOKS_LIKE_SPLITS = {*_SPLITS, "val", "valid", "validation"}
+RESULTS = (".holder.json", "study.json")
+"""Each is in every folder that tacit wrote results into."""
+
+_LISTED = 12
+_ROLES = {
+    "train": "train",
+    "training": "train",
+    "test": "test",
+    "testing": "test",
+    "val": "other",
+    "valid": "other",
+    "validation": "other",
+    "dev": "other",
+    "eval": "other",
+    "evaluation": "other",
+    "unlabeled": "unlabelled",
+    "unlabelled": "unlabelled",
+}
+"""What a folder is for by its name, in capitals or not; other names are those of classes."""
+
+_TABLES = (".csv", ".tsv", ".xlsx", ".xls", ".ods")
 
 
 Stamp = tuple[int, int, int]
@@ -43,55 +65,109 @@ class Listing:
         root: the folder.
         entries: the images.
         class_names: in the order of the class numbers; empty without labels.
+        meaning: what was taken for a class and for a split, in a sentence.
+        notes: further sentences for people.
+        missing: what to say of each row of labels.csv that names no image.
         bad: path and reason of what should be an image and cannot be one.
-        n_links: links that lead out of the folder or to folders; they are not followed.
-        n_others: files with other endings.
+        folders: sub-folders, and theirs, by their paths; others deeper down are not noted.
+        links: what leads out of the folder or to folders, by its path; it is not followed.
+        others: how many files have other endings, by their sub-folder and ending.
     """
 
     root: Path
     entries: list[Entry] = field(default_factory=list)
     class_names: tuple[str, ...] = ()
+    meaning: str = ""
+    notes: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
     bad: list[tuple[str, str]] = field(default_factory=list)
-    n_links: int = 0
-    n_others: int = 0
+    folders: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    others: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 def list_folder(root: Path, *, classes: bool = True) -> Listing:
     """List a folder whose sub-folders are classes, or that has a labels.csv, or that is flat.
 
-    A flat folder has no labels. If the sub-folders are `train` and `test`, they are the split, and
-    their sub-folders the classes. Names that begin with a dot are passed over.
+    A flat folder has no labels. If the sub-folders are called `train` and `test` (or `training` and
+    `testing`, in capitals or not), they are the split, and their sub-folders the classes; images of
+    a sub-folder `unlabeled` are learned from without labels. Names that begin with a dot, and
+    folders with tacit's own results, are passed over.
 
     Args:
         root: the folder.
         classes: False lists the images alone, whatever sub-folders and labels.csv say.
 
     Raises:
-        ImagesError: there are no images, the layout is none of these, or labels.csv is wrong.
+        ImagesError: there are no images, the layout is none of these, or labels.csv is wrong. Its
+            rows that name no image are in what is returned.
     """
     root = root.resolve()
     listing = Listing(root)
     files = dict(sorted(_walk(listing), key=lambda item: os.fsencode(item[0])))
-    table = root / LABELS
-    labelled: dict[str, tuple[str, str]] = {}
-    if not classes:
-        pass
-    elif table.is_file() and _inside(table, root):
-        labelled = _from_table(table, files, listing)
-    else:
-        labelled = _from_folders(files, root)
     if not files and not listing.bad:
         raise ImagesError(
             f"{shown(root)}: holds no images; they are files that end with {', '.join(ENDINGS)}"
+            + "".join(f". {note}" for note in _passed_over(listing))
         )
-    names = sorted({label for label, _ in labelled.values()} - {""}, key=os.fsencode)
-    check_classes(len(names), max(map(len, names), default=0), shown(root))
-    numbers = {"": UNLABELLED} | {name: number for number, name in enumerate(names)}
-    listing.class_names = tuple(shown(Path(name)) for name in names)
+    labels: dict[str, str] = {}
+    sides: dict[str, str] = {}
+    named = Classes((), {"": UNLABELLED})
+    if classes:
+        table = _table(root)
+        if table is not None:
+            labels, sides = _from_table(table, files, listing)
+        else:
+            labels, sides = _from_folders(files, listing)
+        where = f"{shown(root)}: {LABELS}" if table else shown(root)
+        counts = Counter(labels.get(path, "") for path in files)
+        named = classes_of(counts, where, folders=table is None)
+        listing.notes += named.notes
+    listing.class_names = named.names
     for path, stamp in files.items():
-        label, side = labelled.get(path, ("", ""))
-        listing.entries.append(Entry(path, stamp, numbers[label], side))
+        label = named.number_of(labels.get(path, ""))
+        listing.entries.append(Entry(path, stamp, label, sides.get(path, "")))
+    listing.meaning += _classes_said(listing) if classes else ""
+    listing.notes += _passed_over(listing)
     return listing
+
+
+def _classes_said(listing: Listing) -> str:
+    """How many images each class has."""
+    counts = Counter(entry.label for entry in listing.entries)
+    names = listing.class_names
+    if not names:
+        return ""
+    said = [f"{name} ({counts[number]:,})" for number, name in enumerate(names)]
+    more = ", …" if len(said) > _LISTED else ""
+    without = f"; without a label: {counts[UNLABELLED]:,}" if counts[UNLABELLED] else ""
+    what = "1 class" if len(names) == 1 else f"{len(names):,} classes"
+    return f" {what}: {', '.join(said[:_LISTED])}{more}{without}."
+
+
+def _passed_over(listing: Listing) -> list[str]:
+    """What was found and is not read."""
+    notes = []
+    if listing.links:
+        some = ", ".join(sorted(listing.links)[:3]) + ", …" * (len(listing.links) > 3)
+        notes.append(
+            f"Links out of the folder or to folders, not followed: {len(listing.links):,} ({some})."
+        )
+    if n_others := sum(listing.others.values()):
+        endings: Counter[str] = Counter()
+        for (_, ending), n in listing.others.items():
+            endings[ending] += n
+        notes.append(
+            f"Files that are no images by their ending, passed over: {n_others:,} "
+            f"({_endings(endings)})."
+        )
+    return notes
+
+
+def _endings(counts: Mapping[str, int]) -> str:
+    most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    listed = ", ".join(f"{ending or 'without an ending'} {n:,}" for ending, n in most[:5])
+    return listed + ", …" * (len(most) > 5)
 
 
 def _walk(listing: Listing) -> Iterator[tuple[str, Stamp]]:
@@ -101,18 +177,26 @@ def _walk(listing: Listing) -> Iterator[tuple[str, Stamp]]:
         prefix = pending.pop()
         try:
             with os.scandir(listing.root / prefix) as found:
-                inside = [entry for entry in found if not entry.name.startswith(".")]
+                names = {entry.name: entry for entry in found}
         except OSError as error:
             listing.bad.append((shown(Path(prefix or ".")), error.strerror or str(error)))
             continue
+        if prefix and not names.keys().isdisjoint(RESULTS):
+            listing.notes.append(f"tacit's own results in {shown(Path(prefix))}, passed over.")
+            continue
+        if prefix and prefix.count("/") <= 2:
+            listing.folders.append(prefix[:-1])
+        inside = [entry for name, entry in names.items() if not name.startswith(".")]
         for entry in inside:
             path = prefix + entry.name
             if entry.is_symlink() and (entry.is_dir() or not _inside(entry.path, listing.root)):
-                listing.n_links += 1
+                listing.links.append(shown(Path(path)))
             elif entry.is_dir():
                 pending.append(path + "/")
             elif not entry.name.lower().endswith(ENDINGS):
-                listing.n_others += path != LABELS
+                if path.lower() != LABELS:
+                    ending = PurePosixPath(path).suffix.lower()
+                    listing.others[prefix[:-1], shown(Path(ending)) if ending else ""] += 1
             else:
                 try:
                     status = entry.stat()
@@ -130,93 +214,180 @@ def _inside(path: str | Path, root: Path) -> bool:
     return Path(os.path.realpath(path)).is_relative_to(root)
 
 
-def _from_folders(files: Mapping[str, Stamp], root: Path) -> dict[str, tuple[str, str]]:
+def _table(root: Path) -> Path | None:
+    """The table of labels in a folder, whatever the case of its name."""
+    found = sorted(path for path in root.iterdir() if path.name.lower() == LABELS)
+    found = [path for path in found if path.is_file() and _inside(path, root)]
+    if len(found) > 1:
+        raise ImagesError(
+            f"{shown(root)}: holds {' and '.join(path.name for path in found)}; keep one of them"
+        )
+    return found[0] if found else None
+
+
+def _from_folders(
+    files: Mapping[str, Stamp], listing: Listing
+) -> tuple[dict[str, str], dict[str, str]]:
     """Class and side of each file by the folders that it lies in."""
-    tops = {path.split("/")[0] for path in files if "/" in path}
+    root = listing.root
     flat = [path for path in files if "/" not in path]
+    tops: dict[str, list[str]] = defaultdict(list)
+    for path in files:
+        if "/" in path:
+            tops[path.split("/")[0]].append(path)
     if tops and flat:
         raise ImagesError(
-            f"{shown(root)}: {len(flat):,} images lie beside sub-folders with images. Sub-folders "
-            f"are classes: put all images into one, or name their classes in {LABELS} "
-            "(path,label)"
+            f"{shown(root)}: {len(flat):,} images lie beside sub-folders with images "
+            f"({', '.join(shown(Path(top)) for top in list(tops)[:3])}). Sub-folders are classes: "
+            f"put all images into one, or name their classes in {LABELS} (path,label)"
         )
-    if "train" in tops and tops <= _LOOKS_LIKE_SPLITS:
-        if tops != set(_SPLITS):
-            raise ImagesError(
-                f"{shown(root)}: its sub-folders are {', '.join(sorted(tops))}; a split of your "
-                "own is made of `train` and `test`, and nothing else"
-            )
-        parts = {path: path.split("/") for path in files}
-        depths = {len(part) > 2 for part in parts.values()}
-        if len(depths) > 1:
-            raise ImagesError(
-                f"{shown(root)}: in `train` and `test`, images lie in sub-folders (classes) or "
-                "directly (no labels), not both"
-            )
-        return {path: (part[1] if len(part) > 2 else "", part[0]) for path, part in parts.items()}
-    return {path: (path.split("/")[0], "") for path in files if "/" in path}
+    if not tops:
+        listing.meaning = "All images lie in one folder, which says nothing of classes: no labels."
+        listing.notes += _tables_beside(root)
+        return {}, {}
+    roles = {top: _role(top) for top in tops}
+    kinds = set(roles.values()) - {"", "unlabelled"}
+    if kinds and all(roles.values()):
+        return _from_split(tops, roles, listing)
+    exact = kinds - {"like"}
+    nested = [top for top in tops if roles[top] in exact and any(map(_is_deep, tops[top]))]
+    if len(exact) > 1 or nested:
+        looks = [top for top, role in roles.items() if role in exact]
+        raise ImagesError(
+            f"{shown(root)}: of its sub-folders, {_and(looks)} look like a split, and "
+            f"{_and([top for top in tops if top not in looks])} like classes. Put the classes into "
+            f"`train` and `test`, rename what is no split, or name all classes in {LABELS}"
+        )
+    classes = [top for top in tops if roles[top] != "unlabelled"]
+    if len(classes) == 1:
+        _check_height(root, classes[0], tops[classes[0]])
+    listing.notes += _without_images(listing, 1, set(tops))
+    below = {path.split("/")[1] for top in classes for path in tops[top] if _is_deep(path)}
+    deeper = (
+        f" Folders in them ({_and(sorted(below)[:3])}{', …' * (len(below) > 3)}) say nothing."
+        if below
+        else ""
+    )
+    listing.meaning = f"Sub-folders are classes.{deeper}"
+    if len(classes) < len(tops):
+        listing.meaning += f" Images in {_and(set(tops) - set(classes))} have no label."
+    return {path: top for top in classes for path in tops[top]}, {}
+
+
+def _role(name: str) -> str:
+    """What a folder is for by its name: a side, "unlabelled", "like" one of these, or ""."""
+    name = name.strip().lower()
+    if name in _ROLES:
+        return _ROLES[name]
+    words = set(re.split(r"[^a-z]+", name)) & {word for word, r in _ROLES.items() if r != "other"}
+    return "like" if words else ""
+
+
+def _is_deep(path: str) -> bool:
+    return path.count("/") > 1
+
+
+def _and(names: "set[str] | list[str]") -> str:
+    return ", ".join(shown(Path(name)) for name in (sorted(names)))
+
+
+def _check_height(root: Path, only: str, paths: list[str]) -> None:
+    """See that a single sub-folder is a class, and does not hold the classes."""
+    below = sorted({path.split("/")[1] for path in paths if _is_deep(path)})
+    if below:
+        raise ImagesError(
+            f"{shown(root)}: has one sub-folder, {shown(Path(only))}, and it holds folders "
+            f"({_and(below[:5])}{', …' * (len(below) > 5)}). Where these are the classes, name the "
+            f"folder that they lie in: {shown(root / only)}"
+        )
+
+
+def _from_split(
+    tops: Mapping[str, list[str]], roles: Mapping[str, str], listing: Listing
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Class and side where the sub-folders are training and test images."""
+    root = listing.root
+    of = {role: [top for top in tops if roles[top] == role] for role in set(roles.values())}
+    if {*of} - {"unlabelled"} != {"train", "test"} or any(len(of[role]) > 1 for role in of):
+        raise ImagesError(
+            f"{shown(root)}: its sub-folders are {_and(list(tops))}; a split of your own is made "
+            "of `train` and `test` (and `unlabeled` for images without labels, learned from too), "
+            "once each, and nothing else. Put validation images into one of them, rename the "
+            f"folders so, or name classes and split in {LABELS} (path,label,split)"
+        )
+    (train,), (test,) = of["train"], of["test"]
+    parts = [path for top in (train, test) for path in tops[top]]
+    if len({_is_deep(path) for path in parts}) > 1:
+        raise ImagesError(
+            f"{shown(root)}: in `{train}` and `{test}`, images lie in sub-folders (classes) or "
+            "directly (no labels), not both"
+        )
+    labels = {path: path.split("/")[1] for path in parts if _is_deep(path)}
+    if len(set(labels.values())) == 1:
+        for top in (train, test):
+            inside = [path.split("/", 1)[1] for path in tops[top]]
+            _check_height(root / top, next(iter(labels.values())), inside)
+    sides = {path: roles[top] for top in (train, test) for path in tops[top]}
+    sides |= {path: "train" for top in of.get("unlabelled", ()) for path in tops[top]}
+    listing.meaning = (
+        f"Sub-folders are training images ({shown(Path(train))}) and test images "
+        f"({shown(Path(test))})"
+        + (", their sub-folders classes." if labels else "; they have no labels.")
+    )
+    if "unlabelled" in of:
+        listing.meaning += f" Images in {_and(of['unlabelled'])} are learned from, without labels."
+    if labels:
+        with_images = {"/".join(path.split("/")[:2]) for path in parts}
+        listing.notes += _without_images(listing, 2, with_images)
+    return labels, sides
+
+
+def _without_images(listing: Listing, depth: int, with_images: set[str]) -> list[str]:
+    """A note on folders that would be classes, and hold no image that is read."""
+    said = []
+    for folder in sorted(listing.folders):
+        if folder.count("/") != depth - 1 or folder in with_images:
+            continue
+        endings: Counter[str] = Counter()
+        for (where, ending), n in listing.others.items():
+            if where == folder or where.startswith(f"{folder}/"):
+                endings[ending] += n
+        why = _endings(endings) if endings else "no files"
+        if not any(other.startswith(f"{folder}/") for other in with_images):
+            said.append(f"{shown(Path(folder))} ({why})")
+    if not said:
+        return []
+    more = f" and {len(said) - _LISTED:,} more" if len(said) > _LISTED else ""
+    return [f"Folders without an image, which are no classes: {', '.join(said[:_LISTED])}{more}."]
+
+
+def _tables_beside(root: Path) -> list[str]:
+    """A note on files that may hold labels, and are not read."""
+    found = sorted(p.name for p in root.iterdir() if p.suffix.lower() in _TABLES and p.is_file())
+    if not found:
+        return []
+    listed = ", ".join(shown(Path(name)) for name in found[:3]) + ", …" * (len(found) > 3)
+    return [f"{listed}: not read; a table of labels is called {LABELS} (path,label)."]
 
 
 def _from_table(
     table: Path, files: Mapping[str, Stamp], listing: Listing
-) -> dict[str, tuple[str, str]]:
+) -> tuple[dict[str, str], dict[str, str]]:
     """Class and side of each file as labels.csv says; files that it does not name have neither."""
-    if (size := table.stat().st_size) > MAX_TABLE:
-        raise ImagesError(f"{shown(table)}: has {size:,} bytes; {MAX_TABLE:,} are read")
-    labelled: dict[str, tuple[str, str]] = {}
-    missing = {name for name, _ in listing.bad}
-    faults: list[str] = []
-    n_faults = 0
-    # Names on disk are bytes; surrogateescape lets those that are no UTF-8 match.
-    with (
-        faults_named(table),
-        table.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream,
-    ):
-        rows = csv.reader(stream, strict=True)
-        try:
-            header = [name.strip().lower() for name in next(rows, [])]
-            if header not in (["path", "label"], ["path", "label", "split"]):
-                raise ImagesError(
-                    f"{shown(table)}: its first line is {','.join(header)!r}; "
-                    "it must be path,label or path,label,split"
-                )
-            for row in filter(None, rows):
-                fault = _read_row(row, len(header), files, labelled, listing, missing)
-                n_faults += bool(fault)
-                if fault and n_faults <= _FAULTS_LISTED:
-                    faults.append(f"\n  line {rows.line_num}: {fault}")
-        except csv.Error as error:
-            raise ImagesError(f"{shown(table)}: line {rows.line_num}: {error}") from None
-    if faults:
-        more = n_faults - len(faults)
-        further = f"\n  and {more:,} more" if more else ""
-        raise ImagesError(f"{shown(table)}: {n_faults:,} faults:{''.join(faults)}{further}")
-    return labelled
+    source = shown(listing.root)
+    names = Names(files, "path", shown(Path(listing.root.name)), listing.root)
+    told = read_tables([table], names, left_out=_as_named(listing), sides=True)
+    if told.faults:
+        raise ImagesError(f"{source}: {faults_listed(told.faults, shown(Path(table.name)))}")
+    listing.missing = told.missing
+    listing.notes += told.notes
+    listing.meaning = (
+        f"{shown(Path(table.name))} says what the images are; sub-folders say nothing."
+        if any("/" in path for path in files)
+        else f"{shown(Path(table.name))} says what the images are."
+    )
+    return told.labels, told.sides
 
 
-def _read_row(
-    row: list[str],
-    n_columns: int,
-    files: Mapping[str, Stamp],
-    labelled: dict[str, tuple[str, str]],
-    listing: Listing,
-    missing: set[str],
-) -> str:
-    """Take one row in; what is wrong with it, or "". `missing` are the names in `listing.bad`."""
-    if len(row) != n_columns:
-        return f"{len(row)} values for {n_columns} columns"
-    name, label, side = row[0].strip(), row[1].strip(), row[2].strip() if n_columns == 3 else ""
-    readable = shown(Path(name))
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts:
-        return f"{readable!r} leads out of the folder"
-    if side not in ("", *_SPLITS):
-        return f"split is {side!r}; it is train, test or empty"
-    if str(path) in labelled:
-        return f"{readable!r} is named twice"
-    if str(path) in files:
-        labelled[str(path)] = (label, side)
-    elif readable not in missing:
-        missing.add(readable)
-        listing.bad.append((readable, f"named in {LABELS}, but there is no such image"))
-    return ""
+def _as_named(listing: Listing) -> list[str]:
+    return [name for name, _ in listing.bad]

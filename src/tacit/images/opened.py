@@ -1,7 +1,10 @@
 """What opening a source of images gives: the images, their origin, what was done to them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tacit.images.dataset import Images
 
@@ -34,6 +37,8 @@ class Opened:
         notes: sentences for people: what was converted, skipped, found twice, taken as a subset.
         conversions: how many images each kind of conversion was applied to.
         skipped: name and reason of each image that was left out.
+        names: of the training and of the test images: paths, or numbers in the file; empty where
+            they are not known.
     """
 
     train: Images
@@ -42,6 +47,23 @@ class Opened:
     notes: list[str] = field(default_factory=list)
     conversions: Mapping[str, int] = field(default_factory=dict)
     skipped: tuple[tuple[str, str], ...] = ()
+    names: tuple[Sequence[str], ...] = ()
+
+    def taken(
+        self, train: NDArray[np.int64] | None = None, test: NDArray[np.int64] | None = None
+    ) -> "Opened":
+        """With the training and test images at these places alone; None for all of a side."""
+        sides = (train, test)
+        names = tuple(
+            names if rows is None else [names[row] for row in rows.tolist()]
+            for names, rows in zip(self.names, sides, strict=bool(self.names))
+        )
+        return replace(
+            self,
+            train=self.train if train is None else self.train.take(train),
+            test=self.test if test is None else self.test.take(test),
+            names=names,
+        )
 
 
 def own_files(name: str) -> Origin:

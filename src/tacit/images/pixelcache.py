@@ -1,5 +1,6 @@
 """Decoded images on disk: pixels as plain bytes, mapped when read, checked by their hash."""
 
+import hashlib
 import json
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -110,14 +111,22 @@ def finish(
     }
     split = _map(writer.folder, record, class_names, source)
     record["sha256"] = [images.sha256 for images in split]
+    record["record"] = _own(record)
     with writing(writer.folder):
         (writer.folder / _RECORD).write_text(json.dumps(record), "utf-8")
+
+
+def _own(record: dict[str, Any]) -> str:
+    """The hash of a record without this hash."""
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
 def stored(folder: Path, class_names: tuple[str, ...], source: str) -> Stored | None:
     """What the cache in `folder` holds; None where it is missing or not what was written."""
     try:
         record = json.loads((folder / _RECORD).read_text("utf-8"))
+        if record.pop("record") != _own(record):
+            return None
         split = _map(folder, record, class_names, source)
         if [images.sha256 for images in split] != record["sha256"]:
             return None

@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -13,10 +14,12 @@ from tacit.images import catalog, idx
 from tacit.images.alike import check_wishes, made_alike
 from tacit.images.arrays import Arrays, read_npy, read_npz, split_from_arrays
 from tacit.images.bounded import faults_named, shown
-from tacit.images.dataset import UNLABELLED, Split
+from tacit.images.copies import one_label_each
+from tacit.images.dataset import UNLABELLED
 from tacit.images.folders import read_folder
 from tacit.images.opened import Opened, own_files
-from tacit.images.splits import found_in_both, split_by_content, stratified_subset
+from tacit.images.splits import found_in_both, sides_by_content, stratified_subset
+from tacit.images.values import few_levels
 from tacit.streams import numpy_stream
 
 
@@ -36,18 +39,17 @@ def open_images(
 
     Args:
         source: a named set (`catalog.NAMES`; a folder of that name is "./mnist"); a folder of
-            images whose sub-folders are classes (or `train` and `test`, whose sub-folders are
-            classes), or that has a `labels.csv` (path,label[,split]), or that is flat and then
-            without labels; a folder of idx files with MNIST's names; a .npy, .npz or idx file.
-            Without a split of their own, images are split by content, about 80 to 20
-            (`splits.in_test`).
+            images (`listing.list_folder` says what its sub-folders and its `labels.csv` mean); a
+            folder of idx files with MNIST's names; a .npy, .npz or idx file. Without a split of
+            their own, images are split by content, about 80 to 20 (`splits.in_test`).
         data_dir: a folder that holds a named set's files; nothing is downloaded then.
         train_size: how many training images to take, stratified by class; None for all.
         size: make the images squares of this side (their centred square, resized).
         channels: "gray" or "rgb": make the images so.
         skip_bad: leave unreadable images of a folder out, and list them, instead of stopping.
-        duplicates: "remove" leaves training images out whose pixels are those of a test image;
-            they are counted in any case.
+        duplicates: "remove" leaves training images out whose pixels are those of a test image, and
+            all copies of a picture that has two labels; the former are counted in any case, the
+            latter an error.
         progress: called with (done, total) images while a folder is decoded.
         mirrors: addresses to download a named set from, in place of the published ones.
 
@@ -71,8 +73,12 @@ def open_images(
         opened = Opened(*catalog.read_embedded(source), catalog.EMBEDDED[source])
     else:
         opened = _from_path(source, size, channels, skip_bad, progress)
-    opened = _alike(opened, size, channels)
-    return _taken(_without_copies(opened) if duplicates == "remove" else opened, train_size)
+    remove = duplicates == "remove"
+    # Who wrote the labels of a published set is not asked to mend them.
+    opened = one_label_each(
+        _alike(opened, size, channels), remove=remove, refuse=source not in catalog.NAMES
+    )
+    return _taken(_without_copies(opened) if remove else opened, train_size)
 
 
 def _from_path(
@@ -112,10 +118,15 @@ def _idx_pair(path: Path) -> Arrays:
 
 
 def _from_arrays(arrays: Arrays, name: str) -> Opened:
-    images, test, conversions = split_from_arrays(arrays, (), name)
-    split = split_by_content(images) if test is None else Split(images, test)
-    notes = [] if test is not None else ["The test images, about a fifth, were chosen by content."]
-    return Opened(split.train, split.test, own_files(name), notes, conversions)
+    images, test, conversions, notes = split_from_arrays(arrays, (), name)
+    names = [str(number) for number in range(len(images))]
+    if test is not None:
+        names_test = [f"{number} of the test images" for number in range(len(test))]
+        return Opened(images, test, own_files(name), notes, conversions, (), (names, names_test))
+    whole = Opened(images, images, own_files(name), notes, conversions, (), (names, names))
+    opened = whole.taken(*sides_by_content(images))
+    note = "The test images, about a fifth, were chosen by content."
+    return replace(opened, notes=[*notes, note])
 
 
 def _alike(opened: Opened, size: int | None, channels: str | None) -> Opened:
@@ -123,7 +134,8 @@ def _alike(opened: Opened, size: int | None, channels: str | None) -> Opened:
     train = made_alike(opened.train, size, channels, conversions)
     test = made_alike(opened.test, size, channels, conversions)
     notes = [f"{_images(n)}: {kind}." for kind, n in sorted(conversions.items())]
-    notes = [*opened.notes, *notes]
+    few = few_levels(chain(train.portions(), test.portions()))
+    notes = [*opened.notes, *notes, *([few] if few else [])]
     return replace(opened, train=train, test=test, notes=notes, conversions=conversions)
 
 
@@ -139,7 +151,7 @@ def _without_copies(opened: Opened) -> Opened:
         )
     left = np.setdiff1d(np.arange(len(opened.train)), copies)
     note = f"{_images(len(copies))} left out of the training set as a copy of a test image."
-    return replace(opened, train=opened.train.take(left), notes=[*opened.notes, note])
+    return replace(opened.taken(left), notes=[*opened.notes, note])
 
 
 def _taken(opened: Opened, train_size: int | None) -> Opened:
@@ -156,7 +168,9 @@ def _taken(opened: Opened, train_size: int | None) -> Opened:
             f"{train_size:,} of the {len(train):,} training images were taken"
             f"{'' if train.labels is None else ', stratified by class'}."
         )
-        train = train.take(stratified_subset(labels, train_size, numpy_stream(0, "train size")))
+        rows = stratified_subset(labels, train_size, numpy_stream(0, "train size"))
+        opened = opened.taken(rows)
+        train = opened.train
     copies = len(found_in_both(train, test))
     if copies:
         notes.append(
@@ -171,7 +185,7 @@ def _taken(opened: Opened, train_size: int | None) -> Opened:
         absent = [name for number, name in enumerate(images.class_names) if number not in present]
         if absent:
             notes.append(f"Without a {side} image: class {', '.join(absent)}.")
-    return replace(opened, train=train, test=test, notes=notes)
+    return replace(opened, notes=notes)
 
 
 def _images(n: int) -> str:

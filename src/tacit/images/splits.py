@@ -118,11 +118,17 @@ def split_by_content(images: Images) -> Split:
     Raises:
         ImagesError: all images fall on one side.
     """
+    train, test = sides_by_content(images)
+    return Split(images.take(train), images.take(test))
+
+
+def sides_by_content(images: Images) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The training and the test images of `split_by_content`, by index; raises as it does."""
     test = np.fromiter(map(in_test, content_hashes(images)), bool, len(images))
     if images.labels is not None:
         test &= images.labels != UNLABELLED
     both_sides(len(test) - int(test.sum()), int(test.sum()), images.source)
-    return Split(images.take(np.flatnonzero(~test)), images.take(np.flatnonzero(test)))
+    return np.flatnonzero(~test), np.flatnonzero(test)
 
 
 def both_sides(n_train: int, n_test: int, source: str) -> None:
@@ -145,7 +151,7 @@ def found_in_both(train: Images, test: Images) -> NDArray[np.int64]:
     if train.shape != test.shape:
         return np.empty(0, np.int64)
     # Most images differ in a few of their pixels already; only the others are read whole.
-    learned, tested = _samples(train), _samples(test)
+    learned, tested = samples(train), samples(test)
     suspects = np.flatnonzero(np.isin(tested, learned))
     alike = np.flatnonzero(np.isin(learned, tested[suspects]))
     contents = set(content_hashes(train.take(alike)))
@@ -153,7 +159,7 @@ def found_in_both(train: Images, test: Images) -> NDArray[np.int64]:
     return suspects[np.array(found, dtype=bool)]
 
 
-def _samples(images: Images) -> NDArray[np.uint64]:
+def samples(images: Images) -> NDArray[np.uint64]:
     """A number of each image, (N,), that some fifty of its pixels make."""
     n_pixels = math.prod(images.shape)
     numbers = [np.empty(0, np.uint64)]

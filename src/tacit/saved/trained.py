@@ -10,6 +10,7 @@ from tacit.evidence.estimate import LogProbEstimate
 from tacit.evidence.methods import Method, score
 from tacit.evidence.precision import MORE_SAMPLES, log_prob_to_precision
 from tacit.evidence.refine import refine
+from tacit.images.values import unit_pixels
 from tacit.models.config import ModelConfig
 from tacit.models.models import VAE, Autoencoder, Classifier
 from tacit.saved.folder import Saved, is_model_folder, load_saved, save
@@ -23,8 +24,9 @@ BATCH = 500
 class TrainedModel:
     """A model and what its images looked like.
 
-    Images are taken as uint8 in 0 to 255 or as floats in [0, 1], shaped (N, H, W), (N, C, H, W) or
-    (N, H, W, C); codes are float32, (N, latent_dim).
+    Images are taken as uint8 in 0 to 255, as floats in [0, 1], or as `tacit.images.values.range_of`
+    says of other types, shaped (N, H, W), (N, C, H, W) or (N, H, W, C); codes are float32,
+    (N, latent_dim).
 
     Attributes:
         model: the PyTorch module, in evaluation mode.
@@ -192,13 +194,10 @@ def as_pixels(images: ArrayLike | torch.Tensor, shape: tuple[int, int, int]) -> 
             f"images of shape {np.shape(images)}; the model takes (N, {channels}, {height}, "
             f"{width}), channels also last"
         )
+    x = unit_pixels(x, "images")
     if x.dtype == np.uint8:
         return np.ascontiguousarray(x, dtype=np.float32) / np.float32(255)
-    x = np.ascontiguousarray(x, dtype=np.float32)
-    if x.size and not (x.min() >= 0 and x.max() <= 1):
-        worst = "NaN" if np.isnan(x).any() else f"{x.min():g} to {x.max():g}"
-        raise ValueError(f"pixels are {worst}; floats are in [0, 1], or uint8 in 0 to 255")
-    return x
+    return np.ascontiguousarray(x, dtype=np.float32)
 
 
 def load(

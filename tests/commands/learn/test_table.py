@@ -94,16 +94,21 @@ def test_a_path_may_begin_elsewhere(folder, pool) -> None:
         assert [pool.names[row] for row in given.labelled.index] == ["1.png", "sub/6.png"]
     for wrong in (folder.parent / "1.png", "../1.png", "sub/../../1.png"):
         table.write_text(f"path,label\n{wrong},a\n2.png,b\n")
-        with pytest.raises(ImagesError, match="there is no image"):
+        with pytest.raises(ImagesError, match="leads out of the folder"):
             read_labels([table], pool)
 
 
-@pytest.mark.parametrize("content", ["path,label\n1.png,a\n".encode("utf-16"), b"PK\3\4\0\0"])
-def test_what_is_no_plain_text_is_said_to_be_none(tmp_path, pool, content) -> None:
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("path,label\n1.png,a\n".encode("utf-16"), "is UTF-16 text"),
+        (b"PK\3\4\0\0", "is a workbook or another zip archive"),
+        (b"path,label\n\0", "is no plain text"),
+    ],
+)
+def test_what_is_no_plain_text_is_said_to_be_none(tmp_path, pool, content, said) -> None:
     (tmp_path / "labels.csv").write_bytes(content)
-    with pytest.raises(
-        ImagesError, match=r"labels\.csv: is no plain text; save it as CSV in UTF-8"
-    ):
+    with pytest.raises(ImagesError, match=rf"labels\.csv: {said}; save it as CSV in UTF-8"):
         read_labels([tmp_path / "labels.csv"], pool)
 
 

@@ -1,7 +1,7 @@
 """All images of a source in their order, with the names that a table of labels calls them by."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from pathlib import Path
 from typing import Literal
@@ -21,6 +21,7 @@ from tacit.images.opened import Opened, own_files
 from tacit.images.originals import joined
 from tacit.images.sources import open_images
 from tacit.images.splits import content_hashes
+from tacit.images.values import few_levels
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ def open_pool(
     originals = reduce(joined, known) if len(known) == len(parts) else None
     images = Images(pixels, source=origin.name, originals=originals)
     notes = [f"{n:,} images: {kind}." for kind, n in sorted(conversions.items())]
+    notes += filter(None, [few_levels(images.portions())])
     return Pool(
         images,
         tuple(str(number) for number in range(len(images))),
@@ -115,6 +117,9 @@ def _from_folder(
     names = tuple(path for path in paths if shown(Path(path)) not in left_out)
     if len(names) != len(opened.train):
         raise ImagesError(f"{shown(root)} changed while it was read; run the command again")
+    kinds = [f"{n:,} images: {kind}." for kind, n in sorted(opened.conversions.items())]
+    kinds += filter(None, [few_levels(opened.train.portions())])
+    opened = replace(opened, notes=[*opened.notes, *kinds])
     return Pool(opened.train, names, "path", opened, tuple(sorted(left_out)), root)
 
 
