@@ -281,7 +281,7 @@ def test_links_and_other_files_are_counted(tmp_path):
     (tmp_path / "in/cat/out.png").symlink_to(tmp_path / "out.png")
     (tmp_path / "in/readme.txt").write_text("x")
     notes = " ".join(read_folder(tmp_path / "in").notes)
-    assert "not followed: 1 (cat/out.png)." in notes
+    assert "Not followed, as links out of the folder or to folders: 1 (cat/out.png)." in notes
     assert "passed over: 1 (.txt 1)." in notes
     assert "Copies" not in notes
 

@@ -12,7 +12,7 @@ from tacit.images.dataset import UNLABELLED, Images
 from tacit.images.opened import Opened
 from tacit.images.splits import content_hashes, samples
 
-_LISTED = 10
+_LISTED = 5
 
 
 def contradicting(keys: Iterable[Hashable], labels: Iterable[Hashable]) -> list[tuple[int, int]]:

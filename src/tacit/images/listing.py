@@ -151,7 +151,8 @@ def _passed_over(listing: Listing) -> list[str]:
     if listing.links:
         some = ", ".join(sorted(listing.links)[:3]) + ", …" * (len(listing.links) > 3)
         notes.append(
-            f"Links out of the folder or to folders, not followed: {len(listing.links):,} ({some})."
+            "Not followed, as links out of the folder or to folders: "
+            f"{len(listing.links):,} ({some})."
         )
     if n_others := sum(listing.others.values()):
         endings: Counter[str] = Counter()
