@@ -119,9 +119,9 @@ def test_a_folder_of_icons_becomes_a_page(name: str, icons: Path, tmp_path: Path
     page = (folder / "report.html").read_text("utf-8")
     for note in (
         "Left out because they cannot be read: 1 (actions/broken.png",
-        "Links out of the folder or to folders, not followed: 1.",
+        "Not followed, as links out of the folder or to folders: 1 (",
         "Copies of another image, or links to one: 1 of 82.",
-        "Files that are no images by their ending, passed over: 1.",
+        "Files that are no images by their ending, passed over: 1 (",
         "transparency laid on white",
         "palette expanded",
         "resized to 12×12",

@@ -93,7 +93,7 @@ def run(
     if not how.dry_run:
         forking.begin()  # imports beside this process what the lines that follow import in it
     with importing():
-        from tacit.studies.command import list_jobs, perform, prepare
+        from tacit.studies.command import list_jobs, perform, prepare, tell_images
         from tacit.studies.execution.progress import reading
         from tacit.studies.provenance import Told
 
@@ -101,6 +101,9 @@ def run(
     with stoppable():
         with reading(console) as progress:
             prepared = [prepare(name, options, how, out, progress) for name in names]
+        for number, one in enumerate(prepared):
+            if all(one.opened.notes != other.opened.notes for other in prepared[:number]):
+                tell_images(one, console)
         if how.dry_run:
             for one in prepared:
                 list_jobs(one, console)

@@ -18,13 +18,16 @@ from tacit.images.bounded import faults_named, shown
 from tacit.images.catalog import NAMES
 from tacit.images.dataset import UNLABELLED, Images
 from tacit.images.decoding import MAX_BYTES, NO_IMAGE, decode
+from tacit.images.folders import check_missing
 from tacit.images.listing import ENDINGS, list_folder
 from tacit.images.parallel import in_order
 from tacit.images.shared import read_images
 from tacit.images.sources import open_images
+from tacit.images.values import few_levels
 from tacit.models.networks import Shape
 
 BATCH = 200
+LISTED = 100
 
 
 Read = tuple[NDArray[np.uint8], Sequence[str]]
@@ -48,16 +51,23 @@ class Inputs:
         read: the pixels of one image, by its number, and the kinds of conversion applied; or why
             it cannot be read.
         skip_bad: leave unreadable images out.
+        known: what is to be said of the images before they are read.
+        shape: channels, height and width that each has to have; None where all are known to have
+            them.
         conversions: how many images each kind was applied to.
         skipped: name and reason of those that were left out.
+        extent: the smallest and the largest value read.
     """
 
     names: Sequence[str]
     labels: Sequence[str]
     read: Callable[[int], Read | str]
     skip_bad: bool = False
+    known: tuple[str, ...] = ()
+    shape: Shape | None = None
     conversions: Counter[str] = field(default_factory=Counter)
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    extent: NDArray[np.uint8] = field(default_factory=lambda: np.array([255, 0], np.uint8))
 
     def __len__(self) -> int:
         return len(self.names)
@@ -76,7 +86,7 @@ class Inputs:
         if self.skipped:
             listed = "; ".join(f"{name} ({reason})" for name, reason in self.skipped)
             notes.append(f"Left out because they cannot be read: {len(self.skipped)} ({listed}).")
-        return notes
+        return notes + [note for note in [few_levels([self.extent])] if note]
 
     def first(self, n: int) -> "Inputs":
         """The first `n` images, or all."""
@@ -88,15 +98,27 @@ class Inputs:
         Raises:
             UnreadableImagesError: at the end, naming all that cannot be read, where they are not
                 to be left out, or are all.
+            ImagesError: at the end, naming all that have another shape, likewise.
         """
         bad: list[tuple[str, str]] = []
+        unlike: list[tuple[str, str]] = []
         for start in range(0, len(self), BATCH):
             numbers = range(start, min(start + BATCH, len(self)))
             found = list(zip(numbers, in_order(self.read, numbers), strict=True))
             bad += [(self.names[i], read) for i, read in found if isinstance(read, str)]
             good = [(i, *read) for i, read in found if not isinstance(read, str)]
+            if self.shape is not None:
+                unlike += [
+                    (self.names[i], f"it is {shape_said(pixels.shape)}")
+                    for i, pixels, _ in good
+                    if pixels.shape != self.shape
+                ]
+                good = [one for one in good if one[1].shape == self.shape]
             self.conversions.update(kind for _, _, kinds in good for kind in kinds)
-            if good and (self.skip_bad or not bad):
+            for _, pixels, _ in good:
+                low, high = min(self.extent[0], pixels.min()), max(self.extent[1], pixels.max())
+                self.extent[:] = low, high
+            if good and (self.skip_bad or not (bad or unlike)):
                 yield Batch(
                     [self.names[i] for i, *_ in good],
                     [self.labels[i] for i, *_ in good],
@@ -104,7 +126,26 @@ class Inputs:
                 )
         if bad and (not self.skip_bad or len(bad) == len(self)):
             raise UnreadableImagesError(bad, len(self))
-        self.skipped.extend(bad)
+        if unlike and (not self.skip_bad or len(bad) + len(unlike) == len(self)):
+            assert self.shape is not None
+            listed = "".join(f"\n  {name}: {what}" for name, what in unlike[:LISTED])
+            more = f"\n  and {len(unlike) - LISTED:,} more" if len(unlike) > LISTED else ""
+            raise ImagesError(
+                f"{len(unlike):,} of {len(self):,} images have another size or other channels than "
+                f"the model reads, which are {shape_said(self.shape)}; make them so, or leave them "
+                f"out with --skip-bad:{listed}{more}"
+            )
+        self.skipped.extend(bad + unlike)
+
+
+def shape_said(shape: tuple[int, ...]) -> str:
+    """Channels, height and width in words.
+
+    >>> shape_said((1, 20, 30))
+    'gray, 30×20 pixels'
+    """
+    channels, height, width = shape
+    return f"{'gray' if channels == 1 else 'rgb'}, {width}×{height} pixels"
 
 
 def study_inputs(folder: Path) -> Inputs:
@@ -148,9 +189,10 @@ def read_inputs(
     source, path = sources[0], paths[0]
     if source not in NAMES and path.is_dir() and idx.find_idx(path, idx.TRAIN_IMAGES) is None:
         listing = list_folder(path)
+        check_missing(listing, skip_bad)
         if listing.bad and not skip_bad:
             raise UnreadableImagesError(listing.bad, len(listing.entries) + len(listing.bad))
-        return _from_files(
+        inputs = _from_files(
             [listing.root / entry.path for entry in listing.entries],
             [shown(Path(entry.path)) for entry in listing.entries],
             [class_name(listing.class_names, entry.label) for entry in listing.entries],
@@ -158,9 +200,12 @@ def read_inputs(
             skip_bad,
             as_they_are,
         )
+        return replace(inputs, known=(listing.meaning, *listing.notes))
     parts = parts_of(source, path, data_dir)
     if as_they_are and (found := parts[0][1].shape) != shape:
-        raise ImagesError(f"{source}: images are {found}, and the model reads {shape}")
+        raise ImagesError(
+            f"{source}: images are {shape_said(found)}, and the model reads {shape_said(shape)}"
+        )
     return _alike(parts, shape)
 
 
@@ -196,7 +241,9 @@ def _alike(parts: list[tuple[str, Images]], shape: Shape) -> Inputs:
         for name, images in parts
     ]
     if made[0][1].shape != shape:
-        raise ImagesError(f"images are {made[0][1].shape}, and the model reads {shape}")
+        raise ImagesError(
+            f"images are {shape_said(made[0][1].shape)}, and the model reads {shape_said(shape)}"
+        )
     inputs = _from_images(made)
     return replace(inputs, conversions=Counter(conversions))
 
@@ -246,8 +293,6 @@ def _from_files(
         except Exception as error:
             # A decoder may raise anything on a damaged file; all of it is reported, none is hidden.
             return str(error) or type(error).__name__
-        if pixels.shape != shape:
-            return f"it is {pixels.shape}, and the model reads {shape}"
         return pixels, kinds
 
-    return Inputs(names, labels, read, skip_bad)
+    return Inputs(names, labels, read, skip_bad, shape=shape)

@@ -23,8 +23,13 @@ GRID_COLUMNS = 10
 
 
 def followed(inputs: Inputs, doing: str) -> Iterator[Batch]:
-    """Batches with a bar on the terminal, and afterwards what is to be said of the images."""
+    """Batches with a bar on the terminal.
+
+    What is known of the images is said before, and what was done to them afterwards.
+    """
     console = Console(stderr=True)
+    for note in inputs.known:
+        console.print(note, markup=False, highlight=False, soft_wrap=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(doing, total=len(inputs))
         for batch in inputs.batches():

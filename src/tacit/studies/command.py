@@ -13,7 +13,7 @@ from tacit.questions.base import Question
 from tacit.questions.label_efficiency.question import Labels
 from tacit.studies.description.errors import StudyError, nearest
 from tacit.studies.description.graph import in_order
-from tacit.studies.description.named import study_text
+from tacit.studies.description.named import beside, study_text
 from tacit.studies.description.reading import parse
 from tacit.studies.description.spec import Run, Study
 from tacit.studies.execution.estimate import Estimate, estimate
@@ -39,12 +39,12 @@ def prepare(
         StudyError, ImagesError, FolderError: what cannot be used, and why.
     """
     device = check_options(options, how)
-    name, text = study_text(name)
+    file, (name, text) = name, study_text(name)
     study, questions = parse(text, name)
     study, questions = _as_requested(study, questions, options)
     table = study.images
     opened = open_images(
-        table.source,
+        table.source if options.images is not None else beside(file, table.source),
         data_dir=options.data_dir,
         train_size=table.train_size,
         size=table.size,
@@ -217,6 +217,20 @@ def perform(prepared: Prepared, told: Told, console: Console) -> Ended:
     console.print(f"{prepared.name}: {prepared.study.title}", markup=False, highlight=False)
     with shown(console) as watcher:
         return run_study(prepared, told, watcher)
+
+
+def tell_images(prepared: Prepared, console: Console) -> None:
+    """What the images are, and what was done to them, left out or counted, before any work."""
+    opened = prepared.opened
+    n_train, n_test, shape = len(opened.train), len(opened.test), opened.train.shape
+    test = f", {n_test:,} to test on" if n_test else ""
+    lines = [
+        f"images: {opened.origin.name}: {n_train:,} to learn from{test}; "
+        f"{'gray' if shape[0] == 1 else 'rgb'}, {shape[2]}×{shape[1]} pixels",
+        *(f"note: {note}" for note in opened.notes),
+    ]
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def list_jobs(prepared: Prepared, console: Console) -> None:

@@ -45,17 +45,16 @@ def learn(
     with importing():
         from tacit.commands.learn.run import perform, prompted
         from tacit.commands.learn.study import Asked
-        from tacit.studies.command import list_jobs
+        from tacit.studies.command import list_jobs, tell_images
 
     console = Console()
     asked = Asked(source, options, how, out)
     with stoppable():
         task = prompted(asked, console)
+        tell_images(task.prepared, console)
         if how.dry_run:
             list_jobs(task.prepared, console)
             return DONE
-        for note in task.given.notes:
-            console.print(f"note: {note}", markup=False, highlight=False)
         done = perform(task, console)
     return _conclude(done, asked, console)
 

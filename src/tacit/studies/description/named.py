@@ -3,6 +3,7 @@
 from importlib import resources
 from pathlib import Path
 
+from tacit.images.catalog import NAMES
 from tacit.studies.description.errors import StudyError, nearest
 
 MAX_BYTES = 100_000
@@ -13,6 +14,31 @@ def builtin_names() -> list[str]:
     """The studies that come with tacit."""
     folder = resources.files("tacit.studies") / "builtin"
     return sorted(p.name[: -len(".yaml")] for p in folder.iterdir() if p.name.endswith(".yaml"))
+
+
+def beside(study: str, source: str) -> str:
+    """The images that a study names: a folder or file that lies beside its file, where there is.
+
+    Otherwise they are looked for where the command is given, as those of a built-in study are.
+
+    Raises:
+        StudyError: there are none in either place.
+    """
+    if source in NAMES or not source or study in builtin_names() or Path(source).is_absolute():
+        return source
+    near = Path(study).parent / source
+    if near.exists():
+        return str(near)
+    if not Path(source).exists() and ("/" in source or near.parent != Path()):
+        raise StudyError(
+            study,
+            [
+                f"images.source is '{source}': there is neither {near.absolute()}, beside the "
+                f"study, nor {Path(source).absolute()}, where the command is given, nor a named "
+                f"set of this name ({', '.join(NAMES)})"
+            ],
+        )
+    return source
 
 
 def study_text(study: str) -> tuple[str, str]:
