@@ -92,8 +92,8 @@ def picture(data: bytes, side: int) -> Image.Image:
     image.draft(None, (2 * side, 2 * side))
     with _DECODING.working_on(image.width * image.height):
         kinds = list[str]()
-        sixteen_bits = _has_sixteen_bits(image, data)
-        return _grey_or_rgb(_turned(image, kinds), kinds, sixteen_bits)
+        samples = _samples(image, data)
+        return _grey_or_rgb(_turned(image, kinds), kinds, samples)
 
 
 def _pixels(
