@@ -16,7 +16,7 @@ from benchmarks.calibration import coverage, rules
 from benchmarks.table import write_into
 
 LEAST = 0.93
-REPEATS, SHORT_REPEATS = 2000, 200
+REPEATS, SHORT_REPEATS = 1000, 200
 MARKS = {
     "coverage": ("<!-- coverage -->", "<!-- end of coverage -->"),
     "rules": ("<!-- rules -->", "<!-- end of rules -->"),

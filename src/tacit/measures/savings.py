@@ -1,20 +1,24 @@
 """Label savings: how many times as many labels one method needs to do as well as another."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from tacit.measures.distances import Floats
+from tacit.measures.engine import Measured
 from tacit.measures.formatting import significant
-from tacit.measures.intervals import crossed_difference
 from tacit.measures.number import Number
 
-POINTS_PER_STEP = 200
-"""Factors looked at between two neighbouring budgets, for the interval's ends."""
+LOOKS, HALVINGS = 8, 10
+"""Factors looked at between two neighbouring budgets, and how often the distance between two of
+them is halved to find an end of the interval."""
+
+TIE = 1e-12
+"""Accuracies that differ by less are equal."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,8 @@ class Savings:
     Attributes:
         factor: the estimate. low, high: the interval's ends; None where it is undefined.
         least, most: the first and the last budget of the curve, as factors.
-        n: how many seeds or draws the interval is over. interval: what it is, or why there is none.
+        n: how many units of the fewest the interval is over.
+        interval: what it is, or why there is none.
     """
 
     factor: float
@@ -77,84 +82,102 @@ class Savings:
         return f"fewer than {significant(self.least, 2)}" if end == 0 else significant(end, 2)
 
 
-def label_savings(labels: ArrayLike, baseline: Floats, method: Floats, at: float) -> Savings:
+def label_savings(
+    labels: ArrayLike, baseline: Sequence[Measured], method: Measured, at: float
+) -> Savings:
     """The factor f at which the baseline with f · `at` labels is as accurate as the method.
 
     Between budgets the baseline's accuracy is interpolated linearly in the logarithm of the number
-    of labels, draw by draw. The estimate is where the mean of these curves first reaches the
-    method's mean accuracy. The interval holds the factors at which the paired difference of the two
-    is not distinguishable from zero, by the t interval of `crossed_difference`: a test turned
-    round, as in Fieller 1954, which needs no resampling of few draws, and is open where the curve
-    ends.
+    of labels, unit by unit. The estimate is where its mean first reaches the method's mean
+    accuracy. The interval holds the factors at which the paired difference of the two is not
+    distinguishable from zero: a test turned round, as in Fieller 1954, which needs no resampling of
+    few draws, and is open where the curve ends.
 
     Args:
         labels: the budgets of the curve, rising, (B,).
-        baseline: its accuracy at each, (B, S, D), seeds × draws.
-        method: the method's accuracy on the same seeds and draws, (S, D).
+        baseline: its accuracy at each, over the same seeds, draws and images.
+        method: the method's accuracy over the same.
         at: with how many labels the method has it.
 
     Raises:
-        ValueError: where shapes do not match or budgets do not rise.
+        ValueError: where there is not one accuracy a budget, or budgets do not rise.
     """
-    x, curve, wanted = np.log(labels), np.asarray(baseline), np.asarray(method)
-    if curve.shape != (len(x), *wanted.shape) or wanted.ndim != 2:
-        raise ValueError(
-            f"baseline is {curve.shape}, method {wanted.shape}; {len(x)} budgets of seeds × draws "
-            "are needed, the same for both"
-        )
+    x = np.log(np.asarray(labels, dtype=np.float64))
+    if len(x) != len(baseline):
+        raise ValueError(f"there are {len(x)} budgets and {len(baseline)} accuracies; one each")
     if np.any(np.diff(x) <= 0):
         raise ValueError(f"labels are {np.asarray(labels).tolist()}; budgets rise")
-    factors, values = _interpolated(x - math.log(at), curve)
-    reached = np.flatnonzero(values.mean(axis=(1, 2)) >= wanted.mean() - 1e-12)
-    factor = math.inf
-    if len(reached):
-        factor = float(factors[reached[0]])
-        # At the first budget already: fewer would do, unless it is met there exactly.
-        if reached[0] == 0 and values[0].mean() > wanted.mean() + 1e-12:
-            factor = 0.0
-    differences = values - wanted
-    typical = crossed_difference(values[int(_spread(differences).argmax())], wanted)
-    low, high = (None, None) if typical.low is None else _ends(factors, differences, factor)
-    return Savings(
-        factor,
-        low,
-        high,
-        float(factors[0]),
-        float(factors[-1]),
-        typical.n,
-        typical.interval if typical.low is None else f"{typical.interval}, inverted",
-    )
+    curve = _Curve(x - math.log(at), baseline, method)
+    factor = curve.reached()
+    least, most = (float(np.exp(curve.x[end])) for end in (0, -1))
+    typical = max((curve.gap(point) for point in curve.x), key=lambda gap: gap.standard_error)
+    number = typical.mean()
+    if number.low is None:
+        return Savings(factor, None, None, least, most, number.n, number.interval)
+    low, high = curve.alike()
+    said = f"{number.interval}, inverted"
+    return Savings(factor, min(low, factor), max(high, factor), least, most, number.n, said)
 
 
-def _interpolated(x: Floats, curve: Floats) -> tuple[Floats, Floats]:
-    """Factors, (P,), and the curve at them, (P, S, D)."""
-    fine = np.concatenate(
-        [np.linspace(a, b, POINTS_PER_STEP, endpoint=False) for a, b in pairwise(x)] + [x[-1:]]
-    )
-    right = np.clip(np.searchsorted(x, fine), 1, max(len(x) - 1, 1))
-    if len(x) == 1:
-        return np.exp(fine), curve
-    share = ((fine - x[right - 1]) / (x[right] - x[right - 1]))[:, None, None]
-    return np.exp(fine), (1 - share) * curve[right - 1] + share * curve[right]
+@dataclass(frozen=True)
+class _Curve:
+    """The baseline's accuracy against the method's, along the logarithm of the factor.
 
+    Attributes:
+        x: of the budgets, (B,).
+    """
 
-def _units(differences: Floats) -> Floats:
-    """What is independent: each seed's mean over draws, or with one seed its draws, (P, n)."""
-    return differences[:, 0] if differences.shape[1] == 1 else differences.mean(axis=2)
+    x: Floats
+    baseline: Sequence[Measured]
+    method: Measured
 
+    def gap(self, point: float) -> Measured:
+        """The baseline's accuracy at a point minus the method's."""
+        right = int(np.clip(np.searchsorted(self.x, point), 1, max(len(self.x) - 1, 1)))
+        if len(self.x) == 1:
+            return self.baseline[0] - self.method
+        share = (point - self.x[right - 1]) / (self.x[right] - self.x[right - 1])
+        before, after = self.baseline[right - 1], self.baseline[right]
+        if share in (0.0, 1.0):
+            return (after if share else before) - self.method
+        unit = self.method.unit
+        return before.scaled(1 - share, unit) + after.scaled(share, unit) - self.method
 
-def _spread(differences: Floats) -> Floats:
-    return _units(differences).std(axis=1)
+    def reached(self) -> float:
+        """The first factor at which the means are equal: 0 below the curve, infinity beyond it."""
+        gaps = [self.gap(point).value for point in self.x]
+        if gaps[0] >= -TIE:
+            return 0.0 if gaps[0] > TIE else float(np.exp(self.x[0]))
+        for k, (before, after) in enumerate(pairwise(gaps)):
+            if after >= -TIE:
+                share = -before / (after - before)
+                return float(np.exp((1 - share) * self.x[k] + share * self.x[k + 1]))
+        return math.inf
 
+    def alike(self) -> tuple[float, float]:
+        """From the first to the last factor at which the two are not distinguishable.
 
-def _ends(factors: Floats, differences: Floats, factor: float) -> tuple[float, float]:
-    """The range of factors, the estimate included, whose difference does not exclude zero."""
-    units = _units(differences)
-    n = units.shape[1]
-    half = stats.t.ppf(0.975, n - 1) * units.std(axis=1, ddof=1) / math.sqrt(n)
-    alike = np.flatnonzero(np.abs(units.mean(axis=1)) <= half)
-    if len(alike) == 0:  # the curve passes the method's accuracy between two factors, or beyond
-        return factor, factor
-    low = 0.0 if alike[0] == 0 else float(factors[alike[0]])
-    high = math.inf if alike[-1] == len(factors) - 1 else float(factors[alike[-1]])
-    return min(low, factor), max(high, factor)
+        An empty range, infinity to 0, where there is none.
+        """
+        steps = [np.linspace(a, b, LOOKS, endpoint=False) for a, b in pairwise(self.x)]
+        looks = np.concatenate([*steps, self.x[-1:]])
+        found = [self._is_alike(point) for point in looks]
+        if not any(found):
+            return math.inf, 0.0
+        first, last = found.index(True), len(found) - 1 - found[::-1].index(True)
+        low = 0.0 if first == 0 else self._end(looks[first - 1], looks[first])
+        high = math.inf if last == len(looks) - 1 else self._end(looks[last + 1], looks[last])
+        return low, high
+
+    def _is_alike(self, point: float) -> bool:
+        return self.gap(point).p_value() >= 0.05
+
+    def _end(self, outside: float, inside: float) -> float:
+        """Where between the two the verdict changes."""
+        for _ in range(HALVINGS):
+            middle = (outside + inside) / 2
+            if self._is_alike(middle):
+                inside = middle
+            else:
+                outside = middle
+        return float(np.exp(inside))

@@ -7,6 +7,7 @@ import numpy as np
 
 from tacit.measures.corrections import Comparison, against_each
 from tacit.measures.distances import Floats
+from tacit.measures.engine import Measured
 from tacit.measures.intervals import crossed, crossed_difference
 from tacit.measures.number import Number, undefined
 from tacit.measures.savings import Savings, label_savings
@@ -95,6 +96,10 @@ class Curves:
         values = self.accuracy(pair, budget)[:, self.reporting]
         return crossed(values, unit="accuracy", given=self.given)
 
+    def _measured(self, pair: Pair, budget: int) -> Measured:
+        """Accuracy on the draws that chose nothing."""
+        return Measured(self.accuracy(pair, budget)[:, self.reporting], ("seed", "draw"))
+
     def winner(self, budget: int) -> Pair:
         """The best of the candidates on the choosing draws; the first of equal ones."""
         return max(self.candidates, key=lambda p: self.accuracy(p, budget)[:, self.choosing].mean())
@@ -127,8 +132,8 @@ class Curves:
         base, winner = self.baseline, self.winner(budget)
         if base is None or base == winner:
             return None
-        curve = np.stack([self.accuracy(base, b)[:, self.reporting] for b in self.budgets])
-        method = self.accuracy(winner, budget)[:, self.reporting]
+        curve = [self._measured(base, b) for b in self.budgets]
+        method = self._measured(winner, budget)
         return label_savings(self.labels, curve, method, self.labels[self.budgets.index(budget)])
 
     def gain(self, budget: int) -> Number | None:
