@@ -8,7 +8,14 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from tacit.measures.codes import active_units, mixture_kl, moment_kl, prior_distance, surgery
+from tacit.measures.codes import (
+    active_units,
+    mixture_kl,
+    moment_kl,
+    prior_distance,
+    surgery,
+    surgery_null,
+)
 from tacit.measures.number import Undefined
 
 Floats = NDArray[np.float64]
@@ -68,6 +75,52 @@ def test_information_is_bracketed_by_nothing_and_ln_n() -> None:
     assert apart.information.max() <= apart.ceiling + 1e-12
     alone = surgery(np.ones((1, 2)), np.zeros((1, 2)), rng)
     assert (alone.information.tolist(), alone.ceiling) == ([0.0], 0.0)
+    assert (alone.information_high[0], alone.marginal_kl_low) == (np.inf, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("n", "latent_dim", "kl"),
+    [(1438, 200, 9.27), (1438, 16, 9.27), (1438, 10, 6.0), (800, 50, 20.0)],
+)
+def test_codes_that_are_the_prior_leave_what_the_null_leaves(
+    n: int, latent_dim: int, kl: float
+) -> None:
+    """The aggregate is N(0, I) exactly, and 2.73 nats of distance from it were found."""
+    rng = np.random.default_rng(0)
+    s2 = math.exp(-2 * kl / latent_dim)
+    log_var = np.full((n, latent_dim), math.log(s2))
+    prior = math.sqrt(1 - s2) * rng.normal(size=(n, latent_dim))
+    null = surgery_null(prior, log_var, rng)
+    found = surgery(prior, log_var, rng)
+    assert abs(found.marginal_kl - null.mean()) < 5 * null.std(ddof=1)
+    assert found.information.mean() < kl < found.information_high.mean()
+    assert found.marginal_kl_low == 0
+    wide = surgery(1.3 * prior, log_var, rng)
+    assert wide.marginal_kl > null.mean() + 10 * null.std(ddof=1)
+
+
+def test_mutual_information_is_bracketed() -> None:
+    """z = x + noise in one dimension, where I = -½ ln s²: both bounds close in on it."""
+    rng = np.random.default_rng(0)
+    s2 = 0.05
+    mean = rng.normal(0, math.sqrt(1 - s2), (3000, 1))
+    log_var = np.full((3000, 1), math.log(s2))
+    many, truth = surgery(mean, log_var, rng), -0.5 * math.log(s2)
+    few = [surgery(mean[i : i + 20], log_var[:20], rng) for i in range(0, 3000, 20)]
+    assert np.mean([f.information for f in few]) < truth - 0.1
+    assert np.mean([f.information_high for f in few]) > truth + 0.1
+    assert many.information_high.mean() - many.information.mean() < 0.05
+    assert many.information.mean() == pytest.approx(truth, abs=0.05)
+    # Without noise in z: two images, of which the other one's posterior is known.
+    pair = surgery([[0.0], [3.0]], [[0.0], [0.0]], np.random.default_rng(1))
+    z = np.array([0.0, 3.0]) + np.random.default_rng(1).standard_normal((2, 1)).ravel()
+    own, other = -0.5 * (z - [0, 3]) ** 2, -0.5 * (z - [3, 0]) ** 2
+    assert pair.information_high == pytest.approx(own - other)
+
+
+def test_collapsed_codes_have_a_null_of_nothing() -> None:
+    null = surgery_null(np.zeros((50, 4)), np.zeros((50, 4)), np.random.default_rng(0))
+    assert null.tolist() == [0.0] * 5
 
 
 def test_moment_kl_is_the_gaussian_one() -> None:

@@ -1,5 +1,6 @@
 """What a VAE generates: measured end to end, and said as the numbers say."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ def test_the_answer_of_one_seed_and_of_two(
     one = answer({0: measured[0]}, study, tmp_path / "one")
     two = answer(measured, study, tmp_path / "two")
     assert one.question == "generation-2"
-    assert len(one.numbers) <= 26
+    assert len(one.numbers) <= 30
     key = "classifier.samples-minus-drawn-codes"
     assert one.key == key
     assert one.numbers[key].interval == "95 % t over 100 images a side, paired, given this model"
@@ -136,7 +137,15 @@ def test_two_test_images_leave_the_distance_undefined_and_the_rest_said(
     assert "units are active" in finding.answer
 
 
-def numbers(gap: float, *, p: float = 0.005, nearer: float = 0.3, shared: float = 3.0) -> Any:
+def numbers(
+    gap: float,
+    *,
+    p: float = 0.005,
+    nearer: float = 0.3,
+    shared: float = 3.0,
+    beyond: float = 1.0,
+    mmd: float = 0.05,
+) -> Any:
     """Numbers with an interval of ± 0.1 around the samples' distance above drawn codes."""
 
     def around(value: float, half: float = 0.1) -> Number:
@@ -152,7 +161,13 @@ def numbers(gap: float, *, p: float = 0.005, nearer: float = 0.3, shared: float 
         "nearest.samples-minus-test-images": around(nearer),
         "codes.kl": around(7.0),
         "codes.mutual-information": around(shared),
-        "codes.ln-n": Number(7.2),
+        "codes.mutual-information-high": Number(7.0),
+        "codes.aggregate-kl-low": Number(0.0),
+        "codes.aggregate-kl-null": Number(7.0 - shared - beyond),
+        "codes.aggregate-kl-beyond-null": Number(beyond),
+        "codes.mmd": Number(mmd),
+        "codes.mmd-null": Number(0.01),
+        "codes.ln-n": Number(math.log(1438)),
         "codes.aggregate-kl": around(7.0 - shared),
         "codes.aggregate-kl-one-dimension-each": Number(0.2),
         "codes.active-units": Number(200.0),
@@ -190,8 +205,18 @@ def test_networks_that_disagree_are_said_to() -> None:
     assert "A random network's features agree" in words(table | other, ("classifier", "random"))
 
 
-def test_an_estimate_at_its_ceiling_is_not_taken_for_information() -> None:
-    low, high = words(numbers(0.5), ("random",)), words(numbers(0.5, shared=7.1), ("random",))
-    assert "tell images apart (ln N = 7.2 at most)" in low
-    assert "no more than the limit of such an estimate (ln N = 7.2)" in high
-    assert "tell images apart" not in high
+def test_a_distance_of_all_codes_is_said_only_beyond_what_the_prior_leaves() -> None:
+    apart = words(numbers(0.5), ("random",))
+    assert "All codes together differ from N(0, I), by at least 0 nats and at most 4" in apart
+    assert "1,438 codes that together are exactly N(0, I) leave up to 3 nats" in apart
+    assert "Their MMD says so too (0.05; 97.5 % of its null is 0.01)" in apart
+    open_ = words(numbers(0.5, beyond=-0.1), ("random",))
+    assert "cannot be told" in open_
+    assert "All codes together differ" not in open_
+
+
+def test_the_page_does_not_contradict_its_own_mmd() -> None:
+    said = words(numbers(0.5, beyond=-0.1), ("random",))
+    assert "Their MMD does tell that they differ" in said
+    said = words(numbers(0.5, mmd=0.001), ("random",))
+    assert "Their MMD does not tell them from N(0, I) (0.001" in said

@@ -15,34 +15,48 @@ from tacit.measures.kernels import KernelDistance, kernel_distance, rbf_mixture
 from tacit.measures.number import Undefined
 
 LOG_2PI = math.log(2 * math.pi)
+LEAST_KL = 1e-4
 
 
 @dataclass(frozen=True)
 class Surgery:
     """KL(q(z | x) ‖ p(z)) = I(x; z) + KL(q(z) ‖ p(z)), per image (Hoffman and Johnson 2016).
 
+    N images are a sample of all that there could be, so that q(z) is not known: both terms lie in
+    between. With one draw z_n of q(z | x_n), in expectation over images,
+
+        log q(z_n | x_n) / 1/N Σ_m q(z_n | x_m)  ≤  I(x; z)  ≤  log q(z_n | x_n) / 1/(N-1) Σ_(m≠n) …
+
+    (Poole, Ozair, van den Oord, Alemi and Tucker 2019), and I(x; z) ≤ KL(q(z | x) ‖ p(z)).
+
     Attributes:
         kl: KL(q(z | x_n) ‖ p(z)), in closed form, (N,).
-        information: log q(z_n | x_n) - log q(z_n) at one draw z_n of q(z | x_n), (N,); its mean is
-            the mutual information of code and image.
+        information: the lower bound of each image, (N,).
+        information_high: the upper bound of each image, without its own posterior, (N,).
         ceiling: ln N. No entry of `information` can exceed it, so a mean near it says only that
-            the codes tell these N images apart, and `marginal_kl` is then what N leaves over.
+            the codes tell these N images apart.
     """
 
     kl: Floats
     information: Floats
+    information_high: Floats
     ceiling: float
 
     @property
     def marginal_kl(self) -> float:
-        """KL(q(z) ‖ p(z)) of the aggregate posterior over these N images, in nats."""
+        """KL(q(z) ‖ p(z)), nats, at most; `surgery_null` says what N alone leaves of it."""
         return float(self.kl.mean() - self.information.mean())
+
+    @property
+    def marginal_kl_low(self) -> float:
+        """KL(q(z) ‖ p(z)), nats, at least."""
+        return max(0.0, float(self.kl.mean() - self.information_high.mean()))
 
 
 def surgery(means: ArrayLike, log_vars: ArrayLike, rng: np.random.Generator) -> Surgery:
     """Split the KL into mutual information and the aggregate posterior's distance to the prior.
 
-    Exact over the given images: each draw is weighed against all N posteriors.
+    Each draw is weighed against all N posteriors, and against the N - 1 of the other images.
 
     Args:
         means, log_vars: of q(z | x), (N, D) each.
@@ -50,9 +64,32 @@ def surgery(means: ArrayLike, log_vars: ArrayLike, rng: np.random.Generator) -> 
     """
     mean, log_var = _posteriors(means, log_vars)
     z = _draw(mean, log_var, rng)
-    information = np.concatenate([_information(mean, log_var, z, rows) for rows in chunks(len(z))])
-    kl = 0.5 * np.sum(mean**2 + np.exp(log_var) - 1 - log_var, axis=1)
-    return Surgery(kl, information, math.log(len(z)))
+    parts = [_information(mean, log_var, z, rows) for rows in chunks(len(z))]
+    low, high = (np.concatenate(part) for part in zip(*parts, strict=True))
+    kl = _kl(mean, log_var).sum(axis=1)
+    return Surgery(kl, low, high, math.log(len(z)))
+
+
+def surgery_null(
+    means: ArrayLike, log_vars: ArrayLike, rng: np.random.Generator, *, repeats: int = 5
+) -> Floats:
+    """`Surgery.marginal_kl` of codes whose aggregate is N(0, I), (repeats,) nats.
+
+    As many codes with the same variances s² (at most 1), but means from N(0, 1 - s²), so that every
+    code is a draw from N(0, I) with noise. What these leave is the number of images', and no
+    distance from the prior.
+
+    Args:
+        means, log_vars: of q(z | x), (N, D) each.
+        rng: where the null codes come from.
+    """
+    _, log_var = _posteriors(means, log_vars)
+    own = np.minimum(log_var, 0)
+    # A dimension that tells next to nothing of an image adds next to nothing, and time.
+    own = own[:, -0.5 * own.mean(axis=0) > LEAST_KL]
+    spread = np.sqrt(-np.expm1(own))
+    nulls = (spread * rng.standard_normal(own.shape) for _ in range(repeats))
+    return np.array([surgery(null, own, rng).marginal_kl if own.size else 0.0 for null in nulls])
 
 
 def moment_kl(means: ArrayLike, log_vars: ArrayLike) -> Floats:
@@ -148,8 +185,16 @@ def prior_distance(
     return kernel_distance(z, prior, rng, kernel=kernel, permutations=permutations)
 
 
-def _information(mean: Floats, log_var: Floats, z: Floats, rows: slice) -> Floats:
-    """log q(z_n | x_n) - log 1/N Σ_m q(z_n | x_m) for some rows n."""
+def _kl(mean: Floats, log_var: Floats) -> Floats:
+    """KL(q(z_d | x_n) ‖ N(0, 1)), (N, D)."""
+    return 0.5 * (mean**2 + np.exp(log_var) - 1 - log_var)
+
+
+def _information(mean: Floats, log_var: Floats, z: Floats, rows: slice) -> tuple[Floats, Floats]:
+    """log q(z_n | x_n) - log 1/N Σ_m q(z_n | x_m) for some rows n, and the same without m = n.
+
+    Of one image alone there are no others, and its information is infinite at most.
+    """
     precision = np.exp(-log_var)
     # Σ_d (z - mean)² · precision, expanded so that it is two matrix products.
     standard = (
@@ -158,8 +203,14 @@ def _information(mean: Floats, log_var: Floats, z: Floats, rows: slice) -> Float
         + np.sum(mean**2 * precision, axis=1)
     )
     log_q = -0.5 * (standard + np.sum(log_var + LOG_2PI, axis=1))
-    own = log_q[np.arange(len(log_q)), np.arange(len(z))[rows]]
-    return own - _log_mean_exp(log_q)
+    place = np.arange(len(log_q)), np.arange(len(z))[rows]
+    own = log_q[place]
+    low = own - _log_mean_exp(log_q)
+    if len(mean) == 1:
+        return low, np.full(1, np.inf)
+    log_q[place] = -np.inf
+    others = _log_mean_exp(log_q) + math.log(len(mean) / (len(mean) - 1))
+    return low, own - others
 
 
 def _log_mean_exp(x: Floats) -> Floats:

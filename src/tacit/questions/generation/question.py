@@ -132,14 +132,17 @@ class Generation(Question):
                 "A unit counts as active where its posterior mean varies over images by more than "
                 "0.01. Codes initialised from N(0, I) make every unit active before anything is "
                 "learned; see the value at the start.",
-                f"Mutual information is measured over {_n_codes(measured):,} images and cannot "
-                "exceed the logarithm of their number; near it, it says only that codes tell "
-                "these images apart.",
+                f"Mutual information is bounded over {_n_codes(measured):,} images: from below by "
+                "weighing a code against all of them, which cannot exceed the logarithm of their "
+                "number, from above by weighing it against the others alone. All codes together "
+                "are said to differ from N(0, I) only where more is left than codes leave that "
+                "have the same variances and are exactly N(0, I) together (97.5 %, every seed).",
             ),
             sources=(
                 "Bińkowski et al. 2018 (kernel distance on features)",
                 "Gretton et al. 2012 (MMD and its permutation null)",
                 "Hoffman and Johnson 2016 (ELBO surgery)",
+                "Poole et al. 2019 (both bounds on mutual information)",
                 "Burda, Grosse and Salakhutdinov 2016 (active units)",
             ),
             key=f"{networks_of(measured)[0]}.samples-minus-drawn-codes",
@@ -168,7 +171,21 @@ class Generation(Question):
                 unit="nats",
                 interval="exact",
             ),
+            "codes.mutual-information-high": counted(
+                measured, "codes/information-high", unit="nats"
+            ),
             "codes.aggregate-kl": of_codes(measured, "marginal-kl", prefix="codes/"),
+            "codes.aggregate-kl-low": counted(measured, "codes/marginal-kl-low", unit="nats"),
+            "codes.aggregate-kl-null": counted(measured, "codes/marginal-kl-null", unit="nats"),
+            "codes.aggregate-kl-beyond-null": Number(
+                min(
+                    m.values["codes/marginal-kl"] - m.values["codes/marginal-kl-null"]
+                    for m in measured.values()
+                ),
+                n=len(measured),
+                unit="nats",
+                interval="the least of all seeds, no interval",
+            ),
             "codes.aggregate-kl-one-dimension-each": counted(
                 measured, "codes/one-dimension-kl", unit="nats"
             ),

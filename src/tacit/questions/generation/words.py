@@ -1,14 +1,12 @@
 """What is said about generated images, from the numbers alone."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from tacit.measures.formatting import show, significant
 from tacit.measures.intervals import decide
 from tacit.measures.number import Number
 from tacit.questions.shared.sample_quality import on_features
-
-NEAR_CEILING = 0.5
-"""Nats below ln N from which on an estimate of mutual information says nothing but ln N."""
 
 Numbers = Mapping[str, Number]
 
@@ -80,28 +78,43 @@ def _of_nearest(number: Number) -> str:
 
 
 def _of_codes(numbers: Numbers) -> str:
-    kl, shared = numbers["codes.kl"], numbers["codes.mutual-information"]
-    rest, ceiling = numbers["codes.aggregate-kl"], _value(numbers, "codes.ln-n")
-    limit = f"ln N = {significant(ceiling, 3)}"
-    if _value(numbers, "codes.mutual-information") > ceiling - NEAR_CEILING:
+    kl, least = numbers["codes.kl"], numbers["codes.mutual-information"]
+    rest, n = numbers["codes.aggregate-kl"], round(math.exp(_value(numbers, "codes.ln-n")))
+    most = significant(_value(numbers, "codes.mutual-information-high"), 3)
+    null = _value(numbers, "codes.aggregate-kl-null")
+    if _value(numbers, "codes.aggregate-kl-beyond-null") <= 0:
         return (
-            f"An image's code differs from N(0, I) by {show(kl)}. Mutual information of code and "
-            f"image is estimated at {show(shared)}, which is no more than the limit of such an "
-            f"estimate ({limit}), so the {show(rest)} that are left are the most by which all "
-            "codes together differ from N(0, I)."
+            f"An image's code differs from N(0, I) by {show(kl)}, of which at least {show(least)} "
+            f"and at most {most} nats tell images apart. Whether all codes together differ from "
+            f"N(0, I) cannot be told by the {show(rest)} that may be left: {n:,} codes that "
+            f"together are exactly N(0, I) leave up to {significant(null, 3)} nats as well."
+            + _of_mmd(numbers, seen=False)
         )
     single = _value(numbers, "codes.aggregate-kl-one-dimension-each")
-    seen = single > 0.5 * _value(numbers, "codes.aggregate-kl")
     where = (
-        "most of which shows in single dimensions"
-        if seen
-        else "which lies in how dimensions depend on each other rather than in single dimensions"
+        "much of it in single dimensions"
+        if single > 0.5 * (_value(numbers, "codes.aggregate-kl") - null)
+        else "in how dimensions depend on each other rather than in single dimensions"
     )
+    fewest = significant(_value(numbers, "codes.aggregate-kl-low"), 3)
     return (
-        f"Of the {show(kl)} by which an image's code differs from N(0, I), {show(shared)} tell "
-        f"images apart ({limit} at most), and {show(rest)} are the distance of all codes "
-        f"together from N(0, I), {where} ({significant(single, 2)} nats one dimension at a time)."
+        f"Of the {show(kl)} by which an image's code differs from N(0, I), at least {show(least)} "
+        f"and at most {most} nats tell images apart. All codes together differ from N(0, I), by at "
+        f"least {fewest} nats and at most {show(rest)}, where {n:,} codes that together are "
+        f"exactly N(0, I) leave up to {significant(null, 3)} nats: {where} "
+        f"({significant(single, 2)} nats one dimension at a time)." + _of_mmd(numbers, seen=True)
     )
+
+
+def _of_mmd(numbers: Numbers, *, seen: bool) -> str:
+    """What the MMD of the same codes says of that, so that a page does not contradict itself."""
+    mmd, null = numbers["codes.mmd"].value, numbers["codes.mmd-null"].value
+    if mmd is None or null is None:
+        return ""
+    values = f"{significant(mmd, 2)}; 97.5 % of its null is {significant(null, 2)}"
+    if mmd > null:
+        return f" Their MMD {'says so too' if seen else 'does tell that they differ'} ({values})."
+    return f" Their MMD does not tell them from N(0, I){' ' if seen else ' either '}({values})."
 
 
 def _of_units(numbers: Numbers) -> str:

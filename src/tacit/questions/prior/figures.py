@@ -109,7 +109,7 @@ def _codes(compared: Compared) -> Table:
         return (
             run,
             *(of_codes(measured, name, prefix=prefix) if has_density else None for name in names),
-            counted(measured, f"{prefix}ceiling", unit="nats") if has_density else None,
+            counted(measured, f"{prefix}marginal-kl-null", unit="nats") if has_density else None,
             counted(measured, f"{prefix}one-dimension-kl", unit="nats"),
             of_codes(measured, "mmd", prefix=prefix, unit=""),
             counted(measured, f"{prefix}mmd-null"),
@@ -123,9 +123,9 @@ def _codes(compared: Compared) -> Table:
         (
             "model",
             "KL of a code",
-            "mutual information",
-            "KL of all codes",
-            "ln N",
+            "mutual information, at least",
+            "KL of all codes, at most",
+            "what N(0, I) leaves of it",
             "one dimension each",
             "MMD²",
             "97.5 % of its null",

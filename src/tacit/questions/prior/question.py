@@ -177,8 +177,9 @@ class Prior(Question):
                 "A per-image VAE whose codes hardly moved has codes like its initialisation, "
                 "N(0, I), for no merit of the prior; the share of the codes' variance that is "
                 "still that of their start says how far this goes.",
-                "Mutual information cannot be estimated above ln N; where it is near, the "
-                "distance of all codes together from N(0, I) is an upper bound.",
+                "The KL of all codes together is an upper bound. Beside it stands what as many "
+                "codes of the same variances leave that together are exactly N(0, I): no more than "
+                "that is no distance.",
             ),
             sources=(
                 "Ghosh et al. 2020 (densities fitted to codes after training)",

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import stats
 from torch import Tensor
 
 from tacit.images.dataset import Images
@@ -88,11 +89,13 @@ def untrained(run: SavedRun) -> Model:
 def against_prior(run: SavedRun, images: Images) -> Measurement:
     """How the codes of a run's training images, taken together, lie to N(0, I).
 
-    Values: ``kl``, ``information``, ``marginal-kl`` (nats per image, means), ``ceiling`` (ln N),
-    ``one-dimension-kl`` (the sum of ``aggregate-kl``), ``mmd`` and its ``mmd-null`` (97.5 %);
-    ``active-units`` and ``active-at-start``. The last four are missing where there are too few
-    images for them (`FEWEST`). For per-image codes ``start-share``, the squared correlation of a
-    code's mean with the one it was initialised at.
+    Values, nats per image: ``kl``; ``information`` and ``information-high``, at least and at most;
+    ``marginal-kl`` and ``marginal-kl-low``, at most and at least; ``marginal-kl-null``, 97.5 % of
+    what codes leave of it whose aggregate is N(0, I); ``ceiling`` (ln N); ``one-dimension-kl`` (the
+    sum of ``aggregate-kl``). ``mmd`` and its ``mmd-null`` (97.5 %); ``active-units`` and
+    ``active-at-start``: these four are missing where there are too few images for them (`FEWEST`).
+    For per-image codes ``start-share``, the squared correlation of a code's mean with the one it
+    was initialised at.
 
     Arrays: ``kl``, ``information`` and ``mmd-influence``, per image; ``kl-per-dimension``, of
     q(z | x), mean over images, and ``aggregate-kl``, of the mean of q(z | x) over images, (D,).
@@ -148,13 +151,23 @@ def against_prior(run: SavedRun, images: Images) -> Measurement:
     found.values |= {
         "kl": float(parts.kl.mean()),
         "information": float(parts.information.mean()),
+        "information-high": float(min(parts.information_high.mean(), parts.kl.mean())),
         "marginal-kl": parts.marginal_kl,
+        "marginal-kl-low": parts.marginal_kl_low,
+        "marginal-kl-null": _highest(measures.surgery_null(means, log_vars, stream("null"))),
         "ceiling": parts.ceiling,
         "one-dimension-kl": float(found.arrays["aggregate-kl"].sum()),
     }
     if isinstance(model.posterior, PerImage):
         found.values["start-share"] = _shared_variance(start, means)
     return found
+
+
+def _highest(null: Floats) -> float:
+    """97.5 % of what another draw of the null would give."""
+    n = len(null)
+    spread = float(null.std(ddof=1)) * np.sqrt(1 + 1 / n)
+    return float(null.mean() + stats.t.ppf(0.975, n - 1) * spread)
 
 
 _TOO_FEW = f"fewer than {FEWEST} images were learned from"
