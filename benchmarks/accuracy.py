@@ -15,7 +15,7 @@ from tacit.models.config import ModelConfig, PoolNetwork, build
 from tacit.models.precision import Precision
 from tacit.streams import seeded_initialisation
 from tacit.training.evaluation import evaluate
-from tacit.training.fit import fit
+from tacit.training.loop import fit
 from tacit.training.objectives import cross_entropy
 from tacit.training.schedule import Schedule
 

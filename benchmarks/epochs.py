@@ -20,7 +20,7 @@ from tacit.models.models import Model
 from tacit.models.precision import Precision
 from tacit.streams import seeded_initialisation, torch_stream
 from tacit.training.batches import batch_of
-from tacit.training.fit import fit
+from tacit.training.loop import fit
 from tacit.training.objectives import ObjectiveTable, objective_of
 from tacit.training.pages import keep_pages
 from tacit.training.schedule import Schedule

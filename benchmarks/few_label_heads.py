@@ -37,7 +37,7 @@ from tacit.labels.heads.linear import CS, FIXED, FOLDS, Probabilities, fit_logis
 from tacit.labels.heads.stacked import Stack
 from tacit.models.config import DenseNetwork, GaussianTable, ModelConfig, build
 from tacit.streams import seeded_initialisation
-from tacit.training.fit import fit
+from tacit.training.loop import fit
 from tacit.training.objectives import ObjectiveTable, objective_of
 from tacit.training.schedule import Schedule
 

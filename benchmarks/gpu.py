@@ -32,7 +32,7 @@ from tacit.streams import torch_stream
 from tacit.training.batches import batch_of
 from tacit.training.devices import device_of
 from tacit.training.evaluation import evaluate
-from tacit.training.fit import fit
+from tacit.training.loop import fit
 from tacit.training.objectives import ObjectiveTable, elbo, objective_of
 from tacit.training.schedule import Schedule
 

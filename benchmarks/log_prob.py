@@ -41,7 +41,7 @@ from tacit.models.models import VAE
 from tacit.models.networks import DenseDecoder, DenseEncoder
 from tacit.models.posteriors import Amortized, DiagonalNormal
 from tacit.streams import seeded_initialisation, torch_stream
-from tacit.training.fit import fit
+from tacit.training.loop import fit
 from tacit.training.objectives import elbo
 from tacit.training.schedule import Schedule
 

@@ -41,7 +41,7 @@ from tacit.labels.propagation.propagate import extend
 from tacit.models.config import ModelConfig, build
 from tacit.streams import seeded_initialisation
 from tacit.training.checkpoint import FolderCheckpointer, read_tensors, write_tensors
-from tacit.training.fit import fit
+from tacit.training.loop import fit
 from tacit.training.objectives import elbo
 from tacit.training.schedule import Schedule
 

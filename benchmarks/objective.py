@@ -16,7 +16,7 @@ from tacit.models.precision import Precision
 from tacit.streams import seeded_initialisation
 from tacit.studies.execution.work import mean_image
 from tacit.training.evaluation import evaluate
-from tacit.training.fit import fit
+from tacit.training.loop import fit
 from tacit.training.objectives import ObjectiveTable, objective_of
 from tacit.training.schedule import Schedule
 

@@ -23,8 +23,8 @@ from tacit.models.models import VAE
 from tacit.models.posteriors import DiagonalNormal, PerImage
 from tacit.streams import seeded_initialisation, torch_stream
 from tacit.training.batches import batch_of
-from tacit.training.fit import fit
 from tacit.training.history import History
+from tacit.training.loop import fit
 from tacit.training.objectives import elbo
 from tacit.training.schedule import Schedule
 from tacit.training.state import State

@@ -23,7 +23,7 @@ from tacit.streams import seeded_initialisation
 from tacit.studies.description.named import builtin_names, study_text
 from tacit.studies.description.reading import parse
 from tacit.studies.execution.plan import Job, plan
-from tacit.training.fit import fit
+from tacit.training.loop import fit
 from tacit.training.objectives import ObjectiveTable, objective_of
 from tacit.training.schedule import Schedule
 

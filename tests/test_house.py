@@ -3,7 +3,9 @@
 import ast
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -11,6 +13,7 @@ import tacit
 
 SOURCE = Path(tacit.__file__).parent
 ROOMS = [
+    "_version",
     "streams",
     "files",
     "errors",
@@ -80,6 +83,25 @@ def test_pytorch_loads_late(statement: str) -> None:
     loaded = modules_after(statement)
     assert "tacit" in loaded
     assert not loaded & {"torch", "numpy", "matplotlib", "sklearn", "pydantic"}
+
+
+PUBLIC = [tacit, *(import_module(f"tacit.{path.parent.name}") for path in SOURCE.glob("*/*.pyi"))]
+
+
+@pytest.mark.parametrize("package", PUBLIC, ids=lambda package: package.__name__)
+def test_packages_show_their_public_names(package: ModuleType) -> None:
+    assert package.__doc__
+    assert package.__all__ == sorted(package.__all__)
+    for name in package.__all__:
+        # A module of the same name must not hide what is meant, whatever was imported before.
+        assert not isinstance(getattr(package, name), ModuleType), name
+        assert getattr(package, name).__doc__ or name.isupper(), name
+    assert set(package.__all__) <= set(dir(package))
+
+
+def test_help_names_everything_at_the_top() -> None:
+    names = [name for name in tacit.__all__ if not name.startswith("__")]
+    assert all(name in str(tacit.__doc__) for name in names)
 
 
 def test_nothing_reads_the_global_generators() -> None:

@@ -1,34 +1,30 @@
-"""tacit: learn what your images hold before you label them."""
+"""tacit: learn what your images hold before you label them.
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+Images
+    open_images     a named set, a folder or a file, split into training and test images
 
-__version__ = "0.1.0"
+scikit-learn estimators
+    Autoencoder     codes from which images can be drawn again
+    VAE             codes, samples, and log p(x) of every image
+    Classifier      classes, from scratch or on an encoder that is given
 
-if TYPE_CHECKING:
-    from tacit.estimators.autoencoder import Autoencoder as Autoencoder
-    from tacit.estimators.classifier import Classifier as Classifier
-    from tacit.estimators.vae import VAE as VAE
-    from tacit.saved.trained import TrainedModel as TrainedModel
-    from tacit.saved.trained import load as load
+Trained models
+    load            a `TrainedModel`: a run of a study, or a saved model;
+                    images in, NumPy arrays out
 
-# Names at the top of the package and the module each is in; PyTorch loads with the first of them.
-_PLACES = {
-    "Autoencoder": "tacit.estimators.autoencoder",
-    "Classifier": "tacit.estimators.classifier",
-    "VAE": "tacit.estimators.vae",
-    "TrainedModel": "tacit.saved.trained",
-    "load": "tacit.saved.trained",
-}
+How likely an image is
+    importance_sampling, annealed_importance_sampling, from_encoder, LogProbEstimate
 
-__all__ = ["VAE", "Autoencoder", "Classifier", "TrainedModel", "__version__", "load"]
+Studies
+    Study, Run      a study as data: what a YAML file says
 
+Packages show what they hold: ``tacit.images``, ``tacit.models`` (PyTorch modules),
+``tacit.training`` (objectives and the loop), ``tacit.evidence``, ``tacit.measures``.
+"""
 
-def __getattr__(name: str) -> Any:
-    if name in _PLACES:
-        return getattr(import_module(_PLACES[name]), name)
-    raise AttributeError(f"module 'tacit' has no attribute '{name}'")
+import lazy_loader
 
+from tacit._version import __version__ as __version__
 
-def __dir__() -> list[str]:
-    return sorted(__all__)
+# What stands in __init__.pyi; PyTorch loads with the first name that needs it.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -16,7 +16,7 @@ from tacit.images.sources import open_images
 from tacit.models.config import DenseNetwork, ModelConfig, build
 from tacit.models.models import VAE
 from tacit.streams import seeded_initialisation, torch_stream
-from tacit.training.fit import fit
+from tacit.training.loop import fit
 from tacit.training.objectives import elbo
 from tacit.training.schedule import Schedule
 

@@ -15,7 +15,7 @@ from tacit.models.config import ModelConfig, build
 from tacit.streams import seeded_initialisation, torch_stream
 from tacit.training.checkpoint import FolderCheckpointer, Stopped
 from tacit.training.evaluation import evaluate
-from tacit.training.fit import fit
+from tacit.training.loop import fit
 from tacit.training.objectives import Batch, cross_entropy
 from tacit.training.schedule import Schedule
 

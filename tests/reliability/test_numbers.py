@@ -11,7 +11,7 @@ from tacit.files import Damaged, read_json, write_json
 from tacit.images.dataset import Images
 from tacit.models.config import ModelConfig, build
 from tacit.streams import numpy_stream, seeded_initialisation
-from tacit.training.fit import Diverged, fit
+from tacit.training.loop import Diverged, fit
 from tacit.training.objectives import elbo, squared_error
 from tacit.training.schedule import Schedule
 

@@ -15,7 +15,7 @@ from tacit.models.precision import products_in
 from tacit.streams import numpy_stream, seeded_initialisation
 from tacit.training.captured import FEWEST_UPDATES, WARM_UPDATES, CapturedStep, can_capture
 from tacit.training.checkpoint import FolderCheckpointer, Stopped
-from tacit.training.fit import fit
+from tacit.training.loop import fit
 from tacit.training.objectives import (
     Batch,
     cross_entropy,
@@ -95,8 +95,8 @@ class StandIn:
 def graphs(monkeypatch) -> list[StandIn]:
     """Updates are captured on the CPU; the graphs that were made."""
     StandIn.made = []
-    monkeypatch.setattr("tacit.training.fit.can_capture", lambda *_: True)
-    monkeypatch.setattr("tacit.training.fit.CudaGraph", StandIn)
+    monkeypatch.setattr("tacit.training.loop.can_capture", lambda *_: True)
+    monkeypatch.setattr("tacit.training.loop.CudaGraph", StandIn)
     return StandIn.made
 
 

@@ -14,7 +14,7 @@ from tacit.streams import numpy_stream, seeded_initialisation
 from tacit.training.batches import codes_of_frozen
 from tacit.training.checkpoint import FolderCheckpointer, Stopped, read_tensors, snapshot_path
 from tacit.training.evaluation import evaluate
-from tacit.training.fit import Diverged, fit
+from tacit.training.loop import Diverged, fit
 from tacit.training.objectives import cross_entropy, elbo, squared_error
 from tacit.training.schedule import Schedule
 
@@ -189,7 +189,7 @@ def test_an_images_latent_gradient_does_not_depend_on_its_company() -> None:
         start = weights(model)["posterior.mean"]
         # ε dwarfs the gradient here, so that Adam's step is in proportion to it.
         schedule = Schedule(10, batch_size, 10 // batch_size)
-        from tacit.training import fit as module
+        from tacit.training import loop as module
 
         class Plain(module.RowAdam):
             def __init__(self, parameters, *, rate, betas):

@@ -11,8 +11,8 @@ from tacit.models.config import ModelConfig, build
 from tacit.streams import numpy_stream, seeded_initialisation
 from tacit.training import losses
 from tacit.training.checkpoint import FolderCheckpointer, Stopped
-from tacit.training.fit import Diverged, fit
 from tacit.training.history import History
+from tacit.training.loop import Diverged, fit
 from tacit.training.losses import MOST_UNREAD, Unread
 from tacit.training.objectives import elbo, squared_error
 from tacit.training.schedule import Schedule
@@ -26,7 +26,7 @@ def late(monkeypatch) -> None:
     """Losses are read on the CPU as a GPU's are, three at a time."""
     monkeypatch.setattr(losses, "MOST_UNREAD", 3)
     monkeypatch.setattr(losses, "SECONDS_UNREAD", 3600.0)
-    monkeypatch.setattr("tacit.training.fit.Unread", lambda device: Unread(GPU))
+    monkeypatch.setattr("tacit.training.loop.Unread", lambda device: Unread(GPU))
 
 
 def some_images() -> Images:

@@ -27,8 +27,8 @@ from tacit.saved.form import Form
 from tacit.streams import seeded_initialisation
 from tacit.studies.description.errors import errors_of
 from tacit.training.devices import device_of
-from tacit.training.fit import fit
 from tacit.training.history import History
+from tacit.training.loop import fit
 from tacit.training.objectives import ObjectiveTable, objective_of
 from tacit.training.schedule import Schedule
 

@@ -23,7 +23,7 @@ from tacit.models.parts import freeze
 from tacit.streams import seeded_initialisation, stream_seed
 from tacit.training.batches import images_at_once
 from tacit.training.examples import Examples
-from tacit.training.fit import fit
+from tacit.training.loop import fit
 from tacit.training.objectives import generalised_cross_entropy
 from tacit.training.schedule import Schedule
 from tacit.training.state import Checkpointer

@@ -1,0 +1,5 @@
+"""What is learned: networks, likelihoods, posteriors, and models put together from them."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -14,7 +14,7 @@ from tacit.models.config import ModelConfig, build
 from tacit.models.parts import freeze, part_of
 from tacit.streams import numpy_stream, seeded_initialisation
 from tacit.studies.execution.plan import Job
-from tacit.training.fit import fit
+from tacit.training.loop import fit
 from tacit.training.objectives import ObjectiveTable, objective_of
 from tacit.training.schedule import Schedule
 

@@ -35,7 +35,7 @@ from tacit.studies.execution.holding import working
 from tacit.studies.execution.stopping import end_with_parent, listen_in_worker
 from tacit.training.checkpoint import FolderCheckpointer, Stopped
 from tacit.training.examples import Chosen, Examples
-from tacit.training.fit import fit
+from tacit.training.loop import fit
 from tacit.training.objectives import ObjectiveTable, objective_of
 from tacit.training.pages import keep_pages
 from tacit.training.run_folder import KEPT, SavedRun, seal, write_job, write_trained

@@ -1,0 +1,13 @@
+from ._version import __version__ as __version__
+from .estimators.autoencoder import Autoencoder as Autoencoder
+from .estimators.classifier import Classifier as Classifier
+from .estimators.vae import VAE as VAE
+from .evidence.annealed import annealed_importance_sampling as annealed_importance_sampling
+from .evidence.estimate import LogProbEstimate as LogProbEstimate
+from .evidence.importance import importance_sampling as importance_sampling
+from .evidence.proposals import from_encoder as from_encoder
+from .images.sources import open_images as open_images
+from .saved.trained import TrainedModel as TrainedModel
+from .saved.trained import load as load
+from .studies.description.spec import Run as Run
+from .studies.description.spec import Study as Study

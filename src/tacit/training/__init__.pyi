@@ -1,0 +1,11 @@
+from .evaluation import evaluate as evaluate
+from .history import History as History
+from .loop import fit as fit
+from .objectives import Batch as Batch
+from .objectives import Objective as Objective
+from .objectives import cross_entropy as cross_entropy
+from .objectives import dreg as dreg
+from .objectives import elbo as elbo
+from .objectives import iwae as iwae
+from .objectives import squared_error as squared_error
+from .schedule import Schedule as Schedule
