@@ -8,9 +8,18 @@ import pytest
 
 from tacit.figures.sink import Figures
 from tacit.images.dataset import Images
-from tacit.measures.intervals import mean_t
+from tacit.measures.intervals import decide
 from tacit.questions.base import Measurement, Runs, Setting
-from tacit.questions.linear_layers.question import TABLE, LinearLayers
+from tacit.questions.linear_layers.numbers import (
+    Network,
+    Numbers,
+    OfImages,
+    Sides,
+    Tables,
+    numbers,
+)
+from tacit.questions.linear_layers.question import LinearLayers
+from tacit.questions.shared.seeds import Seeds
 from tacit.streams import numpy_stream
 
 ASKED = LinearLayers(with_layer="autoencoder", without_layer="autoencoder-no-linear")
@@ -20,24 +29,28 @@ def setting(folder: Path) -> Setting:
     return Setting("asked", Figures(folder), (), 160, 100, (1, 8, 8), "digits")
 
 
-def fabricated(ratio: float, seeds: int = 1, code: int = 16) -> dict[int, Measurement]:
-    """Errors that differ tenfold between images, and by `ratio` between the two networks."""
+def fabricated(
+    ratio: float, seeds: int = 1, code: int = 16, n: int = 100, name: str = "fabricated"
+) -> dict[int, Measurement]:
+    """Errors that differ tenfold between images, and by `ratio` between the two networks.
+
+    Images are the same for all seeds, and so is by how much the networks differ on each.
+    """
+    rng = numpy_stream(0, name)
+    images, on_image = np.exp(rng.normal(size=n)), 0.05 * rng.normal(size=n)
     measured = {}
     for seed in range(seeds):
-        rng = numpy_stream(seed, "fabricated")
-        images = np.exp(rng.normal(size=100))
-        arrays = {f"{TABLE}/index": np.arange(100)}
-        values = {}
-        for way, factor in (("with", ratio), ("without", 1.0)):
-            arrays[f"{TABLE}/squared-error.{way}"] = (
-                images * factor * np.exp(0.05 * rng.normal(size=100) + 0.005 * rng.normal())
-            )
-            arrays[f"curve.{way}"] = np.array([np.arange(20) + 1, 1 / (np.arange(20) + 1)])
-            values |= {f"{way}.train": 1.0, f"{way}.weights": 1000.0, f"{way}.code": 16.0}
-        for name in ("original", "with", "without"):
-            arrays[f"pictures.{name}"] = np.zeros((3, 1, 8, 8))
-        values["without.code"] = float(code)
-        measured[seed] = Measurement(values, arrays)
+        errors, networks = [], {}
+        for layers, factor in (("with", ratio), ("without", 1.0)):
+            noise = 0.02 * rng.normal(size=n) + (0.005 * rng.normal() if seeds > 1 else 0.0)
+            differs = on_image if layers == "with" else 0.0
+            errors.append(images * factor * (1 + differs + noise))
+            curve = np.array([np.arange(20) + 1, 1 / (np.arange(20) + 1)])
+            of = code if layers == "without" else 16
+            networks[layers] = Network(1.0, 1000, of, curve, np.zeros((3, 1, 8, 8), np.float32))
+        table = Tables(OfImages(np.arange(n), None, Sides(*errors)))
+        pictures = np.zeros((3, 1, 8, 8), np.uint8)
+        measured[seed] = Measurement.of(Numbers(networks, pictures, None, table))
     return measured
 
 
@@ -57,21 +70,25 @@ def test_the_verdict_follows_the_paired_interval(
     assert finding.answer.startswith(said)
 
 
-def test_seeds_are_paired(tmp_path: Path) -> None:
-    measured = fabricated(0.9, seeds=3)
-    finding = ASKED.answer(measured, setting(tmp_path))
-    differences = [
-        float(
-            np.mean(
-                m.arrays[f"{TABLE}/squared-error.with"] - m.arrays[f"{TABLE}/squared-error.without"]
-            )
-        )
-        for m in measured.values()
-    ]
-    number, by_hand = finding.numbers["with-minus-without.squared-error"], mean_t(differences)
-    assert number.n == 3
-    assert np.allclose([number.value, number.low], [by_hand.value, by_hand.low])
-    assert "given these two" not in finding.answer
+def test_seeds_and_images_are_paired(tmp_path: Path) -> None:
+    finding = ASKED.answer(fabricated(0.9, seeds=3), setting(tmp_path))
+    found = finding.numbers
+    difference = found["with-minus-without.squared-error"]
+    assert difference.interval == "95 % over 3 seeds × 100 test images, paired"
+    # Images differ tenfold; paired, that spread is gone.
+    alone = found["without.squared-error"]
+    assert difference.high - difference.low < (alone.high - alone.low) / 4
+    share, base = found["difference-share"], alone.value
+    assert share.value == pytest.approx(difference.value / base)
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_networks_that_are_alike_are_rarely_told_apart(seeds: int) -> None:
+    verdicts = []
+    for k in range(150):
+        seeds_of = Seeds.of(Numbers, fabricated(1.0, seeds, n=40, name=f"null {k}"))
+        verdicts.append(decide(numbers(seeds_of)["with-minus-without.squared-error"].mean()))
+    assert np.mean([v in ("higher", "lower") for v in verdicts]) <= 0.06
 
 
 def test_codes_of_different_size_are_cautioned_against(tmp_path: Path) -> None:
@@ -85,13 +102,12 @@ def test_end_to_end(trained: Callable, tmp_path: Path) -> None:
     measured = {seed: ASKED.measure(study.runs(ASKED, seed)) for seed in (0, 1)}
     run = study.runs(ASKED)["autoencoder"]
     last = run.history.evaluations[-1].test["loss"].mean
-    errors = measured[0].arrays[f"{TABLE}/squared-error.with"]
-    assert errors.mean() == pytest.approx(last, rel=1e-5)
-    weights = [measured[0].values[f"{way}.weights"] for way in ("with", "without")]
-    assert weights[0] > weights[1]
+    found = measured[0].typed(Numbers)
+    assert found.table.test_images.squared_error.with_.mean() == pytest.approx(last, rel=1e-5)
+    assert found.network["with"].weights > found.network["without"].weights
     finding = ASKED.answer(measured, study.setting(tmp_path))
     assert all((tmp_path / figure.file).exists() for figure in finding.figures)
-    assert "paired over 2 seeds" in finding.answer
+    assert "over 2 seeds × 100 test images" in finding.numbers["with.squared-error"].interval
 
 
 def test_images_without_labels_will_do(trained: Callable, tmp_path: Path) -> None:
@@ -99,8 +115,6 @@ def test_images_without_labels_will_do(trained: Callable, tmp_path: Path) -> Non
     runs = study.runs(ASKED)
     train, test = (Images(images.pixels[:12]) for images in study.images)
     found = ASKED.measure(Runs(0, train, test, {name: runs.draws(name) for name in ASKED.needs()}))
-    assert f"{TABLE}/label" not in found.arrays
+    assert "table/test-images/label" not in found.arrays
     finding = ASKED.answer({0: found}, setting(tmp_path))
-    # Twelve images are too few to resample, and the answer says so.
-    assert "is undecided" in finding.answer
-    assert "too few to resample" in finding.answer
+    assert "12 test images" in finding.numbers["with.squared-error"].interval

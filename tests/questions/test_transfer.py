@@ -9,10 +9,12 @@ import torch
 
 from tacit.figures.sink import Figures
 from tacit.images.dataset import Images
-from tacit.measures.intervals import crossed_difference
+from tacit.measures.intervals import decide
 from tacit.models.models import Classifier
 from tacit.questions.base import Measurement, Setting
-from tacit.questions.transfer.question import TABLE, Transfer
+from tacit.questions.shared.seeds import Seeds
+from tacit.questions.transfer.numbers import Compared, Draws, Losses, Means, Numbers, Tables
+from tacit.questions.transfer.question import Transfer
 from tacit.streams import numpy_stream
 
 ASKED = Transfer(scratch="few", transferred="taken", frozen="kept")
@@ -23,20 +25,27 @@ def setting(folder: Path) -> Setting:
     return Setting("asked", Figures(folder), ("a", "b"), 160, 100, (1, 8, 8), "digits")
 
 
-def fabricated(gain: float, seeds: int = 1, noise: float = 0.01) -> dict[int, Measurement]:
-    """Accuracies of draws that differ by 5 points, and of ways that differ by `gain`."""
+def fabricated(
+    gain: float, seeds: int = 1, n: int = 400, name: str = "fabricated", majority: float = 0.1
+) -> dict[int, Measurement]:
+    """Answers on images of which some are hard, by draws that differ by 5 points, and by methods
+    that differ by `gain`; draws and images are the same for all seeds."""
+    rng = numpy_stream(0, name)
+    easy = 0.8 + 0.05 * rng.normal(size=(DRAWS, 1))
+    image = rng.random(n)
     measured = {}
     for seed in range(seeds):
-        rng = numpy_stream(seed, "fabricated")
-        easy = 0.8 + 0.05 * rng.normal(size=DRAWS)
-        arrays = {f"{TABLE}/draw": np.arange(DRAWS)}
-        for way, share in (("scratch", 0.0), ("transferred", 1.0), ("frozen", -1.0)):
-            values = easy + share * gain + noise * rng.normal(size=DRAWS)
-            arrays[f"{TABLE}/{way}.test-accuracy"] = values
-            arrays[f"{TABLE}/{way}.train-accuracy"] = np.ones(DRAWS)
-            arrays[f"{TABLE}/{way}.test-cross-entropy"] = 4 * (1 - values)
-            arrays[f"{TABLE}/{way}.train-cross-entropy"] = np.zeros(DRAWS)
-        measured[seed] = Measurement({"labels": 100.0}, arrays)
+        losses, means = {}, {}
+        for method, share in (("scratch", 0.0), ("transferred", 1.0), ("frozen", -1.0)):
+            threshold = easy + share * gain + 0.01 * rng.normal(size=(DRAWS, 1))
+            right = (image + 0.1 * rng.normal(size=(DRAWS, n))) < threshold
+            test, train = np.where(right, 0.0, 4.0), np.zeros((DRAWS, 100))
+            losses[method] = Losses(right, test, train)
+            means[method] = Means(
+                np.ones(DRAWS), np.zeros(DRAWS), right.mean(axis=1), test.mean(axis=1)
+            )
+        table = Tables(Draws(np.arange(DRAWS), means))
+        measured[seed] = Measurement.of(Numbers(100, True, losses, majority, table))
     return measured
 
 
@@ -44,7 +53,7 @@ def fabricated(gain: float, seeds: int = 1, noise: float = 0.01) -> dict[int, Me
 @pytest.mark.parametrize(
     ("gain", "said", "gap"),
     [
-        (0.05, "Fine-tuning the transferred encoder gains +", "overfits less"),
+        (0.05, "Fine-tuning the transferred encoder gains ", "overfits less"),
         (-0.05, "Fine-tuning the transferred encoder does worse than", "overfits more"),
         (0.0, "transferred encoder is not distinguishable from", "overfit is not distinguishable"),
     ],
@@ -57,48 +66,44 @@ def test_the_verdict_follows_the_paired_interval(
     assert gap in finding.answer
 
 
-def test_draws_are_paired_and_crossed_with_seeds(tmp_path: Path) -> None:
-    one = fabricated(0.02)
-    numbers = ASKED.answer(one, setting(tmp_path / "one")).numbers
+def test_seeds_draws_and_images_are_paired(tmp_path: Path) -> None:
+    numbers = ASKED.answer(fabricated(0.02, seeds=3), setting(tmp_path)).numbers
     difference = numbers["transferred-minus-scratch.test-accuracy"]
-    a, b = (one[0].arrays[f"{TABLE}/{way}.test-accuracy"] for way in ("transferred", "scratch"))
-    by_hand = crossed_difference(100 * a[None], 100 * b[None])
-    assert np.allclose([difference.low, difference.high], [by_hand.low, by_hand.high])
-    assert "over 10 draws, paired, given this seed" in difference.interval
+    assert difference.interval == "95 % over 3 seeds × 10 draws × 400 test images, paired"
     # The draws differ by 5 points; paired, that spread is gone.
     alone = numbers["scratch.test-accuracy"]
     assert difference.high - difference.low < 100 * (alone.high - alone.low) / 2
+    # Training images are each draw's own, so that they are in the spread between draws.
+    assert (
+        numbers["scratch.gap"].interval == "95 % over 3 seeds × 10 draws × 400 test images, paired"
+    )
 
-    three = fabricated(0.02, seeds=3)
-    difference = ASKED.answer(three, setting(tmp_path / "three")).numbers[
-        "transferred-minus-scratch.test-accuracy"
-    ]
-    sides = [
-        np.stack([100 * m.arrays[f"{TABLE}/{way}.test-accuracy"] for m in three.values()])
-        for way in ("transferred", "scratch")
-    ]
-    by_hand = crossed_difference(*sides)
-    assert difference.n == 3
-    assert np.allclose([difference.low, difference.high], [by_hand.low, by_hand.high])
+
+@pytest.mark.parametrize("seeds", [1, 3, 10])
+def test_methods_that_are_alike_are_rarely_told_apart(seeds: int) -> None:
+    """All seeds share their draws, so that more seeds are no more draws."""
+    verdicts = []
+    for k in range(100):
+        measured = Seeds.of(Numbers, fabricated(0.0, seeds, n=60, name=f"null {k}"))
+        compared = Compared(measured, {"scratch": "few", "transferred": "taken"})
+        verdicts.append(decide(compared.numbers["transferred-minus-scratch.test-accuracy"]))
+    assert np.mean([v in ("higher", "lower") for v in verdicts]) <= 0.06
 
 
 def test_accuracies_stand_beside_one_answer_for_all_where_they_are_not_above_it(
     tmp_path: Path,
 ) -> None:
     def said(share: float) -> str:
-        measured = fabricated(0.05)
-        measured[0].values["always-most-frequent"] = share
-        found = ASKED.answer(measured, setting(tmp_path))
+        found = ASKED.answer(fabricated(0.05, majority=share), setting(tmp_path / str(share)))
         assert found.numbers["always-most-frequent-class"].value == share
         return found.answer
 
     assert "uneven" not in said(0.1)
-    assert "would be right on 99 %, and no way does as well as that." in said(0.99)
-    assert "and 1 of the 3 ways is distinguishably above that." in said(0.78)
-    assert "uneven" not in ASKED.answer(fabricated(0.05), setting(tmp_path)).answer
+    assert "would be right on 99 %, and no method does as well as that." in said(0.99)
+    assert "and 1 of the 3 methods is distinguishably above that." in said(0.77)
 
 
-def test_it_can_do_without_the_frozen_way(tmp_path: Path) -> None:
+def test_it_can_do_without_the_frozen_encoder(tmp_path: Path) -> None:
     assert ASKED.without("few") is None
     asked = ASKED.without("kept")
     assert isinstance(asked, Transfer)
@@ -114,12 +119,15 @@ def test_end_to_end(trained: Callable, tmp_path: Path) -> None:
     )
     measured = {seed: asked.measure(study.runs(asked, seed)) for seed in (0, 1)}
     images = study.images.test
-    for way, run in asked.ways.items():
+    found = measured[0].typed(Numbers)
+    for method, run in asked.methods.items():
         for draw, saved in enumerate(study.runs(asked).draws(run)):
             model = saved.model()
             assert isinstance(model, Classifier)
             right = _accuracy(model, images)
-            assert measured[0].arrays[f"{TABLE}/{way}.test-accuracy"][draw] == pytest.approx(right)
+            accuracy = found.table.draws.methods[method].test_accuracy
+            assert accuracy[draw] == pytest.approx(right)
+            assert found.method[method].right[draw].mean() == pytest.approx(right)
     finding = asked.answer(measured, study.setting(tmp_path))
     assert finding.numbers["transferred-minus-scratch.test-accuracy"].n == 2
     assert all(figure.name.startswith("asked-") for figure in finding.figures)

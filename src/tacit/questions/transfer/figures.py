@@ -1,0 +1,54 @@
+"""How question `transfer` is drawn: accuracies and their differences, draw by draw."""
+
+import numpy as np
+
+from tacit.figures import charts
+from tacit.figures.sink import Figure
+from tacit.measures.formatting import show
+from tacit.questions.base import Setting
+from tacit.questions.transfer.numbers import METHODS, Compared
+
+
+def draw_accuracy(compared: Compared, setting: Setting) -> Figure:
+    """Test accuracy of every draw and seed, and its mean."""
+    means = {m: compared.numbers[f"{m}.test-accuracy"] for m in compared.methods}
+    said = "; ".join(f"{METHODS[m]} {show(mean)}" for m, mean in means.items())
+    shown = [mean.scaled(100, "%") for mean in means.values()]
+    return setting.chart(
+        "accuracy",
+        charts.draws(
+            [METHODS[m] for m in means],
+            {"": [compared.points(m).ravel() for m in means]},
+            {"": shown},
+            x_label="test accuracy, %",
+        ),
+        f"Test accuracy with {compared.labels} labels: every draw of every seed as a dot, the mean "
+        f"with its interval ({shown[0].interval}).",
+        f"Mean test accuracy: {said}.",
+    )
+
+
+def draw_differences(compared: Compared, setting: Setting) -> Figure:
+    """Paired differences of accuracy, draw by draw."""
+    pairs = {f"{second} − {first}": (second, first) for second, first in compared.pairs}
+    means = [compared.numbers[f"{a}-minus-{b}.test-accuracy"] for a, b in pairs.values()]
+    values = [(compared.points(a) - compared.points(b)).ravel() for a, b in pairs.values()]
+    said = "; ".join(
+        f"{name} {show(mean, sign=True)}, above zero in {100 * np.mean(each > 0):.0f} % of the "
+        "draws"
+        for name, mean, each in zip(pairs, means, values, strict=True)
+    )
+    return setting.chart(
+        "differences",
+        charts.draws(
+            list(pairs),
+            {"": values},
+            {"": means},
+            x_label="difference of test accuracy, percentage points",
+            reference=0.0,
+            reference_label="no difference",
+        ),
+        "Differences of test accuracy between two methods on the same draw and seed, each as a "
+        "dot, and their mean with its interval.",
+        f"Paired differences of test accuracy: {said}.",
+    )

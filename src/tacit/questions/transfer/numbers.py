@@ -1,0 +1,188 @@
+"""What question `transfer` measures, and its numbers over all seeds, draws and images."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tacit.measures.distances import Floats
+from tacit.measures.engine import Measured
+from tacit.measures.number import Number
+from tacit.questions.base import Runs
+from tacit.questions.shared.majority_class import share_right
+from tacit.questions.shared.outputs import comparable, labelled, terms
+from tacit.questions.shared.seeds import Seeds
+from tacit.questions.shared.splits import gap, without_draw
+
+POINTS = "percentage points"
+METHODS = {
+    "scratch": "from scratch",
+    "transferred": "transferred, fine-tuned",
+    "frozen": "transferred, frozen",
+}
+
+
+@dataclass(frozen=True)
+class Means:
+    """Over the images of each draw, (D,) each."""
+
+    train_accuracy: Floats
+    train_cross_entropy: Floats
+    test_accuracy: Floats
+    test_cross_entropy: Floats
+
+
+@dataclass(frozen=True)
+class Draws:
+    draw: NDArray[np.int64]
+    methods: dict[str, Means]
+
+
+@dataclass(frozen=True)
+class Tables:
+    draws: Draws
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Of one method by draw: on test images (D, n), on the training images of the draw (D, m)."""
+
+    right: NDArray[np.bool_]
+    test: Floats
+    train: Floats
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What is measured on one seed.
+
+    Attributes:
+        labels: how many are learned from. few: whether they are draws of few labels.
+        method: by `METHODS`.
+        majority: how often the class that is most frequent in training is right.
+    """
+
+    labels: int
+    few: bool
+    method: dict[str, Losses]
+    majority: float
+    table: Tables
+
+
+def measure(runs: Runs, methods: Mapping[str, str]) -> Numbers:
+    """All that is needed of the runs, by what they stand for.
+
+    Raises:
+        ValueError: if runs learned from different images in the same draw.
+    """
+    draws = {method: runs.draws(run) for method, run in methods.items()}
+    n_draws = min(len(saved) for saved in draws.values())
+    losses, means = {}, {}
+    for method, saved in draws.items():
+        tests, trains = [], []
+        for one, base in zip(saved[:n_draws], draws["scratch"], strict=False):
+            if not _same_images(one.train_index, base.train_index):
+                raise ValueError(
+                    f"run '{one.run}' learned from other images in draw {one.draw} than "
+                    f"'{base.run}'; runs are compared that have the same `train` table"
+                )
+            learned = runs.images_of(one)
+            trains.append(terms(one, learned, comparable(one, learned, "train")))
+            tests.append(terms(one, runs.test, comparable(one, runs.test, "test")))
+        train, test = (
+            {term: np.stack([found[term] for found in each]) for term in ("accuracy", "loss")}
+            for each in (trains, tests)
+        )
+        losses[method] = Losses(test["accuracy"] == 1, test["loss"], train["loss"])
+        means[method] = Means(
+            train["accuracy"].mean(axis=1),
+            train["loss"].mean(axis=1),
+            test["accuracy"].mean(axis=1),
+            test["loss"].mean(axis=1),
+        )
+    first = draws["scratch"][0].train_index
+    assert runs.train.labels is not None
+    assert runs.test.labels is not None
+    return Numbers(
+        labels=len(runs.train) if first is None else len(first),
+        few=first is not None,
+        method=losses,
+        majority=share_right(
+            runs.train.labels[labelled(runs.train)], runs.test.labels[labelled(runs.test)]
+        ),
+        table=Tables(Draws(np.arange(n_draws), means)),
+    )
+
+
+def _same_images(first: NDArray[np.int64] | None, second: NDArray[np.int64] | None) -> bool:
+    if first is None or second is None:
+        return first is second
+    return np.array_equal(first, second)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The methods over all seeds, draws and images.
+
+    Attributes:
+        methods: the runs by what they stand for.
+    """
+
+    seeds: Seeds[Numbers]
+    methods: Mapping[str, str]
+
+    @property
+    def labels(self) -> int:
+        return self.seeds.first.labels
+
+    @property
+    def n_draws(self) -> int:
+        return len(self.seeds.first.table.draws.draw)
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The later method first: what is gained is that of transfer over scratch."""
+        return [(second, first) for first, second in combinations(self.methods, 2)]
+
+    def accuracy(self, method: str) -> Measured:
+        return without_draw(self._of(method, "right", "accuracy"), self.seeds.first.few)
+
+    def cross_entropy(self, method: str) -> Measured:
+        return without_draw(self._of(method, "test", "nats"), self.seeds.first.few)
+
+    def gap(self, method: str) -> Measured:
+        """Test minus training cross-entropy."""
+        train, test = (self._of(method, split, "nats") for split in ("train", "test"))
+        return gap(train, test, few=self.seeds.first.few)
+
+    def points(self, method: str) -> Floats:
+        """The test accuracy of every draw of every seed in percent, (S, D)."""
+        tables = (one.table.draws.methods[method] for one in self.seeds)
+        return 100 * np.stack([table.test_accuracy for table in tables])
+
+    @cached_property
+    def numbers(self) -> dict[str, Number]:
+        """Those of the finding, the most telling first."""
+        accuracy = {method: self.accuracy(method) for method in self.methods}
+        gaps = {method: self.gap(method) for method in self.methods}
+        found = {}
+        for second, first in self.pairs:
+            difference = (accuracy[second] - accuracy[first]).mean()
+            found[f"{second}-minus-{first}.test-accuracy"] = difference.scaled(100, POINTS)
+        found |= {f"{method}.test-accuracy": one.mean() for method, one in accuracy.items()}
+        for second, first in self.pairs:
+            found[f"{second}-minus-{first}.gap"] = (gaps[second] - gaps[first]).mean()
+        found |= {f"{method}.gap": one.mean() for method, one in gaps.items()}
+        for method in self.methods:
+            found[f"{method}.test-cross-entropy"] = self.cross_entropy(method).mean()
+        majority = Number(self.seeds.first.majority, unit="accuracy")
+        return found | {"always-most-frequent-class": majority}
+
+    def _of(self, method: str, name: str, unit: str) -> Measured:
+        images = "training images" if name == "train" else "test images"
+        return self.seeds.measured(
+            lambda one: getattr(one.method[method], name), unit, ("draw", "image"), images=images
+        )
