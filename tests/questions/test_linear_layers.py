@@ -30,14 +30,14 @@ def setting(folder: Path) -> Setting:
 
 
 def fabricated(
-    ratio: float, seeds: int = 1, code: int = 16, n: int = 100, name: str = "fabricated"
+    ratio: float, seeds: int = 1, code: int = 16, n: int = 100, name: str = "errors"
 ) -> dict[int, Measurement]:
-    """Errors that differ tenfold between images, and by `ratio` between the two networks.
+    """Errors that differ fourfold between images, and by `ratio` between the two networks.
 
     Images are the same for all seeds, and so is by how much the networks differ on each.
     """
     rng = numpy_stream(0, name)
-    images, on_image = np.exp(rng.normal(size=n)), 0.05 * rng.normal(size=n)
+    images, on_image = np.exp(0.5 * rng.normal(size=n)), 0.05 * rng.normal(size=n)
     measured = {}
     for seed in range(seeds):
         errors, networks = [], {}
@@ -75,7 +75,7 @@ def test_seeds_and_images_are_paired(tmp_path: Path) -> None:
     found = finding.numbers
     difference = found["with-minus-without.squared-error"]
     assert difference.interval == "95 % over 3 seeds × 100 test images, paired"
-    # Images differ tenfold; paired, that spread is gone.
+    # Images differ fourfold; paired, that spread is gone.
     alone = found["without.squared-error"]
     assert difference.high - difference.low < (alone.high - alone.low) / 4
     share, base = found["difference-share"], alone.value
@@ -86,9 +86,9 @@ def test_seeds_and_images_are_paired(tmp_path: Path) -> None:
 def test_networks_that_are_alike_are_rarely_told_apart(seeds: int) -> None:
     verdicts = []
     for k in range(150):
-        seeds_of = Seeds.of(Numbers, fabricated(1.0, seeds, n=40, name=f"null {k}"))
+        seeds_of = Seeds.of(Numbers, fabricated(1.0, seeds, n=100, name=f"alike {k}"))
         verdicts.append(decide(numbers(seeds_of)["with-minus-without.squared-error"].mean()))
-    assert np.mean([v in ("higher", "lower") for v in verdicts]) <= 0.06
+    assert np.mean([v in ("higher", "lower") for v in verdicts]) <= 0.06 + 2 * 0.018  # of 150
 
 
 def test_codes_of_different_size_are_cautioned_against(tmp_path: Path) -> None:
