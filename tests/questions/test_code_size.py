@@ -9,10 +9,21 @@ import pytest
 from pydantic import ValidationError
 
 from tacit.images.dataset import Images
-from tacit.questions.base import Measurement, Runs
-from tacit.questions.code_size.numbers import LABELLED, TABLE, Sizes
-from tacit.questions.code_size.question import CodeSize, objectives
-from tacit.questions.code_size.words import words
+from tacit.questions.base import Runs
+from tacit.questions.code_size.numbers import (
+    Classes,
+    Numbers,
+    Objectives,
+    OfImages,
+    OfRun,
+    Sizes,
+    Tables,
+    Told,
+    objectives,
+)
+from tacit.questions.code_size.question import CodeSize
+from tacit.questions.code_size.words import rule, sentences
+from tacit.questions.shared.seeds import Seeds
 from tacit.streams import numpy_stream
 from tacit.studies.description.errors import StudyError
 from tacit.studies.description.named import builtin_names, study_text
@@ -36,33 +47,42 @@ def sizes(
 
     Images differ by 10, and what an image is better with one code than another by `spread`.
     """
-    measured = {}
+    rng = numpy_stream(0, "fabricated")
     images = 10 * numpy_stream(0, "images").standard_normal(n)
+    own = {code: centred(spread * rng.standard_normal(n)) for code in elbo}
+    measured = {}
     for seed in range(seeds):
-        rng = numpy_stream(seed, "fabricated")
-        values: dict[str, float] = {}
-        arrays: dict[str, Any] = {f"{TABLE}/index": np.arange(n)}
+        objectives, of, tells = {}, {}, {}
         for code, mean in elbo.items():
-            own = spread * rng.standard_normal(n)
-            arrays[f"{TABLE}/vae-{code}.{column}"] = mean + images + own - own.mean()
+            name, noise = f"vae-{code}", centred(0.1 * spread * rng.standard_normal(n))
+            values = mean + images + own[code] + noise
             if column == "elbo":
-                arrays[f"{TABLE}/vae-{code}.kl"] = np.linspace(1, 2, n)
-            values |= {
-                f"vae-{code}/code": code,
-                f"vae-{code}/used": code / 2,
-                f"vae-{code}/weights": 100 * code,
-                f"vae-{code}/mean-image": 0.0 if column == "elbo" else 100.0,
-                f"vae-{code}/train.{column}": mean,
-            }
-            for way in ("probe", "nearest") if told else ():
-                right = np.arange(n) < (told or {})[code] * n
-                arrays[f"{LABELLED}/vae-{code}.{way}"] = right.astype(int)
-        measured[seed] = Measurement(values, arrays)
-    return Sizes(measured, tuple(f"vae-{code}" for code in reversed(elbo)), tolerance)
+                objectives[name] = Objectives(elbo=values, kl=np.linspace(1, 2, n))
+            else:
+                objectives[name] = Objectives(squared_error=values)
+            nothing = 0.0 if column == "elbo" else 100.0
+            pictures = np.zeros((2, 1, 8, 8), np.float32)
+            of[name] = OfRun(code, code // 2, 100 * code, nothing, mean, pictures)
+            if told:
+                right = (np.arange(n) < told[code] * n).astype(int)
+                tells[name] = Told(right, right)
+        classes = Classes(np.arange(n), np.zeros(n, int), tells) if told else None
+        tables = Tables(OfImages(np.arange(n), None, objectives), classes)
+        measured[seed] = Numbers(of, np.zeros((2, 1, 8, 8), np.uint8), None, tables)
+    return Sizes(Seeds(measured), tuple(f"vae-{code}" for code in reversed(elbo)), tolerance)
+
+
+def centred(values: np.ndarray) -> np.ndarray:
+    """With a mean of exactly zero over either half of the test images."""
+    order = numpy_stream(0, "halves of the test images").permutation(len(values))
+    for half in np.array_split(order, 2):
+        if len(half):
+            values[half] -= values[half].mean()
+    return values
 
 
 def said(found: Sizes) -> str:
-    return words(found, found.numbers())
+    return " ".join(sentences(found))
 
 
 @pytest.mark.parametrize("seeds", [1, 4])
@@ -92,7 +112,7 @@ def test_a_loss_that_is_certain_but_small_is_accepted() -> None:
     found = sizes({4: 99.5, 8: 100}, spread=0.1)
     assert found.shortfall("vae-4", "vae-8", found.choosing).excludes_zero
     assert found.chosen == "vae-4"
-    assert "falls short of that of 8, the best, by 0.4" in said(found)
+    assert "falls short of that of 8, the best, by 0.5" in said(found)
     assert sizes({4: 99.5, 8: 100}, spread=0.1, tolerance=0.001).chosen == "vae-8"
 
 
@@ -117,24 +137,54 @@ def test_squared_errors_are_better_where_they_are_less() -> None:
     assert "99 % of the variance lies in 2 directions of a code of 4" in said(found)
 
 
-def test_nothing_is_reported_on_the_images_that_a_size_was_chosen_on() -> None:
+@pytest.mark.parametrize(
+    ("short", "spread", "enough"),
+    [
+        (0.90, 0.1, True),  # certain, and below what may be lost to the end of its interval
+        (0.90, 2.0, False),  # certain, but its interval reaches beyond what may be lost
+        (0.90, 20.0, True),  # cannot be told from none
+        (1.10, 20.0, False),  # nor can this, but it is more than may be lost
+    ],
+)
+def test_each_clause_of_enough(short: float, spread: float, enough: bool) -> None:
+    """Of 100 nats gained, one may be lost."""
+    found = sizes({4: 100 - short, 8: 100}, spread=spread)
+    number = found.shortfall("vae-4", "vae-8", found.choosing)
+    assert number.value == pytest.approx(short)
+    assert found.allowed == pytest.approx(1, rel=0.05)
+    if spread == 2.0:
+        assert 0 < number.low < found.allowed < number.high
+    assert (found.chosen == "vae-4") == enough
+
+
+def test_no_image_is_reported_on_that_a_size_was_chosen_by() -> None:
     found = sizes({4: 90, 8: 100})
     assert not set(found.choosing) & set(found.reporting)
     assert len(found.choosing) + len(found.reporting) == N
-    spoiled = found.first.arrays[f"{TABLE}/vae-4.elbo"]
+    spoiled = found.seeds.first.table.test_images.runs["vae-4"].compared
     spoiled[found.choosing] = -1e6
-    before = sizes({4: 90, 8: 100}).numbers()["vae-4.elbo"]
-    assert found.numbers()["vae-4.elbo"] == before
+    before = sizes({4: 90, 8: 100}).numbers["vae-4.elbo"]
+    assert found.numbers["vae-4.elbo"] == before
+    assert f"chosen on {N // 2} test images" in rule(found)
 
 
-def test_one_seed_is_over_images_and_several_take_the_wider_interval() -> None:
-    assert sizes({4: 90, 8: 100}).numbers()["vae-4.shortfall"].interval == (
-        "95 % t over 200 test images, paired, given this model"
-    )
-    apart = sizes({4: 90, 8: 100}, seeds=3)
-    for seed, found in apart.measured.items():
-        found.arrays[f"{TABLE}/vae-4.elbo"] = found.arrays[f"{TABLE}/vae-4.elbo"] + 5 * seed
-    assert apart.numbers()["vae-4.shortfall"].interval == "95 % t over 3 seeds, given these images"
+def test_the_best_is_chosen_on_its_own_images() -> None:
+    found = sizes({4: 90, 8: 100, 16: 90})
+    values = found.seeds.first.table.test_images.runs["vae-16"].compared
+    values[found.choosing] += 11
+    assert found.best == found.chosen == "vae-16"
+    # Where numbers are reported it is the worse.
+    shown = found.numbers
+    assert shown["vae-16.elbo"].value < shown["vae-8.elbo"].value
+    assert found.allowed == pytest.approx(1.01, rel=0.05)
+
+
+def test_seeds_and_images_are_in_one_interval() -> None:
+    def over(seeds: int) -> str:
+        return sizes({4: 90, 8: 100}, seeds=seeds).numbers["vae-4.shortfall"].interval
+
+    assert over(1) == "95 % over 200 test images, paired, given this seed"
+    assert over(3) == "95 % over 3 seeds × 200 test images, paired"
 
 
 def test_too_few_images_for_an_interval_leave_the_best() -> None:
@@ -208,7 +258,10 @@ def test_measured_and_answered_on_digits(trained_sizes: Any, tmp_path: Path) -> 
     assert all(np.array_equal(again.arrays[k], v) for k, v in measured[0].arrays.items())
     # The ELBO is the one that was trained, but for the draws of z.
     saved = runs["vae-8"]
-    ours = measured[0].arrays[f"{TABLE}/vae-8.elbo"].mean()
+    table = measured[0].typed(Numbers).table
+    ours = table.test_images.runs["vae-8"].compared.mean()
+    assert table.classes is not None
+    assert set(table.classes.runs) == set(asked.runs)
     theirs = evaluate(saved.model(), saved.objective, runs.test)["elbo"].double().numpy()
     assert ours == pytest.approx(theirs.mean(), abs=4 * theirs.std() / 10)
     for found in (measured, {0: measured[0]}):
@@ -227,8 +280,9 @@ def test_autoencoders_without_labels(trained: Callable[[str], Any], tmp_path: Pa
         0, Images(runs.train.pixels), Images(runs.test.pixels), {n: [runs[n]] for n in asked.runs}
     )
     found = asked.measure(plain)
-    assert not [name for name in found.arrays if name.startswith(LABELLED)]
-    column = found.arrays[f"{TABLE}/autoencoder-10.squared-error"]
+    table = found.typed(Numbers).table
+    assert table.classes is None
+    column = table.test_images.runs["autoencoder-10"].squared_error
     saved = runs["autoencoder-10"]
     trained_for = evaluate(saved.model(), saved.objective, runs.test)["loss"].numpy()
     assert np.allclose(column, trained_for, rtol=1e-4)
@@ -250,4 +304,4 @@ def test_binarised_images_are_the_same_for_every_size(trained_sizes: Any) -> Non
     rows = np.arange(8)
     for model in models:
         found = objectives(model, runs.test, rows, 0, "test")
-        assert np.allclose(found["elbo"] + found["kl"], -64 * np.log(2))
+        assert np.allclose(found.elbo + found.kl, -64 * np.log(2))

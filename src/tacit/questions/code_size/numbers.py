@@ -1,25 +1,207 @@
-"""Which code is enough: the rule, and the numbers that it reads."""
+"""What question `code-size` measures; which code is enough: the rule, and the numbers it reads."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from tacit.evidence.elbo import elbo
+from tacit.evidence.observed import observe
+from tacit.images.dataset import Images
+from tacit.measures.codes import active_units, directions
 from tacit.measures.distances import Floats
-from tacit.measures.intervals import decide, mean_t, paired, proportion
+from tacit.measures.engine import Measured
+from tacit.measures.images import squared_error
+from tacit.measures.intervals import decide
 from tacit.measures.number import Number
-from tacit.questions.shared.by_seed import BySeed
-from tacit.questions.shared.codes import counted
-from tacit.questions.shared.wider import wider
-from tacit.streams import numpy_stream
+from tacit.measures.probes import linear_probe, nearest_training_code
+from tacit.models.models import VAE, Autoencoder
+from tacit.questions.base import Runs
+from tacit.questions.shared.codes import posterior
+from tacit.questions.shared.outputs import labelled, one_per_class, reconstructions
+from tacit.questions.shared.scoring import OVERALL, mean_images, picture_log_prob
+from tacit.questions.shared.seeds import Seeds
+from tacit.streams import numpy_stream, torch_stream
+from tacit.training.evaluation import sample_of
 
-TABLE, LABELLED = "table/test-images", "table/classes"
-WAYS = {"probe": "linear probe", "nearest": "nearest training code"}
+Rows = NDArray[np.int64]
+
+PROBES = {"probe": "linear probe", "nearest": "nearest training code"}
+
+IMAGES, TRAINING_IMAGES, CODES = 5_000, 1_000, 5_000
+"""At most so many test images are compared, training images evaluated beside them, and training
+codes learned from."""
+
+SAMPLES = 10
+"""Draws of q(z | x) for each image's ELBO."""
 
 
 @dataclass(frozen=True)
-class Sizes(BySeed):
+class Objectives:
+    """Of test images, (n,) each: of a VAE in nats, or of an autoencoder."""
+
+    elbo: Floats | None = None
+    kl: Floats | None = None
+    squared_error: Floats | None = None
+
+    @property
+    def compared(self) -> Floats:
+        """What sizes are compared by."""
+        found = self.squared_error if self.elbo is None else self.elbo
+        assert found is not None
+        return found
+
+
+@dataclass(frozen=True)
+class OfImages:
+    index: Rows
+    label: Rows | None
+    runs: dict[str, Objectives]
+
+
+@dataclass(frozen=True)
+class Told:
+    """1 where an image's class was told from its code, (n,) each; the names of `PROBES`."""
+
+    probe: Rows
+    nearest: Rows
+
+
+@dataclass(frozen=True)
+class Classes:
+    index: Rows
+    label: Rows
+    runs: dict[str, Told]
+
+
+@dataclass(frozen=True)
+class Tables:
+    test_images: OfImages
+    classes: Classes | None
+
+
+@dataclass(frozen=True)
+class OfRun:
+    """Of one size.
+
+    Attributes:
+        code: its size. used: active units of a VAE, principal directions of an autoencoder.
+        mean_image: the mean objective where everything is decoded to the mean training image.
+        train: the mean objective of training images.
+        pictures: reconstructions, (n, C, H, W).
+    """
+
+    code: int
+    used: int
+    weights: int
+    mean_image: float
+    train: float
+    pictures: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What is measured on one seed."""
+
+    run: dict[str, OfRun]
+    original: NDArray[np.uint8]
+    classes: Rows | None
+    table: Tables
+
+
+def measure(runs: Runs, names: Iterable[str]) -> Numbers:
+    """All that is needed of the runs called `names`."""
+    test = runs.test
+    rows = sample_of(len(test), "test", size=IMAGES)
+    known, shown = labelled(test), one_per_class(test)
+    known = known[sample_of(len(known), "test", size=IMAGES)]
+    objective, of = {}, {}
+    told: dict[str, Told] = {}
+    mean_image = None
+    for name in names:
+        run = runs[name]
+        model, learned = run.model(), runs.images_of(run)
+        assert isinstance(model, VAE | Autoencoder)
+        if mean_image is None:
+            mean_image = mean_images(learned, [])[OVERALL]
+        objective[name] = objectives(model, test, rows, runs.seed, "test")
+        seen = sample_of(len(learned), "train", size=TRAINING_IMAGES)
+        index = sample_of(len(learned), "codes", size=CODES)
+        codes, _ = posterior(model, learned, index)
+        is_vae = isinstance(model, VAE)
+        of[name] = OfRun(
+            code=run.config.latent_dim,
+            used=int(active_units(codes).sum()) if is_vae else directions(codes),
+            weights=sum(p.numel() for p in model.parameters()),
+            mean_image=_of_one_picture(model, test, rows, mean_image),
+            train=float(objectives(model, learned, seen, runs.seed, "train").compared.mean()),
+            pictures=reconstructions(model, test, shown),
+        )
+        if learned.labels is not None and len(known):
+            found = _told(model, learned, index, codes, test, known)
+            told |= {name: found} if found else {}
+    labels = test.labels
+    return Numbers(
+        of,
+        test.pixels[shown],
+        None if labels is None else labels[shown],
+        Tables(
+            OfImages(rows, None if labels is None else labels[rows], objective),
+            None if labels is None else Classes(known, labels[known], told),
+        ),
+    )
+
+
+def _told(
+    model: VAE | Autoencoder, learned: Images, index: Rows, codes: Floats, test: Images, known: Rows
+) -> Told | None:
+    """How well codes tell classes; None unless training images of two classes or more have one."""
+    assert learned.labels is not None
+    assert test.labels is not None
+    with_class = np.isin(index, labelled(learned))
+    classes = learned.labels[index][with_class]
+    if len(np.unique(classes)) < 2:
+        return None
+    test_codes, _ = posterior(model, test, known)
+    sides = codes[with_class], classes, test_codes, test.labels[known]
+    probe, nearest = linear_probe(*sides), nearest_training_code(*sides)
+    return Told(probe.astype(np.int64), nearest.astype(np.int64))
+
+
+@torch.no_grad()
+def objectives(
+    model: VAE | Autoencoder, images: Images, rows: Rows, seed: int, split: str
+) -> Objectives:
+    """Per image at `rows`.
+
+    All models of a seed see the same binarised images, and the same noise where codes are of one
+    size.
+    """
+    if isinstance(model, Autoencoder):
+        outputs = reconstructions(model, images, rows)
+        return Objectives(squared_error=squared_error(images.pixels[rows], outputs))
+    data = observe(
+        model, torch.from_numpy(images.scaled(rows)), torch_stream(seed, "observed", split)
+    )
+    q = model.posterior(data.x, torch.from_numpy(rows))
+    found = elbo(model, q, data, n_samples=SAMPLES, generator=torch_stream(seed, "elbo", split))
+    return Objectives(elbo=found.elbo, kl=found.kl)
+
+
+def _of_one_picture(model: VAE | Autoencoder, images: Images, rows: Rows, picture: Floats) -> float:
+    """What `objectives` would be of a model that decodes everything to one picture: the mean."""
+    if isinstance(model, Autoencoder):
+        x = images.scaled(rows).reshape(len(rows), -1)
+        return float(np.sum((x - picture) ** 2, axis=1).mean())
+    data = observe(model, torch.from_numpy(images.scaled(rows)), torch_stream(0, "mean image"))
+    return float(picture_log_prob(model.likelihood, data.x, picture).mean())
+
+
+@dataclass(frozen=True)
+class Sizes:
     """What was measured of codes of several sizes.
 
     Attributes:
@@ -27,11 +209,12 @@ class Sizes(BySeed):
         tolerance: the share of the best's gain that may be lost.
     """
 
+    seeds: Seeds[Numbers]
     runs: tuple[str, ...]
     tolerance: float
 
     def code(self, run: str) -> int:
-        return int(self.first.values[f"{run}/code"])
+        return self.seeds.first.run[run].code
 
     @cached_property
     def by_size(self) -> tuple[str, ...]:
@@ -40,7 +223,7 @@ class Sizes(BySeed):
 
     @property
     def is_vae(self) -> bool:
-        return f"{TABLE}/{self.runs[0]}.elbo" in self.first.arrays
+        return self.seeds.first.table.test_images.runs[self.runs[0]].elbo is not None
 
     @property
     def column(self) -> str:
@@ -61,57 +244,57 @@ class Sizes(BySeed):
         return 1.0 if self.is_vae else -1.0
 
     @cached_property
-    def choosing(self) -> NDArray[np.int64]:
+    def choosing(self) -> Rows:
         """The test images, as places in the table, that sizes are chosen on: half of them."""
         return self._halves[0]
 
     @cached_property
-    def reporting(self) -> NDArray[np.int64]:
+    def reporting(self) -> Rows:
         """The other half; the same where there is a single image."""
         return self._halves[1] if len(self._halves[1]) else self._halves[0]
 
     @cached_property
-    def _halves(self) -> list[NDArray[np.int64]]:
-        n = len(self.first.arrays[f"{TABLE}/index"])
+    def _halves(self) -> list[Rows]:
+        n = len(self.seeds.first.table.test_images.index)
         order = numpy_stream(0, "halves of the test images").permutation(n)
         return [np.sort(half) for half in np.array_split(order, 2)]
 
-    def values(self, run: str, column: str = "") -> Floats:
-        """One row per seed, (S, n): of every test image."""
-        return self.stacked(f"{TABLE}/{run}.{column or self.column}")
-
-    def average(self, run: str, column: str = "") -> Number:
-        """The mean over reported test images."""
-        values = self.values(run, column)[:, self.reporting]
-        unit = "nats" if column else self.unit
-        over_images = mean_t(values.mean(axis=0), over="test images", unit=unit, given=self.given)
-        return wider(over_images, values.mean(axis=1))
-
-    def shortfall(self, run: str, other: str, images: NDArray[np.int64]) -> Number:
-        """By how much `run` is worse than `other`, image by image: above zero where it is worse."""
-        mine, theirs = (-self.sign * self.values(name)[:, images] for name in (run, other))
-        over_images = paired(
-            mine.mean(axis=0),
-            theirs.mean(axis=0),
-            over="test images",
-            unit=self.unit,
-            given=self.given,
+    def values(self, run: str, images: Rows) -> Measured:
+        """The objective of some test images, by seed."""
+        return self.seeds.measured(
+            lambda one: one.table.test_images.runs[run].compared[images], self.unit
         )
-        return wider(over_images, (mine - theirs).mean(axis=1))
+
+    def average(self, run: str) -> Number:
+        """The mean objective of reported test images."""
+        return self.values(run, self.reporting).mean()
+
+    def kl(self, run: str) -> Number:
+        """The mean of a VAE's KL term over them."""
+
+        def of(one: Numbers) -> Floats:
+            found = one.table.test_images.runs[run].kl
+            assert found is not None
+            return found[self.reporting]
+
+        return self.seeds.measured(of, "nats").mean()
+
+    def shortfall(self, run: str, other: str, images: Rows) -> Number:
+        """By how much `run` is worse than `other`, image by image: above zero where it is worse."""
+        better, worse = (other, run) if self.is_vae else (run, other)
+        return (self.values(better, images) - self.values(worse, images)).mean()
 
     @cached_property
     def best(self) -> str:
         """The best of all on the images that sizes are chosen on."""
-        return max(
-            self.by_size, key=lambda run: self.sign * self.values(run)[:, self.choosing].mean()
-        )
+        return max(self.by_size, key=lambda run: self.sign * self.values(run, self.choosing).value)
 
     @cached_property
     def allowed(self) -> float:
         """How much a code may fall short of the best, in the objective's unit."""
-        nothing = np.mean([m.values[f"{self.best}/mean-image"] for m in self.measured.values()])
-        gain = self.sign * (self.values(self.best)[:, self.choosing].mean() - nothing)
-        return max(0.0, self.tolerance * float(gain))
+        nothing = self.seeds.average(lambda one: one.run[self.best].mean_image)
+        gain = self.sign * (self.values(self.best, self.choosing).value - nothing)
+        return max(0.0, self.tolerance * gain)
 
     @cached_property
     def chosen(self) -> str:
@@ -137,42 +320,29 @@ class Sizes(BySeed):
         return self.by_size[-1]
 
     @property
-    def ways(self) -> tuple[str, ...]:
+    def probes(self) -> tuple[str, ...]:
         """How classes were told; none without labels."""
-        return tuple(way for way in WAYS if f"{LABELLED}/{self.runs[0]}.{way}" in self.first.arrays)
+        classes = self.seeds.first.table.classes
+        return tuple(PROBES) if classes is not None and classes.runs else ()
 
-    def told(self, run: str, way: str) -> Floats:
-        """1 where an image's class was told from its code, (S, n)."""
-        return self.stacked(f"{LABELLED}/{run}.{way}")
+    def told(self, run: str, probe: str) -> Measured:
+        """Whether an image's class was told from its code."""
 
-    def accuracy(self, run: str, way: str) -> Number:
-        values = self.told(run, way)
-        if len(values) == 1:
-            return proportion(values[0], over="test images", unit="accuracy")
-        return mean_t(values.mean(axis=1), unit="accuracy", given="these test images")
+        def of(one: Numbers) -> NDArray[np.bool_]:
+            assert one.table.classes is not None
+            return np.asarray(getattr(one.table.classes.runs[run], probe) == 1)
 
-    def accuracy_difference(self, run: str, other: str, way: str) -> Number:
-        """Of `run` minus `other`, in percentage points, paired by image."""
-        mine, theirs = 100 * self.told(run, way), 100 * self.told(other, way)
-        over_images = paired(
-            mine.mean(axis=0),
-            theirs.mean(axis=0),
-            over="test images",
-            unit="percentage points",
-            given=self.given,
-        )
-        return wider(over_images, (mine - theirs).mean(axis=1))
+        return self.seeds.measured(of, "accuracy")
 
     def used(self, run: str) -> Number:
-        """Active units of a VAE, principal directions of an autoencoder."""
-        return counted(self.measured, f"{run}/used")
+        """Dimensions in use."""
+        return self.seeds.measured(lambda one: one.run[run].used, "", ()).mean()
 
     def train(self, run: str) -> float:
         """The mean over training images, and over seeds."""
-        return float(
-            np.mean([m.values[f"{run}/train.{self.column}"] for m in self.measured.values()])
-        )
+        return self.seeds.average(lambda one: one.run[run].train)
 
+    @cached_property
     def numbers(self) -> dict[str, Number]:
         """The numbers of the finding, the most telling first."""
         numbers = {
@@ -188,6 +358,6 @@ class Sizes(BySeed):
                 numbers[f"{run}.shortfall"] = self.shortfall(run, self.best, self.reporting)
         numbers |= {f"{run}.{self.column}": self.average(run) for run in self.by_size}
         numbers |= {f"{run}.used-dimensions": self.used(run) for run in self.by_size}
-        for way in self.ways[:1]:
-            numbers |= {f"{run}.{way}": self.accuracy(run, way) for run in self.by_size}
+        for probe in self.probes[:1]:
+            numbers |= {f"{run}.{probe}": self.told(run, probe).mean() for run in self.by_size}
         return numbers

@@ -1,25 +1,41 @@
-"""Which code is enough, in words."""
+"""Which code is enough, in words and as a table."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 
 from tacit.measures.formatting import show, significant
 from tacit.measures.intervals import decide
 from tacit.measures.number import Number
-from tacit.questions.code_size.numbers import WAYS, Sizes
-from tacit.questions.shared.wider import magnitude
+from tacit.questions.code_size.numbers import PROBES, Sizes
+from tacit.questions.finding import Table
+from tacit.questions.shared.words import verdict
 
 
-def words(sizes: Sizes, numbers: Mapping[str, Number]) -> str:
-    """The answer: what is enough, what less would cost and more would bring, what is used."""
-    sentences = [_enough(sizes, numbers), _smaller(sizes), _more(sizes), _used(sizes)]
-    sentences += [_classes(sizes, way) for way in sizes.ways[:1]]
-    return " ".join(sentence for sentence in sentences if sentence)
+def rule(sizes: Sizes) -> str:
+    """How the numbers decide."""
+    return (
+        f"The smallest code whose {sizes.objective} on test images falls short of the best's by "
+        f"less than {100 * sizes.tolerance:g} % of what the best gains over the mean training "
+        "image in place of a model's, and whose shortfall either cannot be told from none or stays "
+        "below that to the end of its 95 % interval, over seeds and images together. Best and "
+        f"smallest are chosen on {len(sizes.choosing):,} test images, and all numbers are of the "
+        f"other {len(sizes.reporting):,} under the same models, so that no image is reported on "
+        "that a size was chosen by."
+    )
 
 
-def _enough(sizes: Sizes, numbers: Mapping[str, Number]) -> str:
+def sentences(sizes: Sizes) -> Iterator[str]:
+    """What is enough, what less would cost and more would bring, what is used."""
+    yield _enough(sizes)
+    yield _smaller(sizes)
+    yield _more(sizes)
+    yield _used(sizes)
+    yield from (_classes(sizes, probe) for probe in sizes.probes[:1])
+
+
+def _enough(sizes: Sizes) -> str:
     code, unit = sizes.code(sizes.chosen), f" {sizes.unit}" if sizes.unit else ""
     allowed = f"{significant(sizes.allowed, 2)}{unit}"
-    average = show(numbers[f"{sizes.chosen}.{sizes.column}"])
+    average = show(sizes.average(sizes.chosen))
     if sizes.chosen == sizes.best:
         if sizes.chosen == sizes.by_size[0]:
             return (
@@ -30,19 +46,16 @@ def _enough(sizes: Sizes, numbers: Mapping[str, Number]) -> str:
             f"A code of {code} is the best of those tried, with a test {sizes.objective} of "
             f"{average}, and no smaller one comes within the {allowed} that may be lost."
         )
-    short = numbers[f"{sizes.chosen}.shortfall"]
-    verdict = {
-        "higher": f"falls short of that of {sizes.code(sizes.best)}, the best, by "
-        f"{magnitude(short)}",
-        "lower": f"is on these images even better than that of {sizes.code(sizes.best)}, the best "
-        f"where sizes were chosen, by {magnitude(short)}",
-    }.get(
-        decide(short),
-        f"is not distinguishable from that of {sizes.code(sizes.best)}, the best (shortfall "
-        f"{show(short, sign=True)})",
+    best = sizes.code(sizes.best)
+    beside = verdict(
+        sizes.numbers[f"{sizes.chosen}.shortfall"],
+        higher=f"falls short of that of {best}, the best, by {{}}",
+        lower=f"is on these images even better than that of {best}, the best where sizes were "
+        "chosen, by {}",
+        alike=f"is not distinguishable from that of {best}, the best (shortfall {{}})",
     )
     return (
-        f"A code of {code} is enough: its test {sizes.objective}, {average}, {verdict}, where "
+        f"A code of {code} is enough: its test {sizes.objective}, {average}, {beside}, where "
         f"{allowed} may be lost."
     )
 
@@ -52,12 +65,13 @@ def _smaller(sizes: Sizes) -> str:
         if sizes.chosen == sizes.best:
             return ""
         return "It is the smallest that was tried; smaller ones may be enough as well."
-    cost = sizes.shortfall(sizes.smaller, sizes.chosen, sizes.reporting)
     code = sizes.code(sizes.smaller)
-    return {
-        "higher": f"With {code} it would be worse by {magnitude(cost)}.",
-        "lower": f"With {code} it would on these images be better by {magnitude(cost)}.",
-    }.get(decide(cost), f"With {code} it would be worse by {show(cost)}.")
+    return verdict(
+        sizes.shortfall(sizes.smaller, sizes.chosen, sizes.reporting),
+        higher=f"With {code} it would be worse by {{}}.",
+        lower=f"With {code} it would on these images be better by {{}}.",
+        alike=f"With {code} it would be worse by {{}}.",
+    )
 
 
 def _more(sizes: Sizes) -> str:
@@ -65,13 +79,11 @@ def _more(sizes: Sizes) -> str:
     largest = sizes.code(sizes.largest)
     if sizes.largest == sizes.chosen:
         return f"It is the largest that was tried: more than {largest} may bring more."
-    gain = sizes.shortfall(sizes.chosen, sizes.largest, sizes.reporting)
-    text = {
-        "higher": f"With {largest} one would gain {magnitude(gain)}",
-        "lower": f"With {largest} one would lose {magnitude(gain)}",
-    }.get(
-        decide(gain),
-        f"Whether {largest} would bring anything is not distinguishable ({show(gain, sign=True)})",
+    text = verdict(
+        sizes.numbers["more-dimensions.gain"],
+        higher=f"With {largest} one would gain {{}}",
+        lower=f"With {largest} one would lose {{}}",
+        alike=f"Whether {largest} would bring anything is not distinguishable ({{}})",
     )
     last = sizes.shortfall(sizes.by_size[-2], sizes.largest, sizes.reporting)
     rising = sizes.by_size[-2] != sizes.chosen and decide(last) == "higher"
@@ -90,18 +102,79 @@ def _used(sizes: Sizes) -> str:
     return f"99 % of the variance lies in {said}."
 
 
-def _classes(sizes: Sizes, way: str) -> str:
+def _classes(sizes: Sizes, probe: str) -> str:
     """Whether the code that tells classes best is another one."""
-    top = max(sizes.by_size, key=lambda run: sizes.told(run, way).mean())
+    top = max(sizes.by_size, key=lambda run: sizes.told(run, probe).value)
+    chosen = sizes.told(sizes.chosen, probe)
     text = (
-        f"A {WAYS[way]} tells {show(sizes.accuracy(sizes.chosen, way))} of test images' classes "
-        f"from codes of {sizes.code(sizes.chosen)}"
+        f"A {PROBES[probe]} tells {show(chosen.mean())} of test images' classes from codes of "
+        f"{sizes.code(sizes.chosen)}"
     )
     if top == sizes.chosen:
         return f"{text}, and no fewer than from any other size."
-    difference = sizes.accuracy_difference(top, sizes.chosen, way)
+    difference = (sizes.told(top, probe) - chosen).mean().scaled(100, "percentage points")
     distinct = "" if difference.excludes_zero else ", which is not distinguishable"
     return (
         f"{text}; from codes of {sizes.code(top)}, the best for this, "
         f"{show(difference, sign=True)}{distinct}."
+    )
+
+
+def caveats(sizes: Sizes) -> Iterator[str]:
+    """What a size that is enough does not say."""
+    yield (
+        "Every size was trained for the same number of updates, not until it was finished: a "
+        "larger code may need more of them."
+    )
+    yield (
+        "What an image needs is measured by its pixels. Where codes are for a task of their own "
+        "(classes, a search), that task's measure decides."
+    )
+    if sizes.is_vae:
+        yield (
+            "A dimension is active where its posterior mean varies over training images by more "
+            "than 0.01 (Burda 2016); a VAE leaves the others at the prior, so that they cost "
+            "little."
+        )
+    else:
+        yield (
+            "A code's directions are counted until they hold 99 % of its variance: an autoencoder "
+            "has no prior against which a single dimension could be unused."
+        )
+
+
+def table(sizes: Sizes) -> Table:
+    """Everything by size."""
+    kl = ("KL",) if sizes.is_vae else ()
+    probes = tuple(PROBES[probe] for probe in sizes.probes)
+    columns = (
+        "code",
+        "run",
+        "weights",
+        "test",
+        "shortfall",
+        "training, mean",
+        *kl,
+        "used",
+        *probes,
+    )
+
+    def row(run: str) -> tuple[str | float | int | Number | None, ...]:
+        return (
+            sizes.code(run),
+            run,
+            sizes.seeds.first.run[run].weights,
+            sizes.average(run),
+            sizes.numbers.get(f"{run}.shortfall"),
+            sizes.train(run),
+            *((sizes.kl(run),) if sizes.is_vae else ()),
+            round(sizes.used(run).value or 0),
+            *(sizes.told(run, probe).mean() for probe in sizes.probes),
+        )
+
+    unit = "nats per image" if sizes.is_vae else "per image, summed over pixels in [0, 1]"
+    return Table(
+        f"{sizes.objective}, {unit}; shortfall against the code of {sizes.code(sizes.best)}",
+        columns,
+        tuple(map(row, sizes.by_size)),
     )
