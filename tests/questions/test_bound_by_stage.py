@@ -17,9 +17,10 @@ from tacit.figures.sink import Figures
 from tacit.images import shared as shared_images
 from tacit.images.dataset import Images, Split
 from tacit.questions.base import Measurement, Runs, Setting
-from tacit.questions.bound_by_stage.numbers import Stages
+from tacit.questions.bound_by_stage.numbers import Numbers, OfImages, Scored, Stages
 from tacit.questions.bound_by_stage.question import BoundByStage
 from tacit.questions.bound_by_stage.words import caveats, sentences
+from tacit.questions.shared.seeds import Seeds
 from tacit.streams import torch_stream
 from tacit.studies.description.errors import StudyError
 from tacit.studies.description.named import study_text
@@ -94,27 +95,28 @@ def measured(runs: Runs) -> Measurement:
 def test_every_stage_is_evaluated_and_the_last_on_all_images(
     runs: Runs, measured: Measurement
 ) -> None:
-    arrays = measured.arrays
+    found = measured.typed(Numbers)
     for name in ASKED.runs:
-        assert arrays[f"stages/{name}"].tolist() == [[3, 1, 1e-3], [12, 4, 7.2e-4]]
-        assert len(arrays[f"table/{name}/stage-1.nll"]) == 10
-        rows = arrays[f"table/{name}/index"]
-        everything = arrays[f"table/{name}.all/nll"]
-        assert len(everything) == 40
-        assert np.array_equal(arrays[f"table/{name}/stage-2.nll"], everything[rows])
-        assert not np.array_equal(
-            arrays[f"table/{name}/stage-1.nll"], arrays[f"table/{name}/stage-2.nll"]
-        )
+        assert found.stages[name].tolist() == [[3, 1, 1e-3], [12, 4, 7.2e-4]]
+        rows, stages = found.table[name].index, found.table[name].stages
+        everything = found.table[f"{name}.all"].stages[""].nll
+        assert (len(stages["stage-1"].nll), len(everything)) == (10, 40)
+        assert np.array_equal(stages["stage-2"].nll, everything[rows])
+        assert not np.array_equal(stages["stage-1"].nll, stages["stage-2"].nll)
+    # Columns of the CSV files.
+    names = {name for name in measured.arrays if name.startswith("table/vae-1")}
+    assert {"table/vae-1/stage-1.standard_error", "table/vae-1.all/standard_error"} < names
     # The snapshot's own model, with the same noise.
     run = runs["vae-1"]
     model: Any = run.model(3)
-    x = torch.from_numpy(runs.test.scaled(arrays["table/vae-1/index"]))
+    x = torch.from_numpy(runs.test.scaled(found.table["vae-1"].index))
     data = observe(model, x, torch_stream(0, "observed", "test"))
     expected = importance_sampling(
         model, from_encoder, data, n_samples=120,
         generator=torch_stream(0, "importance", "test"),
     )  # fmt: skip
-    np.testing.assert_allclose(arrays["table/vae-1/stage-1.nll"], -expected.log_prob, atol=1e-4)
+    scored = found.table["vae-1"].stages["stage-1"]
+    np.testing.assert_allclose(scored.nll, -expected.log_prob, atol=1e-4)
 
 
 @pytest.mark.parametrize("source", ["mnist", "noise"])
@@ -150,59 +152,66 @@ def fabricated(
     common -= common.mean()
     measured = {}
     for seed in range(seeds):
-        arrays: dict[str, np.ndarray] = {}
+        found = Numbers({}, {})
         for number, (name, last) in enumerate(zip(names, lasts, strict=True)):
             noise = np.random.default_rng([seed, number]).normal(0, 0.5, 400)
             lead = seed_lead[seed % len(seed_lead)] if number else 0.0
             nll = last + lead + common + noise - noise.mean()
             epochs = np.cumsum(PROTOCOL[:trained])
-            arrays[f"stages/{name}"] = np.stack([epochs * 3000, epochs, 1e-3 * epochs], axis=1)
+            found.stages[name] = np.stack([epochs * 3000, epochs, 1e-3 * epochs], axis=1)
+            stages, few = {}, np.arange(100)
             for stage in range(1, trained + 1):
                 worse = gain * (trained - stage)
                 ripple = 0.1 * np.sin(np.arange(400) + stage)
-                arrays[f"table/{name}/stage-{stage}.nll"] = (nll + worse + ripple)[:100]
-            arrays[f"table/{name}.all/nll"] = nll
-            arrays[f"table/{name}.all/flagged"] = np.arange(400) < 3
-        measured[seed] = Measurement({}, arrays)
-    return Stages(measured, names, 5000, PROTOCOL, {names[0]: {"a paper": published}})
+                stages[f"stage-{stage}"] = scored(nll + worse + ripple).take(few)
+            found.table[name] = OfImages(few, None, stages)
+            found.table[f"{name}.all"] = OfImages(np.arange(400), None, {"": scored(nll)})
+        measured[seed] = found
+    return Stages(Seeds(measured), names, 5000, PROTOCOL, {names[0]: {"a paper": published}})
+
+
+def scored(nll: np.ndarray) -> Scored:
+    return Scored(nll, np.zeros(len(nll)), (np.arange(len(nll)) < 3).astype(int))
+
+
+def said(stages: Stages) -> str:
+    return " ".join(sentences(stages))
 
 
 def test_published_values_are_missed_beaten_or_not_distinguishable() -> None:
-    assert "86.76 (a paper), which it misses by 13.2" in sentences(fabricated([100.0]))
-    assert "86.76 (a paper), which it beats by 6.8" in sentences(fabricated([80.0]))
-    assert "from which it is not distinguishable" in sentences(fabricated([86.9]))
+    assert "86.76 (a paper), which it misses by 13.2" in said(fabricated([100.0]))
+    assert "86.76 (a paper), which it beats by 6.8" in said(fabricated([80.0]))
+    assert "from which it is not distinguishable" in said(fabricated([86.9]))
 
 
 def test_runs_are_compared_on_the_same_images() -> None:
     # One nat between runs, twenty between images.
-    assert "On the same images 'b' is 1.000 nats" in sentences(fabricated([87.0, 86.0]))
-    assert "below 'a'" in sentences(fabricated([87.0, 86.0]))
-    assert "'b' and 'a' are not distinguishable" in sentences(fabricated([87.0, 87.01]))
+    assert "On the same images 'b' is 1.000 nats" in said(fabricated([87.0, 86.0]))
+    assert "below 'a'" in said(fabricated([87.0, 86.0]))
+    assert "'b' and 'a' are not distinguishable" in said(fabricated([87.0, 87.01]))
 
 
 def test_seeds_that_disagree_leave_it_undecided() -> None:
     stages = fabricated([87.0, 86.0], seeds=3, seed_lead=(-4.0, 0.0, 4.0))
-    assert "'b' and 'a' are not distinguishable" in sentences(stages)
+    assert "'b' and 'a' are not distinguishable" in said(stages)
     assert "3 seeds" in stages.difference(("b", None), ("a", None)).interval
 
 
 def test_what_remains_is_counted_in_epochs_and_updates() -> None:
     assert fabricated([87.0], trained=6).remaining("a") == (2, 2916, 8_748_000)
     assert fabricated([87.0], trained=8).remaining("a") == (0, 0, 0)
-    assert "The stage that remains would take 2,187 epochs" in sentences(
-        fabricated([87.0], trained=7)
-    )
-    assert "remain" not in sentences(fabricated([87.0], trained=8))
+    assert "The stage that remains would take 2,187 epochs" in said(fabricated([87.0], trained=7))
+    assert "remain" not in said(fabricated([87.0], trained=8))
     assert any("all stages of the protocol" in c for c in caveats(fabricated([87.0], trained=7)))
     other = fabricated([87.0])
-    assert Stages(other.measured, other.runs, 5000, (2, 3, 9), {}).remaining("a") == (0, 0, 0)
+    assert Stages(other.seeds, other.runs, 5000, (2, 3, 9), {}).remaining("a") == (0, 0, 0)
 
 
 def test_the_gain_of_the_last_stage_is_told() -> None:
-    assert "Its last stage gained 3.0" in sentences(fabricated([87.0]))
-    assert "Its last stage lost 3.0" in sentences(fabricated([87.0], gain=-3))
+    assert "Its last stage gained 3.0" in said(fabricated([87.0]))
+    assert "Its last stage lost 3.0" in said(fabricated([87.0], gain=-3))
     assert fabricated([87.0], trained=1).last_gain("a") is None
-    assert "3 of 400 estimates are flagged" in sentences(fabricated([87.0]))
+    assert "3 of 400 estimates are flagged" in said(fabricated([87.0]))
 
 
 def test_faults_are_refused() -> None:

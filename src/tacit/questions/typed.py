@@ -11,14 +11,16 @@ together again, by the annotations of its fields:
 Names are joined by "/", with "-" for "_": ``Numbers(run={"vae": OfRun(beta=1.0)})`` is stored as
 the value ``run/vae/beta``. Whatever lies in a field ``table`` is written to CSV files as well:
 ``table/NAME/COLUMN`` is a column of ``QUESTION-NAME.csv``, where the columns of a dataclass within
-the table are called ``FIELD.COLUMN``, and those of a dict of dataclasses ``KEY.COLUMN``.
+the table are called ``FIELD.COLUMN``, and those of a dict of dataclasses ``KEY.COLUMN``
+(``COLUMN`` for the key ""). A field of
+``Annotated[…, Called(NAME)]`` is stored under another name than its own.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +30,17 @@ Path = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class _Field:
-    """One field: its name, what it holds, and whether that may be missing."""
+class Called:
+    """What a field is stored as, such as a column with an underscore."""
 
+    name: str
+
+
+@dataclass(frozen=True)
+class _Field:
+    """One field: its own name and what it is stored under, what it holds, whether that may miss."""
+
+    own: str
     name: str
     kind: Any
     optional: bool
@@ -44,19 +54,23 @@ class _Field:
         """Where it lies; within a table the keys of a dict of dataclasses stand by themselves."""
         if len(path) > 1 and path[0] == "table" and self.of_dataclasses:
             return path
-        return (*path, self.name.strip("_").replace("_", "-"))
+        return (*path, self.name)
 
 
 @cache
 def _fields(kind: type) -> tuple[_Field, ...]:
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, include_extras=True)
     found = []
-    for field in fields(kind):
-        said, optional = hints[field.name], False
+    for one in fields(kind):
+        said, optional = hints[one.name], False
+        name = one.name.strip("_").replace("_", "-")
+        if get_origin(said) is Annotated:
+            said, *marks = get_args(said)
+            (name,) = [mark.name for mark in marks if isinstance(mark, Called)] or [name]
         if get_origin(said) in (Union, UnionType):
-            (said,) = (one for one in get_args(said) if one is not type(None))
+            (said,) = (kind for kind in get_args(said) if kind is not type(None))
             optional = True
-        found.append(_Field(field.name, said, optional))
+        found.append(_Field(one.name, name, said, optional))
     return tuple(found)
 
 
@@ -86,8 +100,8 @@ def typed(kind: type[T], values: Mapping[str, Any], arrays: Mapping[str, Any]) -
 
 def _leaves(node: Any, path: Path) -> Iterator[tuple[Path, Any]]:
     kind: Any = type(node)
-    for field in _fields(kind):
-        yield from _within(getattr(node, field.name), field.under(path))
+    for one in _fields(kind):
+        yield from _within(getattr(node, one.own), one.under(path))
 
 
 def _within(node: Any, path: Path) -> Iterator[tuple[Path, Any]]:
@@ -103,10 +117,10 @@ def _within(node: Any, path: Path) -> Iterator[tuple[Path, Any]]:
 def _built(kind: Any, path: Path, known: Mapping[str, Any]) -> Any:
     if is_dataclass(kind) and isinstance(kind, type):
         held: dict[str, Any] = {}
-        for field in _fields(kind):
-            at = field.under(path)
-            missing = field.optional and not _there(field.kind, at, known)
-            held[field.name] = None if missing else _built(field.kind, at, known)
+        for one in _fields(kind):
+            at = one.under(path)
+            missing = one.optional and not _there(one.kind, at, known)
+            held[one.own] = None if missing else _built(one.kind, at, known)
         return kind(**held)
     if get_origin(kind) is dict:
         item = get_args(kind)[1]
@@ -129,12 +143,12 @@ def _keys(item: Any, path: Path, known: Mapping[str, Any]) -> list[str]:
     if path[0] != "table" or len(path) == 1:
         return list(dict.fromkeys(name.split("/")[0] for name in rest))
     # Keys may hold dots; names of columns do not.
-    columns = {field.under(("",))[-1] for field in _fields(item)}
+    columns = {one.name for one in _fields(item)}
     split = [name.rpartition(".") for name in rest]
-    return list(dict.fromkeys(key for key, dot, column in split if dot and column in columns))
+    return list(dict.fromkeys(key for key, _, column in split if column in columns))
 
 
 def _name(path: Path) -> str:
     if path[0] == "table" and len(path) > 2:
-        return f"{path[0]}/{path[1]}/{'.'.join(path[2:])}"
+        return f"{path[0]}/{path[1]}/{'.'.join(filter(None, path[2:]))}"
     return "/".join(path)

@@ -1,26 +1,118 @@
-"""Numbers of -log p(x) by stage of training."""
+"""-log p(x) by stage of training: what is measured, and the numbers over seeds and images."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Annotated
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
+from tacit.evidence.observed import observe
+from tacit.images.dataset import Images
 from tacit.measures.distances import Floats
-from tacit.measures.intervals import mean_t, paired
+from tacit.measures.engine import Measured
 from tacit.measures.number import Number
-from tacit.questions.shared.by_seed import BySeed
-from tacit.questions.shared.wider import wider
+from tacit.models.models import VAE
+from tacit.questions.base import Arrays, Runs
+from tacit.questions.shared.samples import of_all
+from tacit.questions.shared.scoring import estimated
+from tacit.questions.shared.seeds import Seeds
+from tacit.questions.typed import Called
+from tacit.streams import torch_stream
+from tacit.training.run_folder import SavedRun
+
+Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Stages(BySeed):
-    """As `BySeed`.
+class Scored:
+    """Of images, (n,) each: -log p(x) in nats, its standard error, and 1 where it is flagged."""
+
+    nll: Floats
+    standard_error: Annotated[Floats, Called("standard_error")]
+    flagged: Rows
+
+    def take(self, rows: Rows) -> "Scored":
+        """Some of the images."""
+        return Scored(self.nll[rows], self.standard_error[rows], self.flagged[rows])
+
+
+@dataclass(frozen=True)
+class OfImages:
+    """Images, and how they are scored after stages, by "stage-1", …; or after the last, by ""."""
+
+    index: Rows
+    label: Rows | None
+    stages: dict[str, Scored]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What is measured on one seed.
+
+    Attributes:
+        stages: by run, updates, epochs and rate at the end of each stage, (K, 3).
+        table: by run the same images after every stage; as RUN.all all test images after the last.
+    """
+
+    stages: dict[str, Floats]
+    table: dict[str, OfImages]
+
+
+def measure(runs: Runs, names: Sequence[str], images: int, samples: int) -> Numbers:
+    """All that is needed of the runs called `names`.
+
+    Args:
+        images: how many test images are scored after every stage; the last scores all.
+        samples: importance samples an image.
+    """
+    found = Numbers({}, {})
+    rows, everything = of_all(runs.test, images, "test"), np.arange(len(runs.test))
+    labels = runs.test.labels
+    for name in names:
+        run = runs[name]
+        schedule = run.schedule
+        phases = schedule.phases or ((schedule.updates, schedule.rate),)
+        found.stages[name] = np.array([(end, schedule.epoch_of(end), rate) for end, rate in phases])
+        stages = {}
+        for stage, (end, _) in enumerate(phases, start=1):
+            last = stage == len(phases)
+            score = partial(_scored, run, end, runs.test, everything if last else rows, samples)
+            kept: dict[str, NDArray[np.generic]] = runs.kept(f"{name}-stage-{stage}", score)
+            scored = Scored(**kept)  # type: ignore[arg-type]
+            stages[f"stage-{stage}"] = scored.take(rows) if last else scored
+        found.table[name] = OfImages(rows, None if labels is None else labels[rows], stages)
+        found.table[f"{name}.all"] = OfImages(everything, labels, {"": scored})
+    return found
+
+
+def _scored(run: SavedRun, update: int, images: Images, rows: Rows, samples: int) -> Arrays:
+    """The columns of `Scored`, by the model as it was after `update`."""
+    model = run.model(update)
+    assert isinstance(model, VAE)
+    x = torch.from_numpy(images.scaled(rows))
+    # The names of streams do not tell runs apart: all see the same binarised pixels and noise.
+    data = observe(model, x, torch_stream(run.seed, "observed", "test"))
+    estimate = estimated(model, data, samples, run.seed, "test")
+    return {
+        "nll": -estimate.log_prob,
+        "standard_error": estimate.standard_error,
+        "flagged": estimate.flagged.astype(np.int64),
+    }
+
+
+@dataclass(frozen=True)
+class Stages:
+    """What was measured after every stage.
 
     Attributes:
         protocol: the epochs of every stage of the protocol, trained or not; () where unknown.
         published: for a run, -log p(x) in nats by where it was published.
     """
 
+    seeds: Seeds[Numbers]
     runs: Sequence[str]
     samples: int
     protocol: tuple[int, ...]
@@ -28,29 +120,23 @@ class Stages(BySeed):
 
     def plan(self, run: str) -> Floats:
         """Updates, epochs and rate at the end of each stage, (K, 3)."""
-        return self.first.floats(f"stages/{run}")
+        return self.seeds.first.stages[run]
 
     def n_stages(self, run: str) -> int:
         return len(self.plan(run))
 
-    def by_seed(self, run: str, stage: int | None, column: str = "nll") -> Floats:
-        """One row per seed, (S, n): after a stage, counted from 1; None for the last on all."""
-        table = f"{run}.all/" if stage is None else f"{run}/stage-{stage}."
-        return self.stacked(f"table/{table}{column}")
+    def scored(self, run: str, stage: int | None) -> Measured:
+        """-log p(x) after a stage, counted from 1, or after the last on all test images."""
+        table, key = (f"{run}.all", "") if stage is None else (run, f"stage-{stage}")
+        return self.seeds.measured(lambda one: one.table[table].stages[key].nll, "nats")
 
     def nll(self, run: str, stage: int | None = None) -> Number:
-        """-log p(x) after a stage, or after the last on all test images."""
-        values = self.by_seed(run, stage)
-        over_images = mean_t(values.mean(axis=0), over="test images", unit="nats", given=self.given)
-        return wider(over_images, values.mean(axis=1))
+        """Its mean."""
+        return self.scored(run, stage).mean()
 
     def difference(self, first: tuple[str, int | None], second: tuple[str, int | None]) -> Number:
         """first - second, each a run and a stage, on the same images and seeds."""
-        a, b = self.by_seed(*first), self.by_seed(*second)
-        over_images = paired(
-            a.mean(axis=0), b.mean(axis=0), over="test images", unit="nats", given=self.given
-        )
-        return wider(over_images, (a - b).mean(axis=1))
+        return (self.scored(*first) - self.scored(*second)).mean()
 
     def last_gain(self, run: str) -> Number | None:
         """By how much the last stage lowered -log p(x); None where there was one stage alone."""
@@ -60,10 +146,11 @@ class Stages(BySeed):
     def above(self, run: str, published: float) -> Number:
         """-log p(x) minus a published value, which has no interval."""
         number = self.nll(run)
-        if number.value is None or number.low is None or number.high is None:
-            return number
-        low, high = number.low - published, number.high - published
-        return replace(number, value=number.value - published, low=low, high=high)
+        value, low, high = (
+            None if end is None else end - published
+            for end in (number.value, number.low, number.high)
+        )
+        return replace(number, value=value, low=low, high=high)
 
     def remaining(self, run: str) -> tuple[int, int, int]:
         """How many stages of the protocol were not trained, their epochs, and their updates."""
@@ -77,7 +164,7 @@ class Stages(BySeed):
 
     def flagged(self, run: str) -> Number:
         """How many of the estimates after the last stage are flagged."""
-        flags = self.by_seed(run, None, "flagged")
+        flags = np.stack([one.table[f"{run}.all"].stages[""].flagged for one in self.seeds])
         said = f"a count of {flags.size:,} estimates"
         return Number(float(flags.mean()), n=flags.size, unit="share", interval=said)
 

@@ -1,24 +1,16 @@
 """How far does training get, stage by stage, beside what was published for the same protocol?"""
 
 from collections.abc import Iterator, Mapping
-from functools import partial
 from typing import Annotated, Any, ClassVar
 
-import numpy as np
-import torch
 from pydantic import Field, model_validator
 
-from tacit.evidence.observed import observe
-from tacit.images.dataset import Images
-from tacit.models.models import VAE
 from tacit.questions.base import Measurement, Question, Runs, Setting
-from tacit.questions.bound_by_stage.numbers import Stages
-from tacit.questions.bound_by_stage.words import caveats, curve, rule, sentences, tables_of
+from tacit.questions.bound_by_stage.figures import curve
+from tacit.questions.bound_by_stage.numbers import Numbers, Stages, measure
+from tacit.questions.bound_by_stage.words import DECIDED_BY, caveats, sentences, table
 from tacit.questions.finding import Finding
-from tacit.questions.shared.samples import Rows, of_all
-from tacit.questions.shared.scoring import Columns, estimated
-from tacit.streams import torch_stream
-from tacit.training.run_folder import SavedRun
+from tacit.questions.shared.seeds import Seeds
 
 
 class BoundByStage(Question):
@@ -39,6 +31,11 @@ class BoundByStage(Question):
     asks: ClassVar[str] = (
         "How unlikely are test images under the model after each stage of training, how far is "
         "that from what was published, and what would the stages that remain cost?"
+    )
+    decided_by: ClassVar[str] = DECIDED_BY
+    sources: ClassVar[tuple[str, ...]] = (
+        "Burda, Grosse and Salakhutdinov 2016, Importance weighted autoencoders",
+        "Tucker, Lawson, Gu and Maddison 2019, Doubly reparameterized gradient estimators",
     )
     weight: ClassVar[float] = 500.0
 
@@ -79,75 +76,22 @@ class BoundByStage(Question):
                 )
 
     def measure(self, runs: Runs) -> Measurement:
-        found = Measurement()
-        rows = of_all(runs.test, self.images, "test")
-        everything = np.arange(len(runs.test))
-        for name in self.runs:
-            run = runs[name]
-            schedule = run.schedule
-            phases = schedule.phases or ((schedule.updates, schedule.rate),)
-            found.arrays[f"stages/{name}"] = np.array(
-                [(end, schedule.epoch_of(end), rate) for end, rate in phases]
-            )
-            found.arrays |= _named(f"table/{name}", runs.test, rows)
-            for stage, (end, _) in enumerate(phases, start=1):
-                last = stage == len(phases)
-                score = partial(self._scored, run, end, runs.test, everything if last else rows)
-                columns = runs.kept(f"{name}-stage-{stage}", score)
-                if last:
-                    found.arrays |= _named(f"table/{name}.all", runs.test, everything)
-                    found.arrays |= {f"table/{name}.all/{c}": v for c, v in columns.items()}
-                    columns = {column: values[rows] for column, values in columns.items()}
-                prefix = f"table/{name}/stage-{stage}"
-                found.arrays |= {f"{prefix}.{c}": values for c, values in columns.items()}
-        return found
+        return Measurement.of(measure(runs, self.runs, self.images, self.samples))
 
     def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        same = setting.source == self.published_for
-        published = self.published if same else {}
-        stages = Stages(measured, self.runs, self.samples, self.stages, published)
-        return Finding(
-            question=setting.question,
-            title=self.title,
-            asks=self.asks,
-            answer=sentences(stages),
-            numbers=stages.numbers(),
-            runs=self.runs,
-            decided_by=rule(stages),
-            figures=(curve(stages, setting),),
-            tables=tables_of(stages),
-            caveats=caveats(stages) + self._not_compared(setting.source),
-            sources=(
-                "Burda, Grosse and Salakhutdinov 2016, Importance weighted autoencoders",
-                "Tucker, Lawson, Gu and Maddison 2019, Doubly reparameterized gradient estimators",
-            ),
-        )
-
-    def _not_compared(self, source: str) -> tuple[str, ...]:
-        if not self.published or source == self.published_for:
-            return ()
-        return (
+        seeds = Seeds.of(Numbers, measured)
+        published = self.published if setting.source == self.published_for else {}
+        stages = Stages(seeds, self.runs, self.samples, self.stages, published)
+        not_compared = (
             f"Published values are of the images '{self.published_for}', and are not compared with "
-            f"those of '{source}'.",
+            f"those of '{setting.source}'."
         )
-
-    def _scored(self, run: SavedRun, update: int, images: Images, rows: Rows) -> Columns:
-        """-log p(x) with its error and flag, (n,) each, by the model as it was after `update`."""
-        model = run.model(update)
-        assert isinstance(model, VAE)
-        x = torch.from_numpy(images.scaled(rows))
-        # The names of streams do not tell runs apart: all see the same binarised pixels and noise.
-        data = observe(model, x, torch_stream(run.seed, "observed", "test"))
-        estimate = estimated(model, data, self.samples, run.seed, "test")
-        return {
-            "nll": -estimate.log_prob,
-            "standard_error": estimate.standard_error,
-            "flagged": estimate.flagged.astype(np.int64),
-        }
-
-
-def _named(table: str, images: Images, rows: Rows) -> Columns:
-    columns: Columns = {f"{table}/index": rows}
-    if images.labels is not None:
-        columns[f"{table}/label"] = images.labels[rows]
-    return columns
+        return self.finding(
+            setting,
+            seeds,
+            sentences(stages),
+            stages.numbers(),
+            figures=(curve(stages, setting),),
+            tables=(table(stages),),
+            caveats=(*caveats(stages), not_compared if self.published and not published else ""),
+        )

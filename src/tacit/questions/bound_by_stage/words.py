@@ -1,44 +1,37 @@
-"""-log p(x) by stage of training: in words, as a curve, as a table."""
+"""-log p(x) by stage of training, in words and as a table."""
 
-from tacit.figures.charts import Panel, Series, curves
-from tacit.figures.sink import Figure
+from collections.abc import Iterator
+
 from tacit.measures.formatting import show
-from tacit.measures.intervals import decide
 from tacit.measures.number import Number
-from tacit.questions.base import Setting
 from tacit.questions.bound_by_stage.numbers import Stages
 from tacit.questions.finding import Table
-from tacit.questions.shared.wider import magnitude
+from tacit.questions.shared.words import verdict
+
+DECIDED_BY = (
+    "A run is above or below a published value, another run or an earlier stage where the 95 % "
+    "interval of the difference, over seeds and test images together, excludes zero. Published "
+    "values have no interval."
+)
 
 
-def rule(stages: Stages) -> str:
-    """How the numbers decide."""
-    both = "over test images and over seeds" if stages.n_seeds > 1 else "over test images"
-    return (
-        "A run is above or below a published value, another run or an earlier stage where the 95 % "
-        f"interval of the difference excludes zero {both}. Published values have no interval."
-    )
-
-
-def sentences(stages: Stages) -> str:
-    """The answer in words."""
-    said = [_run_said(stages, run) for run in stages.runs]
+def sentences(stages: Stages) -> Iterator[str]:
+    """Every run by itself and beside published values, then each beside the first."""
+    yield from (_run_said(stages, run) for run in stages.runs)
     first, *others = stages.runs
     for run in others:
-        difference = stages.difference((run, None), (first, None))
-        verdict = decide(difference)
-        than = {"higher": "above", "lower": "below"}.get(verdict)
-        said.append(
-            f"On the same images '{run}' is {magnitude(difference)} {than} '{first}'."
-            if than
-            else f"'{run}' and '{first}' are {verdict}, {show(difference, sign=True)}."
+        yield verdict(
+            stages.difference((run, None), (first, None)),
+            higher=f"On the same images '{run}' is {{}} above '{first}'.",
+            lower=f"On the same images '{run}' is {{}} below '{first}'.",
+            alike=f"'{run}' and '{first}' are not distinguishable, {{}}.",
+            undefined=f"'{run}' and '{first}' are undecided, {{}}.",
         )
-    return " ".join(said)
 
 
 def _run_said(stages: Stages, run: str) -> str:
     updates, epochs, _ = stages.plan(run)[-1]
-    n, last = stages.by_seed(run, None).shape[1], stages.n_stages(run)
+    n, last = stages.scored(run, None).size("image"), stages.n_stages(run)
     of, whole = "", ""
     left, more_epochs, more_updates = stages.remaining(run)
     if left:
@@ -55,13 +48,13 @@ def _run_said(stages: Stages, run: str) -> str:
     said += f"; published: {'; '.join(compared)}." if compared else "."
     gain = stages.last_gain(run)
     if gain is not None:
-        verdict = decide(gain)
-        if verdict == "higher":
-            said += f" Its last stage gained {magnitude(gain)}."
-        elif verdict == "lower":
-            said += f" Its last stage lost {magnitude(gain)}."
-        else:
-            said += f" What its last stage gained is {verdict}, {show(gain, sign=True)}."
+        said += verdict(
+            gain,
+            higher=" Its last stage gained {}.",
+            lower=" Its last stage lost {}.",
+            alike=" What its last stage gained is not distinguishable from nothing, {}.",
+            undefined=" What its last stage gained is undecided, {}.",
+        )
     if left:
         stage = "stage" if left == 1 else f"{left} stages"
         said += (
@@ -74,90 +67,43 @@ def _run_said(stages: Stages, run: str) -> str:
 
 
 def _beside(above: Number) -> str:
-    verdict = decide(above)
-    if verdict == "higher":
-        return f"which it misses by {magnitude(above)}"
-    if verdict == "lower":
-        return f"which it beats by {magnitude(above)}"
-    return f"from which it is {verdict}"
-
-
-def curve(stages: Stages, setting: Setting) -> Figure:
-    """-log p(x) of the same test images by epoch, beside published values."""
-    numbers = {
-        run: [stages.nll(run, k + 1) for k in range(stages.n_stages(run))] for run in stages.runs
-    }
-    n = stages.by_seed(stages.runs[0], 1).shape[1]
-    published = [
-        (value, f"{value:.2f} for {run}")
-        for run in stages.runs
-        for value in stages.published.get(run, {}).values()
-    ]
-    panel = Panel(
-        [
-            Series(
-                run,
-                stages.plan(run)[:, 1],
-                [_or_nan(number.value) for number in numbers[run]],
-                [_or_nan(number.low) for number in numbers[run]],
-                [_or_nan(number.high) for number in numbers[run]],
-                points=True,
-            )
-            for run in stages.runs
-        ],
-        x_label="epochs",
-        y_label="-log p(x), nats",
-        log_x=True,
-        levels=published,
-    )
-    return setting.figures.chart(
-        f"{setting.question}-curve",
-        curves(panel),
-        f"-log p(x) of the same {n:,} test images at the end of every stage, with 95 % intervals "
-        "over images; lines are published values after the last stage.",
-        "; ".join(
-            f"{run} after {epochs:,.0f} epochs: {show(number)}"
-            for run in stages.runs
-            for epochs, number in zip(stages.plan(run)[:, 1], numbers[run], strict=True)
-        ),
+    return verdict(
+        above,
+        higher="which it misses by {}",
+        lower="which it beats by {}",
+        alike="from which it is not distinguishable",
+        undefined="beside which it is undecided",
     )
 
 
-def _or_nan(value: float | None) -> float:
-    return float("nan") if value is None else value
-
-
-def tables_of(stages: Stages) -> tuple[Table, ...]:
-    """A row for every stage of every run, and the stages that were not trained."""
+def table(stages: Stages) -> Table:
+    """A row for every stage of every run, and for each published value."""
     rows: list[tuple[str | float | int | Number | None, ...]] = []
     for run in stages.runs:
         for stage, (updates, epochs, rate) in enumerate(stages.plan(run).tolist(), start=1):
-            number = stages.nll(run, stage)
-            rows.append((run, stage, round(epochs), round(updates), rate, number, number.n))
-        number = stages.nll(run)
-        rows.append((run, "last, all test images", None, None, None, number, number.n))
+            number, n = stages.nll(run, stage), stages.scored(run, stage).size("image")
+            rows.append((run, stage, round(epochs), round(updates), rate, number, n))
+        n = stages.scored(run, None).size("image")
+        rows.append((run, "last, all test images", None, None, None, stages.nll(run), n))
         for source, value in stages.published.get(run, {}).items():
             rows.append((run, f"published: {source}", None, None, None, value, None))
-    return (
-        Table(
-            caption="-log p(x) in nats at the end of every stage; epochs and updates are counted "
-            "from the beginning.",
-            columns=("run", "stage", "epochs", "updates", "rate", "-log p(x)", "n"),
-            rows=tuple(rows),
-        ),
+    return Table(
+        "-log p(x) in nats at the end of every stage; epochs and updates are counted from the "
+        "beginning.",
+        ("run", "stage", "epochs", "updates", "rate", "-log p(x)", "test images"),
+        tuple(rows),
     )
 
 
-def caveats(stages: Stages) -> tuple[str, ...]:
+def caveats(stages: Stages) -> Iterator[str]:
     """What a reader must know."""
-    said = [
+    yield (
         "Importance sampling bounds log p(x) from below in expectation: -log p(x) is, if anything, "
-        "too high.",
+        "too high."
+    )
+    yield (
         "Published values are of other weights, orders and draws of pixels; a difference of a few "
-        "hundredths of a nat means nothing.",
-    ]
+        "hundredths of a nat means nothing."
+    )
     if any(stages.published.get(run) and stages.remaining(run)[0] for run in stages.runs):
-        said.append("Published values are of all stages of the protocol, ours of those trained.")
-    if stages.n_seeds == 1:
-        said.append("One seed: every interval is over test images, given this one model.")
-    return tuple(said)
+        yield "Published values are of all stages of the protocol, ours of those trained."
