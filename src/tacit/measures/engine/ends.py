@@ -5,12 +5,17 @@ from scipy.special import stdtr, stdtrit
 
 from tacit.measures.engine.variance import Spread
 
+FLAT = 0.6
+"""From there on Hall's transformation is too flat to be turned round."""
+
 
 def ends(value: float, spread: Spread, level: float) -> tuple[float, float]:
     """Student's t interval, corrected for skewness.
 
     The correction is Hall's cubic transformation of t (Hall 1992, "On the removal of skewness by
     transformation"), which is monotone: g(t) = t + λt²/3 + λ²t³/27 + λ/6, λ the mean's skewness.
+    Where g is nearly flat its inverse runs away, so that beyond |λx| = 0.6 it goes on in
+    proportion: no coverage is lost, and intervals of few seeds stay finite in any useful sense.
     Where λ is rough, the interval reaches to the outer of the ends with it and without.
     """
     q, error = _quantile(spread, level), np.sqrt(spread.variance)
@@ -23,7 +28,7 @@ def ends(value: float, spread: Spread, level: float) -> tuple[float, float]:
 def p_value(value: float, spread: Spread, null: float) -> float:
     """Two-sided: below 1 - level exactly where the interval leaves `null` out."""
     t, skewness = (value - null) / np.sqrt(spread.variance), spread.skewness
-    corrected = t + skewness * t**2 / 3 + skewness**2 * t**3 / 27 + skewness / 6
+    corrected = _transformed(t, skewness)
     if spread.skew_is_rough:
         return max(_tails(corrected, spread), _tails(t, spread))
     return _tails(corrected, spread)
@@ -74,4 +79,18 @@ def _untransformed(x: float, skewness: float) -> float:
     """The t that Hall's transformation takes to x."""
     if abs(skewness) < 1e-6:
         return x
+    edge = FLAT / abs(skewness)
+    if abs(x) > edge:
+        return _untransformed(float(np.copysign(edge, x)), skewness) * abs(x) / edge
     return float(3 / skewness * (np.cbrt(1 + skewness * (x - skewness / 6)) - 1))
+
+
+def _transformed(t: float, skewness: float) -> float:
+    """Hall's transformation, the other way."""
+    if abs(skewness) < 1e-6:
+        return t
+    edge = float(np.copysign(FLAT / abs(skewness), t))
+    farthest = _untransformed(edge, skewness)
+    if abs(t) > abs(farthest) and t * farthest > 0:
+        return t * edge / farthest
+    return t + skewness * t**2 / 3 + skewness**2 * t**3 / 27 + skewness / 6
