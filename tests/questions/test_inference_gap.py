@@ -10,10 +10,11 @@ import torch
 
 from tacit.evidence.exact import LinearGaussian
 from tacit.images.dataset import Images
-from tacit.questions.base import Measurement, Runs, Setting
-from tacit.questions.inference_gap.numbers import Gaps
+from tacit.questions.base import Runs, Setting
+from tacit.questions.inference_gap.numbers import Columns, Gaps, Numbers, Tables
 from tacit.questions.inference_gap.question import InferenceGapQuestion
-from tacit.questions.inference_gap.words import caveats, rule, sentences
+from tacit.questions.inference_gap.words import caveats, sentences
+from tacit.questions.shared.seeds import Seeds
 
 ASKED = InferenceGapQuestion(run="vae", images=20, samples=100)
 
@@ -25,16 +26,14 @@ def study(trained: Callable[[str], Any]) -> Any:
 
 def test_gaps_of_an_encoder_on_train_and_test(study: Any, tmp_path: Path) -> None:
     measured = {0: ASKED.measure(study.runs(ASKED))}
-    arrays = measured[0].arrays
-    for split, images in (("train", study.images.train), ("test", study.images.test)):
-        column = {c: arrays[f"table/{split}/{c}"] for c in ("index", "label", "log_prob")}
-        assert np.array_equal(images.labels[column["index"]], column["label"])
-        assert np.bincount(column["label"]).tolist() == [2] * 10
-        parts = sum(arrays[f"table/{split}/{part}"] for part in ("approximation", "amortisation"))
-        whole = column["log_prob"] - arrays[f"table/{split}/own_elbo"]
-        np.testing.assert_allclose(parts, whole)
+    table = measured[0].typed(Numbers).table
+    for columns, images in ((table.train, study.images.train), (table.test, study.images.test)):
+        assert np.array_equal(images.labels[columns.index], columns.label)
+        assert np.bincount(columns.label).tolist() == [2] * 10
+        parts = columns.approximation + columns.amortisation
+        np.testing.assert_allclose(parts, columns.log_prob - columns.own_elbo)
         # An encoder of two epochs is far from what optimisation finds.
-        assert arrays[f"table/{split}/amortisation"].mean() > 0.5
+        assert columns.amortisation.mean() > 0.5
     finding = ASKED.answer(measured, study.setting(tmp_path))
     assert "lost to the family of posteriors" in finding.answer
     assert "log p(x) is itself a lower bound here" in finding.answer
@@ -47,8 +46,9 @@ def test_gaps_of_an_encoder_on_train_and_test(study: Any, tmp_path: Path) -> Non
 def test_a_per_image_vae_gives_test_images_no_posterior(study: Any, tmp_path: Path) -> None:
     asked = InferenceGapQuestion(run="per-image", images=10, samples=100)
     found = asked.measure(study.runs(asked))
-    assert found.arrays["table/train/amortisation"].mean() > 1  # two visits to each image
-    assert "table/test/amortisation" not in found.arrays
+    table = found.typed(Numbers).table
+    assert table.train.amortisation.mean() > 1  # two visits to each image
+    assert table.test.amortisation is None
     finding = asked.answer({0: found}, study.setting(tmp_path))
     assert "the posterior it learned for an image" in finding.answer
     assert "codes that are not at their best" in finding.answer
@@ -84,12 +84,13 @@ def test_a_linear_model_has_the_gap_that_algebra_says(latent_dim: int, tmp_path:
     runs = Runs(0, images, images, {"linear": [Fixed(model)]})  # type: ignore[list-item]
     found = asked.measure(runs)
     expected = 0.5 * (model.precision.diagonal().log().sum() - model.precision.logdet()).item()
-    index = found.arrays["table/test/index"]
-    exact = model.log_prob(torch.from_numpy(pixels[index]).double() / 255).log_prob
-    np.testing.assert_allclose(found.arrays["table/test/log_prob"], exact, atol=0.05)
-    assert found.arrays["table/test/approximation"].mean() == pytest.approx(expected, abs=0.15)
-    assert found.arrays["table/test/amortisation"].mean() == pytest.approx(0, abs=0.15)
-    assert found.values["exact"] == (latent_dim == 2)
+    numbers = found.typed(Numbers)
+    test = numbers.table.test
+    exact = model.log_prob(torch.from_numpy(pixels[test.index]).double() / 255).log_prob
+    np.testing.assert_allclose(test.log_prob, exact, atol=0.05)
+    assert test.approximation.mean() == pytest.approx(expected, abs=0.15)
+    assert test.amortisation.mean() == pytest.approx(0, abs=0.15)
+    assert numbers.exact == (latent_dim == 2)
     setting = Setting("q", _figures(tmp_path), (), 24, 24, (1, 8, 8), "simulated")
     finding = asked.answer({0: found}, setting)
     assert ("is itself a lower bound" in finding.answer) == (latent_dim != 2)
@@ -116,58 +117,59 @@ def fabricated(
     """Gaps of 40 images of each split, with a spread of one nat."""
     measured = {}
     for seed in range(seeds):
-        arrays: dict[str, np.ndarray] = {}
+        tables = {}
         for number, split in enumerate(("train", "test")):
             rng = np.random.default_rng(number)
             log_prob = rng.normal(430, 25, 40)
             more = seed_lead[seed % len(seed_lead)] + (train_more if split == "train" else 0)
             noise = rng.normal(0, 1, (2, 40))
             noise -= noise.mean(axis=1, keepdims=True)
-            parts = {
-                "approximation": approximation + noise[0],
-                "amortisation": amortisation + more + noise[1],
-            }
-            if not amortized and split == "test":
-                del parts["amortisation"]
-            columns = parts | {
-                "label": np.arange(40) % 4,
-                "log_prob": log_prob,
-                "refined_elbo": log_prob - parts["approximation"],
-                "flagged": np.arange(40) < flagged,
-                "converged": np.ones(40),
-                "missing": np.full(40, 0.2),
-            }
-            if "amortisation" in parts:
-                columns["own_elbo"] = columns["refined_elbo"] - parts["amortisation"]
-            arrays |= {f"table/{split}/{name}": column for name, column in columns.items()}
-        values = {"amortized": float(amortized), "exact": float(exact)}
-        measured[seed] = Measurement(values, arrays)
-    return Gaps(measured)
+            lost = approximation + noise[0]
+            own = amortisation + more + noise[1] if amortized or split == "train" else None
+            tables[split] = Columns(
+                index=np.arange(40),
+                label=np.arange(40) % 4,
+                log_prob=log_prob,
+                log_prob_error=np.full(40, 0.01),
+                refined_elbo=log_prob - lost,
+                flagged=(np.arange(40) < flagged).astype(int),
+                converged=np.ones(40, int),
+                missing=np.full(40, 0.2),
+                approximation=lost,
+                approximation_error=np.full(40, 0.01),
+                amortisation=own,
+                own_elbo=None if own is None else log_prob - lost - own,
+            )
+        measured[seed] = Numbers(amortized, exact, Tables(**tables))
+    return Gaps(Seeds(measured))
+
+
+def said_of(*parts: float, **more: Any) -> str:
+    return " ".join(sentences(fabricated(*parts, **more)))
 
 
 def test_the_larger_gap_is_named_only_where_it_is() -> None:
-    assert "The amortisation gap is the larger by 6.0" in sentences(fabricated(2, 8))
-    assert "The approximation gap is the larger by 6.0" in sentences(fabricated(8, 2))
-    assert "Which is the larger is not distinguishable" in sentences(fabricated(4, 4.05))
+    assert "The amortisation gap is the larger by 6.0" in said_of(2, 8)
+    assert "The approximation gap is the larger by 6.0" in said_of(8, 2)
+    assert "Which is the larger is not distinguishable" in said_of(4, 4.05)
 
 
 def test_seeds_that_disagree_leave_it_undecided() -> None:
     gaps = fabricated(2, 4, seeds=3, seed_lead=(-6.0, 0.0, 6.0))
-    assert "Which is the larger is not distinguishable" in sentences(gaps)
-    assert "3 seeds" in gaps.larger().interval
-    assert "over seeds" in rule(gaps)
+    assert "Which is the larger is not distinguishable" in " ".join(sentences(gaps))
+    assert "3 seeds × 40 test images" in gaps.larger.mean().interval
 
 
 def test_train_and_test_are_two_samples() -> None:
-    said = sentences(fabricated(4, 8, train_more=-3))
+    said = said_of(4, 8, train_more=-3)
     assert "On training images the amortisation gap is smaller than on test images by" in said
     assert "the approximation gap is not distinguishable" in said
-    number = fabricated(4, 8).train_minus_test("amortisation")
-    assert number.interval.startswith("95 % Welch t over 80 images")
+    number = fabricated(4, 8).train_minus_test("amortisation").mean()
+    assert "(40 training images and 40 test images)" in number.interval
 
 
 def test_an_exact_log_p_is_no_bound() -> None:
-    exact, bound = (sentences(fabricated(4, 8, exact=exact)) for exact in (True, False))
+    exact, bound = (said_of(4, 8, exact=exact) for exact in (True, False))
     assert "log p(x) is 4" in exact
     assert "lower bound" not in exact
     assert "log p(x) is at least 4" in bound
@@ -175,13 +177,13 @@ def test_an_exact_log_p_is_no_bound() -> None:
 
 
 def test_flags_are_counted() -> None:
-    assert "25.0 % of 80 values of log p(x) are flagged" in sentences(fabricated(4, 8, flagged=10))
-    assert "No value of log p(x) is flagged" in sentences(fabricated(4, 8))
+    assert "25.0 % of 80 values of log p(x) are flagged" in said_of(4, 8, flagged=10)
+    assert "No value of log p(x) is flagged" in said_of(4, 8)
 
 
 def test_without_an_encoder_training_images_decide() -> None:
     gaps = fabricated(4, 8, amortized=False)
     assert gaps.split == "train"
-    assert "For training images" in sentences(gaps)
+    assert "For training images" in " ".join(sentences(gaps))
     assert any("no amortisation gap" in caveat for caveat in caveats(gaps))
     assert next(iter(gaps.numbers())) == "train.approximation-gap"

@@ -3,7 +3,6 @@
 from tacit.figures.charts import histogram, intervals
 from tacit.figures.sink import Figure
 from tacit.measures.formatting import show
-from tacit.measures.number import Number
 from tacit.questions.base import Setting
 from tacit.questions.finding import Table
 from tacit.questions.inference_gap.numbers import OVER, PARTS, SPLITS, Gaps
@@ -30,7 +29,10 @@ def tables_of(gaps: Gaps, setting: Setting) -> tuple[Table, ...]:
         + ("" if gaps.exact else ", a lower bound,")
         + " and what the two bounds lose.",
         columns=("", *(OVER[split] for split in SPLITS)),
-        rows=tuple((title, *(_mean(gaps, s, column) for s in SPLITS)) for column, title in ROWS),
+        rows=tuple(
+            (title, *(gaps.mean(s, column) if gaps.has(s, column) else "none" for s in SPLITS))
+            for column, title in ROWS
+        ),
     )
     if not gaps.classes:
         return (splits,)
@@ -49,17 +51,13 @@ def tables_of(gaps: Gaps, setting: Setting) -> tuple[Table, ...]:
     )
 
 
-def _mean(gaps: Gaps, split: str, column: str) -> Number | str:
-    return gaps.average(split, column) if gaps.has(split, column) else "none"
-
-
 def _by_class(gaps: Gaps, setting: Setting) -> Figure:
     names = [setting.class_names[c] for c in gaps.classes]
     means = {part: gaps.by_class(gaps.split, part) for part in PARTS}
-    return setting.figures.chart(
-        f"{setting.question}-classes",
+    return setting.chart(
+        "classes",
         intervals(names, means, x_label="gap, nats"),
-        f"Mean gaps of each class on {OVER[gaps.split]}, with 95 % intervals over images.",
+        f"Mean gaps of each class on {OVER[gaps.split]}, with 95 % intervals.",
         "; ".join(
             f"class {name}: " + ", ".join(f"{part} {show(means[part][k])}" for part in PARTS)
             for k, name in enumerate(names)
@@ -68,10 +66,11 @@ def _by_class(gaps: Gaps, setting: Setting) -> Figure:
 
 
 def _over_images(gaps: Gaps, setting: Setting) -> Figure:
-    values = {part: gaps.mean(gaps.split, part) for part in PARTS}
-    said = ", ".join(f"{part} {show(gaps.average(gaps.split, part))}" for part in PARTS)
-    return setting.figures.chart(
-        f"{setting.question}-images",
+    found = {part: gaps.of(gaps.split, part) for part in PARTS}
+    values = {part: gap.average("seed").values for part, gap in found.items()}
+    said = ", ".join(f"{part} {show(gap.mean())}" for part, gap in found.items())
+    return setting.chart(
+        "images",
         histogram(values, x_label="gap, nats"),
         f"Both gaps of single {OVER[gaps.split]}. Values below zero are noise of the estimates, or "
         "images on which the optimisation fell short.",

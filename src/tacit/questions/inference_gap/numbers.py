@@ -1,134 +1,227 @@
-"""Numbers of the inference gap: by split, by class, and which part is the larger."""
+"""What question `inference-gap` measures, and the numbers of all seeds and images."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
-from tacit.images.dataset import UNLABELLED
-from tacit.measures.classes import class_means
+from tacit.evidence.gap import inference_gap
+from tacit.evidence.observed import observe
+from tacit.evidence.quadrature import quadrature
+from tacit.images.dataset import UNLABELLED, Images
 from tacit.measures.distances import Floats
-from tacit.measures.intervals import mean_t, paired, welch
+from tacit.measures.engine import Measured, difference
 from tacit.measures.number import Number
-from tacit.questions.shared.by_seed import BySeed
-from tacit.questions.shared.wider import wider
+from tacit.models.models import VAE
+from tacit.models.posteriors import DiagonalNormal
+from tacit.questions.base import Arrays, Runs
+from tacit.questions.shared.samples import Rows, of_all
+from tacit.questions.shared.seeds import Seeds
+from tacit.streams import torch_stream
 
 SPLITS = ("train", "test")
 PARTS = ("approximation", "amortisation")
 OVER = {"train": "training images", "test": "test images"}
+MOST_FOR_QUADRATURE = 2
 
 
 @dataclass(frozen=True)
-class Gaps(BySeed):
-    """What the bound loses, image by image, of every seed."""
+class Columns:
+    """Of the images of one split, (n,) each, in nats; None where the model gives no posterior."""
+
+    index: NDArray[np.int64]
+    log_prob: Floats
+    log_prob_error: Floats
+    flagged: NDArray[np.int64]
+    refined_elbo: Floats
+    missing: Floats
+    converged: NDArray[np.int64]
+    approximation: Floats
+    approximation_error: Floats
+    own_elbo: Floats | None = None
+    amortisation: Floats | None = None
+    amortisation_error: Floats | None = None
+    label: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True)
+class Tables:
+    train: Columns
+    test: Columns
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What is measured on one seed.
+
+    Attributes:
+        amortized: whether the model has an encoder.
+        exact: whether log p(x) was integrated; otherwise it is a lower bound.
+    """
+
+    amortized: bool
+    exact: bool
+    table: Tables
+
+
+def measure(runs: Runs, name: str, n_images: int, n_samples: int) -> Numbers:
+    """Both gaps of images of both splits under the VAE `name`."""
+    run = runs[name]
+    model = run.model()
+    assert isinstance(model, VAE)
+    columns = {}
+    for split, images in zip(SPLITS, (runs.images_of(run), runs.test), strict=True):
+        rows = of_all(images, n_images, split)
+        gaps = partial(_gaps, model, images, rows, split, runs.seed, n_samples)
+        known = split == "train" and run.train_index is not None
+        columns[split] = Columns(
+            index=run.train_index[rows] if known else rows,  # type: ignore[index]
+            label=None if images.labels is None else images.labels[rows],
+            **runs.kept(f"gaps-{split}", gaps),  # type: ignore[arg-type]
+        )
+    exact = model.latent_dim <= MOST_FOR_QUADRATURE
+    return Numbers(model.amortized, exact, Tables(**columns))
+
+
+def _gaps(model: VAE, images: Images, rows: Rows, split: str, seed: int, n_samples: int) -> Arrays:
+    """The columns of `Columns` that have to be computed."""
+    x = torch.from_numpy(images.scaled(rows))
+    data = observe(model, x, torch_stream(seed, "observed", split))
+    own = exact = None
+    if split == "train" and not model.amortized:
+        with torch.no_grad():
+            q = model.posterior(data.x, torch.from_numpy(rows))
+        own = DiagonalNormal(q.mean, q.log_var)
+    if model.latent_dim <= MOST_FOR_QUADRATURE:
+        exact = quadrature(model, data, generator=torch_stream(seed, "quadrature", split))
+    gap = inference_gap(
+        model,
+        data,
+        q=own,
+        log_prob=exact,
+        n_samples=n_samples,
+        generator=torch_stream(seed, "gap", split),
+    )
+    columns: Arrays = {
+        "log_prob": gap.log_prob.log_prob,
+        "log_prob_error": gap.log_prob.standard_error,
+        "flagged": gap.log_prob.flagged.astype(np.int64),
+        "refined_elbo": gap.refined.elbo,
+        "missing": gap.refined.missing,
+        "converged": gap.refined.converged.astype(np.int64),
+        "approximation": gap.approximation,
+        "approximation_error": gap.approximation_error,
+    }
+    if gap.own is not None:
+        assert gap.amortisation is not None
+        assert gap.amortisation_error is not None
+        columns |= {
+            "own_elbo": gap.own.elbo,
+            "amortisation": gap.amortisation,
+            "amortisation_error": gap.amortisation_error,
+        }
+    return columns
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """What the bound loses over all seeds and images."""
+
+    seeds: Seeds[Numbers]
 
     @property
     def amortized(self) -> bool:
-        """Whether the model has an encoder."""
-        return bool(self.first.values["amortized"])
+        return self.seeds.first.amortized
 
     @property
     def exact(self) -> bool:
-        """Whether log p(x) was integrated; otherwise it is a lower bound."""
-        return bool(self.first.values["exact"])
+        return self.seeds.first.exact
 
     def has(self, split: str, column: str) -> bool:
-        return f"table/{split}/{column}" in self.first.arrays
+        return getattr(getattr(self.seeds.first.table, split), column) is not None
 
     @property
     def split(self) -> str:
         """The split that the answer rests on: test images, if the model gives them a posterior."""
         return "test" if self.has("test", "amortisation") else "train"
 
-    def by_seed(self, split: str, column: str) -> Floats:
-        """One row per seed, (S, n)."""
-        return self.stacked(f"table/{split}/{column}")
+    def of(self, split: str, column: str) -> Measured:
+        """A column by seed and image."""
+        return self.seeds.measured(
+            lambda one: getattr(getattr(one.table, split), column), "nats", images=OVER[split]
+        )
 
-    def mean(self, split: str, column: str) -> Floats:
-        """Per image, averaged over seeds, (n,)."""
-        return self.by_seed(split, column).mean(axis=0)
+    def mean(self, split: str, column: str) -> Number:
+        return self.of(split, column).mean()
+
+    @property
+    def larger(self) -> Measured:
+        """Amortisation - approximation gap of the same images."""
+        approximation, amortisation = (self.of(self.split, part) for part in PARTS)
+        return amortisation - approximation
+
+    def train_minus_test(self, part: str) -> Measured:
+        """Of a gap, between two samples of images."""
+        return difference(*(self.of(split, part) for split in SPLITS))
 
     @cached_property
     def classes(self) -> list[int]:
-        """The classes of the images; none without labels."""
+        """The classes of the images of both splits; none without labels."""
         if not all(self.has(split, "label") for split in SPLITS):
             return []
-        train, test = (np.unique(self.first.arrays[f"table/{s}/label"]) for s in SPLITS)
+        train, test = (np.unique(self.labels(split)) for split in SPLITS)
         return [c for c in train.tolist() if c in test and c != UNLABELLED]
 
-    def average(self, split: str, column: str) -> Number:
-        """The mean of a column over images."""
-        values = self.mean(split, column)
-        over_images = mean_t(values, over=OVER[split], unit="nats", given=self.given)
-        return wider(over_images, self.by_seed(split, column).mean(axis=1))
-
-    def larger(self) -> Number:
-        """amortisation - approximation gap of the same images."""
-        a, b = (self.by_seed(self.split, part) for part in reversed(PARTS))
-        over_images = paired(
-            a.mean(axis=0), b.mean(axis=0), over=OVER[self.split], unit="nats", given=self.given
-        )
-        return wider(over_images, (a - b).mean(axis=1))
-
-    def train_minus_test(self, part: str) -> Number:
-        """Of a gap, between two samples of images."""
-        over_images = welch(
-            self.mean("train", part), self.mean("test", part), unit="nats", given=self.given
-        )
-        per_seed = [self.by_seed(split, part).mean(axis=1) for split in SPLITS]
-        return wider(over_images, np.subtract(*per_seed))
+    def labels(self, split: str) -> NDArray[np.int64]:
+        return np.asarray(getattr(self.seeds.first.table, split).label)
 
     def by_class(self, split: str, part: str) -> tuple[Number, ...]:
         """The mean of a gap in each of `classes`, over its images."""
-        labels = np.asarray(self.first.arrays[f"table/{split}/label"])
-        known = np.isin(labels, self.classes)
-        return class_means(
-            self.mean(split, part)[known],
-            np.searchsorted(self.classes, labels[known]),
-            len(self.classes),
-            over=OVER[split],
-            unit="nats",
-            given=self.given,
-        )
+        gap, labels = self.of(split, part), self.labels(split)
+        return tuple(gap.take("image", labels == c).mean() for c in self.classes)
+
+    def pooled(self, column: str) -> Floats:
+        """A column of all seeds and both splits."""
+        return np.concatenate([self.of(split, column).values.ravel() for split in SPLITS])
 
     def share(self, column: str) -> Number:
         """Of all images of both splits, how many are so."""
-        values = np.concatenate([self.by_seed(split, column).ravel() for split in SPLITS])
+        values = self.pooled(column)
         return Number(
-            float(values.mean()), n=len(values), unit="share",
+            float(values.mean()),
+            n=len(values),
+            unit="share",
             interval=f"a count of {len(values):,} images",
-        )  # fmt: skip
+        )
 
     @property
     def missing(self) -> float:
         """What a refined posterior lacks of the optimum in reach, at most, nats: the median."""
-        both = [self.by_seed(split, "missing").ravel() for split in SPLITS]
-        return float(np.median(np.concatenate(both)))
+        return float(np.median(self.pooled("missing")))
 
-    def numbers(self) -> dict[str, Number]:
+    def numbers(self) -> dict[str, Number | Measured]:
         """All numbers, the important ones first."""
         splits = sorted(SPLITS, key=lambda split: split != self.split)
-        numbers = {
-            f"{split}.{part}-gap": self.average(split, part)
-            for split in splits
-            for part in PARTS
-            if self.has(split, part)
-        }
-        numbers["amortisation-minus-approximation"] = self.larger()
+        numbers: dict[str, Number | Measured] = dict(self._columns(splits, PARTS, "-gap"))
+        numbers["amortisation-minus-approximation"] = self.larger
         for part in PARTS:
             if all(self.has(split, part) for split in SPLITS):
                 numbers[f"train-minus-test.{part}-gap"] = self.train_minus_test(part)
-        for split in splits:
-            for name, column in (
-                ("log-prob", "log_prob"),
-                ("refined-elbo", "refined_elbo"),
-                ("own-elbo", "own_elbo"),
-            ):
-                if self.has(split, column):
-                    numbers[f"{split}.{name}"] = self.average(split, column)
+        numbers |= self._columns(splits, ("log_prob", "refined_elbo", "own_elbo"))
         numbers["flagged"] = self.share("flagged")
         numbers["refinements-converged"] = self.share("converged")
         numbers["refinements-missing.median"] = Number(
             self.missing, unit="nats", interval="an upper estimate, from slope and curvature"
         )
         return numbers
+
+    def _columns(
+        self, splits: list[str], columns: tuple[str, ...], end: str = ""
+    ) -> Iterator[tuple[str, Measured]]:
+        for split in splits:
+            for column in columns:
+                if self.has(split, column):
+                    yield f"{split}.{column.replace('_', '-')}{end}", self.of(split, column)
