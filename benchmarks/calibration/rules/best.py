@@ -60,6 +60,7 @@ RULES = (
             "it leads by 1 sd": likeliest((1.0,)),
             "it leads by 1 sd, three seeds": likeliest((1.0,), seeds=3),
         },
+        repeats=2000,
     ),
     Rule(
         "all that rank methods",
