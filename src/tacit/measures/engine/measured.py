@@ -44,6 +44,7 @@ class Measured:
         share: whether its mean lies between none and all, so that its interval does.
         scale: how large the numbers were that it was computed from.
         samples: of a difference of two samples of images, how many each has and their names.
+        floor: what the mean cannot be below, such as 0 for squared errors; its interval ends there.
 
     Raises:
         ValueError: where axes and factors do not match.
@@ -67,6 +68,7 @@ class Measured:
     share: bool | None = None
     scale: float | None = None
     samples: tuple[tuple[int, str], ...] = ()
+    floor: float = -np.inf
 
     def __post_init__(self) -> None:
         said: Any = self.values
@@ -164,6 +166,7 @@ class Measured:
             low, high = ends.share_ends(self.value, self.spread, each, self._images)
         else:
             low, high = ends.ends(self.value, self.spread, each)
+        low = max(low, min(self.floor, self.value))
         several = f" for {together} together" if together > 1 else ""
         said = f"{100 * level:g} %{several} over {self.over}"
         return Number(self.value, low, high, self._n, self.unit, said)
@@ -242,7 +245,9 @@ class Measured:
         return self._with(other, np.add)
 
     def __neg__(self) -> "Measured":
-        return replace(self, values=-self.values, share=False, unit=_of_difference(self.unit))
+        return replace(
+            self, values=-self.values, share=False, unit=_of_difference(self.unit), floor=-np.inf
+        )
 
     def scaled(self, factor: float, unit: str) -> "Measured":
         """In another unit, such as 100 and "percentage points"; `Number.scaled` keeps a share's
@@ -254,6 +259,7 @@ class Measured:
             step=(self.step or 0.0) * abs(factor),
             share=False,
             scale=(self.scale or 0.0) * abs(factor),
+            floor=self.floor * factor if factor > 0 else -np.inf,
         )
 
     def apply(self, function: Callable[[Floats], Floats], unit: str = "") -> "Measured":

@@ -87,7 +87,8 @@ class Parts:
                 text += f", {adverb} the {noun} ({100 * self.shares[most]:.0f} % of the variance)"
             else:
                 text += ", mostly what differs with every combination of them"
-        return f"{text}; more {self.names.get(self.buy, self.buy)} would narrow it most."
+        most = " most" if len(varied) > 1 else ""
+        return f"{text}; more {self.names.get(self.buy, self.buy)} would narrow it{most}."
 
     def _another(self, factor: str) -> str:
         if factor == "image":
