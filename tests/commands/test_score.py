@@ -188,16 +188,28 @@ def test_grey_pixels_under_bernoulli_are_warned_of_once(models, images, capsys) 
 @pytest.mark.parametrize(
     ("model", "arguments", "message"),
     [
-        ("vae", ["--images", "large.npy"], "large.npy: images are (1, 9, 8), and the model reads"),
-        ("vae", ["--images", "rgb.npy"], "rgb.npy: images are (3, 8, 8), and the model reads"),
+        (
+            "vae",
+            ["--images", "large.npy"],
+            "large.npy: images are gray, 8×9 pixels, and the model reads",
+        ),
+        (
+            "vae",
+            ["--images", "rgb.npy"],
+            "rgb.npy: images are rgb, 8×8 pixels, and the model reads",
+        ),
         ("vae", ["--images", "nan.npy"], "nan.npy: floating-point pixels lie between nan"),
         (
             "vae",
             ["--images", "high.npy"],
-            "high.npy: floating-point pixels lie between 0.0 and 2.0",
+            "high.npy: floating-point pixels lie between 0 and 2",
         ),
-        ("vae", ["--images", "rgb.png"], "rgb.png: it is (3, 8, 8), and the model reads (1, 8, 8)"),
-        ("vae", ["--images", "large.png"], "large.png: it is (1, 9, 9), and the model reads"),
+        (
+            "vae",
+            ["--images", "rgb.png"],
+            "leave them out with --skip-bad: rgb.png: it is rgb, 8×8 pixels",
+        ),
+        ("vae", ["--images", "large.png"], "large.png: it is gray, 9×9 pixels"),
         ("vae", ["--images", "digits", "--samples", "0"], "--samples is 0"),
         ("vae", ["--images", "digits", "--distributions", "0"], "--distributions is 0"),
         ("vae", ["--images", "digits", "--method", "exact"], "exact"),

@@ -87,11 +87,12 @@ class Names:
             yield self._composed[composed]
 
     def _elsewhere(self, name: str) -> Iterator[str]:
-        """Below a folder of the root's name, where the path is absolute on another machine."""
+        """Below a folder of the root's name, as seen from another place or machine."""
         windows = PureWindowsPath(name)
-        absolute = bool(windows.drive) or (name.startswith("/") and not Path(name).exists())
-        if self.root and absolute and self.root.name in windows.parts[:-1]:
-            parts = windows.parts
+        parts = windows.parts
+        if name.startswith("/") and Path(name).exists():
+            return  # of this machine, and elsewhere
+        if self.root and self.root.name in (parts[:-1] if windows.root else parts[:1]):
             last = len(parts) - 1 - parts[::-1].index(self.root.name)
             if ".." not in parts:
                 yield "/".join(parts[last + 1 :])
@@ -105,16 +106,14 @@ class Names:
             found[composed] = "" if composed in found else name
         return found
 
-    def unknown(self, name: str) -> str:
-        """What to say of a name that is none of an image's."""
+    def unknown(self, name: str, *, guess: bool = True) -> str:
+        """What to say of a name that is none of an image's; with a `guess`, which takes time."""
         if self.column == "index":
             return (
                 f"there is no image {quoted(name)}; images are numbered 0 to {len(self.known) - 1}"
             )
-        if (other := _other_encoding(name)) and unicodedata.normalize("NFC", other[1]) in {
-            *self.known,
-            *self._composed,
-        }:
+        other = _other_encoding(name)
+        if other and unicodedata.normalize("NFC", other[1]) in self._composed:
             return (
                 f"{quoted(name)} is no UTF-8 ({other[0]} for {quoted(other[1])}); save the table "
                 "as CSV in UTF-8"
@@ -122,12 +121,19 @@ class Names:
         path = PurePosixPath(name.replace("\\", "/"))
         if path.is_absolute() or PureWindowsPath(name).drive or ".." in path.parts:
             return f"{quoted(name)} leads out of the folder {self.source}"
-        some = list(self.known)[:_NAMES_SEARCHED]
-        near = difflib.get_close_matches(name, some, n=1) or [
-            other for other in some if PurePosixPath(other).name == path.name
-        ]
-        guess = f"; did you mean {quoted(near[0])}?" if near else ""
-        return f"there is no image {quoted(name)} in {self.source}{guess}"
+        near = self._near(name) if guess else []
+        meant = f"; did you mean {quoted(near[0])}?" if near else ""
+        return f"there is no image {quoted(name)} in {self.source}{meant}"
+
+    def _near(self, name: str) -> list[str]:
+        """Images with a name like this one, or with the same one in another folder."""
+        near = difflib.get_close_matches(name, self._some, n=1)
+        last = PurePosixPath(name.replace("\\", "/")).name
+        return near or [other for other in self._some if PurePosixPath(other).name == last]
+
+    @cached_property
+    def _some(self) -> list[str]:
+        return list(self.known)[:_NAMES_SEARCHED]
 
 
 @dataclass
@@ -193,7 +199,8 @@ def read_tables(
             if name is None and absent.find(row.name, table) is not None:
                 told.left_out += 1
             elif name is None:
-                told.missing.append(f"{row.where}: {names.unknown(row.name)}")
+                listed = len(told.missing) < FAULTS_LISTED
+                told.missing.append(f"{row.where}: {names.unknown(row.name, guess=listed)}")
             else:
                 _take(row, name, told)
     return told
