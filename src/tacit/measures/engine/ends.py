@@ -14,7 +14,7 @@ def ends(value: float, spread: Spread, level: float) -> tuple[float, float]:
 
     The correction is Hall's cubic transformation of t (Hall 1992, "On the removal of skewness by
     transformation"), which is monotone: g(t) = t + λt²/3 + λ²t³/27 + λ/6, λ the mean's skewness.
-    Where g is nearly flat its inverse runs away, so that beyond |λx| = 0.6 it goes on in
+    Where g is nearly flat its inverse runs away, so that beyond |λ(x - λ/6)| = 0.6 it goes on in
     proportion: no coverage is lost, and intervals of few seeds stay finite in any useful sense.
     Where λ is rough, the interval reaches to the outer of the ends with it and without.
     """
@@ -79,18 +79,23 @@ def _untransformed(x: float, skewness: float) -> float:
     """The t that Hall's transformation takes to x."""
     if abs(skewness) < 1e-6:
         return x
+    return _root(x - skewness / 6, skewness)
+
+
+def _root(x: float, skewness: float) -> float:
+    """The t of which t + λt²/3 + λ²t³/27 is x, and in proportion where that is too flat."""
     edge = FLAT / abs(skewness)
     if abs(x) > edge:
-        return _untransformed(float(np.copysign(edge, x)), skewness) * abs(x) / edge
-    return float(3 / skewness * (np.cbrt(1 + skewness * (x - skewness / 6)) - 1))
+        return _root(float(np.copysign(edge, x)), skewness) * abs(x) / edge
+    return float(3 / skewness * (np.cbrt(1 + skewness * x) - 1))
 
 
 def _transformed(t: float, skewness: float) -> float:
-    """Hall's transformation, the other way."""
+    """Hall's transformation, the other way round."""
     if abs(skewness) < 1e-6:
         return t
     edge = float(np.copysign(FLAT / abs(skewness), t))
-    farthest = _untransformed(edge, skewness)
-    if abs(t) > abs(farthest) and t * farthest > 0:
-        return t * edge / farthest
+    farthest = _root(edge, skewness)
+    if abs(t) > abs(farthest):
+        return t * edge / farthest + skewness / 6
     return t + skewness * t**2 / 3 + skewness**2 * t**3 / 27 + skewness / 6
