@@ -139,7 +139,7 @@ def test_a_rise_is_that_since_the_lowest_snapshot() -> None:
     assert found.rise.value == pytest.approx(TURNING[9] - TURNING[4], abs=0.02)
     assert found.turned.value == 500
     # Widened to hold for both of the other snapshots.
-    assert found.rise.interval.startswith("97.5 % over 3 seeds")
+    assert found.rise.interval.startswith("95 % for 2 together over 3 seeds")
 
 
 def test_a_run_is_named_once_and_can_be_left_out() -> None:

@@ -147,11 +147,10 @@ class Accuracy:
 
         Their intervals hold together (Bonferroni).
         """
-        level = 1 - 0.05 / len(self.classes)
         found = []
         for c in self.classes:
             own, others = (self.right.take("image", side) for side in self._sides(c))
-            against = difference(own, others).mean(level)
+            against = difference(own, others).mean(together=len(self.classes))
             if against.high is not None and against.high < 0:
                 found.append(c)
         return sorted(found, key=lambda c: (self.by_class[c].value or 0.0, c))
