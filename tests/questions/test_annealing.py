@@ -68,7 +68,9 @@ def test_the_same_images_are_scored_by_every_method(study: Any, run: str, tmp_pa
 def test_without_annealing_nothing_is_annealed(study: Any) -> None:
     asked = LogProbability(run="vae", samples=20, per_class=2, shown_per_class=1)
     arrays = asked.measure(study.runs(asked)).arrays
-    assert {name.split("/")[1] for name in arrays if name.startswith("table/")} == {"train", "test"}
+    assert {name.split("/")[1] for name in arrays if name.startswith("table/")} == {
+        *("train", "test", "by-encoder-train", "by-encoder-test")
+    }
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from tacit.questions.log_probability.question import LogProbability
 from tacit.questions.log_probability.words import rule, sentences
 
 ASKED = LogProbability(run="vae", samples=100, per_class=4, shown_per_class=2)
+BY_ENCODER = ASKED.model_copy(update={"proposal": "encoder"})
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +63,29 @@ def test_every_estimate_has_its_error_its_health_and_what_stands_beside_it(
     ceiling = Scores(measured).ceiling()
     assert ceiling == pytest.approx(64 * 0.69049937, abs=1e-4)
     assert arrays["table/test/log_prob"].max() < ceiling
+
+
+def test_the_reports_own_samples_stand_beside_refined_ones(
+    study: Any, measured: dict[int, Measurement], tmp_path: Path
+) -> None:
+    found = measured[0].arrays
+    for split in ("train", "test"):
+        shown = found[f"shown/{split}/rows"]
+        refined = found[f"table/{split}/log_prob"][shown]
+        assert np.array_equal(found[f"table/by-encoder-{split}/refined"], refined)
+        index = found[f"table/{split}/index"][shown]
+        assert np.array_equal(found[f"table/by-encoder-{split}/index"], index)
+    finding = ASKED.answer({0: measured[0]}, study.setting(tmp_path / "refined"))
+    assert "By 100 importance samples from posteriors refined for each image" in finding.answer
+    assert "the report's own method, the 40 images shown are" in finding.answer
+    assert finding.numbers["encoder-minus-refined.log-prob"].n == 40
+    encoder = BY_ENCODER.measure(study.runs(BY_ENCODER, 0))
+    worth = [np.median(m.arrays["table/test/effective_samples"]) for m in (measured[0], encoder)]
+    assert worth[0] > worth[1]
+    assert not any("by-encoder" in name for name in encoder.arrays)
+    alone = BY_ENCODER.answer({0: encoder}, study.setting(tmp_path / "encoder"))
+    assert "By 100 importance samples from the encoder" in alone.answer
+    assert "the report's own method" not in alone.answer
 
 
 def test_it_is_answered_for_one_seed_and_for_two(
@@ -161,7 +185,7 @@ def fabricated(
                 f"table/{split}/standard_error": np.full(len(labels), 0.3),
                 f"table/{split}/effective_samples": np.full(len(labels), 12.0),
             }
-        measured[seed] = Measurement({"pixels": 784.0, "sigma": 0.2}, arrays)
+        measured[seed] = Measurement({"pixels": 784.0, "sigma": 0.2, "refined": 1.0}, arrays)
     return Scores(measured)
 
 

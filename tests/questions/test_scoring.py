@@ -65,7 +65,9 @@ def test_scores_are_below_the_ceiling_and_belong_to_their_images(
     means = mean_images(study.images.train, [])
 
     def scores(rows: np.ndarray) -> np.ndarray:
-        columns = score(model, test, rows, means, samples=64, seed=0, split="test")
+        columns = score(
+            model, test, rows, means, samples=64, seed=0, split="test", proposal="refined"
+        )
         assert "label" not in columns
         assert "pareto_k" not in columns
         return np.asarray(columns["log_prob"])

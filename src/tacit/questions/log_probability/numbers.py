@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tacit.measures.classes import TopClass, class_means, top_class
 from tacit.measures.correlations import correlation, explained
 from tacit.measures.distances import Floats
-from tacit.measures.intervals import bootstrap_mean, stratified_difference, welch
+from tacit.measures.intervals import bootstrap_mean, paired, stratified_difference, welch
 from tacit.measures.number import Number, Undefined, undefined
 from tacit.questions.shared.by_seed import BySeed
 from tacit.questions.shared.wider import wider
@@ -138,6 +138,29 @@ class Scores(BySeed):
             for column in columns
         }
 
+    @property
+    def refined(self) -> bool:
+        """Whether samples come from posteriors refined for each image."""
+        return bool(self.first.values["refined"])
+
+    @property
+    def beside_encoder(self) -> bool:
+        """Whether values by the encoder stand beside them."""
+        return "table/by-encoder-test/log_prob" in self.first.arrays
+
+    def encoder(self, column: str) -> Floats:
+        """Of the shown images of both splits by samples from the encoder, (S, n)."""
+        both = [self.stacked(f"table/by-encoder-{split}/{column}") for split in SPLITS]
+        return np.concatenate(both, axis=1)
+
+    def encoder_minus_refined(self) -> Number:
+        """The report's values minus those from refined posteriors, of the shown images."""
+        a, b = self.encoder("log_prob"), self.encoder("refined")
+        over_images = paired(
+            a.mean(axis=0), b.mean(axis=0), over="shown images", unit="nats", given=self.given
+        )
+        return wider(over_images, (a - b).mean(axis=1))
+
     def flagged(self) -> Number:
         """The share of estimates that diagnostics call unreliable, of both splits."""
         flags = np.concatenate([self.by_seed(split, "flagged").ravel() for split in SPLITS])
@@ -177,6 +200,13 @@ def numbers_of(scores: Scores, class_names: tuple[str, ...]) -> dict[str, Number
         numbers |= {f"between-classes.explained-by.{kebab(c)}": s for c, s in shares.items()}
     numbers |= {f"images.correlation.{kebab(c)}": r for c, r in scores.correlations().items()}
     numbers["flagged"] = scores.flagged()
+    if scores.beside_encoder:
+        flags = scores.encoder("flagged").ravel()
+        said = f"a count of {len(flags):,} estimates"
+        numbers["encoder-minus-refined.log-prob"] = scores.encoder_minus_refined()
+        numbers["encoder.flagged"] = Number(
+            float(flags.mean()), n=len(flags), unit="share", interval=said
+        )
     for column, unit in (("standard_error", "nats"), ("effective_samples", "samples")):
         if (median := scores.typical(column)) is not None:
             numbers[f"{kebab(column)}.median"] = Number(median, unit=unit)

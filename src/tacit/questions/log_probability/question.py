@@ -5,8 +5,10 @@ from functools import partial
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+import torch
 from pydantic import Field, field_validator
 
+from tacit.evidence.observed import observe
 from tacit.images.dataset import Images
 from tacit.measures.images import within_class_variance
 from tacit.models.likelihoods import Gaussian
@@ -26,8 +28,8 @@ from tacit.questions.log_probability.figures import class_table, figures_of
 from tacit.questions.log_probability.numbers import Scores, numbers_of
 from tacit.questions.log_probability.words import rule, sentences
 from tacit.questions.shared.samples import Rows, compared_classes, of_all, of_each_class
-from tacit.questions.shared.scoring import mean_images, score
-from tacit.streams import numpy_stream
+from tacit.questions.shared.scoring import ProposalName, estimated, mean_images, score
+from tacit.streams import numpy_stream, torch_stream
 
 MOST_IMAGES = 2000
 """At most so many images of a split, however many classes there are."""
@@ -39,8 +41,10 @@ class LogProbability(Question):
     """log p(x) by importance sampling on train and test images, beside what the images explain.
 
     Attributes:
-        run: a VAE. Its encoder is the proposal; without one, each image's posterior is optimised
-            against the frozen decoder.
+        run: a VAE.
+        proposal: "refined", a posterior optimised for each image against the frozen decoder, or
+            "encoder", where there is one. From refined posteriors, what as many samples from the
+            encoder give stands beside the images that are shown, as in the report.
         samples: importance samples per image.
         per_class: images of each class and split that the answer rests on.
         shown_per_class: images of each class and split that are shown with their values.
@@ -63,6 +67,7 @@ class LogProbability(Question):
     weight: ClassVar[float] = 100.0
 
     run: str
+    proposal: ProposalName = "refined"
     samples: Annotated[int, Field(ge=1, le=10**6)] = 1000
     per_class: Annotated[int, Field(ge=2, le=10**5)] = 100
     shown_per_class: Annotated[int, Field(ge=1, le=20)] = 5
@@ -104,7 +109,10 @@ class LogProbability(Question):
         classes = classes if len(classes) > 1 else []
         means = mean_images(learned, classes)
         found = Measurement(
-            {"pixels": float(np.prod(learned.shape)), "amortized": float(model.amortized)}
+            {
+                "pixels": float(np.prod(learned.shape)),
+                "refined": float(self.proposal == "refined" or not model.amortized),
+            }
         )
         if isinstance(model.likelihood, Gaussian):
             found.values["sigma"] = model.likelihood.sigma
@@ -119,6 +127,7 @@ class LogProbability(Question):
                 samples=self.samples,
                 seed=runs.seed,
                 split=split,
+                proposal=self.proposal,
             )
             columns = runs.kept(f"scored-{split}", score_them)
             index = rows if split == "test" or run.train_index is None else run.train_index[rows]
@@ -127,6 +136,14 @@ class LogProbability(Question):
             found.arrays |= {f"table/{split}/{name}": column for name, column in columns.items()}
             found.arrays[f"shown/{split}/rows"] = shown
             found.arrays[f"shown/{split}/pixels"] = images.pixels[rows[shown]]
+            if model.amortized and self.proposal == "refined":
+                beside = partial(self._by_encoder, model, images, rows[shown], runs.seed, split)
+                by_encoder = runs.kept(f"by-encoder-{split}", beside)
+                by_encoder |= {"index": index[shown], "refined": columns["log_prob"][shown]}
+                found.arrays |= {
+                    f"table/by-encoder-{split}/{name}": column
+                    for name, column in by_encoder.items()
+                }
             if classes and split == "test":
                 variance = within_class_variance(images.pixels[rows], columns["label"])
                 found.arrays["within-class-variance"] = variance
@@ -169,6 +186,7 @@ class LogProbability(Question):
             resampled=self.resampled_images,
             long=self.long_images,
             simulated=self.simulated_images,
+            proposal=self.proposal,
         )
 
     def _caveats(self, scores: Scores, setting: Setting) -> tuple[str, ...]:
@@ -182,10 +200,10 @@ class LogProbability(Question):
                 "These are densities over pixels scaled to [0, 1]; on another scale all of them "
                 "shift by the same number of nats, and they are no code lengths."
             )
-        if not scores.first.values["amortized"]:
+        if scores.refined:
             caveats.append(
-                "This VAE has no encoder: samples come from posteriors that were optimised for "
-                "each image, train and test alike, against the frozen decoder."
+                "Samples come from posteriors that were optimised for each image, train and test "
+                "alike, against the frozen decoder, and a tenth of them from N(0, I)."
             )
         if scores.n_seeds == 1:
             caveats.append("One seed: every interval is given this one model.")
@@ -197,6 +215,20 @@ class LogProbability(Question):
                 f"{'is' if left_out == 1 else 'are'} left out."
             )
         return tuple(caveats)
+
+    def _by_encoder(
+        self, model: VAE, images: Images, rows: Rows, seed: int, split: str
+    ) -> dict[str, np.ndarray]:
+        """The report's own values: as many samples, from the encoder."""
+        x = torch.from_numpy(images.scaled(rows))
+        data = observe(model, x, torch_stream(seed, "observed", split))
+        estimate = estimated(model, data, self.samples, seed, f"{split}-by-encoder", "encoder")
+        assert estimate.ess is not None
+        return {
+            "log_prob": estimate.log_prob,
+            "flagged": estimate.flagged.astype(np.int64),
+            "effective_samples": estimate.ess,
+        }
 
     def _rows(self, images: Images, classes: list[int], split: str) -> Rows:
         if not classes:

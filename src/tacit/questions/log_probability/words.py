@@ -1,5 +1,7 @@
 """How likely an image is, in words, and the rule that they follow."""
 
+import numpy as np
+
 from tacit.measures.formatting import percent, show, significant
 from tacit.measures.intervals import decide
 from tacit.measures.number import Undefined
@@ -37,8 +39,8 @@ def sentences(scores: Scores, samples: int, class_names: tuple[str, ...], checke
     """The answer in words; checked: what other methods say of these values."""
     test, train = scores.average("test"), scores.average("train")
     said = [
-        f"By {samples:,} importance samples log p(x) is {show(test)} for a test image and "
-        f"{show(train)} for a training image on average."
+        f"By {samples:,} importance samples from {_where(scores)} log p(x) is {show(test)} for a "
+        f"test image and {show(train)} for a training image on average."
     ]
     if checked:
         said.append(checked)
@@ -53,7 +55,28 @@ def sentences(scores: Scores, samples: int, class_names: tuple[str, ...], checke
             f"can exceed {ceiling:.1f} nats."
         )
     said.append(_reliability_said(scores, samples))
+    if scores.beside_encoder:
+        said.append(_encoder_said(scores, samples))
     return " ".join(said)
+
+
+def _where(scores: Scores) -> str:
+    return "posteriors refined for each image" if scores.refined else "the encoder"
+
+
+def _encoder_said(scores: Scores, samples: int) -> str:
+    """What the report's own method gives for the images that are shown."""
+    flags, difference = scores.encoder("flagged"), scores.encoder_minus_refined()
+    effective = significant(float(np.median(scores.encoder("effective_samples"))), 2)
+    gap = {
+        "lower": f"{magnitude(difference)} lower",
+        "higher": f"{magnitude(difference)} higher",
+    }.get(decide(difference), f"not distinguishable ({show(difference, sign=True)})")
+    return (
+        f"By as many samples from the encoder, the report's own method, the {flags.shape[1]} "
+        f"images shown are {gap}; {percent(float(flags.mean()))} of those values are flagged "
+        f"({samples:,} samples are worth {effective} on the median image)."
+    )
 
 
 def _top_said(scores: Scores, class_names: tuple[str, ...]) -> str:

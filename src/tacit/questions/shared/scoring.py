@@ -1,6 +1,7 @@
 """log p(x) of chosen images, each beside its mean intensity and the mean image."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 import torch
@@ -10,7 +11,14 @@ from torch import Tensor
 from tacit.evidence.estimate import LogProbEstimate
 from tacit.evidence.importance import importance_sampling
 from tacit.evidence.observed import Observed, observe
-from tacit.evidence.proposals import fitted, from_encoder
+from tacit.evidence.precision import LACKING
+from tacit.evidence.proposals import (
+    MakeProposal,
+    NormalMixture,
+    defensive,
+    fitted,
+    from_encoder,
+)
 from tacit.evidence.refine import refine
 from tacit.images.dataset import Images
 from tacit.measures.distances import Floats
@@ -21,6 +29,8 @@ from tacit.questions.shared.samples import Rows
 from tacit.streams import torch_stream
 
 Columns = dict[str, NDArray[np.generic]]
+ProposalName = Literal["refined", "encoder"]
+"""Where importance samples come from."""
 OVERALL = -1
 """The key of the mean of all images, beside those of the classes."""
 
@@ -49,6 +59,7 @@ def score(
     samples: int,
     seed: int,
     split: str,
+    proposal: ProposalName,
 ) -> Columns:
     """Columns of per-image numbers for the images at `rows`, (n,) each.
 
@@ -60,7 +71,7 @@ def score(
     """
     x = torch.from_numpy(images.scaled(rows))
     data = observe(model, x, torch_stream(seed, "observed", split))
-    estimate = estimated(model, data, samples, seed, split)
+    estimate = estimated(model, data, samples, seed, split, proposal)
     columns: Columns = {
         "log_prob": estimate.log_prob,
         "standard_error": estimate.standard_error,
@@ -80,21 +91,32 @@ def score(
     return columns
 
 
-def estimated(model: VAE, data: Observed, samples: int, seed: int, split: str) -> LogProbEstimate:
-    """log p(x) by importance sampling, from the encoder where there is one.
+def estimated(
+    model: VAE,
+    data: Observed,
+    samples: int,
+    seed: int,
+    split: str,
+    proposal: ProposalName,
+) -> LogProbEstimate:
+    """log p(x) by importance sampling from each image's refined posterior, or from the encoder.
 
-    A per-image VAE has posteriors of its training images alone. So that train and test images are
-    treated alike, all get theirs by the same optimisation against the frozen decoder.
+    Train and test images are treated alike: all get theirs by the same optimisation against the
+    frozen decoder, also where a per-image VAE has posteriors of its training images. A tenth of the
+    samples comes from the prior, so that no weight is without a bound.
     """
-    proposal = (
-        from_encoder
-        if model.amortized
-        else fitted(
-            refine(model, data, start="prior", generator=torch_stream(seed, "refined", split)).q
-        )
-    )
     generator = torch_stream(seed, "importance", split)
-    return importance_sampling(model, proposal, data, n_samples=samples, generator=generator)
+    q: MakeProposal | NormalMixture = from_encoder
+    if proposal == "refined" or not model.amortized:
+        refined = refine(
+            model,
+            data,
+            start="encoder" if model.amortized else "prior",
+            tolerance=LACKING,
+            generator=torch_stream(seed, "refined", split),
+        )
+        q = defensive(fitted(refined.q, "the refined posterior"))
+    return importance_sampling(model, q, data, n_samples=samples, generator=generator)
 
 
 def picture_log_prob(likelihood: Likelihood, x: Tensor, pictures: Floats) -> Floats:

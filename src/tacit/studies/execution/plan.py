@@ -19,7 +19,7 @@ from tacit.studies.description.spec import Run, Study
 CODE_VERSION = 5
 """Raised whenever the code gives other results for the same study."""
 
-MEASURED_VERSION = 1
+MEASURED_VERSION = 2
 """Raised whenever questions alone measure something else, so that trained runs are kept."""
 
 MAX_JOBS = 20_000

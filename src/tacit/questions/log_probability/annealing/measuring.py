@@ -17,7 +17,7 @@ from tacit.models.models import VAE
 from tacit.models.posteriors import DiagonalNormal
 from tacit.questions.base import Arrays, Runs
 from tacit.questions.shared.samples import Rows
-from tacit.questions.shared.scoring import estimated
+from tacit.questions.shared.scoring import ProposalName, estimated
 from tacit.streams import numpy_stream, torch_stream
 
 MOST_FOR_QUADRATURE = 2
@@ -35,6 +35,7 @@ class Checking:
         annealed, resampled: test images that are annealed, and that get more importance samples.
         long: of those annealed, how many are annealed by `MORE` times the most distributions too.
         simulated: images for both bounds.
+        proposal: where importance samples come from.
     """
 
     samples: int
@@ -43,6 +44,7 @@ class Checking:
     resampled: int
     long: int
     simulated: int
+    proposal: ProposalName = "refined"
 
     @property
     def most(self) -> int:
@@ -106,7 +108,7 @@ def annealing(
     keep(
         "resampled",
         f"importance-{MORE * checking.samples}",
-        lambda: estimated(model, data, MORE * checking.samples, seed, "test"),
+        lambda: estimated(model, data, MORE * checking.samples, seed, "test", checking.proposal),
     )
     if model.latent_dim <= MOST_FOR_QUADRATURE:
         generator = torch_stream(seed, "quadrature")
