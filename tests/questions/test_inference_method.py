@@ -1,6 +1,7 @@
 """Encoder against own codes: measured end to end, unfinished told from worse, said as it is."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,17 @@ from tacit.measures.formatting import show
 from tacit.models.models import VAE
 from tacit.models.posteriors import PerImage
 from tacit.questions.base import Measurement, Runs, Setting
-from tacit.questions.inference_method.numbers import Inferred, numbers_of
+from tacit.questions.inference_method.numbers import (
+    Codes,
+    Columns,
+    Described,
+    Inferred,
+    Numbers,
+    Tables,
+)
 from tacit.questions.inference_method.question import InferenceMethod
-from tacit.questions.inference_method.words import rule, sentences
+from tacit.questions.inference_method.words import caveats, described, sentences
+from tacit.questions.shared.seeds import Seeds, means
 from tacit.studies.description.errors import StudyError
 from tacit.studies.description.reading import parse
 
@@ -33,68 +42,75 @@ def measured(study: Any) -> Measurement:
     return ASKED.measure(study.runs(ASKED))
 
 
+@pytest.fixture(scope="module")
+def numbers(measured: Measurement) -> Numbers:
+    return measured.typed(Numbers)
+
+
+def inferred(numbers: Numbers, *per_image: str) -> Inferred:
+    return Inferred(Seeds({0: numbers}), "vae", per_image)
+
+
 def without_labels(runs: Runs) -> Runs:
     train, test = (Images(images.pixels) for images in (runs.train, runs.test))
     names = ("vae", "per-image", "per-image-5")
     return Runs(runs.seed, train, test, {name: [runs[name]] for name in names})
 
 
-def test_own_codes_are_those_of_the_images_beside_them(study: Any, measured: Measurement) -> None:
+def test_own_codes_are_those_of_the_images_beside_them(study: Any, numbers: Numbers) -> None:
     model = study.runs(ASKED)["per-image"].model()
     assert isinstance(model, VAE)
     assert isinstance(model.posterior, PerImage)
-    index = measured.arrays["table/train/index"]
+    index = numbers.table.train.index
     x = study.images.train.scaled(index)
     with torch.no_grad():
         pictures = model.decode(model.posterior.mean[torch.from_numpy(index)]).numpy()
     error = ((x - pictures) ** 2).sum(axis=(1, 2, 3))
-    found = measured.arrays["table/train/per-image.squared_error"]
+    found = numbers.table.train.runs["per-image"].squared_error
     assert found == pytest.approx(error, rel=1e-4)
 
 
-def test_a_per_image_run_has_no_codes_for_test_images_but_refined_ones(
-    measured: Measurement,
-) -> None:
-    columns = {name for name in measured.arrays if name.startswith("table/test/")}
-    assert "table/test/vae.elbo" in columns
-    assert "table/test/per-image.elbo" not in columns
-    assert "table/test/per-image.refined_elbo" in columns
+def test_a_per_image_run_has_no_codes_for_test_images_but_refined_ones(numbers: Numbers) -> None:
+    test = numbers.table.test.runs
+    assert test["vae"].elbo is not None
+    assert test["per-image"].elbo is None
+    assert len(test["per-image"].refined_elbo) == 20
 
 
-def test_two_epochs_are_not_finished_and_refinement_says_so(measured: Measurement) -> None:
-    found = Inferred({0: measured}, "vae", ("per-image", "per-image-5"))
+def test_two_epochs_are_not_finished_and_refinement_says_so(numbers: Numbers) -> None:
+    found = inferred(numbers, "per-image", "per-image-5")
     for run in found.per_image:
-        unfinished = found.unfinished(run)
+        unfinished = found.unfinished(run).mean()
         assert unfinished.low is not None
         assert unfinished.low > 0
-    assert found.updates("per-image") == 2
-    assert found.updates("per-image-5") == 10
+    assert described(found, "per-image") == "1 update per visit, 2 in all"
+    assert described(found, "per-image-5") == "5 updates per visit, 10 in all"
     assert found.converged > 0.9
 
 
-def test_the_lead_is_the_sum_of_its_parts(measured: Measurement) -> None:
-    found = Inferred({0: measured}, "vae", ("per-image",))
+def test_the_lead_is_the_sum_of_its_parts(numbers: Numbers) -> None:
+    found = inferred(numbers, "per-image")
     parts = (
         found.encoder_minus_own("per-image"),
         found.decoder("per-image", "train"),
         found.unfinished("per-image"),
         found.missed("train"),
     )
-    lead, decoder, unfinished, missed = (part.value or np.nan for part in parts)
+    lead, decoder, unfinished, missed = (part.value for part in parts)
     assert lead == pytest.approx(decoder + unfinished - missed)
 
 
-def test_a_snapshot_is_whole(study: Any, measured: Measurement) -> None:
+def test_a_snapshot_is_whole(study: Any, numbers: Numbers) -> None:
     run = study.runs(ASKED)["per-image"]
-    labels = study.images.train.labels[measured.arrays["table/train/index"]]
+    labels = study.images.train.labels[numbers.table.train.index]
     first = np.unique(labels, return_index=True)[1]
-    rows = measured.arrays["table/train/index"][first]
-    assert np.array_equal(measured.arrays["shown/train/original"], study.images.train.pixels[rows])
+    rows = numbers.table.train.index[first]
+    assert np.array_equal(numbers.shown["train"].original, study.images.train.pixels[rows])
     for epoch, update in run.snapshots.items():
         model = run.model(update)
         with torch.no_grad():
             wanted = model.decode(model.posterior.mean[torch.from_numpy(rows)]).numpy() * 255
-        assert np.abs(measured.arrays[f"snapshot/{epoch}/per-image"] - wanted).max() < 0.51
+        assert np.abs(numbers.snapshots[str(epoch)]["per-image"] - wanted).max() < 0.51
 
 
 def test_it_is_answered_with_every_figure_and_without_labels_too(
@@ -105,11 +121,11 @@ def test_it_is_answered_with_every_figure_and_without_labels_too(
     assert len(finding.figures) == 7
     assert all((tmp_path / "a" / figure.file).stat().st_size for figure in finding.figures)
     assert "After 2 epochs" in finding.answer
-    assert any("One seed" in caveat for caveat in finding.caveats)
+    assert any("one seed" in caveat for caveat in finding.caveats)
 
     few = InferenceMethod(amortized="vae", per_image=("per-image",), refined=3)
     unlabelled = few.measure(without_labels(study.runs(ASKED)))
-    assert "table/train/label" not in unlabelled.arrays
+    assert unlabelled.typed(Numbers).table.train.label is None
     setting = Setting("q", study.setting(tmp_path / "b").figures, (), 160, 100, (1, 8, 8), "x")
     assert few.answer({0: unlabelled}, setting).numbers["encoder-misses.test.elbo"].n == 3
 
@@ -167,74 +183,84 @@ def fabricated(
             noise = rng.normal(size=200)
             return values + noise - noise.mean()
 
-        arrays = {"table/test/a.elbo": near(base - 5), "table/test/a.refined_elbo": near(base)}
-        arrays["table/test/p.refined_elbo"] = near(base - decoder + shift)
+        def codes(refined: np.ndarray, own: np.ndarray | None, error: float) -> Codes:
+            return Codes(
+                refined_elbo=near(refined),
+                refined_squared_error=np.full(200, 20.0),
+                steps=np.full(200, 192),
+                missing=np.full(200, 0.2),
+                converged=np.ones(200, int),
+                elbo=None if own is None else near(own),
+                squared_error=None if own is None else near(np.full(200, error)),
+            )
+
         refined_p = base - decoder + shift
-        arrays["table/train/p.refined_elbo"] = near(refined_p)
-        arrays["table/train/p.elbo"] = near(refined_p - unfinished)
-        arrays["table/train/a.elbo"] = near(refined_p - unfinished + lead - shift)
-        arrays["table/train/a.refined_elbo"] = near(base)
-        for run in ("a", "p"):
-            arrays[f"table/train/{run}.squared_error"] = near(np.full(200, 20.0 + (run == "a")))
-            for split in ("train", "test"):
-                arrays[f"table/{split}/{run}.steps"] = np.full(200, 192)
-                arrays[f"table/{split}/{run}.converged"] = np.ones(200)
-                arrays[f"table/{split}/{run}.missing"] = np.full(200, 0.2)
-        values = {"a/epochs": 30.0, "p/epochs": 30.0, "p/visits": 1.0, "p/mean-std": 1.0}
-        values |= {"a/beta": 1.0, "p/beta": 1.0, "a/visits": 1.0}
-        measured[seed] = Measurement(values, arrays)
-    return Inferred(measured, "a", ("p",))
+        own_p = refined_p - unfinished
+        test = {"a": codes(base, base - 5, 21.0), "p": codes(refined_p, None, 20.0)}
+        train = {"a": codes(base, own_p + lead - shift, 21.0), "p": codes(refined_p, own_p, 20.0)}
+        measured[seed] = Numbers(
+            Tables(Columns(np.arange(200), train), Columns(np.arange(200), test)),
+            shown={},
+            snapshots={},
+            traces={},
+            described={
+                "a": Described(30.0, 1, 1.0, {}),
+                "p": Described(30.0, 1, 1.0, {}, mean_std=1.0),
+            },
+        )
+    return Inferred(Seeds(measured), "a", ("p",))
+
+
+def said(found: Inferred) -> str:
+    return " ".join(sentences(found))
 
 
 def test_unfinished_alone_is_not_called_worse() -> None:
-    said = sentences(fabricated(lead=250, decoder=0, unfinished=250))
-    assert said.startswith("After 30 epochs the shared encoder's codes are better than every")
-    assert "'p' (1 update per visit, 30 in all) ends 250.00 nats" in said
-    assert "below the encoder on training images, though its codes reconstruct with" in said
+    text = said(fabricated(lead=250, decoder=0, unfinished=250))
+    assert text.startswith("After 30 epochs the shared encoder's codes are better than every")
+    assert "'p' (1 update per visit, 30 in all) ends 250.00 nats" in text
+    assert "below the encoder on training images, though its codes reconstruct with" in text
     assert (
-        "that its codes had not finished; all refined alike, the two decoders are not dist" in said
+        "that its codes had not finished; all refined alike, the two decoders are not dist" in text
     )
 
 
 def test_a_decoder_that_stays_worse_is_said_to() -> None:
-    said = sentences(fabricated(lead=250, decoder=150, unfinished=100))
-    assert "its decoder, trained on unfinished codes, stays worse by 150.0" in said
+    text = said(fabricated(lead=250, decoder=150, unfinished=100))
+    assert "its decoder, trained on unfinished codes, stays worse by 150.0" in text
 
 
 def test_own_codes_may_be_the_better_ones() -> None:
-    said = sentences(fabricated(lead=-40, decoder=-60, unfinished=20))
-    assert said.startswith("After 30 epochs every image's own codes are better")
-    assert "above the encoder on training images; refining" in said
-    assert "its decoder is the better one by" in said
+    text = said(fabricated(lead=-40, decoder=-60, unfinished=20))
+    assert text.startswith("After 30 epochs every image's own codes are better")
+    assert "above the encoder on training images; refining" in text
+    assert "its decoder is the better one by" in text
 
 
 def test_what_cannot_be_told_apart_is_said_so() -> None:
-    said = sentences(fabricated(lead=0, decoder=0, unfinished=0))
-    assert said.startswith("After 30 epochs own codes and the shared encoder's are not disting")
-    assert "refining adds nothing that shows" in said
+    text = said(fabricated(lead=0, decoder=0, unfinished=0))
+    assert text.startswith("After 30 epochs own codes and the shared encoder's are not disting")
+    assert "refining adds nothing that shows" in text
 
 
 def test_seeds_that_disagree_leave_a_difference_undecided() -> None:
     agreeing = fabricated(lead=0, decoder=20, unfinished=20, seeds=3)
-    assert "stays worse by 20.0" in sentences(agreeing)
+    assert "stays worse by 20.0" in said(agreeing)
     disagreeing = fabricated(lead=0, decoder=20, unfinished=20, seeds=3, scatter=60)
-    assert "the two decoders are not distinguishable" in sentences(disagreeing)
-    number = numbers_of(disagreeing)["p.decoder.test.elbo"]
-    assert number.interval == "95 % t over 3 seeds, given these images"
-    assert "both over images and over seeds" in rule(disagreeing)
+    assert "the two decoders are not distinguishable" in said(disagreeing)
+    number = disagreeing.numbers()["p.decoder.test.elbo"].mean()
+    assert number.interval == "95 % over 3 seeds × 200 test images, paired"
 
 
 def test_refinements_that_lack_more_are_cautioned_about() -> None:
     found = fabricated(lead=0, decoder=0, unfinished=0)
-    assert not any("Only" in caveat for caveat in found.caveats())
-    for measurement in found.measured.values():
-        measurement.arrays["table/test/p.converged"] = np.zeros(200)
-    found = Inferred(found.measured, "a", ("p",))
-    assert "Only 75.0 % of the refinements" in " ".join(found.caveats())
+    assert not any("Only" in caveat for caveat in caveats(found))
+    found.seeds.first.table.test.runs["p"].converged[:] = 0
+    assert "Only 75.0 % of the refinements" in " ".join(caveats(replace(found)))
 
 
 def test_numbers_are_few_and_shares_are_of_images() -> None:
-    numbers = numbers_of(fabricated(lead=250, decoder=150, unfinished=100))
+    numbers = means(fabricated(lead=250, decoder=150, unfinished=100).numbers())
     assert numbers["p.encoder-worse.elbo"].value == 0
     assert (numbers["p.encoder-worse.squared-error"].value or 0) > 0.7
     assert show(numbers["encoder-misses.test.elbo"]).startswith("5.0")

@@ -10,6 +10,7 @@ from tacit.measures.formatting import percent, show, significant
 from tacit.questions.base import Setting
 from tacit.questions.finding import Table
 from tacit.questions.inference_method.numbers import OVER, Inferred
+from tacit.questions.inference_method.words import described
 
 
 def figures_of(found: Inferred, setting: Setting) -> tuple[Figure, ...]:
@@ -32,13 +33,13 @@ def tables_of(found: Inferred) -> tuple[Table, ...]:
         rows.append(
             (
                 run,
-                "one encoder" if own_on_test else found.described(run),
-                found.average("train", run, "elbo"),
-                found.average("train", run, "refined_elbo"),
-                found.average("test", run, "elbo") if own_on_test else None,
-                found.average("test", run, "refined_elbo"),
-                found.average("train", run, "squared_error"),
-                found.average("train", run, "refined_squared_error"),
+                "one encoder" if own_on_test else described(found, run),
+                found.of("train", run, "elbo").mean(),
+                found.of("train", run, "refined_elbo").mean(),
+                found.of("test", run, "elbo").mean() if own_on_test else None,
+                found.of("test", run, "refined_elbo").mean(),
+                found.of("train", run, "squared_error").mean(),
+                found.of("train", run, "refined_squared_error").mean(),
             )
         )
     return (
@@ -65,7 +66,7 @@ def _learning(found: Inferred, setting: Setting) -> Figure:
     by_epoch, by_update, said = [], [], []
     for number, run in enumerate(found.runs):
         for split in OVER:
-            curve = found.curve(run, split)
+            curve = found.learned(run, split)
             if curve is None:
                 continue
             epochs, values = curve
@@ -74,15 +75,15 @@ def _learning(found: Inferred, setting: Setting) -> Figure:
             dashed = split == "test"
             by_epoch.append(Series(label, epochs, mean, low, high, number, dashed))
             if split == "train":
-                at = epochs * found.value(run, "visits")
+                at = epochs * found.described(run).visits
                 by_update.append(Series(label, at, mean, low, high, number))
             said.append(
                 f"{label}: {significant(float(mean[0]))} after {significant(float(epochs[0]))} and "
                 f"{significant(float(mean[-1]))} nats after {significant(float(epochs[-1]))} epochs"
             )
-    each = " Bands reach from the lowest to the highest seed." if found.n_seeds > 1 else ""
-    return setting.figures.chart(
-        f"{setting.question}-learning",
+    each = " Bands reach from the lowest to the highest seed." if len(found.seeds) > 1 else ""
+    return setting.chart(
+        "learning",
         curves(
             Panel(by_epoch, "epoch", "ELBO, nats", "by epoch"),
             Panel(
@@ -110,13 +111,13 @@ def _rises(found: Inferred) -> str:
 
 def _parts(found: Inferred, setting: Setting) -> Figure:
     groups = {
-        "encoder's lead": [found.encoder_minus_own(run) for run in found.per_image],
-        "decoder": [found.decoder(run, "train") for run in found.per_image],
-        "not finished": [found.unfinished(run) for run in found.per_image],
-        "missed": [found.missed("train") for _ in found.per_image],
+        "encoder's lead": [found.encoder_minus_own(run).mean() for run in found.per_image],
+        "decoder": [found.decoder(run, "train").mean() for run in found.per_image],
+        "not finished": [found.unfinished(run).mean() for run in found.per_image],
+        "missed": [found.missed("train").mean() for _ in found.per_image],
     }
-    return setting.figures.chart(
-        f"{setting.question}-parts",
+    return setting.chart(
+        "parts",
         intervals(
             list(found.per_image),
             groups,
@@ -135,15 +136,13 @@ def _parts(found: Inferred, setting: Setting) -> Figure:
 
 def _pairs(found: Inferred, setting: Setting) -> Figure:
     run = found.per_image[0]
-    values = found.by_seed("train", found.amortized, "elbo").mean(0) - found.by_seed(
-        "train", run, "elbo"
-    ).mean(0)
-    number = found.encoder_minus_own(run)
-    worse = percent(found.share_encoder_worse(run).value or 0)
-    return setting.figures.chart(
-        f"{setting.question}-pairs",
+    lead = found.encoder_minus_own(run)
+    number = lead.mean()
+    worse = percent(found.encoder_worse(run).value)
+    return setting.chart(
+        "pairs",
         paired_differences(
-            values,
+            lead.average("seed").values,
             x_label=f"ELBO of '{found.amortized}' minus '{run}', nats",
             number=number,
             below="own code better",
@@ -155,15 +154,15 @@ def _pairs(found: Inferred, setting: Setting) -> Figure:
 
 
 def _refining(found: Inferred, setting: Setting) -> Figure:
-    traces = {run: found.first.arrays[f"trace/test/{run}"] for run in found.runs}
+    traces = {run: found.seeds.first.traces[run] for run in found.runs}
     series = [
         Series(run, np.arange(1, len(trace) + 1), trace, colour=number)
         for number, (run, trace) in enumerate(traces.items())
     ]
     settled = np.concatenate([trace[len(trace) // 5 :] for trace in traces.values()])
     room = 0.05 * float(np.ptp(settled)) or 1.0
-    return setting.figures.chart(
-        f"{setting.question}-refining",
+    return setting.chart(
+        "refining",
         curves(
             Panel(
                 series,
@@ -185,38 +184,39 @@ def _refining(found: Inferred, setting: Setting) -> Figure:
 
 def _snapshots(found: Inferred, setting: Setting) -> tuple[Figure, ...]:
     """Reconstructions side by side at the epochs at which every run was kept."""
-    arrays = found.first.arrays
-    epochs = sorted({int(name.split("/")[1]) for name in arrays if name.startswith("snapshot/")})
-    kept = [e for e in epochs if all(f"snapshot/{e}/{run}" in arrays for run in found.runs)]
+    first = found.seeds.first
+    of_all = [e for e, by_run in first.snapshots.items() if len(by_run) == len(found.runs)]
+    kept = sorted(of_all, key=int)
     if not kept:
         return ()
-    rows, labels = [list(arrays["shown/train/original"])], ["original"]
+    rows, labels = [list(first.shown["train"].original)], ["original"]
     for epoch in kept:
         for run in found.runs:
-            rows.append(list(arrays[f"snapshot/{epoch}/{run}"]))
+            rows.append(list(first.snapshots[epoch][run]))
             labels.append(f"epoch {epoch} · {run}")
     return (
-        setting.figures.grid(
-            f"{setting.question}-snapshots",
+        setting.grid(
+            "snapshots",
             grid(rows, row_labels=labels),
             "Training images and their reconstructions after the epoch named at the left, each "
             "from the codes and the decoder of that epoch.",
-            f"rows: the original, then after epochs {', '.join(map(str, kept))} the runs "
+            f"rows: the original, then after epochs {', '.join(kept)} the runs "
             f"{', '.join(found.runs)}; {_errors(found)}",
         ),
     )
 
 
 def _final(found: Inferred, split: str, setting: Setting) -> Figure:
-    arrays = found.first.arrays
-    rows, labels = [list(arrays[f"shown/{split}/original"])], ["original"]
+    shown = found.seeds.first.shown[split]
+    rows, labels = [list(shown.original)], ["original"]
     for run in found.runs:
-        for kind in ("own", "refined"):
-            if f"shown/{split}/{run}/{kind}" in arrays:
-                rows.append(list(arrays[f"shown/{split}/{run}/{kind}"]))
+        pictures = shown.runs[run]
+        for kind, decoded in (("own", pictures.own), ("refined", pictures.refined)):
+            if decoded is not None:
+                rows.append(list(decoded))
                 labels.append(f"{run}, {kind}")
-    return setting.figures.grid(
-        f"{setting.question}-{split}",
+    return setting.grid(
+        split,
         grid(rows, row_labels=labels),
         f"{OVER[split].capitalize()} reconstructed by the final models, from their own codes where "
         "they have any and from refined codes.",
@@ -225,5 +225,5 @@ def _final(found: Inferred, split: str, setting: Setting) -> Figure:
 
 
 def _errors(found: Inferred) -> str:
-    said = [f"{run} {show(found.average('train', run, 'squared_error'))}" for run in found.runs]
+    said = [f"{run} {show(found.of('train', run, 'squared_error').mean())}" for run in found.runs]
     return "mean squared error on training images as trained: " + ", ".join(said)

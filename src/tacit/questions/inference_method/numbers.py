@@ -1,113 +1,314 @@
-"""Numbers of inference: what encoder, own codes and refined codes differ by."""
+"""What question `inference-method` measures, and the numbers of all seeds and images."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
-from tacit.evidence.refine import TOLERANCE
+from tacit.evidence.elbo import elbo
+from tacit.evidence.observed import Observed, observe
+from tacit.evidence.refine import refine
+from tacit.images.dataset import Images
 from tacit.measures.distances import Floats
-from tacit.measures.formatting import percent, significant
-from tacit.measures.intervals import bootstrap_mean, paired, proportion
+from tacit.measures.engine import Measured
+from tacit.measures.images import squared_error
 from tacit.measures.number import Number
-from tacit.questions.shared.by_seed import BySeed
-from tacit.questions.shared.wider import wider
-from tacit.streams import numpy_stream
+from tacit.models.config import PerImageTable
+from tacit.models.models import VAE
+from tacit.models.posteriors import DiagonalNormal
+from tacit.questions.base import Runs
+from tacit.questions.shared.samples import Rows, of_all
+from tacit.questions.shared.seeds import Seeds
+from tacit.streams import torch_stream
+from tacit.training.run_folder import SavedRun
 
 OVER = {"train": "training images", "test": "test images"}
-MOSTLY_CONVERGED = 0.95
+ELBO_SAMPLES = 64
+MOST_SHOWN = 10
 
 
 @dataclass(frozen=True)
-class Inferred(BySeed):
-    """As `BySeed`.
+class Codes:
+    """Of one run and split, per image, (n,) each: the ELBO in nats and the summed squared error.
+
+    `elbo` and `squared_error` are those of the run's own codes; a run without an encoder has none
+    for test images. `steps`, `missing` and `converged` are of the refinement.
+    """
+
+    refined_elbo: Floats
+    refined_squared_error: Floats
+    steps: NDArray[np.int64]
+    missing: Floats
+    converged: NDArray[np.int64]
+    elbo: Floats | None = None
+    squared_error: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Columns:
+    index: NDArray[np.int64]
+    runs: dict[str, Codes]
+    label: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True)
+class Tables:
+    train: Columns
+    test: Columns
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Reconstructions of the images that are shown, (k, C, H, W)."""
+
+    refined: NDArray[np.uint8]
+    own: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True)
+class Shown:
+    original: NDArray[np.uint8]
+    runs: dict[str, Pictures]
+
+
+@dataclass(frozen=True)
+class Learned:
+    """The ELBO of one split by epoch, where it was evaluated, (E,) each."""
+
+    epoch: Floats
+    elbo: Floats
+
+
+@dataclass(frozen=True)
+class Described:
+    """What tells runs apart.
+
+    Attributes:
+        epochs: passes over the images. visits: updates of a code at each visit. beta: of the ELBO.
+        mean_std: how far from 0 the means of own codes begin; None with an encoder.
+        learned: by split.
+    """
+
+    epochs: float
+    visits: int
+    beta: float
+    learned: dict[str, Learned]
+    mean_std: float | None = None
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What is measured on one seed.
+
+    Attributes:
+        shown: by split.
+        snapshots: reconstructions of the training images that are shown, by epoch and run.
+        traces: the mean ELBO of test images by step of refinement, by run.
+        described: by run.
+    """
+
+    table: Tables
+    shown: dict[str, Shown]
+    snapshots: dict[str, dict[str, NDArray[np.uint8]]]
+    traces: dict[str, Floats]
+    described: dict[str, Described]
+
+
+def measure(runs: Runs, names: Sequence[str], n_refined: int) -> Numbers:
+    """Own and refined codes of `n_refined` images of each split under every run of `names`."""
+    first = runs[names[0]]
+    tables, shown, traces = {}, {}, {}
+    for split, images in (("train", runs.images_of(first)), ("test", runs.test)):
+        rows = of_all(images, n_refined, "training" if split == "train" else split)
+        places = _shown(images, rows)
+        index = first.train_index if split == "train" else None
+        codes, pictures = {}, {}
+        for name in names:
+            codes[name], decoded, traces[name] = _inferred(
+                runs[name], images, rows, split, runs.seed
+            )
+            pictures[name] = Pictures(**{k: _pixels(p[places]) for k, p in decoded.items()})
+        tables[split] = Columns(
+            rows if index is None else index[rows],
+            codes,
+            None if images.labels is None else images.labels[rows],
+        )
+        shown[split] = Shown(images.pixels[rows[places]], pictures)
+    learned = runs.images_of(first)
+    rows = of_all(learned, n_refined, "training")
+    rows = rows[_shown(learned, rows)]
+    snapshots: dict[str, dict[str, NDArray[np.uint8]]] = {}
+    for name in names:
+        for epoch, update in runs[name].snapshots.items():
+            then = _pixels(_reconstructed(runs[name], update, learned, rows))
+            snapshots.setdefault(str(epoch), {})[name] = then
+    described = {name: _described(runs[name]) for name in names}
+    return Numbers(Tables(**tables), shown, snapshots, traces, described)
+
+
+def _inferred(
+    run: SavedRun, images: Images, rows: Rows, split: str, seed: int
+) -> tuple[Codes, dict[str, NDArray[np.float32]], Floats]:
+    """Per-image numbers, reconstructions by kind of code, and the mean ELBO by refinement step.
+
+    Reconstructions decode the posterior's mean. Noise belongs to the image and is the same for all
+    runs.
+    """
+    model = run.model()
+    assert isinstance(model, VAE)
+    x = torch.from_numpy(images.scaled(rows))
+    data = observe(model, x, torch_stream(seed, "observed", split))
+    pictures: dict[str, NDArray[np.float32]] = {}
+    own: dict[str, Floats] = {}
+    if model.amortized or split == "train":
+        q = _own(model, data, rows)
+        generator = torch_stream(seed, "elbo", split)
+        pictures["own"] = _decoded(model, q)
+        own["elbo"] = elbo(model, q, data, n_samples=ELBO_SAMPLES, generator=generator).elbo
+        own["squared_error"] = squared_error(data.x.numpy(), pictures["own"])
+    refined = refine(
+        model,
+        data,
+        start="prior",
+        n_samples=ELBO_SAMPLES,
+        generator=torch_stream(seed, "refined", split),
+    )
+    pictures["refined"] = _decoded(model, refined.q)
+    codes = Codes(
+        refined_elbo=refined.elbo,
+        refined_squared_error=squared_error(data.x.numpy(), pictures["refined"]),
+        steps=refined.steps,
+        missing=refined.missing,
+        converged=refined.converged.astype(np.int64),
+        **own,
+    )
+    return codes, pictures, refined.trace.mean(axis=1)
+
+
+@torch.no_grad()
+def _own(model: VAE, data: Observed, rows: Rows) -> DiagonalNormal:
+    """The run's own posterior: of the encoder, or the rows that were trained."""
+    q = model.posterior(data.x, torch.from_numpy(rows))
+    return DiagonalNormal(q.mean, q.log_var)
+
+
+@torch.no_grad()
+def _decoded(model: VAE, q: DiagonalNormal) -> NDArray[np.float32]:
+    """E[x | z] at the posterior mean, (n, C, H, W)."""
+    return torch.cat([model.decode(z) for z in q.mean.split(512)]).numpy()
+
+
+def _reconstructed(run: SavedRun, update: int, images: Images, rows: Rows) -> NDArray[np.float32]:
+    """Reconstructions by the whole model as it was after `update`, its codes included."""
+    model = run.model(update)
+    assert isinstance(model, VAE)
+    x = torch.from_numpy(images.scaled(rows))
+    data = observe(model, x, torch_stream(run.seed, "observed", "shown"))
+    return _decoded(model, _own(model, data, rows))
+
+
+def _pixels(pictures: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.rint(np.clip(pictures, 0, 1) * 255).astype(np.uint8)
+
+
+def _shown(images: Images, rows: Rows) -> Rows:
+    """Places in `rows` of the images that are shown: one of each class, or the first."""
+    if images.labels is None:
+        return np.arange(min(MOST_SHOWN, len(rows)))
+    return np.unique(images.labels[rows], return_index=True)[1][:MOST_SHOWN]
+
+
+def _described(run: SavedRun) -> Described:
+    schedule, posterior = run.schedule, run.config.posterior
+    curves = {split: run.history.curve(split, "elbo") for split in OVER}
+    return Described(
+        schedule.epoch_of(schedule.updates),
+        schedule.row_updates,
+        run.beta,
+        {
+            split: Learned(updates / schedule.batches_per_epoch, means)
+            for split, (updates, means, _) in curves.items()
+            if len(updates)
+        },
+        posterior.mean_std if isinstance(posterior, PerImageTable) else None,
+    )
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """What encoder, own codes and refined codes differ by, over all seeds and images.
 
     Attributes:
         amortized: the run with an encoder. per_image: those without.
     """
 
+    seeds: Seeds[Numbers]
     amortized: str
     per_image: tuple[str, ...]
 
-    def by_seed(self, split: str, run: str, column: str) -> Floats:
-        """One row per seed, (S, n)."""
-        return self.stacked(f"table/{split}/{run}.{column}")
+    @property
+    def runs(self) -> tuple[str, ...]:
+        return (self.amortized, *self.per_image)
 
-    def value(self, run: str, key: str) -> float:
-        """A setting of a run."""
-        return self.first.values[f"{run}/{key}"]
-
-    def average(self, split: str, run: str, column: str) -> Number:
-        """The mean of a column."""
-        values = self.by_seed(split, run, column)
-        over_images = bootstrap_mean(
-            values.mean(axis=0),
-            numpy_stream(0, "bootstrap", split),
-            over=OVER[split],
-            unit=_unit(column),
-            given=self.given,
+    def of(self, split: str, run: str, column: str) -> Measured:
+        """A column by seed and image."""
+        unit = "" if column.endswith("squared_error") else "nats"
+        return self.seeds.measured(
+            lambda one: getattr(getattr(one.table, split).runs[run], column),
+            unit,
+            images=OVER[split],
         )
-        return wider(over_images, values.mean(axis=1))
 
-    def contrast(self, split: str, first: tuple[str, str], second: tuple[str, str]) -> Number:
-        """first - second, each a (run, column), paired over images and over seeds."""
-        a, b = self.by_seed(split, *first), self.by_seed(split, *second)
-        over_images = paired(
-            a.mean(axis=0),
-            b.mean(axis=0),
-            over=OVER[split],
-            unit=_unit(first[1]),
-            given=self.given,
-        )
-        return wider(over_images, (a - b).mean(axis=1))
-
-    def encoder_minus_own(self, run: str, column: str = "elbo") -> Number:
+    def encoder_minus_own(self, run: str, column: str = "elbo") -> Measured:
         """As trained: the encoder's codes against the per-image run's own, training images."""
-        return self.contrast("train", (self.amortized, column), (run, column))
+        return self.of("train", self.amortized, column) - self.of("train", run, column)
 
-    def unfinished(self, run: str) -> Number:
+    def unfinished(self, run: str) -> Measured:
         """What refinement adds to a run's own codes, against its own decoder, training images."""
-        return self.contrast("train", (run, "refined_elbo"), (run, "elbo"))
+        return self.of("train", run, "refined_elbo") - self.of("train", run, "elbo")
 
-    def decoder(self, run: str, split: str) -> Number:
+    def decoder(self, run: str, split: str) -> Measured:
         """Both refined alike: the amortised run's decoder against the per-image run's."""
-        return self.contrast(split, (self.amortized, "refined_elbo"), (run, "refined_elbo"))
+        own = self.of(split, self.amortized, "refined_elbo")
+        return own - self.of(split, run, "refined_elbo")
 
-    def missed(self, split: str) -> Number:
+    def missed(self, split: str) -> Measured:
         """What refinement finds beyond the encoder, against the encoder's own decoder."""
-        return self.contrast(split, (self.amortized, "refined_elbo"), (self.amortized, "elbo"))
+        refined = self.of(split, self.amortized, "refined_elbo")
+        return refined - self.of(split, self.amortized, "elbo")
 
-    def curve(self, run: str, split: str) -> tuple[Floats, Floats] | None:
+    def encoder_worse(self, run: str, column: str = "elbo") -> Measured:
+        """Whether the encoder's code is the worse one, by seed and training image."""
+        lead = self.encoder_minus_own(run, column)
+        worse = lead.values > 0 if column == "squared_error" else lead.values < 0
+        return Measured(worse.astype(np.float64), lead.factors, "share", names=lead.names)
+
+    def described(self, run: str) -> Described:
+        return self.seeds.first.described[run]
+
+    def learned(self, run: str, split: str) -> tuple[Floats, Floats] | None:
         """Epochs, (E,), and each seed's ELBO, (S, E), of a run; None where not evaluated."""
-        name = f"curve/{run}/{split}"
-        if f"{name}/epoch" not in self.first.arrays:
+        if split not in self.described(run).learned:
             return None
-        return self.first.floats(f"{name}/epoch"), self.stacked(f"{name}/elbo")
+        each = [one.described[run].learned[split] for one in self.seeds]
+        return each[0].epoch, np.stack([one.elbo for one in each])
 
     def rise(self, run: str) -> float | None:
         """By how much the training ELBO rose in the last fifth of the epochs; None if unknown."""
-        curve = self.curve(run, "train")
+        curve = self.learned(run, "train")
         if curve is None:
             return None
         epochs, values = curve
         before = np.flatnonzero(epochs <= 0.8 * epochs[-1])
         return float((values[:, -1] - values[:, before[-1]]).mean()) if len(before) else None
 
-    def share_encoder_worse(self, run: str, column: str = "elbo") -> Number:
-        """The share of training images for which the encoder's code is the worse one."""
-        a = self.by_seed("train", self.amortized, column).mean(axis=0)
-        b = self.by_seed("train", run, column).mean(axis=0)
-        worse = a > b if column.endswith("squared_error") else a < b
-        return proportion(worse, over="training images", given=self.given)
-
-    @property
-    def runs(self) -> tuple[str, ...]:
-        return (self.amortized, *self.per_image)
-
     def refinements(self, column: str) -> Floats:
         """A diagnostic of all refinements of all runs, flat."""
         return np.concatenate(
-            [self.by_seed(split, run, column).ravel() for split in OVER for run in self.runs]
+            [self.of(split, run, column).values.ravel() for split in OVER for run in self.runs]
         )
 
     @cached_property
@@ -120,68 +321,24 @@ class Inferred(BySeed):
         """What a refined code lacks of the optimum in reach, at most, nats: the median."""
         return float(np.median(self.refinements("missing")))
 
-    def updates(self, run: str) -> float:
-        """How often a training image's own code was updated."""
-        return self.value(run, "visits") * self.value(run, "epochs")
-
-    def described(self, run: str) -> str:
-        """A per-image run in a few words."""
-        visits, start = self.value(run, "visits"), self.value(run, "mean-std")
-        each = "1 update" if visits == 1 else f"{visits:.0f} updates"
-        small = "" if start == 1 else f", means begun at N(0, {start:g}²)"
-        return f"{each} per visit, {self.updates(run):.0f} in all{small}"
-
-    def caveats(self) -> tuple[str, ...]:
-        """What a reader must know."""
-        said = [
-            "The per-image VAE has no codes for test images; theirs, and every refined code, come "
-            "from the same optimisation from the prior against the frozen decoder.",
-            "By slope and curvature of their bounds, refined codes lack at most "
-            f"{significant(self.missing, 2)} nats of the best diagonal Gaussian in reach at the "
-            "median.",
-            "Another optimum, out of reach, may be better; images whose refinement went astray "
-            "count as the decoder's fault.",
-        ]
-        if self.converged < MOSTLY_CONVERGED:
-            said.append(
-                f"Only {percent(self.converged)} of the refinements were found to lack at most "
-                f"{TOLERANCE:g} nats; more steps would raise the bound of the others."
-            )
-        for key, what in (
-            ("epochs", "trained for different numbers of epochs"),
-            ("beta", "have different β"),
-        ):
-            values = {run: self.value(run, key) for run in self.runs}
-            if len(set(values.values())) > 1:
-                listed = ", ".join(f"{run} {value:g}" for run, value in values.items())
-                said.append(f"The runs {what} ({listed}); they differ in more than inference.")
-        if self.n_seeds == 1:
-            said.append("One seed: every interval is over images, given these models.")
-        return tuple(said)
-
-
-def _unit(column: str) -> str:
-    return "" if column.endswith("squared_error") else "nats"
-
-
-def numbers_of(found: Inferred) -> dict[str, Number]:
-    """All numbers, the important ones first."""
-    numbers: dict[str, Number] = {}
-    for run in found.per_image:
-        numbers[f"{run}.encoder-minus-own.elbo"] = found.encoder_minus_own(run)
-        numbers[f"{run}.not-finished.elbo"] = found.unfinished(run)
+    def numbers(self) -> dict[str, Number | Measured]:
+        """All numbers, the important ones first."""
+        numbers: dict[str, Number | Measured] = {}
+        for run in self.per_image:
+            numbers[f"{run}.encoder-minus-own.elbo"] = self.encoder_minus_own(run)
+            numbers[f"{run}.not-finished.elbo"] = self.unfinished(run)
+            for split in OVER:
+                numbers[f"{run}.decoder.{split}.elbo"] = self.decoder(run, split)
+            numbers[f"{run}.encoder-worse.elbo"] = self.encoder_worse(run)
+            error = "squared_error"
+            numbers[f"{run}.encoder-minus-own.squared-error"] = self.encoder_minus_own(run, error)
+            numbers[f"{run}.encoder-worse.squared-error"] = self.encoder_worse(run, error)
         for split in OVER:
-            numbers[f"{run}.decoder.{split}.elbo"] = found.decoder(run, split)
-        numbers[f"{run}.encoder-worse.elbo"] = found.share_encoder_worse(run)
-        error = "squared_error"
-        numbers[f"{run}.encoder-minus-own.squared-error"] = found.encoder_minus_own(run, error)
-        numbers[f"{run}.encoder-worse.squared-error"] = found.share_encoder_worse(run, error)
-    for split in OVER:
-        numbers[f"encoder-misses.{split}.elbo"] = found.missed(split)
-    numbers["refinements-converged"] = Number(
-        found.converged, unit="share", interval="a count of refinements"
-    )
-    numbers["refinements-missing.median"] = Number(
-        found.missing, unit="nats", interval="an upper estimate, from slope and curvature"
-    )
-    return numbers
+            numbers[f"encoder-misses.{split}.elbo"] = self.missed(split)
+        numbers["refinements-converged"] = Number(
+            self.converged, unit="share", interval="a count of refinements"
+        )
+        numbers["refinements-missing.median"] = Number(
+            self.missing, unit="nats", interval="an upper estimate, from slope and curvature"
+        )
+        return numbers

@@ -1,96 +1,99 @@
 """Which way infers better codes, in words: unfinished, worse, or neither."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from tacit.measures.formatting import show, significant
+from tacit.evidence.refine import TOLERANCE
+from tacit.measures.formatting import percent, show, significant
 from tacit.measures.intervals import decide
 from tacit.questions.inference_method.numbers import Inferred
-from tacit.questions.shared.wider import magnitude
+from tacit.questions.shared.words import listed, verdict
+
+MOSTLY_CONVERGED = 0.95
+
+DECIDED_BY = (
+    "As trained, a method is better where the 95 % interval of the paired difference of ELBO on "
+    "training images, over images and seeds together, excludes zero. What refining a run's codes "
+    "against its own decoder adds was not finished. What remains between two decoders on test "
+    "images, both refined alike, is the decoder's doing."
+)
 
 
-def rule(found: Inferred) -> str:
-    """How the numbers decide."""
-    both = "both over images and over seeds" if found.n_seeds > 1 else "over images"
-    return (
-        "As trained, a method is better where the 95 % interval of the paired difference of ELBO "
-        f"on training images excludes zero {both}. What refining a run's codes against its own "
-        "decoder adds was not finished; what remains between two decoders on test images, both "
-        "refined alike, is the decoder's doing."
-    )
-
-
-def sentences(found: Inferred) -> str:
-    """The answer in words."""
-    said = [_opening(found), *(_of_run(found, run) for run in found.per_image)]
-    said.append(_of_encoder(found))
-    return " ".join(said)
+def sentences(found: Inferred) -> Iterator[str]:
+    """Who is ahead, what each run's codes lack, and what the encoder misses."""
+    yield _opening(found)
+    for run in found.per_image:
+        yield _of_run(found, run)
+    yield _of_encoder(found)
 
 
 def _opening(found: Inferred) -> str:
-    verdicts = {run: decide(found.encoder_minus_own(run)) for run in found.per_image}
-    epochs = found.value(found.amortized, "epochs")
-    start = f"After {significant(epochs)} epochs"
-    better = [run for run, verdict in verdicts.items() if verdict == "lower"]
-    worse = [run for run, verdict in verdicts.items() if verdict == "higher"]
+    verdicts = {run: decide(found.encoder_minus_own(run).mean()) for run in found.per_image}
+    start = f"After {significant(found.described(found.amortized).epochs)} epochs"
+    better = [f"'{run}'" for run, verdict in verdicts.items() if verdict == "lower"]
+    worse = [f"'{run}'" for run, verdict in verdicts.items() if verdict == "higher"]
     if len(worse) == len(verdicts):
         return f"{start} the shared encoder's codes are better than every image's own."
     if len(better) == len(verdicts):
         return f"{start} every image's own codes are better than the shared encoder's."
     if better and worse:
         return (
-            f"{start} it depends on how own codes are optimised: "
-            f"{_listed(better)} {'has' if len(better) == 1 else 'have'} better codes than the "
-            f"shared encoder, {_listed(worse)} worse ones."
+            f"{start} it depends on how own codes are optimised: {_have(better)} better codes than "
+            f"the shared encoder, {listed(worse)} worse ones."
         )
     if better or worse:
         which, how = (better, "better") if better else (worse, "worse")
         return (
-            f"{start} {_listed(which)} {'has' if len(which) == 1 else 'have'} {how} codes than "
-            "the shared encoder; the others are not distinguishable from it."
+            f"{start} {_have(which)} {how} codes than the shared encoder; the others are not "
+            "distinguishable from it."
         )
     return f"{start} own codes and the shared encoder's are not distinguishable."
 
 
-def _listed(names: list[str]) -> str:
-    """
-    >>> _listed(["a"]), _listed(["a", "b", "c"])
-    ("'a'", "'a', 'b' and 'c'")
-    """
-    quoted = [f"'{name}'" for name in names]
-    return " and ".join([", ".join(quoted[:-1]), quoted[-1]] if len(quoted) > 1 else quoted)
+def _have(names: list[str]) -> str:
+    return f"{listed(names)} {'has' if len(names) == 1 else 'have'}"
+
+
+def described(found: Inferred, run: str) -> str:
+    """A per-image run in a few words."""
+    what = found.described(run)
+    each = "1 update" if what.visits == 1 else f"{what.visits} updates"
+    began = what.mean_std
+    small = "" if began in (None, 1) else f", means begun at N(0, {began:g}²)"
+    return f"{each} per visit, {what.visits * what.epochs:.0f} in all{small}"
 
 
 def _of_run(found: Inferred, run: str) -> str:
-    own, unfinished = found.encoder_minus_own(run), found.unfinished(run)
-    decoder, error = found.decoder(run, "test"), found.encoder_minus_own(run, "squared_error")
-    against = {
-        "higher": f"ends {magnitude(own)} below the encoder on training images",
-        "lower": f"ends {magnitude(own)} above the encoder on training images",
-    }.get(
-        decide(own),
-        f"is not distinguishable from the encoder on training images (difference {show(own)})",
+    own, unfinished = found.encoder_minus_own(run).mean(), found.unfinished(run).mean()
+    error = found.encoder_minus_own(run, "squared_error").mean()
+    against = verdict(
+        own,
+        higher="ends {} below the encoder on training images",
+        lower="ends {} above the encoder on training images",
+        alike="is not distinguishable from the encoder on training images (difference {})",
     )
-    if decide(own) == "higher" == decide(error):
-        against += ", though its codes reconstruct with the smaller squared error"
-    elif decide(own) == "lower" == decide(error):
-        against += ", though its codes reconstruct with the larger squared error"
-    arrived = {
-        "higher": f"refining adds {magnitude(unfinished)} that its codes had not finished",
-        "lower": f"its codes are better than refined ones by {magnitude(unfinished)}",
-    }.get(decide(unfinished), f"refining adds nothing that shows ({show(unfinished)})")
+    if decide(own) == decide(error) and decide(own) in ("higher", "lower"):
+        size = "smaller" if decide(own) == "higher" else "larger"
+        against += f", though its codes reconstruct with the {size} squared error"
+    arrived = verdict(
+        unfinished,
+        higher="refining adds {} that its codes had not finished",
+        lower="its codes are better than refined ones by {}",
+        alike="refining adds nothing that shows ({})",
+    )
     trained_on = ", trained on unfinished codes," if decide(unfinished) == "higher" else ""
-    left = {
-        "higher": f"its decoder{trained_on} stays worse by {magnitude(decoder)} on test images",
-        "lower": f"its decoder is the better one by {magnitude(decoder)} on test images",
-    }.get(
-        decide(decoder),
-        f"the two decoders are not distinguishable on test images (difference {show(decoder)})",
+    left = verdict(
+        found.decoder(run, "test").mean(),
+        higher=f"its decoder{trained_on} stays worse by {{}} on test images",
+        lower="its decoder is the better one by {} on test images",
+        alike="the two decoders are not distinguishable on test images (difference {})",
     )
-    return f"'{run}' ({found.described(run)}) {against}; {arrived}; all refined alike, {left}."
+    return f"'{run}' ({described(found, run)}) {against}; {arrived}; all refined alike, {left}."
 
 
 def _of_encoder(found: Inferred) -> str:
-    train, test = found.missed("train"), found.missed("test")
+    train, test = found.missed("train").mean(), found.missed("test").mean()
     if decide(train) == decide(test) == "higher":
         steps = np.median(found.refinements("steps"))
         return (
@@ -104,3 +107,33 @@ def _of_encoder(found: Inferred) -> str:
         f"encoder's code is {show(train, sign=True)} on training and {show(test, sign=True)} on "
         "test images."
     )
+
+
+def caveats(found: Inferred) -> Iterator[str]:
+    """What a reader must know."""
+    yield (
+        "The per-image VAE has no codes for test images; theirs, and every refined code, come "
+        "from the same optimisation from the prior against the frozen decoder."
+    )
+    yield (
+        "By slope and curvature of their bounds, refined codes lack at most "
+        f"{significant(found.missing, 2)} nats of the best diagonal Gaussian in reach at the "
+        "median."
+    )
+    yield (
+        "Another optimum, out of reach, may be better; images whose refinement went astray "
+        "count as the decoder's fault."
+    )
+    if found.converged < MOSTLY_CONVERGED:
+        yield (
+            f"Only {percent(found.converged)} of the refinements were found to lack at most "
+            f"{TOLERANCE:g} nats; more steps would raise the bound of the others."
+        )
+    for key, what in (
+        ("epochs", "trained for different numbers of epochs"),
+        ("beta", "have different β"),
+    ):
+        values = {run: getattr(found.described(run), key) for run in found.runs}
+        if len(set(values.values())) > 1:
+            each = ", ".join(f"{run} {value:g}" for run, value in values.items())
+            yield f"The runs {what} ({each}); they differ in more than inference."
