@@ -86,6 +86,7 @@ def range_of(x: NDArray[Any], source: str) -> Range:
     if x.size == 0:
         return Range(1 if dtype.kind == "f" else LEVELS, kind)
     low, high = extremes(x)
+    sixteen = dtype.name == "uint16"  # in either order of bytes
     if dtype.kind == "f":
         if not (low >= 0 and high <= 1):  # nor where one is NaN
             raise ImagesError(
@@ -93,13 +94,13 @@ def range_of(x: NDArray[Any], source: str) -> Range:
                 f"numbers in [0, 1]{_way_into_unit(low, high)}"
             )
         return Range(1, kind)
-    if low < 0 or (high > LEVELS and dtype != np.uint16):
+    if low < 0 or (high > LEVELS and not sixteen):
         raise ImagesError(
             f"{source}: pixels of type {dtype} lie between {low:,} and {high:,}; whole numbers are "
             "0 to 255, or uint16 from 0 to 65,535; other ranges are given as floating-point "
             "numbers in [0, 1]: (x - black) / (white - black)"
         )
-    if dtype == np.uint16 and 0 < high < _DARKEST_SIXTEEN_BITS:
+    if sixteen and 0 < high < _DARKEST_SIXTEEN_BITS:
         bits = int(high).bit_length()
         raise ImagesError(
             f"{source}: pixels of type uint16 lie between {low:,} and {high:,}, and would be "
@@ -111,7 +112,7 @@ def range_of(x: NDArray[Any], source: str) -> Range:
                 f"x / {2 ** max(bits, 10) - 1:,}"
             )
         )
-    return Range(65_535 if dtype == np.uint16 else LEVELS, kind)
+    return Range(65_535 if sixteen else LEVELS, kind)
 
 
 def _way_into_unit(low: float, high: float) -> str:
