@@ -12,7 +12,7 @@ from PIL import UnidentifiedImageError
 
 from tacit.errors import ImagesError, UnreadableImagesError
 from tacit.images import idx
-from tacit.images.alike import made_alike
+from tacit.images.alike import conversions_said, made_alike
 from tacit.images.arrays import Arrays, read_npy, read_npz, split_from_arrays
 from tacit.images.bounded import faults_named, shown
 from tacit.images.catalog import NAMES
@@ -80,9 +80,7 @@ class Inputs:
     @property
     def notes(self) -> list[str]:
         """What was done to the images that were read, for people."""
-        notes = [
-            f"{n:,} image{'' if n == 1 else 's'}: {kind}." for kind, n in self.conversions.items()
-        ]
+        notes = conversions_said(self.conversions)
         if self.skipped:
             listed = "; ".join(f"{name} ({reason})" for name, reason in self.skipped)
             notes.append(f"Left out because they cannot be read: {len(self.skipped)} ({listed}).")

@@ -1,5 +1,6 @@
 """Making images alike: one size, one number of channels."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import chain
 
@@ -76,6 +77,17 @@ def made_alike(
     if convert:
         count(conversions, f"converted to {channels}", len(images))
     return replace(images, pixels=np.stack(rows))
+
+
+def conversions_said(conversions: Mapping[str, int]) -> list[str]:
+    """What was done to how many images, for people.
+
+    >>> conversions_said({"palette expanded": 1, "converted to gray": 2})
+    ['2 images: converted to gray.', '1 image: palette expanded.']
+    """
+    return [
+        f"{n:,} image{'' if n == 1 else 's'}: {kind}." for kind, n in sorted(conversions.items())
+    ]
 
 
 def count(conversions: dict[str, int], kind: str, n: int) -> None:

@@ -259,8 +259,8 @@ def _notes(listing: Listing, kept: Stored, whole: bool) -> list[str]:
     if kept.n_copies:
         notes.append(
             f"Copies of another image, or links to one: {kept.n_copies:,} of {n_train + n_test:,}. "
-            + "They are on the same side of the split; " * (not whole)
-            + "intervals over images count each of them, and are narrower for it."
+            + "They are on the same side of the split. " * (not whole)
+            + "Intervals over images count each of them, and are narrower for it."
         )
     if listing.missing:
         notes.append(f"Rows of {LABELS} left out, as they name no image: {len(listing.missing):,}.")

@@ -127,7 +127,10 @@ def list_folder(root: Path, *, classes: bool = True) -> Listing:
     for path, stamp in files.items():
         label = named.number_of(labels.get(path, ""))
         listing.entries.append(Entry(path, stamp, label, sides.get(path, "")))
-    listing.meaning += _classes_said(listing) if classes else ""
+    if classes:
+        listing.meaning += _classes_said(listing)
+    elif any("/" in path for path in files):
+        listing.meaning = "Sub-folders say nothing here: labels come from a table."
     listing.notes += _passed_over(listing)
     return listing
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from tacit.errors import ImagesError
 from tacit.images import catalog, idx
-from tacit.images.alike import check_wishes, made_alike
+from tacit.images.alike import check_wishes, conversions_said, made_alike
 from tacit.images.arrays import Arrays, read_npy, read_npz, split_from_arrays
 from tacit.images.bounded import faults_named, shown
 from tacit.images.copies import one_label_each
@@ -133,9 +133,8 @@ def _alike(opened: Opened, size: int | None, channels: str | None) -> Opened:
     conversions = dict(opened.conversions)
     train = made_alike(opened.train, size, channels, conversions)
     test = made_alike(opened.test, size, channels, conversions)
-    notes = [f"{_images(n)}: {kind}." for kind, n in sorted(conversions.items())]
     few = few_levels(chain(train.portions(), test.portions()))
-    notes = [*opened.notes, *notes, *([few] if few else [])]
+    notes = [*opened.notes, *conversions_said(conversions), *([few] if few else [])]
     return replace(opened, train=train, test=test, notes=notes, conversions=conversions)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from tacit.commands.inputs import parts_of
 from tacit.errors import ImagesError
 from tacit.images import idx
-from tacit.images.alike import check_wishes, made_alike
+from tacit.images.alike import check_wishes, conversions_said, made_alike
 from tacit.images.bounded import faults_named, shown
 from tacit.images.catalog import IDX_SETS, NAMES
 from tacit.images.dataset import Images
@@ -92,7 +92,7 @@ def open_pool(
     known = [images.originals for images in parts if images.originals is not None]
     originals = reduce(joined, known) if len(known) == len(parts) else None
     images = Images(pixels, source=origin.name, originals=originals)
-    notes = [f"{n:,} images: {kind}." for kind, n in sorted(conversions.items())]
+    notes = conversions_said(conversions)
     notes += filter(None, [few_levels(images.portions())])
     return Pool(
         images,
@@ -117,7 +117,7 @@ def _from_folder(
     names = tuple(path for path in paths if shown(Path(path)) not in left_out)
     if len(names) != len(opened.train):
         raise ImagesError(f"{shown(root)} changed while it was read; run the command again")
-    kinds = [f"{n:,} images: {kind}." for kind, n in sorted(opened.conversions.items())]
+    kinds = conversions_said(opened.conversions)
     kinds += filter(None, [few_levels(opened.train.portions())])
     opened = replace(opened, notes=[*opened.notes, *kinds])
     return Pool(opened.train, names, "path", opened, tuple(sorted(left_out)), root)
