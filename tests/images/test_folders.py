@@ -16,6 +16,7 @@ from tacit.images import folders
 from tacit.images.dataset import UNLABELLED
 from tacit.images.decoding import NO_IMAGE
 from tacit.images.folders import read_folder
+from tacit.images.sources import open_images
 
 NAMES = [f"{kind}/{number}.png" for kind in ("cat", "dog") for number in range(20)]
 
@@ -359,3 +360,29 @@ def test_memory_does_not_grow_with_the_folder(tmp_path):
     with memory_below(12 * MEGABYTE):  # the pixels are 19.7 MB
         opened = read_folder(tmp_path)
     assert len(opened.train) + len(opened.test) == 300
+
+
+@pytest.mark.parametrize("turned", [0, 1])
+def test_what_exif_turns_is_counted_as_it_is_read(tmp_path, turned):
+    for number in range(8):
+        exif = Image.Exif()
+        exif[274] = 6 if number % 2 and turned else 1
+        path = tmp_path / "ab"[number % 2] / f"{number}.jpg"
+        path.parent.mkdir(exist_ok=True)
+        Image.effect_noise((16, 8), 80).save(path, exif=exif)
+    write_images(tmp_path, ["a/wide.png"], size=(16, 8), mode="RGB")
+    said = r"Sizes: 2, most often 16×8 \(5\), 8×16 \(4\) \(turned by EXIF: 4\)"
+    with pytest.raises(ImagesError, match=said if turned else r"Sizes: 1, .*in colour: 1 of 9"):
+        read_folder(tmp_path)
+
+
+def test_few_grey_levels_are_named_with_what_to_do(tmp_path):
+    for number in range(40):
+        path = tmp_path / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        noise = np.random.default_rng(number).integers(0, 4096, (6, 6), dtype=np.uint16)
+        noise[0, :2] = 0, 4095
+        Image.fromarray(noise).save(path)
+    [note] = [n for n in open_images(str(tmp_path)).notes if n.startswith("Few of the 256")]
+    assert "all pixels lie between 0 and 16" in note
+    assert "white 255 (or 65,535, or 1.0)" in note
