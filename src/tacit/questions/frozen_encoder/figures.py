@@ -1,4 +1,4 @@
-"""The figures and tables of the question `frozen-encoder`."""
+"""The figures of the question `frozen-encoder`."""
 
 from collections.abc import Sequence
 
@@ -10,9 +10,8 @@ from tacit.figures.sink import Figure
 from tacit.measures.formatting import percent, show, significant
 from tacit.measures.number import Number
 from tacit.questions.base import Setting
-from tacit.questions.finding import Table
-from tacit.questions.frozen_encoder.numbers import DECODERS, MEASURES, Kept
-from tacit.questions.frozen_encoder.words import MEASURE_NAMES, ROLE_NAMES, Asked
+from tacit.questions.frozen_encoder.numbers import DECODERS, Kept, Shown
+from tacit.questions.frozen_encoder.words import ROLE_NAMES
 
 CLASSES_DRAWN = 30
 """At most so many classes are rows of a chart; tables hold all."""
@@ -20,33 +19,29 @@ CLASSES_DRAWN = 30
 ROWS = {"originals": "originals", **ROLE_NAMES}
 
 
-def draw(
-    asked: Asked, kept: Kept, setting: Setting
-) -> tuple[tuple[Figure, ...], tuple[Table, ...]]:
-    """All figures, in reading order, and all tables."""
-    names = setting.class_names
-    figures = [_loss(kept, setting)]
-    if kept.classes:
-        figures = [
-            _outputs(kept, setting, names),
-            _one_class(kept, setting, names),
-            *figures,
-            _shares(kept, setting, names),
-            _variability(kept, setting, names),
-            _separation(kept, setting, names),
-        ]
-    return tuple(figures), (_errors(asked, kept), _separations(kept), _classes(kept, names))
-
-
-def _outputs(kept: Kept, setting: Setting, names: Sequence[str]) -> Figure:
-    shown = kept.first.arrays["shown/classes"]
-    png = grid(
-        [list(kept.first.arrays[f"shown/{row}/each"]) for row in ROWS],
-        row_labels=list(ROWS.values()),
-        column_labels=[names[c] for c in shown],
+def draw(kept: Kept, setting: Setting) -> tuple[Figure, ...]:
+    """All figures, in reading order."""
+    shown, names = kept.seeds.first.shown, setting.class_names
+    if shown is None:
+        return (_loss(kept, setting),)
+    return (
+        _outputs(kept, shown, setting),
+        _one_class(kept, shown, setting),
+        _loss(kept, setting),
+        _shares(kept, setting, names),
+        _variability(kept, setting, names),
+        _separation(kept, setting, names),
     )
-    return setting.figures.grid(
-        f"{setting.question}-outputs",
+
+
+def _outputs(kept: Kept, shown: Shown, setting: Setting) -> Figure:
+    png = grid(
+        [list(shown.each[row]) for row in ROWS],
+        row_labels=list(ROWS.values()),
+        column_labels=[setting.class_names[c] for c in shown.classes],
+    )
+    return setting.grid(
+        "outputs",
         png,
         f"A test image of each class{_of(kept)}, and what each decoder makes of it: from the "
         "autoencoder's own code, from the classifier's frozen code, and from the class "
@@ -58,21 +53,18 @@ def _outputs(kept: Kept, setting: Setting, names: Sequence[str]) -> Figure:
     )
 
 
-def _one_class(kept: Kept, setting: Setting, names: Sequence[str]) -> Figure:
-    (varied,) = kept.first.arrays["shown/varied"].tolist()
-    png = grid(
-        [list(kept.first.arrays[f"shown/{row}/varied"]) for row in ROWS],
-        row_labels=list(ROWS.values()),
-    )
+def _one_class(kept: Kept, shown: Shown, setting: Setting) -> Figure:
+    varied, named = shown.varied, setting.class_names[shown.varied]
+    png = grid([list(shown.of_one[row]) for row in ROWS], row_labels=list(ROWS.values()))
     shares = ", ".join(
         f"{show(kept.variability(role, varied))} ({ROLE_NAMES[role]})" for role in DECODERS
     )
-    return setting.figures.grid(
-        f"{setting.question}-one-class",
+    return setting.grid(
+        "one-class",
         png,
-        f"Several test images of class {names[varied]}, whose originals vary most: is what sets "
+        f"Several test images of class {named}, whose originals vary most: is what sets "
         f"them apart still there in the outputs{_of(kept)}?",
-        f"Four rows of test images of class {names[varied]}. The outputs' variance within the "
+        f"Four rows of test images of class {named}. The outputs' variance within the "
         f"class, as a share of the originals': {shares}.",
     )
 
@@ -81,7 +73,7 @@ def _loss(kept: Kept, setting: Setting) -> Figure:
     series = []
     for colour, role in enumerate(DECODERS):
         for split in ("test", "train"):
-            found = [m.arrays[f"curve/{role}/{split}"] for m in kept.measured.values()]
+            found = [one.decoder[role].curves[split] for one in kept.seeds]
             if not found[0].shape[1]:
                 continue
             series.append(
@@ -94,9 +86,9 @@ def _loss(kept: Kept, setting: Setting) -> Figure:
                 )
             )
     errors = ", ".join(f"{ROLE_NAMES[role]} {_error(kept, role)}" for role in DECODERS)
-    over = f", mean of {len(kept.measured)} seeds" if len(kept.measured) > 1 else ""
-    return setting.figures.chart(
-        f"{setting.question}-loss",
+    over = f", mean of {len(kept.seeds)} seeds" if len(kept.seeds) > 1 else ""
+    return setting.chart(
+        "loss",
         curves(Panel(series, "epoch", f"squared error per image{over}", log_y=True)),
         "The loss of the three decoders while they learned, on test images (solid) and training "
         "images (dashed). Nothing is chosen from these curves; the last epoch counts.",
@@ -107,8 +99,8 @@ def _loss(kept: Kept, setting: Setting) -> Figure:
 def _shares(kept: Kept, setting: Setting, names: Sequence[str]) -> Figure:
     drawn = kept.classes[:CLASSES_DRAWN]
     rows = [kept.share(), *(kept.share(c) for c in drawn)]
-    return setting.figures.chart(
-        f"{setting.question}-share",
+    return setting.chart(
+        "share",
         intervals(
             ["all images", *(names[c] for c in drawn)],
             {"": rows},
@@ -130,8 +122,8 @@ def _variability(kept: Kept, setting: Setting, names: Sequence[str]) -> Figure:
         for role in DECODERS
     }
     alone = "; ".join(f"{name} {show(rows[0])}" for name, rows in groups.items())
-    return setting.figures.chart(
-        f"{setting.question}-variability",
+    return setting.chart(
+        "variability",
         intervals(
             ["all images", *(names[c] for c in drawn)],
             groups,
@@ -155,8 +147,8 @@ def _separation(kept: Kept, setting: Setting, names: Sequence[str]) -> Figure:
             *(kept.separation_difference(*pair, c) for c in drawn),
         ]
     alone = "; ".join(f"{name} {show(rows[0], sign=True)}" for name, rows in groups.items())
-    return setting.figures.chart(
-        f"{setting.question}-separation",
+    return setting.chart(
+        "separation",
         intervals(
             ["all images", *(names[c] for c in drawn)],
             groups,
@@ -170,61 +162,6 @@ def _separation(kept: Kept, setting: Setting, names: Sequence[str]) -> Figure:
     )
 
 
-def _errors(asked: Asked, kept: Kept) -> Table:
-    rows: list[tuple[str | Number | None, ...]] = [
-        (
-            f"{ROLE_NAMES[role]} ({getattr(asked, role)})",
-            kept.error(role),
-            kept.train_error(role),
-        )
-        for role in DECODERS
-    ]
-    rows.append(("mean training image of the right class", kept.error("class-mean"), None))
-    return Table(
-        "Squared error per image, after the last epoch",
-        ("decoder of", "test images", "training images"),
-        tuple(rows),
-    )
-
-
-def _separations(kept: Kept) -> Table:
-    kinds = {"originals": "originals"}
-    for role in DECODERS:
-        for what in ("code", "output"):
-            kinds[f"{role}-{what}"] = f"{ROLE_NAMES[role]}: {what}s"
-    return Table(
-        "Separation between classes on test images",
-        ("of", *(MEASURE_NAMES[measure] for measure in MEASURES)),
-        tuple(
-            (name, *(kept.separation(kind, measure) for measure in MEASURES))
-            for kind, name in kinds.items()
-        ),
-    )
-
-
-def _classes(kept: Kept, names: Sequence[str]) -> Table:
-    def row(c: int) -> tuple[str | Number, ...]:
-        return (
-            names[c],
-            kept.variability_difference("frozen", "reference", c),
-            *(
-                kept.separation_difference(f"frozen-{what}", f"reference-{what}", measure, c)
-                for what in ("code", "output")
-                for measure in MEASURES
-            ),
-        )
-
-    return Table(
-        "By class: frozen encoder minus autoencoder, paired over the same test images",
-        (
-            "class",
-            "variability of outputs",
-            *(f"{MEASURE_NAMES[m]}, {what}s" for what in ("code", "output") for m in MEASURES),
-        ),
-        tuple(row(c) for c in kept.classes),
-    )
-
-
 def _error(kept: Kept, role: str) -> str:
     value = kept.error(role).value
     return "undefined" if value is None else significant(value)
@@ -232,7 +169,7 @@ def _error(kept: Kept, role: str) -> str:
 
 def _of(kept: Kept) -> str:
     """Whose pictures are shown where there are several seeds."""
-    return f" (seed {next(iter(kept.measured))})" if len(kept.measured) > 1 else ""
+    return f" (seed {kept.seeds.seed})" if len(kept.seeds) > 1 else ""
 
 
 def _cut(kept: Kept) -> str:

@@ -1,62 +1,271 @@
-"""The numbers of the question `frozen-encoder`, combined over its seeds.
+"""What question `frozen-encoder` measures, and its numbers over all seeds and images.
 
-Every number is a mean of per-image values (`tacit.measures.ratios` makes them of ratios), so that
-one rule gives all intervals: over seeds, or over test images where there is one seed; paired where
-two models are compared; and within a class as well as over all.
+Every number is a mean over test images, a ratio of two, or a paired difference of either: over all
+images, or within one class.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import nn
 
+from tacit.images.dataset import UNLABELLED, Images
 from tacit.measures.distances import Floats
+from tacit.measures.engine import Measured, ratio
+from tacit.measures.images import flat
 from tacit.measures.intervals import decide
-from tacit.measures.number import Number, undefined
-from tacit.measures.ratios import ratio_values
-from tacit.questions.base import Measurement
-from tacit.questions.shared.over_seeds import over_seeds
+from tacit.measures.number import Number, Undefined, undefined
+from tacit.measures.separation import fisher_terms, nearest_neighbour, silhouette
+from tacit.models.models import Autoencoder
+from tacit.models.parts import part_of
+from tacit.questions.base import Runs
+from tacit.questions.shared.seeds import Seeds
+from tacit.training.batches import batch_of
+from tacit.training.evaluation import evaluate, sample_of
+from tacit.training.objectives import squared_error
+from tacit.training.run_folder import SavedRun
+
+Rows = NDArray[np.int64]
 
 DECODERS = ("reference", "frozen", "probabilities")
 MEASURES = ("silhouette", "fisher", "nearest-neighbour")
 PER_IMAGE = "per image"
 
-Values = Callable[[Measurement], Floats]
+SHOWN = 10
+"""At most so many classes are shown as pictures, and so many images of one class."""
 
 
-class Kept:
-    """What was kept of the images, by role: the measurements of all seeds, and numbers of them.
+@dataclass(frozen=True)
+class Errors:
+    """The squared error of every test image by each decoder, and by its class's mean image."""
 
-    A class is given as its number; None is all images.
+    index: Rows
+    label: Rows
+    reference: Floats
+    frozen: Floats
+    probabilities: Floats
+    class_mean: Floats
+
+
+@dataclass(frozen=True)
+class Separation:
+    """Of each image among features of one kind, (n,) each.
+
+    Attributes:
+        nearest_neighbour: 1 where it is of the same class.
+        between, within: as `fisher_terms` gives.
     """
 
-    def __init__(self, measured: Mapping[int, Measurement]) -> None:
-        self.measured = measured
-        self.first = next(iter(measured.values()))
+    silhouette: Floats
+    nearest_neighbour: Floats
+    between: Floats
+    within: Floats
+
+
+@dataclass(frozen=True)
+class Separations:
+    """By "originals", and a role's "-code" and "-output"; empty where nothing can be compared."""
+
+    index: Rows
+    label: Rows
+    of: dict[str, Separation]
+
+
+@dataclass(frozen=True)
+class Tables:
+    errors: Errors
+    separation: Separations
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """One of `DECODERS`.
+
+    Attributes:
+        train_error: of training images, (n,).
+        curves: by split, epochs and mean losses, (2, E).
+        of_the_classifier: whether its encoder is the classifier's, to the bit.
+    """
+
+    train_error: Floats
+    curves: dict[str, Floats]
+    of_the_classifier: bool
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Pictures, by "originals" and `DECODERS`: an image of each class, and several of one.
+
+    Attributes:
+        varied: the class whose originals vary most.
+    """
+
+    classes: Rows
+    varied: int
+    each: dict[str, NDArray[np.float32]]
+    of_one: dict[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What is measured on one seed."""
+
+    decoder: dict[str, Decoder]
+    shown: Shown | None
+    table: Tables
+
+
+def measure(
+    runs: Runs, decoders: Mapping[str, SavedRun], classifier: SavedRun, images: int
+) -> Numbers:
+    """All that is needed.
+
+    Args:
+        decoders: by `DECODERS`.
+        images: at most so many test images are compared with each other.
+    """
+    models: dict[str, Autoencoder] = {}
+    found = {}
+    seen, whole = sample_of(len(runs.train), "train"), classifier.model()
+    for role, run in decoders.items():
+        model = run.model()
+        assert isinstance(model, Autoencoder)
+        models[role] = model
+        curves = {}
+        for split in ("train", "test"):
+            updates, means, _ = run.history.curve(split, "loss")
+            curves[split] = np.stack([[run.schedule.epoch_of(u) for u in updates], means])
+        part = part_of(whole, "probabilities" if role == "probabilities" else "encoder")
+        found[role] = Decoder(
+            _errors(model, runs.train, seen), curves, same_weights(model.encoder, part)
+        )
+    assert runs.test.labels is not None
+    errors = Errors(
+        index=np.arange(len(runs.test)),
+        label=runs.test.labels,
+        class_mean=class_mean_errors(runs.train, runs.test),
+        **{role: _errors(model, runs.test) for role, model in models.items()},
+    )
+    index, y = comparable(runs.test, sample_of(len(runs.test), "test", size=images))
+    if not len(index):
+        return Numbers(found, None, Tables(errors, Separations(index, y, {})))
+    originals = runs.test.scaled(index)
+    pictures, separations = (
+        {"originals": originals},
+        {"originals": separation_of(flat(originals), y)},
+    )
+    for role, model in models.items():
+        codes, outputs = codes_and_outputs(model, runs.test, index)
+        separations[f"{role}-code"] = separation_of(codes, y)
+        separations[f"{role}-output"] = separation_of(flat(outputs), y)
+        pictures[role] = outputs
+    classes, within = np.unique(y), separations["originals"].within
+    varied = int(classes[np.argmax([within[y == c].mean() for c in classes])])
+    first = [int(np.flatnonzero(y == c)[0]) for c in classes[:SHOWN]]
+    several = np.flatnonzero(y == varied)[:SHOWN]
+    shown = Shown(
+        classes[:SHOWN],
+        varied,
+        {name: some[first] for name, some in pictures.items()},
+        {name: some[several] for name, some in pictures.items()},
+    )
+    return Numbers(found, shown, Tables(errors, Separations(index, y, separations)))
+
+
+def _errors(model: Autoencoder, images: Images, index: Rows | None = None) -> Floats:
+    found = evaluate(model, squared_error, images, index)["loss"]  # type: ignore[arg-type]
+    return found.double().numpy()
+
+
+def class_mean_errors(train: Images, test: Images) -> Floats:
+    """Each test image's squared distance to the mean training image of its class, (N,).
+
+    NaN where the class is not known or has no training image.
+    """
+    assert train.labels is not None
+    assert test.labels is not None
+    errors = np.full(len(test), np.nan)
+    for c in range(train.n_classes):
+        rows, own = np.flatnonzero(train.labels == c), test.labels == c
+        if len(rows) and own.any():
+            mean = train.pixels[rows].mean(axis=0, dtype=np.float64) / 255
+            errors[own] = np.sum((test.pixels[own] / 255 - mean) ** 2, axis=(1, 2, 3))
+    return errors
+
+
+def comparable(test: Images, sample: Rows) -> tuple[Rows, Rows]:
+    """The rows among `sample` whose class has two of them or more, and their classes.
+
+    Both empty where fewer than two classes are left: nothing is separate from anything then.
+    """
+    assert test.labels is not None
+    labels = test.labels[sample]
+    counts = np.bincount(labels[labels != UNLABELLED], minlength=1)
+    kept = (labels != UNLABELLED) & (counts[labels] >= 2)
+    if np.sum(counts >= 2) < 2:
+        kept[:] = False
+    return sample[kept], labels[kept]
+
+
+@torch.no_grad()
+def codes_and_outputs(
+    model: Autoencoder, images: Images, index: Rows, batch_size: int = 500
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Codes, (n, D), of the images at `index`, and what is decoded from them, (n, C, H, W)."""
+    codes, outputs = [], []
+    for first in range(0, len(index), batch_size):
+        x = batch_of(images, index[first : first + batch_size], torch.device("cpu")).x
+        codes.append(model.encode(x))
+        outputs.append(model.decode(codes[-1]))
+    return torch.cat(codes).numpy(), torch.cat(outputs).numpy()
+
+
+def separation_of(features: NDArray[np.floating], y: Rows) -> Separation:
+    """Each image's silhouette, nearest neighbour and scatter among `features`, (n, D)."""
+    between, within = fisher_terms(features, y)
+    try:
+        values = silhouette(features, y)
+    except Undefined:  # as many classes as images
+        values = np.full(len(y), np.nan)
+    return Separation(values, nearest_neighbour(features, y), between, within)
+
+
+def same_weights(part: nn.Module, other: nn.Module) -> bool:
+    """Whether two parts hold the same tensors, to the bit."""
+    own, theirs = part.state_dict(), other.state_dict()
+    return own.keys() == theirs.keys() and all(torch.equal(own[key], theirs[key]) for key in own)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What was kept of the images, by role. A class is given as its number; None is all images."""
+
+    seeds: Seeds[Numbers]
 
     @cached_property
     def classes(self) -> tuple[int, ...]:
         """The classes that have images enough to be compared."""
-        return tuple(np.unique(self.first.arrays["table/separation/label"]).tolist())
+        return tuple(np.unique(self.seeds.first.table.separation.label).tolist())
 
     def error(self, role: str) -> Number:
-        """The squared error of a decoder on test images; role "class-mean" is no decoder."""
-        return self._number(lambda m: finite(m.floats(f"table/errors/{role}")), unit=PER_IMAGE)
+        """The squared error of a decoder on test images; role "class_mean" is no decoder."""
+        error = self._error(role)
+        known = np.isfinite(self.seeds.first.table.errors.class_mean)
+        return (error.take("image", known) if role == "class_mean" else error).mean()
 
     def train_error(self, role: str) -> Number:
         """The same on training images."""
-        return self._number(
-            lambda m: m.floats(f"train-error/{role}"), unit=PER_IMAGE, images="training images"
-        )
+        return self.seeds.measured(
+            lambda one: one.decoder[role].train_error, PER_IMAGE, images="training images"
+        ).mean()
 
     def error_difference(self, first: str, second: str) -> Number:
         """The squared error of one decoder minus another's, on the same test images."""
-        return self._number(
-            lambda m: m.floats(f"table/errors/{first}") - m.floats(f"table/errors/{second}"),
-            paired=True,
-            unit=PER_IMAGE,
-        )
+        return (self._error(first) - self._error(second)).mean()
 
     def share(self, of_class: int | None = None) -> Number:
         """(probabilities - frozen) / (probabilities - reference), in squared error.
@@ -64,71 +273,44 @@ class Kept:
         0 is the decoder on class probabilities, 1 the autoencoder. Undefined where the two ends
         are not distinguishable, or where the autoencoder is the worse.
         """
-
-        def ends(m: Measurement) -> tuple[Floats, Floats]:
-            worst, frozen, best = (
-                self._errors_of(m, role, of_class)
-                for role in ("probabilities", "frozen", "reference")
-            )
-            return worst - frozen, worst - best
-
-        gap = self._number(lambda m: ends(m)[1], paired=True)
-        if decide(gap) != "higher" and (gap.low is not None or (gap.value or 0) <= 0):
+        worst, frozen, best = (
+            self._error(role, of_class) for role in ("probabilities", "frozen", "reference")
+        )
+        between = (worst - best).mean()
+        if decide(between) != "higher" and (between.low is not None or (between.value or 0) <= 0):
             return undefined(
                 "the autoencoder does not beat the class probabilities, "
                 "so there is nothing between them",
                 unit="share",
             )
-        return self._number(
-            lambda m: ratio_values(*ends(m)),
-            paired=True,
-            unit="share",
-        )
+        return ratio(worst - frozen, worst - best, "share").mean()
 
     def variability(self, role: str, of_class: int | None = None) -> Number:
         """The variance within classes of a decoder's outputs, as a share of the originals' own."""
-        return self._number(
-            lambda m: self._variability(m, role, of_class),
-            unit="share",
-        )
+        return self._variability(role, of_class).mean()
 
     def variability_difference(
         self, first: str, second: str, of_class: int | None = None
     ) -> Number:
         """One decoder's `variability` minus another's."""
-        return self._number(
-            lambda m: (
-                self._variability(m, first, of_class) - self._variability(m, second, of_class)
-            ),
-            paired=True,
-            unit="share",
-        )
+        return (self._variability(first, of_class) - self._variability(second, of_class)).mean()
 
     def separation(self, what: str, measure: str, of_class: int | None = None) -> Number:
         """One of `MEASURES` of "originals", or of a role's "-code" or "-output"."""
-        return self._number(
-            lambda m: self._separation(m, what, measure, of_class),
-            unit="accuracy" if measure == "nearest-neighbour" else "",
-        )
+        return self._separation(what, measure, of_class).mean()
 
     def separation_difference(
         self, first: str, second: str, measure: str, of_class: int | None = None
     ) -> Number:
         """`separation` of one minus that of another, on the same images."""
-        return self._number(
-            lambda m: (
-                self._separation(m, first, measure, of_class)
-                - self._separation(m, second, measure, of_class)
-            ),
-            paired=True,
-            unit="share" if measure == "nearest-neighbour" else "",
-        )
+        a, b = (self._separation(what, measure, of_class) for what in (first, second))
+        return (a - b).mean()
 
     def still_falling(self, role: str) -> float:
         """By what share the test error fell over the last fifth of training, mean over seeds."""
         falls = []
-        for m in self.measured.values():
-            epochs, means = m.arrays[f"curve/{role}/test"]
+        for one in self.seeds:
+            epochs, means = one.decoder[role].curves["test"]
             if len(means) > 1:
                 before = means[np.searchsorted(epochs, 0.8 * epochs[-1], side="right") - 1]
                 falls.append(1 - means[-1] / before)
@@ -137,14 +319,11 @@ class Kept:
     def numbers(self) -> dict[str, Number]:
         """Those that are kept in results.json."""
         numbers = {"share": self.share()}
-        for role in (*DECODERS, "class-mean"):
-            numbers[f"squared-error.{role}"] = self.error(role)
-        numbers["squared-error.frozen-minus-reference"] = self.error_difference(
-            "frozen", "reference"
-        )
-        numbers["squared-error.probabilities-minus-frozen"] = self.error_difference(
-            "probabilities", "frozen"
-        )
+        for role in (*DECODERS, "class_mean"):
+            numbers[f"squared-error.{role.replace('_', '-')}"] = self.error(role)
+        for first, second in (("frozen", "reference"), ("probabilities", "frozen")):
+            difference = self.error_difference(first, second)
+            numbers[f"squared-error.{first}-minus-{second}"] = difference
         for role in DECODERS:
             numbers[f"variability.{role}"] = self.variability(role)
         numbers["variability.frozen-minus-reference"] = self.variability_difference(
@@ -157,44 +336,31 @@ class Kept:
                 )
         return numbers
 
-    def _number(
-        self,
-        values: Values,
-        *,
-        paired: bool = False,
-        images: str = "test images",
-        unit: str = "",
-    ) -> Number:
-        per_seed = [values(m) for m in self.measured.values()]
-        return over_seeds(per_seed, paired=paired, images=images, unit=unit)
+    def _error(self, role: str, of_class: int | None = None) -> Measured:
+        error = self.seeds.measured(lambda one: getattr(one.table.errors, role), PER_IMAGE)
+        return _of_class(error, self.seeds.first.table.errors.label, of_class)
 
-    def _errors_of(self, m: Measurement, role: str, of_class: int | None) -> Floats:
-        errors: Floats = m.arrays[f"table/errors/{role}"].astype(np.float64)
-        return errors if of_class is None else errors[m.arrays["table/errors/label"] == of_class]
-
-    def _column(self, m: Measurement, name: str, of_class: int | None) -> Floats:
+    def _column(self, what: str, column: str, of_class: int | None, unit: str = "") -> Measured:
         """A column of the separation's table; empty where nothing could be compared."""
-        labels = m.arrays["table/separation/label"]
-        if not len(labels):
-            return np.empty(0)
-        column: NDArray[np.float64] = m.arrays[f"table/separation/{name}"].astype(np.float64)
-        return column if of_class is None else column[labels == of_class]
 
-    def _variability(self, m: Measurement, role: str, of_class: int | None) -> Floats:
-        return ratio_values(
-            self._column(m, f"{role}-output-within", of_class),
-            self._column(m, "originals-within", of_class),
-        )
+        def values(one: Numbers) -> Floats:
+            kept = one.table.separation.of
+            return np.asarray(getattr(kept[what], column)) if kept else np.empty(0)
 
-    def _separation(self, m: Measurement, what: str, measure: str, of_class: int | None) -> Floats:
+        labels = self.seeds.first.table.separation.label
+        return _of_class(self.seeds.measured(values, unit), labels, of_class)
+
+    def _variability(self, role: str, of_class: int | None) -> Measured:
+        outputs = self._column(f"{role}-output", "within", of_class)
+        return ratio(outputs, self._column("originals", "within", of_class), "share")
+
+    def _separation(self, what: str, measure: str, of_class: int | None) -> Measured:
         if measure == "fisher":
-            return ratio_values(
-                self._column(m, f"{what}-between", of_class),
-                self._column(m, f"{what}-within", of_class),
-            )
-        return self._column(m, f"{what}-{measure}", of_class)
+            between, within = (self._column(what, c, of_class) for c in ("between", "within"))
+            return ratio(between, within)
+        unit = "accuracy" if measure == "nearest-neighbour" else ""
+        return self._column(what, measure.replace("-", "_"), of_class, unit)
 
 
-def finite(values: Floats) -> Floats:
-    """Those that are defined: an image of unknown class has no distance to its class."""
-    return values[np.isfinite(values)]
+def _of_class(values: Measured, labels: Rows, of_class: int | None) -> Measured:
+    return values if of_class is None else values.take("image", labels == of_class)

@@ -1,17 +1,20 @@
 """How the question `frozen-encoder` is decided, and how its answer is said."""
 
-from typing import Protocol
+from collections.abc import Mapping, Sequence
 
 from tacit.measures.formatting import percent, show, significant
 from tacit.measures.intervals import decide
 from tacit.measures.number import Number
 from tacit.questions.base import Setting
+from tacit.questions.finding import Table
 from tacit.questions.frozen_encoder.numbers import DECODERS, MEASURES, Kept
+from tacit.questions.shared.words import listed
 
 DECIDED_BY = (
     "The share is (P - F) / (P - A) of mean squared errors on test images: A of the autoencoder, F "
     "of the decoder on the frozen encoder, P of the decoder on class probabilities. Each end, and "
-    "zero for every difference, is told apart where the 95 % interval excludes it."
+    "zero for every difference, is told apart where the 95 % interval, over seeds and test images "
+    "together, excludes it."
 )
 
 CAUTIONS = (
@@ -44,9 +47,9 @@ ROLE_NAMES = {
 }
 
 
-def words(kept: Kept) -> str:
+def words(kept: Kept) -> tuple[str, str, str]:
     """The answer, made from the numbers."""
-    return " ".join((place(kept), variety(kept), separation(kept)))
+    return place(kept), variety(kept), separation(kept)
 
 
 def place(kept: Kept) -> str:
@@ -58,7 +61,7 @@ def place(kept: Kept) -> str:
         f"decoder on the frozen encoder and {show(kept.error('probabilities'))} for one that sees "
         "the class probabilities alone"
     )
-    by_class = kept.error("class-mean")
+    by_class = kept.error("class_mean")
     if by_class.value is not None:
         errors += f"; the mean image of the right class is off by {significant(by_class.value)}"
     if share.value is None:
@@ -180,39 +183,82 @@ def short(number: Number) -> str:
     return significant(number.value, 2)
 
 
-def listed(names: list[str]) -> str:
-    """Names as in "a, b and c"."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-class Asked(Protocol):
-    """The question's arguments that a caveat names."""
-
-    reference: str
-    frozen: str
-    probabilities: str
-    classifier: str
-
-
-def caveats(kept: Kept, asked: Asked, setting: Setting) -> tuple[str, ...]:
-    """What these numbers in particular do not say."""
+def caveats(
+    kept: Kept, decoders: Mapping[str, str], classifier: str, setting: Setting
+) -> tuple[str, ...]:
+    """What these numbers in particular do not say, and what such numbers never say."""
     found = []
-    if len(kept.measured) == 1:
-        found.append(
-            "One seed: intervals are over test images and hold for these trained models; another "
-            "seed gives others."
-        )
     for role in ("frozen", "probabilities"):
-        if not all(m.values[f"{role}.is-the-classifier's"] for m in kept.measured.values()):
+        if not all(one.decoder[role].of_the_classifier for one in kept.seeds):
             found.append(
-                f"The encoder of '{getattr(asked, role)}' is not that of '{asked.classifier}' to "
-                "the bit: it was trained further, or comes from elsewhere."
+                f"The encoder of '{decoders[role]}' is not that of '{classifier}' to the bit: it "
+                "was trained further, or comes from elsewhere."
             )
-    missing = len(setting.class_names) - len(kept.classes)
+    of, missing = len(setting.class_names), len(setting.class_names) - len(kept.classes)
     if missing:
         found.append(
-            f"{missing} of {len(setting.class_names)} classes "
-            f"{'has' if missing == 1 else 'have'} fewer than two test images to compare, and "
-            f"{'is' if missing == 1 else 'are'} left out of variability and separation."
+            f"{missing} of {of} classes {'has' if missing == 1 else 'have'} fewer than two test "
+            f"images to compare, and {'is' if missing == 1 else 'are'} left out of variability and "
+            "separation."
         )
-    return tuple(found)
+    return (*found, *CAUTIONS)
+
+
+def tables(kept: Kept, decoders: Mapping[str, str], setting: Setting) -> tuple[Table, ...]:
+    """Errors, separations, and differences by class."""
+    return _errors(kept, decoders), _separations(kept), _classes(kept, setting.class_names)
+
+
+def _errors(kept: Kept, decoders: Mapping[str, str]) -> Table:
+    rows: list[tuple[str | Number | None, ...]] = [
+        (
+            f"{ROLE_NAMES[role]} ({decoders[role]})",
+            kept.error(role),
+            kept.train_error(role),
+        )
+        for role in DECODERS
+    ]
+    rows.append(("mean training image of the right class", kept.error("class_mean"), None))
+    return Table(
+        "Squared error per image, after the last epoch",
+        ("decoder of", "test images", "training images"),
+        tuple(rows),
+    )
+
+
+def _separations(kept: Kept) -> Table:
+    kinds = {"originals": "originals"}
+    for role in DECODERS:
+        for what in ("code", "output"):
+            kinds[f"{role}-{what}"] = f"{ROLE_NAMES[role]}: {what}s"
+    return Table(
+        "Separation between classes on test images",
+        ("of", *(MEASURE_NAMES[measure] for measure in MEASURES)),
+        tuple(
+            (name, *(kept.separation(kind, measure) for measure in MEASURES))
+            for kind, name in kinds.items()
+        ),
+    )
+
+
+def _classes(kept: Kept, names: Sequence[str]) -> Table:
+    def row(c: int) -> tuple[str | Number, ...]:
+        return (
+            names[c],
+            kept.variability_difference("frozen", "reference", c),
+            *(
+                kept.separation_difference(f"frozen-{what}", f"reference-{what}", measure, c)
+                for what in ("code", "output")
+                for measure in MEASURES
+            ),
+        )
+
+    return Table(
+        "By class: frozen encoder minus autoencoder, paired over the same test images",
+        (
+            "class",
+            "variability of outputs",
+            *(f"{MEASURE_NAMES[m]}, {what}s" for what in ("code", "output") for m in MEASURES),
+        ),
+        tuple(row(c) for c in kept.classes),
+    )
