@@ -1,6 +1,7 @@
 """What a classifier's encoder keeps: its numbers, its rule and its words."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,23 @@ from tacit.images.dataset import UNLABELLED, Images
 from tacit.measures.number import Number
 from tacit.measures.separation import class_fisher_ratios, fisher_ratio, variability_share
 from tacit.questions.base import Measurement, Runs
-from tacit.questions.frozen_encoder.numbers import DECODERS, Kept
-from tacit.questions.frozen_encoder.question import (
-    FrozenEncoder,
+from tacit.questions.frozen_encoder.numbers import (
+    DECODERS,
+    Decoder,
+    Errors,
+    Kept,
+    Numbers,
+    Separation,
+    Separations,
+    Tables,
     class_mean_errors,
     comparable,
     separation_of,
 )
-from tacit.questions.frozen_encoder.words import caveats, meaning, words
+from tacit.questions.frozen_encoder.question import FrozenEncoder
+from tacit.questions.frozen_encoder.words import meaning, words
+from tacit.questions.shared.seeds import Seeds
+from tacit.questions.shared.words import ONE_SEED
 from tacit.streams import numpy_stream
 
 ASKED: dict[str, Any] = {
@@ -40,46 +50,56 @@ def measured(trained: Callable[[str], Any]) -> dict[int, Measurement]:
 def fabricated(
     errors: tuple[float, float, float],
     *,
-    seed: int = 0,
+    seeds: int = 1,
+    shifts: tuple[float, ...] = (0.0,),
     n: int = 200,
     variety: tuple[float, float, float] = (0.8, 0.5, 0.1),
     gain: float = 0.3,
     falls: float = 0.0,
-) -> Measurement:
-    """A measurement of two classes with these mean errors and shares of variety.
+    hard: float = 0.05,
+) -> Kept:
+    """What is kept of two classes with these mean errors and shares of variety.
+
+    Images are the same for all seeds.
 
     errors, variety: of the autoencoder, the frozen encoder, the probabilities.
+    shifts: of the frozen encoder's error, seed by seed. hard: how much images differ.
     gain: how much more the frozen encoder separates than the autoencoder.
     """
-    rng = numpy_stream(seed, "fabricated")
+    images = numpy_stream(0, "fabricated")
     label = np.arange(n) % 2
-    arrays = {f"table/{name}/label": label for name in ("errors", "separation")}
-    hardness = rng.normal(0, 0.05, n)  # of the image, shared by all decoders
-    originals = rng.gamma(5.0, 0.2, n)
-    arrays["table/separation/originals-within"] = originals
-    arrays["table/errors/class-mean"] = np.where(np.arange(n) == 0, np.nan, 9.0 + hardness)
-    for place, role in enumerate(DECODERS):
-        noise = rng.normal(0, 0.05, n)
-        arrays[f"table/errors/{role}"] = errors[place] + hardness + noise
-        arrays[f"train-error/{role}"] = errors[place] + noise
-        arrays[f"curve/{role}/test"] = np.array(
-            [[1.0, 4.0, 5.0], [9.0, errors[place] * (1 + falls), errors[place]]]
-        )
-        arrays[f"curve/{role}/train"] = arrays[f"curve/{role}/test"]
-        for what in ("code", "output"):
+    hardness, originals = images.normal(0, hard, n), images.gamma(5.0, 0.2, n)
+    own = images.normal(0, 0.05, (3, n))
+    measured = {}
+    for seed in range(seeds):
+        rng = numpy_stream(seed, "noise")
+        error, decoders, of = {}, {}, {}
+        for place, role in enumerate(DECODERS):
+            noise = rng.normal(0, 0.05, n)
+            mean = errors[place] + (shifts[seed % len(shifts)] if role == "frozen" else 0.0)
+            error[role] = mean + hardness + noise
+            curve = np.array([[1.0, 4.0, 5.0], [9.0, mean * (1 + falls), mean]])
+            decoders[role] = Decoder(mean + noise, {"train": curve, "test": curve}, True)
             apart = 0.2 + gain * (role == "frozen")
-            arrays[f"table/separation/{role}-{what}-silhouette"] = apart + noise
-            arrays[f"table/separation/{role}-{what}-nearest-neighbour"] = (
-                rng.random(n) < 0.5 + apart
-            ).astype(float)
-            arrays[f"table/separation/{role}-{what}-between"] = originals * apart + noise
-            arrays[f"table/separation/{role}-{what}-within"] = (
-                variety[place] * originals + 0.1 * noise
-            )
-    for measure in ("silhouette", "nearest-neighbour", "between"):
-        arrays[f"table/separation/originals-{measure}"] = rng.random(n)
-    values = {f"{role}.is-the-classifier's": 1.0 for role in DECODERS[1:]}
-    return Measurement(values, arrays)
+            for what in ("code", "output"):
+                of[f"{role}-{what}"] = Separation(
+                    apart + noise,
+                    (rng.random(n) < 0.5 + apart).astype(float),
+                    originals * apart + noise,
+                    variety[place] * originals + own[place] + 0.1 * noise,
+                )
+        of["originals"] = Separation(images.random(n), (hardness > 0) * 1.0, originals, originals)
+        by_mean = np.where(np.arange(n) == 0, np.nan, 9.0 + hardness)
+        tables = Tables(
+            Errors(np.arange(n), label, class_mean=by_mean, **error),
+            Separations(np.arange(n), label, of),
+        )
+        measured[seed] = Numbers(decoders, None, tables)
+    return Kept(Seeds(measured))
+
+
+def said_of(kept: Kept) -> str:
+    return " ".join(words(kept))
 
 
 @pytest.mark.parametrize(
@@ -98,23 +118,22 @@ def fabricated(
 def test_the_share_is_told_from_both_ends(
     errors: tuple[float, float, float], said: str, seeds: int
 ) -> None:
-    kept = Kept({seed: fabricated(errors, seed=seed) for seed in range(seeds)})
-    assert said in words(kept)
+    kept = fabricated(errors, seeds=seeds)
+    assert said in said_of(kept)
     share = kept.share()
     if "no telling" in said:
         assert (share.value, share.low) == (None, None)
         return
     best, frozen, worst = errors
     assert share.value == pytest.approx((worst - frozen) / (worst - best), abs=0.01)
-    assert share.n == (200 if seeds == 1 else 5)
-    assert ("test images" if seeds == 1 else "seeds, paired") in share.interval
+    over = "5 seeds × 200 test images, paired" if seeds == 5 else "200 test images, paired"
+    assert over in share.interval
 
 
 def test_wide_seeds_are_not_distinguishable() -> None:
     shifts = (-4.0, 0.0, 3.0)
-    kept = Kept({seed: fabricated((2.0, 5.0 + s, 8.0)) for seed, s in enumerate(shifts)})
+    kept = fabricated((2.0, 5.0, 8.0), seeds=3, shifts=shifts)
     assert meaning(kept.share()) == "not distinguishable from either end"
-    assert "not distinguishable from the autoencoder's 80" not in words(kept)
 
 
 def test_meaning_without_an_interval() -> None:
@@ -123,32 +142,41 @@ def test_meaning_without_an_interval() -> None:
 
 def test_pairs_of_images_narrow_the_interval() -> None:
     """Images differ far more than decoders do; unpaired the difference would drown."""
-    m = fabricated((2.0, 2.1, 8.0))
-    for role in DECODERS:
-        m.arrays[f"table/errors/{role}"] += 10 * numpy_stream(0, "hard").random(200)
-    kept = Kept({0: m})
+    kept = fabricated((2.0, 2.1, 8.0), hard=3.0)
     difference = kept.error_difference("frozen", "reference")
     assert difference.low is not None
     assert difference.low > 0.05
     assert kept.error("frozen").low < kept.error("reference").high  # type: ignore[operator]
 
 
+@pytest.mark.parametrize("seeds", [2, 3, 10])
+def test_more_seeds_are_no_more_images(seeds: int) -> None:
+    """Separations that differ by the images alone are known no better with ten seeds."""
+    one, several = (fabricated((2.0, 5.0, 8.0), seeds=n) for n in (1, seeds))
+
+    def width(kept: Kept) -> float:
+        number = kept.variability("frozen")
+        return number.high - number.low  # type: ignore[operator]
+
+    assert width(several) > 0.5 * width(one)
+
+
 def test_variety_and_separation_say_both_ways() -> None:
-    less = words(Kept({0: fabricated((2.0, 5.0, 8.0))}))
-    assert "less than the autoencoder's 8" in less
+    less = said_of(fabricated((2.0, 5.0, 8.0)))
+    assert "less than the autoencoder's " in less
     assert "in 2 of 2 classes taken singly" in less
     assert "Compared with the autoencoder, classes in the codes lie further apart by silh" in less
-    more = words(Kept({0: fabricated((2.0, 5.0, 8.0), variety=(0.5, 0.8, 0.1), gain=-0.15)}))
+    more = said_of(fabricated((2.0, 5.0, 8.0), variety=(0.5, 0.8, 0.1), gain=-0.15))
     assert "more than the autoencoder's" in more
     assert "in the outputs they lie closer together by" in more
-    same = words(Kept({0: fabricated((2.0, 5.0, 8.0), variety=(0.8, 0.8, 0.1), gain=0.0)}))
-    assert "not distinguishable from the autoencoder's 8" in same
+    same = said_of(fabricated((2.0, 5.0, 8.0), variety=(0.8, 0.8, 0.1), gain=0.0))
+    assert "not distinguishable from the autoencoder's " in same
     assert "in the outputs they are not distinguishable by" in same
 
 
 def test_unfinished_training_is_said() -> None:
-    assert "More training may" not in words(Kept({0: fabricated((2.0, 5.0, 8.0))}))
-    said = words(Kept({0: fabricated((2.0, 5.0, 8.0), falls=0.25)}))
+    assert "More training may" not in said_of(fabricated((2.0, 5.0, 8.0)))
+    said = said_of(fabricated((2.0, 5.0, 8.0), falls=0.25))
     assert "still fell by 20.0 % (autoencoder), 20.0 % (frozen encoder) and 20.0 %" in said
 
 
@@ -157,13 +185,13 @@ def test_ratios_are_those_of_the_measures() -> None:
     rng = numpy_stream(0, "codes")
     y = rng.integers(0, 3, 90)
     originals, outputs = rng.normal(0, 1, (90, 5)) + y[:, None], rng.normal(0, 0.5, (90, 5))
-    m = Measurement()
-    m.arrays["table/separation/label"] = y
-    separation_of(originals, y, "originals", m)
-    for role in DECODERS:
-        for what in ("code", "output"):
-            separation_of(outputs, y, f"{role}-{what}", m)
-    kept = Kept({0: m})
+    of = {"originals": separation_of(originals, y)}
+    of |= {
+        f"{r}-{what}": separation_of(outputs, y) for r in DECODERS for what in ("code", "output")
+    }
+    numbers = fabricated((2.0, 5.0, 8.0)).seeds.first
+    tables = replace(numbers.table, separation=Separations(np.arange(90), y, of))
+    kept = Kept(Seeds({0: replace(numbers, table=tables)}))
     assert kept.separation("originals", "fisher").value == pytest.approx(fisher_ratio(originals, y))
     for c in range(3):
         assert kept.separation("originals", "fisher", c).value == pytest.approx(
@@ -176,13 +204,17 @@ def test_ratios_are_those_of_the_measures() -> None:
 
 def test_brackets(measured: dict[int, Measurement]) -> None:
     """The autoencoder asked about itself keeps all; the probabilities' decoder, nothing more."""
-    m = measured[0]
+    numbers = measured[0].typed(Numbers)
+    errors = numbers.table.errors
     for end, share in (("reference", 1.0), ("probabilities", 0.0)):
-        arrays = dict(m.arrays)
-        arrays["table/errors/reference"] = m.arrays["table/errors/probabilities"] - 1.0
-        arrays["table/errors/frozen"] = arrays[f"table/errors/{end}"]
-        assert Kept({0: Measurement(m.values, arrays)}).share().value == pytest.approx(share)
-    assert Kept({0: m}).variability_difference("frozen", "frozen").value == 0.0
+        best = errors.probabilities - 1.0
+        ends = {"reference": best, "probabilities": errors.probabilities}
+        changed = replace(errors, reference=best, frozen=ends[end])
+        tables = replace(numbers.table, errors=changed)
+        kept = Kept(Seeds({0: replace(numbers, table=tables)}))
+        assert kept.share().value == pytest.approx(share)
+    alike = Kept(Seeds({0: numbers})).variability_difference("frozen", "frozen")
+    assert alike.value == 0.0
 
 
 def test_measured_errors_are_the_decoders_own(
@@ -193,9 +225,11 @@ def test_measured_errors_are_the_decoders_own(
     model = runs["frozen-decoder"].model()
     x = torch.from_numpy(runs.test.scaled([3]))
     error = (x - model.decode(model.encode(x))).square().sum().item()
-    assert measured[0].arrays["table/errors/frozen"][3] == pytest.approx(error, rel=1e-4)
-    assert measured[0].values["frozen.is-the-classifier's"] == 1.0
-    assert measured[0].values["probabilities.is-the-classifier's"] == 1.0
+    numbers = measured[0].typed(Numbers)
+    assert numbers.table.errors.frozen[3] == pytest.approx(error, rel=1e-4)
+    assert numbers.decoder["frozen"].of_the_classifier
+    assert numbers.decoder["probabilities"].of_the_classifier
+    assert not numbers.decoder["reference"].of_the_classifier
 
 
 def test_measuring_again_is_the_same_to_the_bit(
@@ -223,15 +257,15 @@ def test_the_finding_is_whole(
     assert {figure.file for figure in finding.figures} == {p.name for p in tmp_path.iterdir()}
     assert all(figure.name.startswith("frozen-encoder-2-") for figure in finding.figures)
     assert len(finding.tables[2].rows) == 10
-    assert ("One seed" in finding.caveats[0]) == (len(seeds) == 1)
+    assert (finding.caveats[-1] == ONE_SEED) == (len(seeds) == 1)
 
 
 def test_an_encoder_that_moved_is_told(trained: Callable[[str], Any], tmp_path: Path) -> None:
     study = trained("transfer")
     moved = FrozenEncoder(**(ASKED | {"frozen": "autoencoder"}))
     m = moved.measure(study.runs(moved))
-    assert m.values["frozen.is-the-classifier's"] == 0.0
-    said = caveats(Kept({0: m}), moved, study.setting(tmp_path))
+    assert not m.typed(Numbers).decoder["frozen"].of_the_classifier
+    said = moved.answer({0: m}, study.setting(tmp_path)).caveats
     assert any("'autoencoder' is not that of 'classifier'" in caveat for caveat in said)
 
 
