@@ -79,8 +79,8 @@ def test_the_answer_of_one_seed_and_of_two(
     assert len(one.numbers) <= 30
     key = "classifier.samples-minus-drawn-codes"
     assert one.key == key
-    assert one.numbers[key].interval == "95 % t over 100 images a side, paired, given this model"
-    assert two.numbers[key].interval == "95 % t over 2 seeds, paired, given these images"
+    assert one.numbers[key].interval == "95 % over 100 images a side, paired, given this seed"
+    assert two.numbers[key].interval == "95 % over 2 seeds × 100 images a side, paired"
     assert any("one seed" in caveat for caveat in one.caveats)
     assert not any("one seed" in caveat for caveat in two.caveats)
     assert one.numbers["codes.ln-n"].value == pytest.approx(np.log(160))

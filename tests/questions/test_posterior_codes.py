@@ -109,7 +109,7 @@ def test_mutual_information_is_at_most_ln_n_and_the_split_adds_up(study: Any) ->
     found = {0: measured}
     rest = of_codes(found, "marginal-kl")
     assert rest.value == pytest.approx(values["marginal-kl"])
-    assert rest.interval == "95 % bootstrap over 160 images, given this model"
+    assert rest.interval == "95 % over 160 training images, given this seed"
 
 
 def test_points_have_no_density(study: Any) -> None:
@@ -122,9 +122,10 @@ def test_points_have_no_density(study: Any) -> None:
 
 
 def test_numbers_over_seeds_are_of_their_means() -> None:
-    found = {seed: Measurement({"kl": 7.0 + seed}) for seed in range(3)}
+    spread = np.array([-1.0, 0.0, 1.0])
+    found = {s: Measurement({"kl": 7.0 + s}, {"kl": 7.0 + s + spread}) for s in range(3)}
     number = of_codes(found, "kl")
-    assert (number.value, number.interval) == (8.0, "95 % t over 3 seeds")
+    assert (number.value, number.interval) == (8.0, "95 % over 3 seeds × 3 training images")
 
 
 def test_both_questions_can_do_without_the_classifier_alone() -> None:

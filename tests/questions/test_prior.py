@@ -171,8 +171,8 @@ def test_measured_and_answered_on_digits(
     key = "per-image.prior-cost-minus-vae"
     assert one.key == key
     assert next(iter(one.numbers)) == key
-    assert one.numbers[key].interval == "95 % t over 100 images a side, paired, given this model"
-    assert two.numbers[key].interval == "95 % t over 2 seeds, paired, given these images"
+    assert one.numbers[key].interval == "95 % over 100 images a side, paired, given this seed"
+    assert two.numbers[key].interval == "95 % over 2 seeds × 100 images a side, paired"
     assert one.numbers["per-image.share-of-start"].value == pytest.approx(1, abs=0.05)
     # An autoencoder's codes are nothing like N(0, I), whatever else two epochs taught.
     assert two.numbers["autoencoder.prior-cost"].value is not None

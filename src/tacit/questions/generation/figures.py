@@ -46,8 +46,8 @@ def _by_epoch(run: str, seed: int, first: Measurement, setting: Setting) -> Figu
     labels = [f"epoch {epoch}" for epoch in epochs]
     if not rows:
         rows, labels = [first.arrays["shown/final"]], ["at the end"]
-    return setting.figures.grid(
-        f"{setting.question}-samples",
+    return setting.grid(
+        "samples",
         grid([list(row) for row in rows], row_labels=labels),
         f"Ten codes drawn from N(0, I), decoded by '{run}' at each of these epochs; a column is "
         f"one code throughout (seed {seed}).",
@@ -59,8 +59,8 @@ def _beside_nearest(run: str, seed: int, first: Measurement, setting: Setting) -
     samples, images = first.arrays["shown/final"], first.arrays["shown/nearest"]
     distances = first.arrays["table/samples/distance"][: len(samples)]
     notes = [[""] * len(samples), [significant(float(d), 3) for d in distances]]
-    return setting.figures.grid(
-        f"{setting.question}-nearest",
+    return setting.grid(
+        "nearest",
         grid(
             [list(samples), list(images)],
             row_labels=["sample", "nearest training image"],
@@ -95,8 +95,8 @@ def _distances(
         for name, rows in groups.items()
     )
     return (
-        setting.figures.chart(
-            f"{setting.question}-distances",
+        setting.chart(
+            "distances",
             svg,
             "How far decoded means lie from test images, as many a side. The first row is the "
             "floor of any model, the next two that of this decoder.",
@@ -120,8 +120,8 @@ def _dimensions(run: str, seed: int, first: Measurement, setting: Setting) -> Fi
             y_label="KL from N(0, 1), nats",
         )
     )
-    return setting.figures.chart(
-        f"{setting.question}-dimensions",
+    return setting.chart(
+        "dimensions",
         svg,
         f"KL from the prior by dimension (seed {seed}): of each image's code, averaged over "
         "images, and of the codes of all images taken together. Where the second is above zero, "

@@ -5,8 +5,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from tacit.measures.engine import Measured, difference
 from tacit.measures.images import nearest
-from tacit.measures.intervals import mean_t, welch
 from tacit.measures.number import Number
 from tacit.models.models import VAE
 from tacit.questions.base import Measurement, Question, Runs, Setting
@@ -23,7 +23,6 @@ from tacit.questions.shared.sample_quality import (
     no_better_than_one_class,
     null_quantile,
     on_features,
-    one_seed,
 )
 from tacit.streams import numpy_stream, torch_stream
 
@@ -45,6 +44,13 @@ class Generation(Question):
     asks: ClassVar[str] = (
         "What does the decoder make of codes drawn from N(0, I), and how near does that come "
         "to images?"
+    )
+    sources: ClassVar[tuple[str, ...]] = (
+        "Bińkowski et al. 2018 (kernel distance on features)",
+        "Gretton et al. 2012 (MMD and its permutation null)",
+        "Hoffman and Johnson 2016 (ELBO surgery)",
+        "Poole et al. 2019 (both bounds on mutual information)",
+        "Burda, Grosse and Salakhutdinov 2016 (active units)",
     )
     weight: ClassVar[float] = 1.0
 
@@ -101,13 +107,11 @@ class Generation(Question):
     def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
         """Whether samples can be told from images, and what of it is the prior's doing."""
         numbers = self._numbers(measured)
-        return Finding(
-            question=setting.question,
-            title=self.title,
-            asks=self.asks,
-            answer=words(numbers, networks_of(measured)),
-            numbers=numbers,
-            runs=tuple(self.needs()),
+        return self.finding(
+            setting,
+            measured,
+            [words(numbers, networks_of(measured))],
+            numbers,
             decided_by=(
                 "Samples differ from images where a permutation test of their kernel distance to "
                 "test images says so (p < 0.05 for every seed). The prior is a part of the reason "
@@ -116,7 +120,6 @@ class Generation(Question):
             ),
             figures=draw(self.run, measured, numbers, setting),
             caveats=(
-                *one_seed(measured),
                 *no_better_than_one_class(measured),
                 "Samples and reconstructions are decoded means, not noisy draws of p(x | z): they "
                 "lack the model's pixel noise, and images have their own.",
@@ -137,13 +140,6 @@ class Generation(Question):
                 "number, from above by weighing it against the others alone. All codes together "
                 "are said to differ from N(0, I) only where more is left than codes leave that "
                 "have the same variances and are exactly N(0, I) together (97.5 %, every seed).",
-            ),
-            sources=(
-                "Bińkowski et al. 2018 (kernel distance on features)",
-                "Gretton et al. 2012 (MMD and its permutation null)",
-                "Hoffman and Johnson 2016 (ELBO surgery)",
-                "Poole et al. 2019 (both bounds on mutual information)",
-                "Burda, Grosse and Salakhutdinov 2016 (active units)",
             ),
             key=f"{networks_of(measured)[0]}.samples-minus-drawn-codes",
         )
@@ -203,10 +199,11 @@ def _n_codes(measured: Mapping[int, Measurement]) -> int:
 
 def _nearest(measured: Mapping[int, Measurement]) -> Number:
     """How much farther samples lie from their nearest training image than test images do."""
-    sides = [
-        (np.asarray(m.arrays["table/samples/distance"]), np.asarray(m.arrays["nearest/test"]))
-        for m in measured.values()
-    ]
-    if len(sides) > 1:
-        return mean_t([a.mean() - b.mean() for a, b in sides], given="these images")
-    return welch(*sides[0])
+    samples, tests = (
+        Measured.of_seeds([m.floats(name) for m in measured.values()], names={"image": images})
+        for name, images in (
+            ("table/samples/distance", "samples"),
+            ("nearest/test", "test images"),
+        )
+    )
+    return difference(samples, tests).mean()

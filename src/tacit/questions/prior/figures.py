@@ -45,16 +45,16 @@ def draw(compared: Compared, numbers: Mapping[str, Number], setting: Setting) ->
         for place, run in enumerate(compared.models)
     )
     return (
-        setting.figures.grid(
-            f"{setting.question}-samples",
+        setting.grid(
+            "samples",
             grid([list(pictures) for pictures in rows.values()], row_labels=list(rows)),
             "Samples of each model, its codes drawn from N(0, I), from a Gaussian and from a "
             f"mixture fitted to the codes of training images (decoded means, seed {seed}).",
             f"Ten samples each of {', '.join(compared.models)}, from N(0, I), a fitted Gaussian "
             "and a fitted mixture.",
         ),
-        setting.figures.chart(
-            f"{setting.question}-distances",
+        setting.chart(
+            "distances",
             intervals(
                 compared.models,
                 distances,

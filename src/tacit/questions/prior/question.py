@@ -30,7 +30,6 @@ from tacit.questions.shared.sample_quality import (
     networks_of,
     no_better_than_one_class,
     on_features,
-    one_seed,
 )
 from tacit.streams import numpy_stream
 from tacit.training.evaluation import sample_of
@@ -60,6 +59,12 @@ class Prior(Question):
         "Does N(0, I) still work as a prior to sample from where each image's code was optimised, "
         "does a density fitted to the codes repair the samples, and was the initialisation to "
         "blame?"
+    )
+    sources: ClassVar[tuple[str, ...]] = (
+        "Ghosh et al. 2020 (densities fitted to codes after training)",
+        "Bojanowski et al. 2018 (a Gaussian fitted to optimised codes)",
+        "Bińkowski et al. 2018 (kernel distance on features)",
+        "Hoffman and Johnson 2016 (ELBO surgery)",
     )
     weight: ClassVar[float] = 3.0
 
@@ -141,13 +146,11 @@ class Prior(Question):
         """Three verdicts: on the prior, on the fit, and on the initialisation."""
         compared = Compared(measured, self.amortized, self.per_image, self.autoencoder)
         numbers = prior_numbers(compared)
-        return Finding(
-            question=setting.question,
-            title=self.title,
-            asks=self.asks,
-            answer=words(compared, numbers),
-            numbers=numbers,
-            runs=tuple(self.needs()),
+        return self.finding(
+            setting,
+            measured,
+            [words(compared, numbers)],
+            numbers,
             decided_by=(
                 "What the prior costs is the kernel distance to test images of samples from "
                 "N(0, I) minus that of what the same model decodes from its training images' own "
@@ -163,7 +166,6 @@ class Prior(Question):
             figures=draw(compared, numbers, setting),
             tables=tables(compared),
             caveats=(
-                *one_seed(measured),
                 *no_better_than_one_class(measured),
                 "All pictures are decoded means, not noisy draws of p(x | z).",
                 "A VAE's own codes are one draw of q(z | x) for each training image, as the "
@@ -180,12 +182,6 @@ class Prior(Question):
                 "The KL of all codes together is an upper bound. Beside it stands what as many "
                 "codes of the same variances leave that together are exactly N(0, I): no more than "
                 "that is no distance.",
-            ),
-            sources=(
-                "Ghosh et al. 2020 (densities fitted to codes after training)",
-                "Bojanowski et al. 2018 (a Gaussian fitted to optimised codes)",
-                "Bińkowski et al. 2018 (kernel distance on features)",
-                "Hoffman and Johnson 2016 (ELBO surgery)",
             ),
             key=f"{self.per_image[0]}.prior-cost-minus-{self.amortized}",
         )

@@ -1,7 +1,6 @@
 """What is said about the prior of optimised codes, from the numbers alone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from tacit.measures.formatting import percent, show, significant
 from tacit.measures.intervals import decide
@@ -9,6 +8,7 @@ from tacit.measures.number import Number
 from tacit.questions.generation.words import agreement
 from tacit.questions.prior.numbers import DRAWN, MIXTURE, PRIOR, Compared
 from tacit.questions.shared.sample_quality import on_features
+from tacit.questions.shared.words import listed
 
 Numbers = Mapping[str, Number]
 NOTHING = "has nothing to repair in the samples of"
@@ -85,7 +85,7 @@ def _of_others(compared: Compared, numbers: Numbers) -> str:
     named = {
         "higher": "costs more",
         "lower": "costs less",
-        "not distinguishable": "no certain difference",
+        "not distinguishable": "no distinguishable difference",
         "undefined": "undecided",
     }
     parts = [
@@ -140,7 +140,7 @@ def _of_start(compared: Compared, numbers: Numbers) -> str:
     changed = (
         f"codes started at sd {sds[1]} in place of {sds[0]} change "
         f"{'the distance of samples' if judged == 'samples' else 'the cost'} by "
-        f"{show(_negative(difference), sign=True)}"
+        f"{show(-difference, sign=True)}"
     )
     worse = decide(numbers[f"{wide}.{judged}-minus-{compared.amortized}"]) == "higher"
     rest = decide(numbers[f"{narrow}.{judged}-minus-{compared.amortized}"]) == "higher"
@@ -188,19 +188,3 @@ def _of_features(compared: Compared) -> str:
     ]
     name = on_features(compared.networks[1]).capitalize()
     return f"{name} say otherwise {listed(apart)}." if apart else f"{name} agree."
-
-
-def _negative(number: Number) -> Number:
-    value, low, high = (
-        None if end is None else -end for end in (number.value, number.high, number.low)
-    )
-    return replace(number, value=value, low=low, high=high)
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names in a row.
-
-    >>> listed(["a", "b", "c"])
-    'a, b and c'
-    """
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -11,7 +11,7 @@ from torch import Tensor
 from tacit.images.dataset import Images
 from tacit.measures import codes as measures
 from tacit.measures.distances import Floats
-from tacit.measures.intervals import bootstrap_mean, mean_t
+from tacit.measures.engine import Measured
 from tacit.measures.number import Number, undefined
 from tacit.models.config import build
 from tacit.models.models import VAE, Autoencoder, Model
@@ -176,7 +176,7 @@ _TOO_FEW = f"fewer than {FEWEST} images were learned from"
 def of_codes(
     measured: Mapping[int, Measurement], name: str, *, prefix: str = "", unit: str = "nats"
 ) -> Number:
-    """One of the numbers of `against_prior`: over seeds, or over the images of the one model.
+    """One of the numbers of `against_prior`, over seeds and images.
 
     Args:
         measured: by seed.
@@ -185,20 +185,17 @@ def of_codes(
     """
     if any(prefix + name not in m.values for m in measured.values()):
         return undefined(_TOO_FEW, unit=unit)
-    if len(measured) > 1:
-        return mean_t([m.values[prefix + name] for m in measured.values()], unit=unit)
-    ((seed, m),) = measured.items()
-    arrays = {key: np.asarray(value, np.float64) for key, value in m.arrays.items()}
-    if name == "mmd":
-        return mean_t(
-            arrays[f"{prefix}mmd-influence"], over="images a side", given="this model", unit=unit
-        )
-    if name == "marginal-kl":
-        values = arrays[f"{prefix}kl"] - arrays[f"{prefix}information"]
-    else:
+
+    def by_image(m: Measurement) -> Floats:
+        if name == "mmd":
+            return m.floats(f"{prefix}mmd-influence")
+        if name == "marginal-kl":
+            return m.floats(f"{prefix}kl") - m.floats(f"{prefix}information")
         # Where every code tells its image, all information is ln N but for rounding.
-        values = arrays[prefix + name].round(9)
-    return bootstrap_mean(values, numpy_stream(seed, "resampled", name), unit=unit)
+        return m.floats(prefix + name).round(9)
+
+    each = [by_image(m) for m in measured.values()]
+    return Measured.of_seeds(each, unit, names={"image": "training images"}).mean()
 
 
 def counted(measured: Mapping[int, Measurement], name: str, unit: str = "") -> Number:
@@ -208,7 +205,7 @@ def counted(measured: Mapping[int, Measurement], name: str, unit: str = "") -> N
     if len(measured) == 1:
         (m,) = measured.values()
         return Number(m.values[name], n=1, unit=unit, interval="one model, no interval")
-    return mean_t([m.values[name] for m in measured.values()], unit=unit)
+    return Measured([m.values[name] for m in measured.values()], ("seed",), unit).mean()  # type: ignore[arg-type]
 
 
 def _shared_variance(first: Floats, second: Floats) -> float:

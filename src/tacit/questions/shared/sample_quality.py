@@ -15,8 +15,8 @@ from torch import nn
 
 from tacit.images.dataset import Images
 from tacit.measures.distances import Floats
+from tacit.measures.engine import Measured
 from tacit.measures.formatting import show
-from tacit.measures.intervals import mean_t, paired, proportion
 from tacit.measures.kernels import kernel_distance
 from tacit.measures.number import Number, undefined
 from tacit.models.models import Classifier
@@ -158,31 +158,24 @@ def contrast(
 ) -> Number:
     """The sum of the distances of some sets minus that of others, with its interval.
 
-    Over seeds where there are several; else over images, row by row, given the one model.
+    Every seed holds its sets against the same test images, row by row: the interval counts those
+    rows (jackknife pseudo-values, whose mean is the distance) and seeds together.
 
     Args:
         measured: by seed.
         network: on whose features.
         sets, minus: names as they were added.
     """
-    several = len(measured) > 1
-    rows: dict[bool, Floats] = {}
-    for negative, names in ((False, sets), (True, minus)):
-        keys = [f"{network}/{name}" for name in names]
-        if any(key not in m.values for m in measured.values() for key in keys):
-            size = min(round(m.values["images a side"]) for m in measured.values())
-            return undefined(f"{size} images a side; a kernel distance needs {AT_LEAST}")
-        if several:
-            parts = [np.array([m.values[key] for m in measured.values()]) for key in keys]
-        else:
-            (m,) = measured.values()
-            parts = [np.asarray(m.arrays[f"{key}/influence"], np.float64) for key in keys]
-        rows[negative] = np.sum(parts, axis=0) if parts else np.zeros(0)
-    over = "seeds" if several else "images a side"
-    given = "these images" if several else "this model"
-    if not minus:
-        return mean_t(rows[False], over=over, given=given)
-    return paired(rows[False], rows[True], over=over, given=given)
+    signs = {f"{network}/{name}": 1 for name in sets} | {f"{network}/{n}": -1 for n in minus}
+    if any(key not in m.values for m in measured.values() for key in signs):
+        size = min(round(m.values["images a side"]) for m in measured.values())
+        return undefined(f"{size} images a side; a kernel distance needs {AT_LEAST}")
+    rows = [
+        np.sum([sign * m.floats(f"{key}/influence") for key, sign in signs.items()], axis=0)
+        for m in measured.values()
+    ]
+    images = {"image": "images a side"}
+    return Measured.of_seeds(rows, names=images, paired=bool(minus)).mean()
 
 
 def null_quantile(measured: Mapping[int, Measurement], network: str, name: str) -> Number:
@@ -214,7 +207,7 @@ def no_better_than_one_class(measured: Mapping[int, Measurement]) -> tuple[str, 
     Nothing is said where none was looked at, and of measurements from before this was asked.
     """
     right = {
-        seed: proportion(found.arrays[RIGHT], over="test images")
+        seed: Measured(found.floats(RIGHT), ("image",), "accuracy").mean()
         for seed, found in measured.items()
         if BLIND in found.values
     }
@@ -235,14 +228,4 @@ def no_better_than_one_class(measured: Mapping[int, Measurement]) -> tuple[str, 
         f"{100 * measured[seed].values[BLIND]:.0f} %: it is not distinguishably better than "
         f"that{others}, so that its features may know nothing of what is drawn. Believe the random "
         "network's features sooner, or train the classifier longer.",
-    )
-
-
-def one_seed(measured: Mapping[int, Measurement]) -> tuple[str, ...]:
-    """What to be careful of where there is one seed."""
-    if len(measured) > 1:
-        return ()
-    return (
-        "There is one seed: intervals are over images, given these models. Models of another seed "
-        "may differ by more.",
     )
