@@ -203,7 +203,7 @@ class LogProbability(Question):
         if scores.refined:
             caveats.append(
                 "Samples come from posteriors that were optimised for each image, train and test "
-                "alike, against the frozen decoder, and a tenth of them from N(0, I)."
+                "alike, against the frozen decoder, and one in a hundred from N(0, I)."
             )
         if scores.n_seeds == 1:
             caveats.append("One seed: every interval is given this one model.")

@@ -102,8 +102,8 @@ def estimated(
     """log p(x) by importance sampling from each image's refined posterior, or from the encoder.
 
     Train and test images are treated alike: all get theirs by the same optimisation against the
-    frozen decoder, also where a per-image VAE has posteriors of its training images. A tenth of the
-    samples comes from the prior, so that no weight is without a bound.
+    frozen decoder, also where a per-image VAE has posteriors of its training images. One sample in
+    a hundred comes from the prior, so that no weight is without a bound.
     """
     generator = torch_stream(seed, "importance", split)
     q: MakeProposal | NormalMixture = from_encoder
@@ -115,7 +115,7 @@ def estimated(
             tolerance=LACKING,
             generator=torch_stream(seed, "refined", split),
         )
-        q = defensive(fitted(refined.q, "the refined posterior"))
+        q = defensive(fitted(refined.q, "the refined posterior"), prior_share=0.01)
     return importance_sampling(model, q, data, n_samples=samples, generator=generator)
 
 
