@@ -30,6 +30,7 @@ ROOMS = [
     "studies",
     "saved",
     "estimators",
+    "onnx",
     "commands",
     "cli",
 ]

@@ -18,6 +18,7 @@ from tacit.commands.predict import predict
 from tacit.commands.reconstruct import reconstruct
 from tacit.commands.sample import sample
 from tacit.commands.score import score
+from tacit.commands.terminal import speak_plainly
 from tacit.studies.execution.stopping import Interrupted, importing, stoppable
 from tacit.studies.options import How, RunOptions
 
@@ -43,6 +44,7 @@ def run_command(arguments: Sequence[str]) -> int:
     0 done, 1 a job failed, 2 the arguments or files cannot be used, 130 interrupted,
     143 terminated.
     """
+    speak_plainly()
     errors = Console(stderr=True, soft_wrap=True)
     try:
         result = app(

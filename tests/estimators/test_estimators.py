@@ -8,7 +8,10 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -175,10 +178,73 @@ def test_a_given_encoder_is_kept_frozen_or_fine_tuned(make, digits) -> None:
     assert cross_val_score(clone(frozen).set_params(updates=2), x, y, cv=2).shape == (2,)
 
 
+@pytest.mark.parametrize("fitted", [True, False])
+def test_a_grid_over_an_encoder_fits_each_candidate_anew(fitted, digits) -> None:
+    x, y = digits
+    given = tacit.Autoencoder(**TINY)
+    if fitted:
+        given.fit(x)
+    kept = dict(vars(given))
+    before = weights_of(given) if fitted else {}
+    pipeline = make_pipeline(tacit.Classifier(given, updates=2, epochs=1))
+    grid = {"classifier__encoder__latent_dim": [1, 3]}
+    found = GridSearchCV(pipeline, grid, cv=2, scoring=width_of_code, refit=True).fit(x, y)
+    assert found.cv_results_["mean_test_score"].tolist() == [1.0, 3.0]
+    best = found.best_estimator_[-1]
+    assert best.encoder_.latent_dim == best.encoder_.config_.latent_dim == 3
+    assert vars(given) == kept
+    assert all((weights_of(given)[name] == value).all() for name, value in before.items())
+    assert hasattr(given, "model_") == fitted
+    held = pipeline[-1].encoder
+    assert held is given
+    pipeline.set_params(classifier__encoder__epochs=7)
+    assert (given.epochs, pipeline[-1].encoder.epochs) == (TINY["epochs"], 7)
+
+
+def width_of_code(estimator, x, y) -> float:
+    return float(estimator[-1].config_.latent_dim)
+
+
+def test_an_encoder_that_learned_nothing_is_fitted_first(digits) -> None:
+    x, y = digits
+    given = tacit.Autoencoder(**TINY)
+    found = tacit.Classifier(given, frozen=True, updates=2, epochs=1).fit(x, y)
+    assert not hasattr(given, "model_")
+    expected = weights_of(clone(given).fit(x))
+    assert all((weights_of(found)[name] == value).all() for name, value in expected.items())
+
+
+def test_scikit_learns_frozen_estimator_is_taken_as_it_is(digits) -> None:
+    x, y = digits
+    given = tacit.Autoencoder(**TINY).fit(x)
+    frozen = FrozenEstimator(given)
+    model = tacit.Classifier(frozen, frozen=True, updates=2, epochs=1)
+    for found in (model.fit(x, y), clone(model).fit(x, y)):
+        assert all((weights_of(found)[n] == w).all() for n, w in weights_of(given).items())
+    other = tacit.Autoencoder(**TINY, random_state=1).fit(x)
+    model.set_params(encoder__estimator=other)
+    assert (frozen.estimator, model.encoder.estimator) == (given, other)
+    with pytest.raises(ValueError, match="cannot set parameters of the inner estimator"):
+        model.set_params(encoder__epochs=3)
+    assert make_pipeline(frozen, LogisticRegression()).fit(x, y).predict(x).shape == y.shape
+
+
+def test_former_names_of_parameters_are_taken_and_said() -> None:
+    with pytest.warns(FutureWarning, match="n_code is called latent_dim now"):
+        assert tacit.VAE(n_code=3).latent_dim == 3
+    assert "n_code" not in tacit.VAE().get_params()
+    with pytest.raises(TypeError, match="give one of them"):
+        tacit.VAE(n_code=3, latent_dim=2)
+
+
 def test_what_an_encoder_cannot_be(digits, rows) -> None:
     x, y = digits
     with pytest.raises(NotFittedError):
-        tacit.Classifier(tacit.Autoencoder()).fit(x, y)
+        tacit.Classifier(FrozenEstimator(tacit.Autoencoder())).fit(x, y)
+    with pytest.raises(TypeError, match="encoder is a PCA; it is a tacit Autoencoder"):
+        tacit.Classifier(PCA()).fit(x, y)
+    with pytest.raises(ValueError, match="encoder__epochs: encoder is None"):
+        tacit.Classifier().set_params(encoder__epochs=3)
     per_image = tacit.VAE(**TINY, posterior="per_image").fit(x)
     with pytest.raises(PartError, match="no encoder to take"):
         tacit.Classifier(per_image).fit(x, y)

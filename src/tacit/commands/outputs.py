@@ -63,7 +63,9 @@ def write_table(out: Path | None, header: Sequence[str], rows: Iterable[Sequence
     if out is None:
         sys.stdout.write(text.getvalue())
     else:
-        write_atomically(out, lambda file: file.write_text(text.getvalue(), encoding="utf-8"))
+        # Names on disk are bytes; those that are no UTF-8 are written as they are.
+        content = text.getvalue().encode("utf-8", "surrogateescape")
+        write_atomically(out, lambda file: file.write_bytes(content))
 
 
 def write_arrays(out: Path, **arrays: NDArray[Any]) -> None:

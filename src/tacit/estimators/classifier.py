@@ -4,11 +4,13 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.estimators.base import NetworkEstimator
+from tacit.estimators.names import takes_former_names
 from tacit.models import models
 from tacit.models.config import ModelConfig
 from tacit.models.models import Model
@@ -24,15 +26,19 @@ class Classifier(ClassifierMixin, NetworkEstimator):
     (n, h, w) or (n, h, w, c), uint8 or floats in [0, 1], which go through convolutions.
 
     Args:
-        encoder: a fitted `Autoencoder`, `VAE` or `Classifier`, or a model that `tacit.load` gave:
+        encoder: an `Autoencoder`, `VAE` or `Classifier`, or a model that `tacit.load` gave:
             training starts from a copy of its encoder, and `latent_dim` and `network` are its own.
-            It is given, not learned here, so that `sklearn.base.clone` keeps it as it is.
+            One that was fitted is taken as it is, and `sklearn.base.clone` keeps it, as does
+            scikit-learn's `FrozenEstimator`; of one that was not, a clone is fitted to the rows
+            first. Where a parameter of it is set (``encoder__epochs``, as a grid search does), it
+            is fitted anew with that; the estimator that was given stays as it is.
         frozen: leave the given encoder as it is and learn the head alone.
         latent_dim: width of the code that the head reads.
         network: as in `tacit.estimators.autoencoder.Autoencoder`, and "pool".
         epochs, updates, batch_size, rate, device, random_state: as there.
 
     Attributes:
+        encoder_: what `encoder` came to: what was given, or its clone that was fitted here.
         classes_: the labels, in the order of `predict_proba`'s columns.
         model_: the PyTorch module, `tacit.models.models.Classifier`.
         form_: how rows become what it reads.
@@ -44,6 +50,7 @@ class Classifier(ClassifierMixin, NetworkEstimator):
     0.8...
     """
 
+    @takes_former_names
     def __init__(
         self,
         encoder: Any = None,
@@ -70,13 +77,40 @@ class Classifier(ClassifierMixin, NetworkEstimator):
         self.random_state = random_state
 
     def __sklearn_clone__(self) -> Self:
-        # A clone of the encoder would have forgotten what it learned.
-        return super().__sklearn_clone__().set_params(encoder=self.encoder)
+        cloned: Self = super().__sklearn_clone__()
+        if not _unfitted(self.encoder):
+            # A clone of the encoder would have forgotten what it learned.
+            cloned.encoder = self.encoder
+        return cloned
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; those of the encoder (``encoder__NAME``) in a clone of it, not fitted.
+
+        Raises:
+            ValueError: there is no such parameter, or no encoder that could be fitted anew.
+        """
+        nested = {n.removeprefix("encoder__"): n for n in params if n.startswith("encoder__")}
+        if not nested:
+            return super().set_params(**params)
+        held = params.get("encoder", self.encoder)
+        given = {own: params.pop(name) for own, name in nested.items()}
+        if isinstance(held, FrozenEstimator):  # which a clone would be itself
+            encoder: Any = FrozenEstimator(held.estimator)
+        elif isinstance(held, BaseEstimator):
+            encoder = clone(held)
+        else:
+            raise ValueError(
+                f"{', '.join(nested.values())}: encoder is {_called(held)}, which has no such "
+                "parameters; give an Autoencoder, a VAE or a Classifier"
+            )
+        encoder.set_params(**given)
+        return super().set_params(**params | {"encoder": encoder})
 
     def fit(self, X: Any, y: Any) -> Self:
         """Learn from X and its labels."""
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None")
+        self.encoder_ = self._encoder_for(X, y)
         given = self._given()
         x, y = self._checked(X, y, reset=True)
         check_classification_targets(y)
@@ -126,14 +160,34 @@ class Classifier(ClassifierMixin, NetworkEstimator):
 
     def _given(self) -> tuple[Form, ModelConfig, Any] | None:
         """Form, configuration and encoder of what was given."""
-        if self.encoder is None:
+        known = self.encoder_
+        if known is None:
             return None
-        if isinstance(self.encoder, NetworkEstimator):
-            check_is_fitted(self.encoder, "model_")
-            form, config, model = self.encoder.form_, self.encoder.config_, self.encoder.model_
-        else:
-            form, config, model = self.encoder.form, self.encoder.config, self.encoder.model
-        return form, config, part_of(model, "encoder")
+        if isinstance(known, NetworkEstimator):
+            return known.form_, known.config_, part_of(known.model_, "encoder")
+        return known.form, known.config, part_of(known.model, "encoder")
+
+    def _encoder_for(self, x: Any, y: Any) -> Any:
+        """The encoder that is given, or a clone of it, fitted to these rows.
+
+        Raises:
+            TypeError: it is no model.
+            sklearn.exceptions.NotFittedError: a frozen one was never fitted.
+        """
+        given = self.encoder
+        if isinstance(given, FrozenEstimator):
+            given = given.estimator
+            if isinstance(given, NetworkEstimator):
+                check_is_fitted(given, "model_")
+        if _unfitted(given):
+            return clone(given).fit(x, y)
+        is_model = all(hasattr(given, name) for name in ("form", "config", "model"))
+        if given is None or isinstance(given, NetworkEstimator) or is_model:
+            return given
+        raise TypeError(
+            f"encoder is {_called(given)}; it is a tacit Autoencoder, VAE or Classifier, one of "
+            "them in scikit-learn's FrozenEstimator, or what tacit.load gives"
+        )
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probabilities, (n, n_classes), in the order of `classes_`."""
@@ -151,3 +205,12 @@ class Classifier(ClassifierMixin, NetworkEstimator):
     def _become(self, saved: Any) -> None:
         super()._become(saved)
         self.classes_ = saved.about.class_array()
+
+
+def _unfitted(encoder: Any) -> bool:
+    """Whether an encoder is an estimator that has learned nothing yet."""
+    return isinstance(encoder, NetworkEstimator) and not hasattr(encoder, "model_")
+
+
+def _called(encoder: Any) -> str:
+    return "None" if encoder is None else f"a {type(encoder).__name__}"

@@ -1,10 +1,16 @@
-"""Encoders, decoders and classifiers as ONNX files, checked in onnxruntime against PyTorch."""
+"""Encoders, decoders and classifiers as ONNX files, checked in onnxruntime against the model.
 
+A check compares with what a user of the model gets: for rows of values that is computed in float64,
+from the rows as they were given, while a file takes and gives float32.
+"""
+
+import json
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from tacit import __version__
 from tacit.files import write_atomically
 from tacit.models.models import VAE, Autoencoder, Classifier, Model
 from tacit.models.parts import part_of
@@ -37,7 +44,7 @@ class Exported:
     Attributes:
         path: the file.
         given, got: the names of its input and its output.
-        difference: the largest between onnxruntime and PyTorch, of any number.
+        difference: the largest between onnxruntime and the model, of any number.
         n: on so many images.
     """
 
@@ -49,7 +56,7 @@ class Exported:
 
     def __str__(self) -> str:
         return (
-            f"{self.path.name}: {self.given} → {self.got}; differs from PyTorch "
+            f"{self.path.name}: {self.given} → {self.got}; differs from the model "
             f"by at most {self.difference:.1e} on {self.n} images"
         )
 
@@ -97,6 +104,7 @@ class _Form(nn.Module):
     """A `Form` inside a graph: values are standardised there, images come as (B, C, H, W)."""
 
     offset: Tensor
+    rest: Tensor
     scale: Tensor
 
     def __init__(self, form: Form) -> None:
@@ -104,14 +112,19 @@ class _Form(nn.Module):
         self.shape = form.shape
         self.values = form.offset is not None
         if form.offset is not None and form.scale is not None:
-            self.register_buffer("offset", torch.from_numpy(form.offset).float())
-            self.register_buffer("scale", torch.from_numpy(form.scale).float())
+            # The mean in two parts: near it, x - offset is exact, and the rest is not lost.
+            offset, scale = torch.from_numpy(form.offset), torch.from_numpy(form.scale)
+            self.register_buffer("offset", offset.float())
+            self.register_buffer("rest", (offset - offset.float().double()).float())
+            self.register_buffer("scale", scale.float())
 
     def forward(self, x: Tensor) -> Tensor:
-        return ((x - self.offset) / self.scale).reshape(-1, *self.shape) if self.values else x
+        if not self.values:
+            return x
+        return ((x - self.offset - self.rest) / self.scale).reshape(-1, *self.shape)
 
     def back(self, u: Tensor) -> Tensor:
-        return u.flatten(1) * self.scale + self.offset if self.values else u
+        return u.flatten(1) * self.scale + self.rest + self.offset if self.values else u
 
 
 def export(model: Any, folder: str | Path, images: Any) -> list[Exported]:
@@ -119,7 +132,9 @@ def export(model: Any, folder: str | Path, images: Any) -> list[Exported]:
 
     Graphs take batches of any size. Images go in as float32 in [0, 1], (B, C, H, W), rows of
     values as float32 as they are; a decoder gives the same back. A file is put in its place only
-    after onnxruntime has computed what PyTorch computes, on the images given and on one alone.
+    after onnxruntime has computed what the model gives its user (`transform`, `predict_proba`,
+    `inverse_transform`, `encode`, …), on the images given and on one alone. Its metadata has the
+    classes, what goes in and comes out, and tacit's version, under names that begin with "tacit.".
 
     Args:
         model: a `tacit.TrainedModel` or a fitted estimator.
@@ -128,15 +143,23 @@ def export(model: Any, folder: str | Path, images: Any) -> list[Exported]:
 
     Raises:
         OnnxError: the extra is not installed, there is nothing to export, or a file differs from
-            the model by more than 1e-4.
+            the model by more than 1e-4: of numbers above 1 relative to them, of decoded values
+            in standard deviations of their feature.
     """
     runtime = _runtime()
     network, form = _parts(model)
-    x = _inputs(model, form, images)
-    graphs = _graphs(network, form, x)
+    graphs = _graphs(network, form, *_inputs(model, form, images))
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    return [_written(folder / f"{graph.name}.onnx", graph, runtime) for graph in graphs]
+    about = {"tacit.version": __version__}
+    if isinstance(network, Classifier):
+        about["tacit.classes"] = json.dumps(_classes(model), ensure_ascii=False)
+    return [_written(folder / f"{graph.name}.onnx", graph, runtime, about) for graph in graphs]
+
+
+def _classes(model: Any) -> list[Any]:
+    """The labels in the order of the outputs, as plain data."""
+    return list(model.classes_.tolist() if hasattr(model, "classes_") else model.class_names)
 
 
 def _runtime() -> ModuleType:
@@ -162,72 +185,127 @@ def _parts(model: Any) -> tuple[Model, Form]:
     raise TypeError(f"a {type(model).__name__} is neither a TrainedModel nor a fitted estimator")
 
 
-def _inputs(model: Any, form: Form, images: Any) -> Tensor:
+def _inputs(model: Any, form: Form, images: Any) -> tuple[Tensor, Tensor]:
+    """What goes into a graph, and into the model in float64 behind its form."""
     if not len(images):
         raise ValueError("there is no image to check the export with")
+    images = images[:CHECKED]
     if form.layout == "values":
-        return torch.from_numpy(np.asarray(images[:CHECKED], dtype=np.float32))
+        rows = np.asarray(images, dtype=np.float64)
+        return (
+            torch.from_numpy(rows.astype(np.float32)),
+            torch.from_numpy(form.to_network(rows, np.float64)),
+        )
     if hasattr(model, "model_"):
-        return torch.from_numpy(form.to_network(np.asarray(images[:CHECKED]), np.float32))
-    return torch.from_numpy(model.pixels(images[:CHECKED]))
+        exact = torch.from_numpy(form.to_network(np.asarray(images), np.float64))
+        return exact.float(), exact
+    pixels = torch.from_numpy(model.pixels(images))
+    return pixels, pixels.double()
 
 
 class _Graph(NamedTuple):
-    """A file's name, what it computes, what it is checked with, the names of input and output."""
+    """A file's name, what it computes, what it is checked with, the names of input and output.
+
+    `expected` is what the model gives in float64, and a difference is measured in its `unit`.
+    """
 
     name: str
     module: nn.Module
     x: Tensor
+    expected: NDArray[np.float64]
+    unit: NDArray[np.float64]
     given: str
     got: str
+    takes: str
+    gives: str
 
 
-def _graphs(model: Model, form: Form, x: Tensor) -> list[_Graph]:
-    what = "values" if form.layout == "values" else "images"
+@torch.no_grad()
+def _graphs(model: Model, form: Form, x: Tensor, u: Tensor) -> list[_Graph]:
+    exact = deepcopy(model).double().eval()
+    values = form.layout == "values"
+    what = "values" if values else "images"
+    size = ", ".join(map(str, form.row_shape if values else form.shape))
+    whole = f"float32 (batch, {size}), " + ("as they were learned from" if values else "in [0, 1]")
+
+    def relative(expected: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.maximum(1.0, np.abs(expected))
+
+    def encoder() -> _Graph:
+        code = part_of(exact, "encoder")(u).numpy()
+        module = _Encoder(model, form)
+        gives = f"float32 (batch, {code.shape[1]})"
+        return _Graph("encoder", module, x, code, relative(code), what, "code", whole, gives)
+
     if isinstance(model, Classifier):
+        p = exact(u).softmax(dim=1).numpy()
+        gives = f"float32 (batch, {p.shape[1]}), probabilities in the order of tacit.classes"
+        whole_model = _Classifier(model, form)
         return [
-            _Graph("classifier", _Classifier(model, form), x, what, "probabilities"),
-            _Graph("encoder", _Encoder(model, form), x, what, "code"),
+            _Graph(
+                "classifier", whole_model, x, p, relative(p), what, "probabilities", whole, gives
+            ),
+            encoder(),
         ]
+    assert isinstance(exact, Autoencoder | VAE)
+    if isinstance(exact, VAE) and not exact.amortized:
+        code = exact.posterior(None, torch.arange(min(len(x), CHECKED))).mean
+        before = []
+    else:
+        before = [encoder()]
+        code = torch.from_numpy(before[0].expected)
+    decoded = exact.decode(code).numpy()
+    if values:  # a graph gives images with channels first
+        decoded = form.from_network(decoded)
+    unit = relative(decoded) if form.scale is None else np.broadcast_to(form.scale, decoded.shape)
+    takes = f"float32 (batch, {code.shape[1]})"
     decoder = _Decoder(model, form)
-    if isinstance(model, VAE) and not model.amortized:
-        code = model.posterior(None, torch.arange(min(len(x), CHECKED))).mean.detach()
-        return [_Graph("decoder", decoder, code, "code", what)]
-    encoder = _Encoder(model, form)
-    with torch.no_grad():
-        code = encoder(x)
     return [
-        _Graph("encoder", encoder, x, what, "code"),
-        _Graph("decoder", decoder, code, "code", what),
+        *before,
+        _Graph("decoder", decoder, code.float(), decoded, unit, "code", what, takes, whole),
     ]
 
 
-def _written(path: Path, graph: _Graph, runtime: ModuleType) -> Exported:
+def _written(path: Path, graph: _Graph, runtime: ModuleType, about: Mapping[str, str]) -> Exported:
     graph.module.eval()
     differences: list[float] = []
 
     def write(temporary: Path) -> None:
         _export_graph(graph, temporary)
+        _describe(temporary, {**about, "tacit.input": graph.takes, "tacit.output": graph.gives})
         session = runtime.InferenceSession(str(temporary), providers=["CPUExecutionProvider"])
-        for batch in (graph.x, graph.x[:1]):
-            with torch.no_grad():
-                expected = graph.module(batch).numpy()
-            (found,) = session.run(None, {graph.given: batch.numpy()})
-            differences.append(_largest_difference(path, found, expected))
+        for n in (len(graph.x), 1):
+            (found,) = session.run(None, {graph.given: graph.x[:n].numpy()})
+            differences.append(_largest_difference(path, found, graph, n))
 
     write_atomically(path, write)
     return Exported(path, graph.given, graph.got, max(differences), len(graph.x))
 
 
-def _largest_difference(path: Path, found: NDArray[Any], expected: NDArray[Any]) -> float:
-    """Relative to the size of a number where it is larger than 1."""
+def _describe(path: Path, about: Mapping[str, str]) -> None:
+    """Put what is known of a graph into its file."""
+    onnx = import_module("onnx")
+    proto = onnx.load(path)
+    proto.producer_name, proto.producer_version = "tacit", __version__
+    onnx.helper.set_model_props(proto, dict(about))
+    onnx.save(proto, path)
+
+
+def _largest_difference(path: Path, found: NDArray[Any], graph: _Graph, n: int) -> float:
+    expected = graph.expected[:n]
     if found.shape != expected.shape:
-        raise OnnxError(f"{path.name} gives {found.shape} where PyTorch gives {expected.shape}")
-    difference = float((np.abs(found - expected) / np.maximum(1, np.abs(expected))).max())
+        raise OnnxError(f"{path.name} gives {found.shape} where the model gives {expected.shape}")
+    difference = float((np.abs(found - expected) / graph.unit[:n]).max())
     if not difference <= TOLERANCE:
+        far = (
+            "; ONNX files take and give float32, which rounds values that lie far from zero for "
+            "their spread: learn from values less their mean"
+            if "values" in (graph.given, graph.got)
+            else ""
+        )
         raise OnnxError(
-            f"{path.name} differs from PyTorch by {difference:.2g} on {len(found)} images; at "
-            f"most {TOLERANCE:g} is allowed, so it was not written"
+            f"{path.name} differs from the model by {difference:.2g} on {len(found)} images; at "
+            f"most {TOLERANCE:g} is allowed, so it was not written{far}"
         )
     return difference
 

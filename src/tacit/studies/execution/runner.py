@@ -166,6 +166,7 @@ def _pass_on(worker: Worker, outcome: Outcome, watcher: Watcher) -> None:
 
 
 def _write_failure(folder: Path, text: str) -> None:
+    content = text.encode("utf-8", "backslashreplace")
     # On a full disk, or without the job's folder, the cause is told all the same.
     with suppress(NotWritten):
-        write_atomically(folder / FAILURE, lambda file: file.write_text(text), durable=False)
+        write_atomically(folder / FAILURE, lambda file: file.write_bytes(content), durable=False)

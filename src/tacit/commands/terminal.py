@@ -1,0 +1,50 @@
+"""What is printed where a terminal, a pipe or a file cannot hold every character."""
+
+import codecs
+import sys
+import unicodedata
+
+PLAIN = {
+    "·": "-", "…": "...", "–": "-", "—": "-", "−": "-", "×": "x", "±": "+/-", "★": "*",
+    "→": "->", "←": "<-", "≈": "~", "≥": ">=", "≤": "<=", "≠": "!=", "√": "sqrt", "∝": "~",
+    "²": "^2", "³": "^3", "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "█": "#",
+    "━": "-", "╸": "-", "╺": "-", "•": "*", "✓": "ok", "\u2028": "\n", "\u2029": "\n",
+}  # fmt: skip
+"""Signs and what stands for them in ASCII."""
+
+HANDLER = "tacit-plain"
+
+
+def plain(character: str) -> str:
+    r"""What stands for a character in ASCII: a sign, its name, or its number, never nothing.
+
+    >>> "".join(map(plain, "±×σ½è日\udcff"))
+    '+/-xsigma1/2\\xe8\\u65e5\\udcff'
+    """
+    if character in PLAIN:
+        return PLAIN[character]
+    name = unicodedata.name(character, "")
+    if name.startswith("GREEK ") and " LETTER " in name:
+        spelt = name.split(" LETTER ")[1].split(" WITH ")[0].split()[-1].lower()
+        return spelt.capitalize() if character.isupper() else spelt
+    # A letter without its accent would be another name: letters are said by their number.
+    if not unicodedata.category(character).startswith("L"):
+        alike = unicodedata.normalize("NFKD", character).replace("\u2044", "/")
+        if alike.isascii():
+            return alike
+    return character.encode("ascii", "backslashreplace").decode("ascii")
+
+
+def _stand_in(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(map(plain, error.object[error.start : error.end])), error.end
+
+
+def speak_plainly() -> None:
+    """From now on, what the standard streams cannot hold is printed as `plain` has it."""
+    codecs.register_error(HANDLER, _stand_in)
+    for stream in (sys.stdout, sys.stderr):
+        # Notebooks and tests put other things in their place, which take all text.
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors=HANDLER)
