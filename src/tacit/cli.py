@@ -1,7 +1,9 @@
 """The command: ``tacit run``. Modules that cost time are imported by what needs them."""
 
 import shlex
+import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +20,8 @@ from tacit.commands.predict import predict
 from tacit.commands.reconstruct import reconstruct
 from tacit.commands.sample import sample
 from tacit.commands.score import score
-from tacit.commands.terminal import speak_plainly
+from tacit.commands.terminal import quiet_without_a_home, speak_plainly
+from tacit.streams import float32_by_default
 from tacit.studies.execution.stopping import Interrupted, importing, stoppable
 from tacit.studies.options import How, RunOptions
 
@@ -45,12 +48,19 @@ def run_command(arguments: Sequence[str]) -> int:
     143 terminated.
     """
     speak_plainly()
+    quiet_without_a_home()
     errors = Console(stderr=True, soft_wrap=True)
+    if _nowhere() and not {"--help", "-h", "--version"} & set(arguments):
+        errors.print("error: the working directory is gone; cd to one that exists", markup=False)
+        return USAGE
+    # PyTorch's default is float32, but to whoever calls this in a program of theirs.
+    numbers = float32_by_default() if "torch" in sys.modules else nullcontext()
     try:
-        result = app(
-            arguments, exit_on_error=False, print_error=True, error_console=errors,
-            result_action="return_value",
-        )  # fmt: skip
+        with numbers:
+            result = app(
+                arguments, exit_on_error=False, print_error=True, error_console=errors,
+                result_action="return_value",
+            )  # fmt: skip
     except CycloptsError:
         return USAGE
     except Interrupted as stop:
@@ -62,6 +72,15 @@ def run_command(arguments: Sequence[str]) -> int:
         )
         return 128 + stop.signum
     return result if isinstance(result, int) else DONE
+
+
+def _nowhere() -> bool:
+    """Whether the working directory was taken away: neither paths nor PyTorch work there."""
+    try:
+        Path.cwd()
+    except OSError:
+        return True
+    return False
 
 
 @app.command(help_format="markdown")

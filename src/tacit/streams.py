@@ -45,6 +45,19 @@ def torch_stream(
 
 
 @contextmanager
+def float32_by_default() -> Iterator[None]:
+    """PyTorch makes float32 inside this block, whatever a user's default is; images are float32."""
+    import torch
+
+    theirs = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(theirs)
+
+
+@contextmanager
 def seeded_initialisation(seed: int, *names: str | int) -> Iterator[None]:
     """Build modules inside this block: their weights come from the named stream.
 
@@ -54,6 +67,6 @@ def seeded_initialisation(seed: int, *names: str | int) -> Iterator[None]:
     import torch
 
     # Two threads that initialise at once would draw from one generator in turns.
-    with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]):
+    with _GLOBAL_GENERATOR, float32_by_default(), torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(stream_seed(seed, "initialisation", *names))
         yield

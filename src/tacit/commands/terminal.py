@@ -1,8 +1,14 @@
-"""What is printed where a terminal, a pipe or a file cannot hold every character."""
+"""Where a command runs: streams that cannot hold every character, a home that cannot be written."""
 
+import atexit
 import codecs
+import os
+import shutil
 import sys
+import tempfile
 import unicodedata
+from contextlib import suppress
+from pathlib import Path
 
 PLAIN = {
     "·": "-", "…": "...", "–": "-", "—": "-", "−": "-", "×": "x", "±": "+/-", "★": "*",
@@ -48,3 +54,25 @@ def speak_plainly() -> None:
         # Notebooks and tests put other things in their place, which take all text.
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors=HANDLER)
+
+
+def quiet_without_a_home() -> None:
+    """Where the home folder cannot be written, matplotlib's own files go elsewhere, unsaid.
+
+    It would tell every process's user what they cannot help.
+    """
+    if "MPLCONFIGDIR" in os.environ:
+        return
+    try:
+        home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    except RuntimeError:  # no home at all
+        home = Path(os.devnull)
+    theirs = home / "matplotlib"
+    if theirs.is_dir() and os.access(theirs, os.W_OK | os.X_OK):
+        return
+    there = next((folder for folder in (home, *home.parents) if folder.exists()), home)
+    with suppress(OSError), tempfile.TemporaryDirectory(prefix=".tacit-", dir=there):
+        return  # permissions alone do not tell: a disk may be read-only
+    folder = tempfile.mkdtemp(prefix="tacit-matplotlib-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["MPLCONFIGDIR"] = folder  # processes that are started inherit it

@@ -29,7 +29,13 @@ def cache_folder(*parts: str) -> Path:
         root = Path(own)
     else:
         variable = "LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME"
-        root = Path(os.environ.get(variable) or Path.home() / ".cache") / "tacit"
+        try:
+            root = Path(os.environ.get(variable) or Path.home() / ".cache") / "tacit"
+        except RuntimeError:
+            raise ImagesError(
+                "there is no home folder for the cache; the environment variable TACIT_CACHE can "
+                "name a folder"
+            ) from None
     folder = root.joinpath(*parts)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)

@@ -37,7 +37,8 @@ class Affine(Table):
         Coordinates are pixels from the middle, divided by half the side; `__call__` corrects for
         images that are not square.
         """
-        u = 2 * torch.rand((6, n), generator=generator, device=generator.device) - 1
+        where = generator.device
+        u = 2 * torch.rand((6, n), generator=generator, dtype=torch.float32, device=where) - 1
         angle = math.radians(self.rotation) * u[0]
         shear = self.shear * u[1]
         wide, high = torch.exp(math.log1p(self.scale) * u[2:4])

@@ -18,6 +18,7 @@ from tacit.models.networks import (
     PoolEncoder,
 )
 from tacit.models.posteriors import Amortized, PerImage, Posterior
+from tacit.streams import float32_by_default
 
 
 class Table(BaseModel):
@@ -162,6 +163,7 @@ class ModelConfig(Table):
     code_is: Literal["code", "probabilities"] = "code"
 
 
+@float32_by_default()
 def build(config: ModelConfig) -> Model:
     """A new model with weights from the global generator (`seeded_initialisation` seeds it).
 

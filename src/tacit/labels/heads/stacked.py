@@ -46,7 +46,9 @@ class Stack:
         self.middle = codes.mean(dim=1, keepdim=True)
         self.axes = _axes(codes - self.middle)
         n_sets, n_axes = self.axes.shape[:2]
-        self.z = torch.zeros(n_sets, x.shape[1], -(-(n_axes + 1) // _LANES) * _LANES)
+        self.z = torch.zeros(
+            n_sets, x.shape[1], -(-(n_axes + 1) // _LANES) * _LANES, dtype=torch.float32
+        )
         self.z[..., :n_axes] = (codes - self.middle) @ self.axes.mT
         self.z[..., -1] = 1
         self.turned, self.squared = self.z.mT.contiguous(), self.z.square()
@@ -115,13 +117,17 @@ class _Newton:
         self.others = 1 - self.own  # the classes that a row is not of
         self.present = self.own.sum(dim=3, keepdim=True) > 0
         self.C = learned[:, None].float() * Cs.float()[:, None, None, None]
-        self.penalty = torch.ones(r)
+        self.penalty = torch.ones(r, dtype=torch.float32)
         self.penalty[-1] = 0.0  # the intercepts are free
-        self.w = torch.zeros(n_sets, n_classes, n_problems, r) if start is None else start
+        self.w = (
+            torch.zeros(n_sets, n_classes, n_problems, r, dtype=torch.float32)
+            if start is None
+            else start
+        )
         self.logits = self._forward(self.w).masked_fill_(~self.present, -torch.inf)
         self.p, self.log_p, self.loss = self._seen(self.logits, self.w)
         self.going = torch.ones(n_sets, 1, n_problems, 1, dtype=torch.bool)
-        self.fall = torch.full(self.going.shape, torch.inf)
+        self.fall = torch.full(self.going.shape, torch.inf, dtype=torch.float32)
 
     def _seen(self, logits: Tensor, w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """p, like `logits`; log p of the labels, (T, Q, n); the loss, (T, 1, Q, 1), in float64."""

@@ -138,15 +138,15 @@ def _search(
     b = torch.from_numpy((y - centre) / np.float32(scale))
     # ‖y‖² - 2 x·y orders the rows as ‖x - y‖² does, and is one product; rows that fill up the last
     # group are infinitely far.
-    right = torch.zeros(d + 1, n_groups * _GROUP)
+    right = torch.zeros(d + 1, n_groups * _GROUP, dtype=torch.float32)
     right[:d, :n] = b.T
     right[d, :n] = b.square().sum(dim=1)
     right[d, n:] = torch.inf
-    left = torch.cat([-2 * a, torch.ones(len(a), 1)], dim=1)
+    left = torch.cat([-2 * a, torch.ones(len(a), 1, dtype=a.dtype)], dim=1)
     n_candidates = min(k + _SLACK, n)
     block = max(1, min(256, _AT_ONCE // right.shape[1]))
     # One block's memory for all of them: fresh pages would cost as much as the product.
-    products = torch.empty(block, right.shape[1])
+    products = torch.empty(block, right.shape[1], dtype=right.dtype)
     index = np.empty((len(x), k), np.int64)
     distances = np.empty((len(x), k))
     for start in range(0, len(x), block):

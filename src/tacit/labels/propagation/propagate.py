@@ -174,7 +174,10 @@ class _Trials:
         rows = [torch.from_numpy(np.asarray(trial.index, np.int64)) for trial in labelled]
         self.rows = torch.cat(rows)
         self.trial = torch.repeat_interleave(torch.tensor([len(row) for row in rows]))
-        onehot = [torch.eye(n_classes)[torch.from_numpy(np.asarray(t.y))] for t in labelled]
+        onehot = [
+            torch.eye(n_classes, dtype=torch.float32)[torch.from_numpy(np.asarray(t.y))]
+            for t in labelled
+        ]
         self.onehot = torch.cat(onehot)
         self.sources = torch.cat([rows - rows.mean(dim=0) for rows in onehot])
         self.present = np.stack([rows.sum(dim=0).numpy() > 0 for rows in onehot])
@@ -185,7 +188,7 @@ class _Trials:
         return u
 
     def zeros(self) -> Tensor:
-        return torch.zeros(self.shape[0], self.shape[1] * self.shape[2])
+        return torch.zeros(self.shape[0], self.shape[1] * self.shape[2], dtype=torch.float32)
 
 
 def _laplace(system: System, trials: _Trials) -> Tensor:
@@ -218,7 +221,7 @@ def _poisson_mbo(
         _bounds(np.where(present, own, 0.0), slack, n)
         for present, own in zip(trials.present, shares, strict=True)
     ]
-    prices = [torch.zeros(n_classes)] * n_trials
+    prices = [torch.zeros(n_classes, dtype=torch.float32)] * n_trials
     u = _poisson(system, trials).view(trials.shape)
     labels = u.argmax(dim=2)
     source = trials.put(trials.zeros(), system.step * trials.sources)

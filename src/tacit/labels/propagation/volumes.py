@@ -40,7 +40,7 @@ def priced(scores: Tensor, least: Sizes, most: Sizes, start: Tensor | None = Non
             most none is out of the question.
         start: prices that are about right, (C,).
     """
-    start = torch.zeros(scores.shape[1]) if start is None else start.clone()
+    start = torch.zeros(scores.shape[1], dtype=scores.dtype) if start is None else start.clone()
     start[torch.from_numpy(most == 0)] = -torch.inf
     near = _NEAR
     while True:
