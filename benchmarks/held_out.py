@@ -86,7 +86,7 @@ def _answers(method: str, x: NDArray[np.float32], trials: Sequence[Labelled]) ->
     """Classes of all images in every trial."""
     if method == "nearest":
         return heads.nearest(x, trials, 10, x).argmax(axis=2)
-    return heads.logistic(x, trials, 10, x, strengths=[100.0], fixed=100.0).argmax(axis=2)
+    return heads.logistic(x, trials, 10, x, Cs=[100.0], fixed=100.0).argmax(axis=2)
 
 
 if __name__ == "__main__":

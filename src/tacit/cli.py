@@ -3,7 +3,7 @@
 import shlex
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,6 @@ from tacit.commands.reconstruct import reconstruct
 from tacit.commands.sample import sample
 from tacit.commands.score import score
 from tacit.commands.terminal import quiet_without_a_home, speak_plainly
-from tacit.streams import float32_by_default
 from tacit.studies.execution.stopping import Interrupted, importing, stoppable
 from tacit.studies.options import How, RunOptions
 
@@ -53,10 +52,8 @@ def run_command(arguments: Sequence[str]) -> int:
     if _nowhere() and not {"--help", "-h", "--version"} & set(arguments):
         errors.print("error: the working directory is gone; cd to one that exists", markup=False)
         return USAGE
-    # PyTorch's default is float32, but to whoever calls this in a program of theirs.
-    numbers = float32_by_default() if "torch" in sys.modules else nullcontext()
     try:
-        with numbers:
+        with _float32():
             result = app(
                 arguments, exit_on_error=False, print_error=True, error_console=errors,
                 result_action="return_value",
@@ -72,6 +69,15 @@ def run_command(arguments: Sequence[str]) -> int:
         )
         return 128 + stop.signum
     return result if isinstance(result, int) else DONE
+
+
+def _float32() -> AbstractContextManager[None]:
+    """PyTorch's default is float32, but to whoever calls this in a program of theirs."""
+    if "torch" not in sys.modules:
+        return nullcontext()
+    from tacit.streams import float32_by_default
+
+    return float32_by_default()
 
 
 def _nowhere() -> bool:

@@ -76,7 +76,7 @@ def test_cross_validation_says_what_one_label_fewer_of_each_gives(per_class) -> 
             labelled = Labelled(index, own)
             trials = held_out_trials(labelled, turns_for(own), seed=0)
             learned = [trial.learned for trial in trials]
-            answers = logistic(x, learned, 10, x, strengths=[100.0], fixed=100.0).argmax(axis=2)
+            answers = logistic(x, learned, 10, x, Cs=[100.0], fixed=100.0).argmax(axis=2)
             right = [a[index[t.held]] == own[t.held] for a, t in zip(answers, trials, strict=True)]
             choice = choice_among({"method": np.concatenate(right)}, trials, ["method"])
             found.append(choice.share("method"))
