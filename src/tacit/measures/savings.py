@@ -114,7 +114,7 @@ def label_savings(
     number = typical.mean()
     if number.low is None:
         return Savings(factor, None, None, least, most, number.n, number.interval)
-    low, high = curve.alike()
+    low, high = curve.alike(factor)
     said = f"{number.interval}, inverted"
     return Savings(factor, min(low, factor), max(high, factor), least, most, number.n, said)
 
@@ -154,13 +154,17 @@ class _Curve:
                 return float(np.exp((1 - share) * self.x[k] + share * self.x[k + 1]))
         return math.inf
 
-    def alike(self) -> tuple[float, float]:
+    def alike(self, factor: float) -> tuple[float, float]:
         """From the first to the last factor at which the two are not distinguishable.
 
         An empty range, infinity to 0, where there is none.
+
+        Args:
+            factor: where their means are equal, which is looked at as well: the range may be small.
         """
         steps = [np.linspace(a, b, LOOKS, endpoint=False) for a, b in pairwise(self.x)]
-        looks = np.concatenate([*steps, self.x[-1:]])
+        reached = [math.log(factor)] if 0 < factor < math.inf else []
+        looks = np.unique(np.concatenate([*steps, self.x[-1:], reached]))
         found = [self._is_alike(point) for point in looks]
         if not any(found):
             return math.inf, 0.0

@@ -196,7 +196,7 @@ def test_five_skewed_draws() -> None:
         number.low <= 1 <= number.high  # type: ignore[operator]
         for number in (Measured(rng.exponential(1, 5), ("draw",)).mean() for _ in range(1500))
     ]
-    assert np.mean(inside) > 0.92
+    assert np.mean(inside) > 0.9
 
 
 @pytest.mark.parametrize("seeds", [1, 2, 3, 10])

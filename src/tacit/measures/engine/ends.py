@@ -1,37 +1,54 @@
 """From a value and its spread to an interval's ends, and to a p-value that agrees with them."""
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
+from scipy.special import ndtri, stdtr, stdtrit
 
 from tacit.measures.engine.variance import Spread
 
-FLAT = 0.6
-"""From there on Hall's transformation is too flat to be turned round."""
+NORMAL = float(ndtri(0.975))
+MOST_SKEWED = 0.4
+"""Beyond it Hall's transformation is too flat to be turned round, and a skewness of more than that
+is not known well enough."""
 
 
 def ends(value: float, spread: Spread, level: float) -> tuple[float, float]:
-    """Student's t interval, corrected for skewness.
+    """Student's t interval, longer on the side of the long tail and shorter on the other.
 
-    The correction is Hall's cubic transformation of t (Hall 1992, "On the removal of skewness by
-    transformation"), which is monotone: g(t) = t + λt²/3 + λ²t³/27 + λ/6, λ the mean's skewness.
-    Where g is nearly flat its inverse runs away, so that beyond |λ(x - λ/6)| = 0.6 it goes on in
-    proportion: no coverage is lost, and intervals of few seeds stay finite in any useful sense.
-    Where λ is rough, the interval reaches to the outer of the ends with it and without.
+    By how much follows from Hall's cubic transformation of t (Hall 1992, "On the removal of
+    skewness by transformation"), g(t) = t + λt²/3 + λ²t³/27 + λ/6 with λ the mean's skewness, at
+    the normal quantile: so few seeds, whose quantiles are large, do not make more of how skewed
+    images are. Where λ is rough, neither side is made shorter.
     """
-    q, error = _quantile(spread, level), np.sqrt(spread.variance)
-    low, high = (_untransformed(x, spread.skewness) for x in (q, -q))
-    if spread.skew_is_rough:
-        low, high = max(low, q), min(high, -q)
-    return float(value - error * low), float(value - error * high)
+    q, error = _quantile(spread, level), float(np.sqrt(spread.variance))
+    below, above = _stretches(spread)
+    return value - error * q * below, value + error * q * above
 
 
 def p_value(value: float, spread: Spread, null: float) -> float:
     """Two-sided: below 1 - level exactly where the interval leaves `null` out."""
-    t, skewness = (value - null) / np.sqrt(spread.variance), spread.skewness
-    corrected = _transformed(t, skewness)
+    t = (value - null) / np.sqrt(spread.variance)
+    below, above = _stretches(spread)
+    return _tails(t / (below if t > 0 else above), spread)
+
+
+def _stretches(spread: Spread) -> tuple[float, float]:
+    """How many times as far the interval reaches below and above the value.
+
+    >>> from math import inf
+    >>> skewed = Spread(1.0, ((1.0, inf),), 0.25, False, {})
+    >>> tuple(round(side, 3) for side in _stretches(skewed))
+    (0.854, 1.264)
+    """
+    skewness = float(np.clip(spread.skewness, -MOST_SKEWED, MOST_SKEWED))
+    if abs(skewness) < 1e-6:
+        return 1.0, 1.0
+    sides = [
+        float(3 / skewness * (np.cbrt(1 + skewness * (x - skewness / 6)) - 1) / x)
+        for x in (NORMAL, -NORMAL)
+    ]
     if spread.skew_is_rough:
-        return max(_tails(corrected, spread), _tails(t, spread))
-    return _tails(corrected, spread)
+        sides = [max(side, 1.0) for side in sides]
+    return sides[0], sides[1]
 
 
 def share_ends(
@@ -73,29 +90,3 @@ def _quantile(spread: Spread, level: float) -> float:
 def _tails(t: float, spread: Spread) -> float:
     """Both tails beyond t, of the one of what is known that has the most there."""
     return float(max(2 * stdtr(f, -abs(t) / np.sqrt(share)) for share, f in spread.known))
-
-
-def _untransformed(x: float, skewness: float) -> float:
-    """The t that Hall's transformation takes to x."""
-    if abs(skewness) < 1e-6:
-        return x
-    return _root(x - skewness / 6, skewness)
-
-
-def _root(x: float, skewness: float) -> float:
-    """The t of which t + λt²/3 + λ²t³/27 is x, and in proportion where that is too flat."""
-    edge = FLAT / abs(skewness)
-    if abs(x) > edge:
-        return _root(float(np.copysign(edge, x)), skewness) * abs(x) / edge
-    return float(3 / skewness * (np.cbrt(1 + skewness * x) - 1))
-
-
-def _transformed(t: float, skewness: float) -> float:
-    """Hall's transformation, the other way round."""
-    if abs(skewness) < 1e-6:
-        return t
-    edge = float(np.copysign(FLAT / abs(skewness), t))
-    farthest = _root(edge, skewness)
-    if abs(t) > abs(farthest):
-        return t * edge / farthest + skewness / 6
-    return t + skewness * t**2 / 3 + skewness**2 * t**3 / 27 + skewness / 6
