@@ -22,6 +22,7 @@ from tacit.questions.shared.words import ONE_SEED
 from tacit.training.run_folder import SavedRun
 
 Arrays = dict[str, NDArray[np.generic]]
+Codes = NDArray[np.float32]
 T = TypeVar("T")
 
 
@@ -74,12 +75,14 @@ class Runs:
         test: Images,
         runs: Mapping[str, Sequence[SavedRun]],
         keep: Path | None = None,
+        features: Callable[[str], tuple[Codes, Codes]] | None = None,
     ) -> None:
         self.seed = seed
         self.train = train
         self.test = test
         self._runs = runs
         self.keep = keep
+        self._features = features
 
     def __getitem__(self, name: str) -> SavedRun:
         """The run of that name; of several draws the first."""
@@ -88,6 +91,12 @@ class Runs:
     def draws(self, name: str) -> Sequence[SavedRun]:
         """All draws of a run, in order."""
         return self._runs[name]
+
+    def features(self, encoder: str) -> tuple[Codes, Codes]:
+        """Codes of the training and the test images by an encoder from elsewhere."""
+        if self._features is None:
+            raise KeyError(f"no features of '{encoder}' were made for this measurement")
+        return self._features(encoder)
 
     def kept(self, name: str, compute: Callable[[], Arrays]) -> Arrays:
         """What `compute` gives; an interrupted measurement does not compute it again.
@@ -180,6 +189,10 @@ class Question(Table):
         and "per-image vae".
         """
         raise NotImplementedError
+
+    def encoders(self) -> tuple[str, ...]:
+        """The encoders from elsewhere whose features are looked at, by what names them."""
+        return ()
 
     def without(self, run: str) -> "Question | None":
         """This question asked without a run that it can do without; None where it cannot.

@@ -8,16 +8,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
+from tacit.encoders.laid import encoded
+from tacit.images.dataset import Split
 from tacit.images.sources import open_images
 from tacit.questions.base import Question
 from tacit.questions.label_efficiency.question import Labels
+from tacit.questions.shared.pairs import pairs_of
 from tacit.studies.description.errors import StudyError, nearest
 from tacit.studies.description.graph import in_order
 from tacit.studies.description.named import beside, study_text
 from tacit.studies.description.reading import parse
 from tacit.studies.description.spec import Run, Study
 from tacit.studies.execution.estimate import Estimate, estimate
-from tacit.studies.execution.progress import duration, shown
+from tacit.studies.execution.progress import duration, reading, shown
 from tacit.studies.options import How, RunOptions, out_of_range
 from tacit.studies.provenance import Told
 from tacit.studies.study import Ended, Prepared, prepared, run_study
@@ -104,10 +107,31 @@ def _as_requested(
     changed["runs"] = runs
     if options.draws is not None:
         changed["runs"] = {name: _with_draws(run, options.draws) for name, run in runs.items()}
+    if options.encoder:
+        questions = _with_encoders(questions, options.encoder)
     if options.budgets is not None or options.draws is not None:
         drawn = options.budgets is None and any(run.train for run in runs.values())
         questions = _with_trials(questions, options, needed=not drawn)
     return study.model_copy(update=changed), questions
+
+
+def _with_encoders(questions: Sequence[Question], sources: Sequence[str]) -> Sequence[Question]:
+    """The questions about few labels asked of these encoders as well, by every method on codes."""
+    if not any(isinstance(question, Labels) for question in questions):
+        names = ", ".join(sorted({question.name for question in questions})) or "none"
+        raise StudyError(
+            "options",
+            [f"--encoder: no question of this study is '{Labels.name}'; its questions: {names}"],
+        )
+    more = [pair for source in dict.fromkeys(sources) for pair in pairs_of(source)]
+
+    def asked(question: Question) -> Question:
+        if not isinstance(question, Labels):
+            return question
+        pairs = (*question.pairs, *(pair for pair in more if pair not in question.pairs))
+        return Labels.model_validate(question.model_dump() | {"pairs": pairs})
+
+    return [asked(question) for question in questions]
 
 
 def _with_draws(run: Run, draws: int) -> Run:
@@ -215,8 +239,13 @@ def _only(runs: dict[str, Run], names: Sequence[str]) -> dict[str, Run]:
 def perform(prepared: Prepared, told: Told, console: Console) -> Ended:
     """Run a prepared study, showing how it goes; as many jobs at once as was told."""
     console.print(f"{prepared.name}: {prepared.study.title}", markup=False, highlight=False)
+    features = {}
+    images = Split(prepared.opened.train, prepared.opened.test)
+    for source, encoder in prepared.encoders.items():
+        with reading(console, f"encoding by {encoder.about.name}") as progress:
+            features[source] = encoded(encoder, images, progress)
     with shown(console) as watcher:
-        return run_study(prepared, told, watcher)
+        return run_study(prepared, told, watcher, features)
 
 
 def tell_images(prepared: Prepared, console: Console) -> None:

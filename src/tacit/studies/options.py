@@ -77,6 +77,9 @@ class Reading:
         words = []
         for name, text in self.chosen().items():
             value = given[f"--{name}"]
+            if name == "encoder" and isinstance(value, list):
+                words += [word for one in value for word in ("--encoder", str(one))]
+                continue
             words += [f"--{name}"]
             if isinstance(value, list):
                 words += [str(one) for one in value]
@@ -141,6 +144,16 @@ class RunOptions(Reading):
         ),
     ] = None
 
+    encoder: Annotated[
+        list[str] | None,
+        Parameter(
+            negative=(),
+            help="An encoder from elsewhere, timm:NAME[@FILE], onnx:FILE or features:FILE, "
+            "tried by every method on codes in the study label-efficiency; several times for "
+            "several.",
+        ),
+    ] = None
+
     @property
     def run_names(self) -> tuple[str, ...]:
         """The runs that were named; none where all are meant."""
@@ -161,6 +174,15 @@ class LearnOptions(Reading):
             "and label.",
         ),
     ]
+    encoder: Annotated[
+        list[str] | None,
+        Parameter(
+            negative=(),
+            help="An encoder from elsewhere, timm:NAME[@FILE], onnx:FILE or features:FILE; "
+            "several times for several. What tacit would learn itself is then left out, unless "
+            "--pairs names it.",
+        ),
+    ] = None
     pairs: Annotated[
         str | None,
         Parameter(

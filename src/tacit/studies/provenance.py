@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from tacit.encoders.base import About
 from tacit.files import Damaged, read_record
 from tacit.images.dataset import Images
 from tacit.images.opened import Opened
@@ -57,6 +58,7 @@ def provenance(
     sha256: str,
     folder: Path,
     told: Told,
+    encoders: Sequence[About] = (),
 ) -> Provenance:
     """Everything about the study that is no finding."""
     trained = {job.name for job in planned.jobs if job.kind == "train"}
@@ -85,10 +87,13 @@ def provenance(
             default=0,
         ),
         settings=_settings(study, told),
-        runs=tuple(
-            _run_used(run_name, run, study, opened)
-            for run_name, run in study.runs.items()
-            if run_name in trained
+        runs=(
+            *(
+                _run_used(run_name, run, study, opened)
+                for run_name, run in study.runs.items()
+                if run_name in trained
+            ),
+            *map(_encoder_used, encoders),
         ),
         jobs=(
             *(_job_done(job, outcome, folder) for job in planned.jobs),
@@ -156,6 +161,17 @@ def _shown(value: object) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(str(entry) for entry in value)
     return str(value)
+
+
+def _encoder_used(about: About) -> RunUsed:
+    """An encoder from elsewhere, in the table of the runs."""
+    reads = "" if about.recipe is None else f", reads {about.recipe}"
+    return RunUsed(
+        name=about.name,
+        learns=f"nothing here: {about.what}, frozen, {about.n_features:,} features{reads}",
+        parts=f"licence: {about.licence}; SHA-256 {about.sha256}",
+        trained=f"elsewhere; training set: {about.trained_on}",
+    )
 
 
 def _run_used(name: str, run: Run, study: Study, opened: Opened) -> RunUsed:

@@ -3,12 +3,16 @@
 import hashlib
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 
+from tacit.encoders.base import Encoder
+from tacit.encoders.laid import Encoded, encoded, lay
+from tacit.encoders.opening import open_encoders
 from tacit.figures.sink import Figures
 from tacit.files import NotWritten, remove_unfinished, write_atomically, write_record
 from tacit.images.dataset import Split
@@ -36,6 +40,7 @@ class Prepared:
 
     Attributes:
         name: of the study. folder: where all of it goes.
+        encoders: from elsewhere, by what names them.
         opened: the images. plan: the jobs on them. device: "cpu" or "cuda".
     """
 
@@ -45,6 +50,7 @@ class Prepared:
     folder: Path
     plan: Plan
     device: str
+    encoders: Mapping[str, Encoder] = field(default_factory=dict)
 
 
 def prepared(
@@ -60,12 +66,19 @@ def prepared(
     Raises:
         StudyError: the study does not fit the images. FolderError: the folder is someone else's.
     """
+    split = Split(opened.train, opened.test)
+    asked = [source for question in questions for source in question.encoders()]
+    encoders = open_encoders(asked, device)
+    for encoder in encoders.values():
+        if encoder.about.recipe is None:  # features that were given: whether they fit the images
+            encoded(encoder, split)
+    keys = {source: encoder.about.key for source, encoder in encoders.items()}
     try:
-        planned = plan(study, questions, Split(opened.train, opened.test))
+        planned = plan(study, questions, split, keys)
     except ValueError as error:
         raise StudyError(name, [str(error)]) from None
     check_folder(folder)
-    return Prepared(name, study, opened, folder, planned, device)
+    return Prepared(name, study, opened, folder, planned, device, encoders)
 
 
 @dataclass(frozen=True)
@@ -88,10 +101,16 @@ class Ended:
         return not (self.outcome.failed or self.outcome.blocked or self.unanswered)
 
 
-def run_study(task: Prepared, told: Told, watcher: Watcher) -> Ended:
+def run_study(
+    task: Prepared,
+    told: Told,
+    watcher: Watcher,
+    features: Mapping[str, Encoded] = MappingProxyType({}),
+) -> Ended:
     """Train and measure what is not done yet, answer the questions, write the page.
 
     Args:
+        features: of the images by the study's encoders from elsewhere.
         told: what the command line said: how many jobs run at once, and what the page repeats.
 
     Raises:
@@ -108,6 +127,7 @@ def run_study(task: Prepared, told: Told, watcher: Watcher) -> Ended:
         # First of all, since it says whose the folder is.
         write_index(folder, task.name, planned.jobs)
         write_images(folder / "images", split, noticed.append)
+        lay(folder / "images", features)
         for text in noticed:
             watcher.noticed(text)
         outcome = run_jobs(
@@ -125,6 +145,7 @@ def run_study(task: Prepared, told: Told, watcher: Watcher) -> Ended:
             images_sha256(split),
             folder,
             told,
+            [encoder.about for encoder in task.encoders.values()],
         )
         shown = {figure.name for finding in findings for figure in finding.figures}
         record = replace(record, cover=study.cover if study.cover in shown else "")

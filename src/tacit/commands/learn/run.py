@@ -14,6 +14,7 @@ from tacit.commands.learn.pool import Pool, open_pool
 from tacit.commands.learn.study import NAME, Asked, study_of
 from tacit.commands.learn.table import Given, read_labels
 from tacit.commands.options import CommandError
+from tacit.encoders.laid import read_laid
 from tacit.figures.sink import Figures
 from tacit.images.dataset import Images
 from tacit.labels.acquisition import ask_next
@@ -156,6 +157,10 @@ def codes_for_graph(task: Prompted) -> NDArray[np.float32]:
     """Codes of all images: those of the recommended pair, or the nearest to it that there are."""
     nothing = Images(task.pool.images.pixels[:0])
     order = [task.judged.winner, *task.judged.candidates]
+    first = next((pair for pair in order if pair.run or pair.encoder), None)
+    if first is not None and first.encoder is not None:
+        key = task.prepared.encoders[first.encoder].about.key
+        return read_laid(task.asked.out / "images", key)[0]
     run = next((pair.run for pair in order if pair.run is not None), None)
     if run is None:
         return principal_components(task.pool.images, nothing, task.asked.options.seed).pool

@@ -12,7 +12,7 @@ from tacit.models.config import PerImageTable
 from tacit.questions.label_efficiency.question import Labels
 from tacit.questions.labels_within.question import LabelsWithin
 from tacit.questions.shared.pairs import BUILT_IN as BUILT_IN_CODES
-from tacit.questions.shared.pairs import Pair, pair_named
+from tacit.questions.shared.pairs import Pair, pair_named, pairs_of
 from tacit.studies.description.errors import nearest
 from tacit.studies.description.named import study_text
 from tacit.studies.description.reading import parse
@@ -45,8 +45,16 @@ def study_of(asked: Asked, pool: Pool, given: Given) -> tuple[Study, LabelsWithi
     study, questions = parse(study_text(BUILT_IN)[1], BUILT_IN)
     (built_in,) = (question for question in questions if isinstance(question, Labels))
     able = _with_networks([pair for pair in built_in.pairs if _able(pair, study)])
-    text = asked.options.pairs
-    pairs = able if text is None else _with_networks(_named(text, able, study), able)
+    sources = asked.options.encoder or []
+    elsewhere = [pair for source in dict.fromkeys(sources) for pair in pairs_of(source)]
+    text, known = asked.options.pairs, [*able, *elsewhere]
+    if text is not None:
+        pairs = _with_networks(_named(text, known, study), known)
+    elif elsewhere:
+        # Nothing is trained: what the encoders give, and what needs no encoder to compare with.
+        pairs = [pair for pair in able if pair.run is None and not pair.trains] + elsewhere
+    else:
+        pairs = able
     question = LabelsWithin(
         pairs=tuple(pairs),
         index=tuple(given.labelled.index.tolist()),
@@ -99,6 +107,8 @@ def _with_networks(pairs: Sequence[Pair], known: Sequence[Pair] = ()) -> list[Pa
     networks = {method.then_trained for method in METHODS.values()}
     for pair in pairs:
         method = pair.using.then_trained
+        if pair.encoder is not None:
+            continue  # a head learns what is spread on its codes
         if not method or any((p.codes, p.method) == (pair.codes, method) for p in found):
             continue
         ready = [p for p in known if (p.codes, p.method) == (pair.codes, method)]

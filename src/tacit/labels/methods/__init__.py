@@ -8,6 +8,7 @@ from tacit.labels.methods.base import Answered, Method, Problem
 from tacit.labels.methods.logistic import LOGISTIC
 from tacit.labels.methods.nearest import NEAREST
 from tacit.labels.methods.network import FINE_TUNE, SCRATCH, SCRATCH_AUGMENTED
+from tacit.labels.methods.propagate_then_head import POISSON_THEN_HEAD, PROPAGATE_THEN_HEAD
 from tacit.labels.methods.propagate_then_train import (
     LAPLACE_THEN_TRAIN,
     POISSON_THEN_TRAIN,
@@ -29,6 +30,8 @@ METHODS: dict[str, Method] = {
         PROPAGATE_THEN_TRAIN,
         POISSON_THEN_TRAIN,
         LAPLACE_THEN_TRAIN,
+        PROPAGATE_THEN_HEAD,
+        POISSON_THEN_HEAD,
         AGREE_THEN_TRAIN,
         ALL_LABELS,
     )

@@ -86,6 +86,10 @@ class Labels(Question):
             for budget in self.budgets
         )
 
+    def encoders(self) -> tuple[str, ...]:
+        found = (pair.encoder for pair in self.pairs)
+        return tuple(dict.fromkeys(encoder for encoder in found if encoder is not None))
+
     def needs(self) -> dict[str, tuple[str, ...]]:
         kinds: dict[str, tuple[str, ...]] = {}
         for pair in self.pairs:

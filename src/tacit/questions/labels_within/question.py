@@ -101,6 +101,10 @@ class LabelsWithin(Question):
         found = [pair for pair in self.pairs if pair.name in order] or list(self.pairs)
         return sorted(found, key=lambda pair: order.get(pair.name, 0))
 
+    def encoders(self) -> tuple[str, ...]:
+        found = (pair.encoder for pair in self.pairs)
+        return tuple(dict.fromkeys(encoder for encoder in found if encoder is not None))
+
     def needs(self) -> dict[str, tuple[str, ...]]:
         kinds = ("autoencoder", "vae")
         return {pair.run: kinds for pair in self.pairs if pair.run is not None}

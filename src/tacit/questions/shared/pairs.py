@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from tacit.encoders.source import is_source, parse
 from tacit.labels.methods import METHODS, Method, MethodName
 from tacit.labels.networks import Recipe
 from tacit.models.config import Table
@@ -21,7 +22,8 @@ class Pair(Table):
     """A representation and a method of using labels on it.
 
     Attributes:
-        codes: "pixels", "pca", "random" (an untrained encoder), or the name of a run.
+        codes: "pixels", "pca", "random" (an untrained encoder), the name of a run, or an encoder
+            from elsewhere (`tacit.encoders.source`), such as "timm:resnet18".
         method: how labels are used, a name of `tacit.labels.methods.METHODS`.
         shares: of the classes, for methods that take them: "uniform", the default, takes them as
             equal, "estimated" finds them on the graph, "known" tells the method the shares that all
@@ -40,9 +42,11 @@ class Pair(Table):
     @model_validator(mode="after")
     def _belongs_together(self) -> "Pair":
         reads, method = self.using.reads, f"'{self.method}'"
+        if self.encoder is not None:
+            parse(self.codes)
         if reads == "images" and self.codes != "pixels":
             raise ValueError(f"{method} reads the images themselves; codes are 'pixels' there")
-        if reads in ("encoder", "classifier") and self.codes in BUILT_IN:
+        if reads in ("encoder", "classifier") and self.run is None:
             raise ValueError(
                 f"{method} takes a trained run; codes are '{self.codes}', which is none"
             )
@@ -78,7 +82,17 @@ class Pair(Table):
     @property
     def run(self) -> str | None:
         """The run whose codes are used; None for a representation that needs none."""
-        return None if self.codes in BUILT_IN else self.codes
+        return None if self.codes in BUILT_IN or self.encoder is not None else self.codes
+
+    @property
+    def encoder(self) -> str | None:
+        """The encoder from elsewhere whose codes are used; None for others."""
+        return self.codes if is_source(self.codes) else None
+
+    @property
+    def codes_name(self) -> str:
+        """What the codes are called: never a path."""
+        return self.codes if self.encoder is None else parse(self.codes).name
 
     @property
     def knows_shares(self) -> bool:
@@ -110,7 +124,7 @@ class Pair(Table):
     @property
     def name(self) -> str:
         """As numbers and columns are named."""
-        own = self.method if self.using.reads == "images" else f"{self.codes}.{self.method}"
+        own = self.method if self.using.reads == "images" else f"{self.codes_name}.{self.method}"
         own += f".{self.shares}-shares" if self.shares in ("known", "estimated") else ""
         return own if self.slack is None else f"{own}.slack-{self.slack:g}"
 
@@ -122,16 +136,38 @@ class Pair(Table):
         method += "" if self.slack is None else f" (± {100 * self.slack:g} %)"
         if self.using.reads == "images":
             return method
-        return f"{SHORT.get(self.codes, self.codes)} · {method}"
+        return f"{SHORT.get(self.codes, self.codes_name)} · {method}"
 
     @property
     def words(self) -> str:
         """A name for sentences: "the codes of vae with Poisson propagation"."""
-        codes = self.codes
+        codes = self.codes_name
         if self.using.reads == "codes":
             codes = BUILT_IN.get(codes, f"the codes of {codes}")
         told = " told the class shares" if self.knows_shares else ""
         return self.using.words.format(codes=codes) + told
+
+
+ON_FEATURES: tuple[MethodName, ...] = (
+    "nearest",
+    "logistic",
+    "laplace",
+    "poisson",
+    "poisson-mbo",
+    "poisson-then-head",
+    "propagate-then-head",
+)
+"""The methods that codes from elsewhere are tried with."""
+
+
+def pairs_of(source: str) -> list[Pair]:
+    """An encoder from elsewhere with every method that its codes feed.
+
+    Raises:
+        EncoderError: it names none.
+    """
+    parse(source)
+    return [Pair(codes=source, method=method) for method in ON_FEATURES]
 
 
 def pair_named(name: str) -> Pair:

@@ -1,7 +1,7 @@
 """Trying pairs: what is known to a method, what it answers in each trial, and how right that is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -189,7 +189,9 @@ def _represented(pair: Pair, given: Known, runs: Runs) -> Represented:
     if pair.using.reads in ("images", "classifier"):
         nothing = np.empty((0, 0), np.float32)
         return Represented(nothing, nothing)
-    if pair.codes == "pixels":
+    if pair.encoder is not None:
+        found = _from_elsewhere(pair.encoder, given, runs)
+    elif pair.codes == "pixels":
         found = pixels(given.pool, new)
     elif pair.codes == "pca":
         found = principal_components(given.pool, new, runs.seed)
@@ -197,7 +199,17 @@ def _represented(pair: Pair, given: Known, runs: Runs) -> Represented:
         found = untrained(given.pool, new, runs.seed)
     else:
         found = learned(runs[pair.codes].model(), given.pool, new, runs.seed)
-    return Represented(found.pool, found.pool, found.encoder) if given.within else found
+    return replace(found, new=found.pool) if given.within else found
+
+
+def _from_elsewhere(encoder: str, given: Known, runs: Runs) -> Represented:
+    """Codes of an encoder from elsewhere, of the images that `known` put together."""
+    train, test = runs.features(encoder)
+    pool = np.concatenate([train, test]) if given.drawn.pool == "all" else train
+    if given.within:
+        return Represented(pool, pool[:0])
+    assert runs.test.labels is not None
+    return Represented(pool, test[runs.test.labels != UNLABELLED])
 
 
 def _shares(pair: Pair, given: Known, n_classes: int) -> Floats | None:

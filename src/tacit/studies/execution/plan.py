@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -83,7 +84,12 @@ def question_ids(questions: Sequence[Question]) -> dict[str, Question]:
     return named
 
 
-def plan(study: Study, questions: Sequence[Question], images: Split) -> Plan:
+def plan(
+    study: Study,
+    questions: Sequence[Question],
+    images: Split,
+    encoders: Mapping[str, str] = MappingProxyType({}),
+) -> Plan:
     """The jobs of a study on these images, each after those it needs.
 
     Where training or test images have no labels, what needs labels is left out, with all that
@@ -123,7 +129,7 @@ def plan(study: Study, questions: Sequence[Question], images: Split) -> Plan:
             for draw in range(runs[name].draws):
                 jobs[name, seed, draw] = _train_job(study, name, seed, draw, images, jobs, runs)
     measures = [
-        _measure_job(name, label, part, seed, images, jobs, runs)
+        _measure_job(name, label, part, seed, images, jobs, runs, encoders)
         for seed in study.seeds
         for name, question in kept.items()
         for label, part in question.parts().items()
@@ -224,6 +230,15 @@ def _train_job(
     )
 
 
+def _replaced(data: Any, names: Mapping[str, str]) -> Any:
+    """Plain data with some of its texts replaced: a path by the hash of what lies there."""
+    if isinstance(data, dict):
+        return {key: _replaced(value, names) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_replaced(value, names) for value in data]
+    return names.get(data, data) if isinstance(data, str) else data
+
+
 def _measure_job(
     name: str,
     part: str,
@@ -232,15 +247,18 @@ def _measure_job(
     images: Split,
     jobs: Mapping[tuple[str, int, int], Job],
     runs: Mapping[str, Run],
+    encoders: Mapping[str, str],
 ) -> Job:
     looked_at = {
         run: [jobs[run, seed, draw] for draw in range(runs[run].draws)] for run in question.needs()
     }
     needs = [job.id for draws in looked_at.values() for job in draws]
     arguments = question.model_dump(mode="json")
+    features = {source: encoders[source] for source in question.encoders()}
+    by_content = _replaced(arguments, features)
     data = [images.train.sha256, images.test.sha256]
     job_id = content_id(
-        "measure", CODE_VERSION, MEASURED_VERSION, question.name, arguments, seed, needs, data
+        "measure", CODE_VERSION, MEASURED_VERSION, question.name, by_content, seed, needs, data
     )
     return Job(
         id=job_id,
@@ -254,6 +272,7 @@ def _measure_job(
             "question": question.name,
             "part": part,
             "arguments": arguments,
+            "features": features,
             "shape": images.train.shape,
             "runs": {run: [job.folder for job in draws] for run, draws in looked_at.items()},
             "threads": 1,

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from threadpoolctl import ThreadpoolController
 
+from tacit.encoders.laid import read_laid
 from tacit.evidence.checkpoint import check_kept
 from tacit.files import (
     Damaged,
@@ -171,6 +172,7 @@ def measure(
         images.test,
         {name: [SavedRun(out / f) for f in folders] for name, folders in task["runs"].items()},
         keep,
+        lambda encoder: read_laid(out / "images", task["features"][encoder]),
     )
     started = time.perf_counter()
     found = question.measure(runs)

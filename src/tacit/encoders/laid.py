@@ -1,0 +1,96 @@
+"""Features of a study's images as files that its workers read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tacit.encoders.base import About, Encoder, Features
+from tacit.encoders.making import Progress
+from tacit.errors import EncoderError
+from tacit.files import Damaged, file_sha256, read_record, write_atomically, write_record
+from tacit.images.dataset import Split
+from tacit.images.originals import Originals, joined
+
+FOLDER = "features"
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What an encoder made of training and test images, (N, D) and (M, D)."""
+
+    about: About
+    train: Features
+    test: Features
+
+
+def originals_of(images: Split) -> Originals:
+    """The pictures of training and test images, one after the other.
+
+    Raises:
+        EncoderError: nobody knows them any more.
+    """
+    train, test = images.train.originals, images.test.originals
+    if train is None or (test is None and len(images.test)):
+        raise EncoderError(
+            f"{images.train.source}: only the images as they were made alike are known; encoders "
+            "from elsewhere read original pictures"
+        )
+    return train if test is None or not len(test) else joined(train, test)
+
+
+def encoded(encoder: Encoder, images: Split, progress: Progress | None = None) -> Encoded:
+    """The features of a study's images, made where they are not there yet.
+
+    Raises:
+        ImagesError: as `Encoder.features`.
+    """
+    features = encoder.features(originals_of(images), progress)
+    n = len(images.train)
+    return Encoded(encoder.about, features[:n], features[n:])
+
+
+def lay(folder: Path, found: Mapping[str, Encoded]) -> None:
+    """Write features where workers find them by the encoder's key; what lies there whole stays."""
+    folder = folder / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in found.values():
+        record = folder / f"{one.about.key[:16]}.json"
+        try:
+            read_laid(folder.parent, one.about.key)
+            continue
+        except (FileNotFoundError, Damaged):
+            record.unlink(missing_ok=True)
+        files = {}
+        for side, features in (("train", one.train), ("test", one.test)):
+            path = folder / f"{one.about.key[:16]}-{side}.npy"
+            array = np.asarray(features)
+            write_atomically(path, partial(_save, array=array), durable=False)
+            files[path.name] = file_sha256(path)
+        write_record(record, {"files": files}, durable=False)
+
+
+def _save(file: Path, array: NDArray[np.generic]) -> None:
+    with file.open("wb") as stream:
+        np.save(stream, array, allow_pickle=False)
+
+
+def read_laid(folder: Path, key: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What `lay` wrote: codes of training and test images.
+
+    Raises:
+        FileNotFoundError: there is nothing of this key. Damaged: it is not what was written.
+    """
+    folder = folder / FOLDER
+    files = read_record(folder / f"{key[:16]}.json")["files"]
+
+    def side(name: str) -> NDArray[np.float32]:
+        path = folder / f"{key[:16]}-{name}.npy"
+        if file_sha256(path) != files.get(path.name):
+            raise Damaged(f"{path} is damaged: its checksum does not fit")
+        return np.load(path, allow_pickle=False).astype(np.float32)
+
+    return side("train"), side("test")

@@ -1,0 +1,66 @@
+"""Labels spread over the graph, then a linear head on the codes that learns what was spread."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tacit.labels.draws import Labelled
+from tacit.labels.heads.ridge import spread_heads
+from tacit.labels.methods.base import Answered, Method, Problem
+from tacit.labels.methods.propagation import propagated
+from tacit.labels.networks import hard_targets
+from tacit.labels.propagation.propagate import Kind
+
+
+@dataclass(frozen=True, kw_only=True)
+class PropagateThenHead(Method):
+    """Propagation, then ridge regression on the codes: it answers for new images by itself.
+
+    Where codes are good a head is all that is wanted, and it sees what the encoder sees, which a
+    network on small images does not.
+
+    Attributes:
+        kind: of `tacit.labels.propagation.propagate.propagate`.
+    """
+
+    kind: Kind
+
+    def answers(
+        self, problem: Problem, trials: Sequence[Labelled], wanted: Sequence[int]
+    ) -> Iterator[Answered]:
+        if not wanted:
+            return iter(())
+        scores = propagated(problem, trials, self.kind)
+        classes = [hard_targets(scores[t], trials[t]).argmax(axis=1) for t in wanted]
+        seen = problem.seen
+        new = seen.pool if problem.within else seen.new
+        found = spread_heads(seen.pool, np.stack(classes), problem.n_classes, new)
+        return (Answered(t, answers) for t, answers in zip(wanted, found, strict=True))
+
+
+PROPAGATE_THEN_HEAD = PropagateThenHead(
+    name="propagate-then-head",
+    short="Poisson MBO + head",
+    words="{codes} with Poisson MBO propagation and a linear head trained on its labels",
+    family="propagation",
+    confident=True,
+    transductive=True,
+    takes_shares=True,
+    preference=1,
+    tuned_on=("textures", "steel"),
+    passes=1.5,
+    kind="poisson-mbo",
+)
+POISSON_THEN_HEAD = PropagateThenHead(
+    name="poisson-then-head",
+    short="Poisson + head",
+    words="{codes} with Poisson propagation and a linear head trained on its labels",
+    family="propagation",
+    confident=True,
+    transductive=True,
+    preference=2,
+    tuned_on=("textures", "steel"),
+    passes=0.3,
+    kind="poisson",
+)

@@ -1,0 +1,146 @@
+"""Codes from elsewhere in studies and in ``tacit learn``: as good as what they hold."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from tacit.cli import run_command
+from tacit.images.dataset import Split
+from tacit.images.sources import open_images
+from tacit.questions.shared.pairs import ON_FEATURES, Pair
+from tacit.studies.description.errors import StudyError
+from tacit.studies.description.reading import parse
+from tacit.studies.execution.plan import plan
+
+STUDY = """
+title: given features
+images: {{source: digits}}
+runs: {{}}
+questions:
+  - label-efficiency:
+      budgets: [1, 3]
+      draws: 2
+      pairs:
+        - {{codes: pixels, method: nearest}}
+        - {{codes: pixels, method: logistic}}
+        - {{codes: pixels, method: poisson}}
+        - {{codes: "{source}", method: nearest}}
+        - {{codes: "{source}", method: logistic}}
+        - {{codes: "{source}", method: poisson}}
+"""
+
+
+@pytest.fixture
+def pixels(tmp_path: Path) -> Path:
+    """The digits' own pixels as features, a row each, in the order of the set."""
+    path = tmp_path / "own.npy"
+    np.save(path, np.rint(load_digits().data * (255 / 16)).astype(np.float32) / 255)
+    return path
+
+
+def written(tmp_path: Path, source: str) -> str:
+    path = tmp_path / "given.yaml"
+    path.write_text(STUDY.format(source=source))
+    return str(path)
+
+
+def trials(folder: Path) -> list[dict[str, str]]:
+    with (folder / "tables" / "label-efficiency-trials.csv").open() as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_given_pixels_do_as_pixels_do(pixels, tmp_path):
+    study = written(tmp_path, f"features:{pixels}")
+    assert run_command(["run", study, "--out", str(tmp_path / "out")]) == 0
+    rows = trials(tmp_path / "out" / "given")
+    assert len(rows) == 4
+    for row in rows:
+        for method in ("nearest", "logistic", "poisson"):
+            assert row[f"own.{method}.test"] == row[f"pixels.{method}.test"]
+    page = (tmp_path / "out" / "given" / "report.html").read_text()
+    assert "features given in npy, frozen, 64 features" in page
+    assert str(tmp_path) not in json.dumps(
+        json.loads((tmp_path / "out" / "given" / "results.json").read_text())
+    )
+
+
+def test_the_command_adds_every_method_on_codes(pixels, tmp_path):
+    path = tmp_path / "plain.yaml"
+    path.write_text(STUDY.split('        - {{codes: "')[0].replace("{{", "{").replace("}}", "}"))
+    words = ["run", str(path), "--encoder", f"features:{pixels}", "--out", str(tmp_path / "out")]
+    assert run_command(words) == 0
+    (row, *_) = trials(tmp_path / "out" / "plain")
+    assert {f"own.{method}.test" for method in ON_FEATURES} <= row.keys()
+    head = float(row["own.propagate-then-head.test"])
+    assert head > float(row["own.nearest.test"])
+
+
+def test_jobs_are_named_by_what_a_file_holds_and_not_by_where_it_lies(pixels, tmp_path):
+    opened = open_images("digits")
+    images = Split(opened.train, opened.test)
+
+    def ids(source: str, key: str) -> list[str]:
+        study, questions = parse(STUDY.format(source=source), "given")
+        return [job.id for job in plan(study, questions, images, {source: key}).jobs]
+
+    assert ids("features:a/own.npy", "0" * 64) == ids("features:b/own.npy", "0" * 64)
+    first, second = ids("features:own.npy", "0" * 64), ids("features:own.npy", "1" * 64)
+    assert first[:3] == second[:3]
+    assert not set(first[3:]) & set(second[3:])
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("tim:resnet18", "Did you mean 'timm:resnet18'"),
+        ("features:f.txt", "features are read from .npy"),
+    ],
+)
+def test_what_names_no_encoder_is_a_fault_of_the_study(source, said):
+    with pytest.raises(StudyError, match=said):
+        parse(STUDY.format(source=source), "given")
+
+
+def test_methods_that_need_a_trained_run_are_refused():
+    with pytest.raises(ValueError, match="takes a trained run"):
+        Pair(codes="timm:resnet18", method="fine-tune")
+    assert Pair(codes="timm:resnet18@/home/me/w.pth", method="poisson").words == (
+        "the codes of resnet18 with Poisson propagation"
+    )
+
+
+def test_features_that_do_not_fit_stop_a_study_before_any_work(pixels, tmp_path, capsys):
+    np.save(pixels, np.load(pixels)[:-1])
+    study = written(tmp_path, f"features:{pixels}")
+    assert run_command(["run", study, "--dry-run", "--out", str(tmp_path / "out")]) == 2
+    assert "has 1,796 rows for 1,797 pictures" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_study_without_few_labels_takes_none(pixels, tmp_path, capsys):
+    words = ["run", "evidence", "--encoder", f"features:{pixels}", "--out", str(tmp_path / "out")]
+    assert run_command(words) == 2
+    assert "no question of this study is" in " ".join(capsys.readouterr().err.split())
+
+
+def test_learn_recommends_predicts_and_asks_by_given_features(tmp_path, capsys):
+    x, y = load_digits(return_X_y=True)
+    rows = np.flatnonzero(y < 3)[:150]
+    np.savez(tmp_path / "three.npz", images=x[rows].reshape(-1, 8, 8).astype(np.uint8) * 15)
+    np.save(tmp_path / "own.npy", x[rows].astype(np.float32) / 16)
+    labels = "\n".join(f"{i},{'abc'[y[rows[i]]]}" for i in range(12))
+    (tmp_path / "labels.csv").write_text(f"index,label\n{labels}\n")
+    words = ["learn", str(tmp_path / "three.npz"), "--labels", str(tmp_path / "labels.csv")]
+    words += ["--encoder", f"features:{tmp_path / 'own.npy'}", "--out", str(tmp_path / "out")]
+    assert run_command(words) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "own" in said
+    with (tmp_path / "out" / "predictions.csv").open() as stream:
+        found = [row["prediction"] for row in csv.DictReader(stream)]
+    right = np.mean([f == "abc"[y[r]] for f, r in zip(found, rows, strict=True)])
+    assert right > 0.95
+    assert f"--encoder features:{tmp_path / 'own.npy'}" in said
