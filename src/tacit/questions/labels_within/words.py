@@ -76,10 +76,17 @@ def recommendation(judged: Judged) -> str:
         best = judged.pair(choice.best)
         sentences.append(
             f"{best.short} tells {show(choice.accuracy(best.name))}, which these labels cannot "
-            "tell from it; among such pairs the one that did best on MNIST is preferred."
+            "tell from it; among such pairs the one that did best on "
+            f"{_tuned_on(winner)} is preferred."
         )
     sentences += [_others(judged, choice), *_known(choice, own, honest)]
     return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _tuned_on(pair: Pair) -> str:
+    """The sets on which a method earned its place in the order of preference."""
+    named = {"mnist": "MNIST", "textures": "photographs of textures", "steel": "of steel surfaces"}
+    return " and ".join(named.get(name, name) for name in pair.using.tuned_on or ("mnist",))
 
 
 def held_out(judged: Judged) -> str:
