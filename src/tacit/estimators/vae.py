@@ -153,14 +153,14 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Netwo
         check_is_fitted(self, "model_")
         x = self._checked(X, reset=False)
         model = self._vae()
-        rows = self._rows(model, self._tensor(x))
-        posteriors = None if model.amortized else self._posteriors(model, _joined(rows))
-        scores = np.empty(len(rows))
-        for i, row in enumerate(rows):
+        data = self._observed(model, self._tensor(x))
+        posteriors = None if model.amortized else self._posteriors(model, data)
+        scores = np.empty(len(data))
+        for i in range(len(data)):
             scores[i] = importance_sampling(
                 model,
                 from_encoder if posteriors is None else covering(_row(posteriors, i)),
-                row,
+                data.take(slice(i, i + 1)),
                 n_samples=self.importance_samples,
                 generator=torch_stream(0, "score"),
             ).log_prob[0]
@@ -196,16 +196,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Netwo
         assert isinstance(model, models.VAE)
         return model
 
-    def _rows(self, model: models.VAE, x: Tensor) -> list[Observed]:
-        """Each row by itself, so that its random stream does not depend on copies before it."""
-        pixels = None if self.form_.layout == "values" else (0.0, 1.0)
-        return [
-            observe(model, x[i : i + 1], torch_stream(0, "observe"), pixel_range=pixels)
-            for i in range(len(x))
-        ]
-
     def _observed(self, model: models.VAE, x: Tensor) -> Observed:
-        return _joined(self._rows(model, x))
+        pixels = None if self.form_.layout == "values" else (0.0, 1.0)
+        return observe(model, x, torch_stream(0, "observe"), pixel_range=pixels)
 
     def _posteriors(self, model: models.VAE, data: Observed) -> DiagonalNormal:
         """Optimised posteriors, in chunks that are filled up to one size."""
@@ -232,10 +225,6 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Netwo
     @property
     def _n_features_out(self) -> int:
         return self.config_.latent_dim
-
-
-def _joined(rows: list[Observed]) -> Observed:
-    return Observed(torch.cat([row.x for row in rows]), tuple(key for r in rows for key in r.keys))
 
 
 def _row(q: DiagonalNormal, i: int) -> DiagonalNormal:
