@@ -34,6 +34,7 @@ fuzz: $(READY)
 	for target in $(FUZZED); do \
 	  $(BIN)/python -m fuzz $$target -max_total_time=$(FUZZ_SECONDS) || exit 1; \
 	done
+	$(BIN)/python -m fuzz.command_line --seconds $(FUZZ_SECONDS)
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

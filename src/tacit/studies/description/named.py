@@ -1,5 +1,6 @@
 """Study files: built-in ones by name, others by path."""
 
+import os
 from importlib import resources
 from pathlib import Path
 
@@ -51,7 +52,8 @@ def study_text(study: str) -> tuple[str, str]:
         file = resources.files("tacit.studies") / "builtin" / f"{study}.yaml"
         return study, file.read_text(encoding="utf-8")
     path = Path(study)
-    if not path.is_file():
+    # The system refuses to look up a name of more characters than a file's may have.
+    if not os.path.isfile(path):  # noqa: PTH113
         raise StudyError(
             f"study '{study}'",
             ["neither a built-in study nor a file" + nearest(study, builtin_names())],

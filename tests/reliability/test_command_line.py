@@ -1,0 +1,30 @@
+"""Commands with odd and contradictory options end as they should (`make fuzz` tries for longer)."""
+
+import random
+import tempfile
+from pathlib import Path
+
+import pytest
+from fuzz.command_line import asked, fault_of, prepare
+
+
+@pytest.fixture(scope="module")
+def place():
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        patched.setenv("TACIT_CACHE", f"{folder}/cache")
+        prepare(Path(folder))
+        yield
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_command_ends_in_a_traceback(seed, place) -> None:
+    rng = random.Random(seed)
+    for _ in range(30):
+        words = asked(rng)
+        assert fault_of(words) == "", words
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "\udcff", ""])
+def test_names_that_no_file_can_have_are_refused(name, place) -> None:
+    assert fault_of(["run", name, "--dry-run"]) == ""
