@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tacit.labels.cross_validation import Trial
-from tacit.measures.corrections import Comparison, crossed_p
+from tacit.measures.corrections import Comparison, compare
 from tacit.measures.distances import Floats
-from tacit.measures.intervals import holm, paired, proportion
+from tacit.measures.engine import Measured
+from tacit.measures.intervals import proportion
 from tacit.measures.number import Number
 
 Booleans = NDArray[np.bool_]
@@ -76,15 +77,14 @@ class Choice:
         return share_of(float(self._of_labels(found).mean()), self.n, unit="accuracy")
 
     def comparisons(self) -> dict[str, Comparison]:
-        """The winner minus each other method on the same labels, points, corrected (Holm 1979)."""
-        own = 100 * self._mean(self.winner)
-        others = {name: 100 * self._mean(name) for name in self.right if name != self.winner}
-        p_values = [crossed_p(own[None], other[None]) for other in others.values()]
-        adjusted = holm(p_values).tolist() if p_values else []
-        return {
-            name: Comparison(paired(own, other, over="labels", unit=POINTS), p, corrected)
-            for (name, other), p, corrected in zip(others.items(), p_values, adjusted, strict=True)
-        }
+        """The winner minus each other method on the same labels, points; they hold together."""
+        own = self._measured(self.winner)
+        others = [name for name in self.right if name != self.winner]
+        return compare({name: own - self._measured(name) for name in others})
+
+    def _measured(self, name: str) -> Measured:
+        labels = {"image": "labels"}
+        return Measured(100 * self._mean(name), ("image",), POINTS, names=labels, step=100.0)
 
     def _mean(self, name: str) -> Floats:
         """How often each label was told by a method, over its times, (n,)."""

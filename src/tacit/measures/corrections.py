@@ -41,7 +41,19 @@ def against_each(
         others: by name, the same of the other methods, on the same seeds and draws.
         unit: of the differences.
     """
-    gaps = {name: _gap(first, other, unit) for name, other in others.items()}
+    return compare(
+        {name: _table(first, unit) - _table(other, unit) for name, other in others.items()}
+    )
+
+
+def compare(gaps: Mapping[str, Measured]) -> dict[str, Comparison]:
+    """Differences by name, with intervals that hold together and p-values that agree with them.
+
+    >>> one = Measured([3.0, 5.0, 4.0, 4.0], ("draw",)) - Measured([1.0, 2.0, 3.0, 2.0], ("draw",))
+    >>> found = compare({"alone": one})["alone"]
+    >>> round(found.p_value, 3), found.verdict
+    (0.016, 'higher')
+    """
     n = len(gaps)
     return {
         name: Comparison(gap.mean(together=n), gap.p_value(), min(1.0, n * gap.p_value()))
@@ -49,21 +61,5 @@ def against_each(
     }
 
 
-def crossed_p(first: Floats, second: Floats) -> float:
-    """The two-sided p-value of a paired difference over seeds and draws.
-
-    1 where there is one unit, or where units do not differ: nothing was measured then to test by.
-
-    Args:
-        first, second: one value per seed and draw, (S, D) each.
-
-    >>> import numpy as np
-    >>> round(crossed_p(np.array([[3.0, 5.0, 4.0]]), np.array([[1.0, 2.0, 3.0]])), 3)
-    0.074
-    """
-    return _gap(first, second, "").p_value()
-
-
-def _gap(first: Floats, second: Floats, unit: str) -> Measured:
-    factors = ("seed", "draw")
-    return Measured(first, factors, unit) - Measured(second, factors, unit)
+def _table(values: Floats, unit: str) -> Measured:
+    return Measured(values, ("seed", "draw"), unit)

@@ -190,7 +190,7 @@ class Behind:
     Attributes:
         title: which number of labels.
         numbers: differences with their intervals, a row each; None for the best itself.
-        decided: whether each is distinguishable, after correction for being several.
+        decided: whether each is distinguishable, by intervals that hold together.
     """
 
     title: str

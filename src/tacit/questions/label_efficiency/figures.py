@@ -147,8 +147,8 @@ def _behind(curves: Curves, setting: Setting) -> Figure:
             [pair.short for pair in order], panels, x_label="accuracy minus the winner's, points"
         ),
         "How far each pair is from the winner (star) on the draws that chose nothing, paired, with "
-        "95 % intervals. Filled: distinguishable after correction for the many comparisons; "
-        "hollow: not distinguishable. Each panel has its own scale.",
+        "intervals that hold together in 95 %. Filled: distinguishable; hollow: not "
+        "distinguishable. Each panel has its own scale.",
         f"Distinguishable from the winner: {'; '.join(said)}.",
     )
 

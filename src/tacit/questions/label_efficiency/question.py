@@ -230,9 +230,8 @@ class Labels(Question):
                 f"At each budget the pair with the highest mean accuracy over {choose} of the "
                 f"{curves.n_draws} draws is the winner; everything that is said of it is of the "
                 f"other {report}. It is compared with every other pair on the same draws and "
-                "seeds, by paired t tests (averaged over draws within a seed; over draws where "
-                "there is one seed) whose p-values are corrected for the number of pairs by Holm's "
-                "rule; above 5 % the two are not distinguishable. How many times as many labels "
+                "seeds; the intervals hold together in 95 %, and where one includes zero the two "
+                "are not distinguishable. How many times as many labels "
                 "are needed is read from the curve of accuracy against the logarithm of the number "
                 "of labels, and its interval holds all factors that the same test does not "
                 "exclude. Pairs that know more than the labels (all labels, or the class shares) "
@@ -243,7 +242,6 @@ class Labels(Question):
             caveats=caveats(curves, setting.class_names),
             sources=(
                 "Calder, Cook, Thorpe and Slepčev 2020 (Poisson learning)",
-                "Holm 1979 (many comparisons)",
                 "Fieller 1954 (an interval from a test)",
                 "Guo, Pleiss, Sun and Weinberger 2017 (calibration)",
             ),

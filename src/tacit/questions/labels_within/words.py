@@ -50,7 +50,6 @@ def finding_of(judged: Judged, setting: Setting, title: str, asks: str) -> Findi
             "Varma and Simon 2006 (the winner's own accuracy is too good)",
             "Bengio and Grandvalet 2004 (no unbiased variance of cross-validation)",
             "Guo, Pleiss, Sun and Weinberger 2017 (calibration)",
-            "Holm 1979 (many comparisons)",
         ),
         key="accuracy" if choice is not None else "",
     )
@@ -217,8 +216,8 @@ def _rows(judged: Judged) -> Table:
         if choice is None
         else f"Labels told right, of {choice.n} that were {held_out(judged)} in "
         f"{len(judged.trials)} trials; and the recommended pair's "
-        "lead. Intervals are of each number by itself; verdicts are corrected for how many there "
-        "are, so that an interval beside zero may yet be of pairs that are not distinguishable"
+        "lead. Intervals of right answers are of each number by itself, those of leads hold "
+        "together"
     )
     return Table(caption, ("pair", "right", "lead of ★", "verdict"), tuple(rows))
 
