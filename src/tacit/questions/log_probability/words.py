@@ -19,8 +19,8 @@ def rule(scores: Scores) -> str:
     within = " within classes, which count alike," if scores.classes else ""
     top = (
         "A class is called the likeliest where Welch's test tells its mean over test images from "
-        f"that of each other class{seeds}; that it was chosen in the same images needs no correction "
-        "(Hung and Fithian 2019). "
+        f"that of each other class{seeds}; that it was chosen in the same images needs no "
+        "correction (Hung and Fithian 2019). "
         if scores.classes
         else ""
     )
