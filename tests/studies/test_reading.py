@@ -78,6 +78,13 @@ questions:
         ),
         ("a: {learn: autoencoder, encoder: {from: a}}", "a takes from a: a circle"),
         (
+            "d: {learn: autoencoder, encoder: {from: c}}\n"
+            "  c: {learn: autoencoder, encoder: {from: b}}\n"
+            "  a: {learn: autoencoder, encoder: {from: c}}\n"
+            "  b: {learn: autoencoder, encoder: {from: a}}",
+            "c takes from b takes from a takes from c: a circle",
+        ),
+        (
             "a: {learn: autoencoder, latent_dim: 4}\n  b: {learn: classifier, encoder: {from: a}}",
             "the part does not fit: latent_dim is 16 here and 4 where it comes from",
         ),

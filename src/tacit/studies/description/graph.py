@@ -1,6 +1,7 @@
 """Runs as a graph: what comes from what, and in which order."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 
 from tacit.questions.base import Question
 from tacit.studies.description.errors import nearest
@@ -72,40 +73,33 @@ def _shown(value: object) -> str:
 
 def find_circle(runs: Mapping[str, Run]) -> list[str]:
     """The names along a circle of runs that take from each other; empty where there is none."""
-    done: set[str] = set()
-
-    def visit(name: str, trail: tuple[str, ...]) -> list[str]:
-        if name in trail:
-            return [*trail[trail.index(name) :], name]
-        if name in done or name not in runs:
-            return []
-        for part in runs[name].taken:
-            circle = visit(part.source, (*trail, name))
-            if circle:
-                return circle
-        done.add(name)
-        return []
-
-    for name in runs:
-        circle = visit(name, ())
-        if circle:
-            return circle
+    try:
+        _sorter(runs).prepare()
+    except CycleError as error:
+        # It goes from what is taken to who takes it, and begins anywhere.
+        circle: list[str] = error.args[1][:0:-1]
+        first = circle.index(min(circle, key=list(runs).index))
+        return [*circle[first:], *circle[: first + 1]]
     return []
 
 
 def in_order(runs: Mapping[str, Run]) -> list[str]:
-    """Names of runs, each after those it takes parts from."""
+    """Names of runs, each after those it takes parts from, and otherwise as the file has them."""
+    sorter, place = _sorter(runs), list(runs).index
+    sorter.prepare()
     order: list[str] = []
-
-    def visit(name: str) -> None:
-        if name not in order:
-            for part in runs[name].taken:
-                visit(part.source)
-            order.append(name)
-
-    for name in runs:
-        visit(name)
+    ready: list[str] = []
+    while sorter.is_active():
+        ready = sorted((*ready, *sorter.get_ready()), key=place)
+        order.append(ready.pop(0))
+        sorter.done(order[-1])
     return order
+
+
+def _sorter(runs: Mapping[str, Run]) -> TopologicalSorter[str]:
+    return TopologicalSorter(
+        {name: [p.source for p in run.taken if p.source in runs] for name, run in runs.items()}
+    )
 
 
 def downstream_of(runs: Mapping[str, Run], dropped: Iterable[str]) -> set[str]:
