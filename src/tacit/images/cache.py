@@ -18,25 +18,24 @@ _A_DAY = 24 * 3600.0
 def cache_folder(*parts: str) -> Path:
     """A folder of the cache, made where it is missing. All of the cache may be deleted at any time.
 
-    The cache is the folder named by the environment variable TACIT_CACHE, else `tacit` in the
-    user's cache folder (XDG_CACHE_HOME, else ~/.cache; LOCALAPPDATA on Windows).
+    The cache is the folder named by the environment variable TACIT_CACHE, else pooch's for `tacit`:
+    in XDG_CACHE_HOME, else in ~/.cache; the system's own folder for caches on macOS and Windows.
 
     Raises:
         ImagesError: it cannot be made.
     """
-    own = os.environ.get("TACIT_CACHE")
-    if own:
-        root = Path(own)
-    else:
-        variable = "LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME"
+    root = os.environ.get("TACIT_CACHE")
+    if not root:
+        import pooch  # costs the command a tenth of a second where nothing is cached
+
         try:
-            root = Path(os.environ.get(variable) or Path.home() / ".cache") / "tacit"
+            root = pooch.os_cache("tacit").expanduser()
         except RuntimeError:
             raise ImagesError(
                 "there is no home folder for the cache; the environment variable TACIT_CACHE can "
                 "name a folder"
             ) from None
-    folder = root.joinpath(*parts)
+    folder = Path(root, *parts)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     return folder

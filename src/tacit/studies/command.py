@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 from rich.console import Console
+from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table as RichTable
 
@@ -278,24 +279,12 @@ def list_jobs(prepared: Prepared, console: Console) -> None:
             label,
             str(len(ours)),
             f"about {duration(sum(one.seconds for one in ours) / len(ours))}",
-            size(sum(one.bytes for one in ours) / len(ours)),
+            decimal(round(sum(one.bytes for one in ours) / len(ours))),
         )
     console.print(table)
     seconds = sum(one.seconds for one in estimates.values())
     disk = sum(one.bytes for one in estimates.values())
     console.print(
         f"{len(prepared.plan.jobs)} jobs, about {duration(seconds)} on one core, "
-        f"{size(disk)} of disk under {prepared.folder}"
+        f"{decimal(round(disk))} of disk under {prepared.folder}"
     )
-
-
-def size(n_bytes: float) -> str:
-    """
-    >>> size(512), size(2_500_000), size(3e9)
-    ('0.5 kB', '2.5 MB', '3.0 GB')
-    """
-    for unit in ("kB", "MB"):
-        n_bytes /= 1000
-        if n_bytes < 1000:
-            return f"{n_bytes:.1f} {unit}"
-    return f"{n_bytes / 1000:.1f} GB"
