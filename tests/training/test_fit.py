@@ -11,10 +11,10 @@ from tacit.images.dataset import Images
 from tacit.models.config import ModelConfig, build
 from tacit.models.parts import freeze
 from tacit.streams import numpy_stream, seeded_initialisation
-from tacit.training.batches import codes_of_frozen
 from tacit.training.checkpoint import FolderCheckpointer, Stopped, read_tensors, snapshot_path
 from tacit.training.evaluation import evaluate
 from tacit.training.loop import Diverged, fit
+from tacit.training.frozen_codes import codes_of_frozen
 from tacit.training.objectives import cross_entropy, elbo, squared_error
 from tacit.training.schedule import Schedule
 
@@ -358,7 +358,7 @@ def test_codes_of_a_frozen_encoder_are_made_once_and_teach_the_same(
     images = Doubled(some_images(30))
     ends, looks = [], []
     for most in (2**26, 0):  # none are kept where none are allowed
-        monkeypatch.setattr("tacit.training.batches.MOST_CODES", most)
+        monkeypatch.setattr("tacit.training.frozen_codes.MOST_CODES", most)
         model = new(learn).double()
         freeze(model.encoder)
         seen = []

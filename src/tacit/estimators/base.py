@@ -29,6 +29,7 @@ from tacit.studies.description.errors import errors_of
 from tacit.training.devices import device_of
 from tacit.training.history import History
 from tacit.training.loop import fit
+from tacit.training.many import in_parts
 from tacit.training.objectives import ObjectiveTable, objective_of
 from tacit.training.schedule import Schedule
 
@@ -246,12 +247,12 @@ class NetworkEstimator(BaseEstimator):
         self, function: Callable[[Tensor], Tensor], x: NDArray[Any], *, codes: bool = False
     ) -> NDArray[np.float64]:
         """`function` of rows or of codes, in chunks, without gradient."""
-        parts = []
+
+        def made(rows: slice) -> Tensor:
+            return function(torch.from_numpy(x[rows]) if codes else self._tensor(x[rows]))
+
         with torch.no_grad():
-            for start in range(0, len(x), CHUNK):
-                part = x[start : start + CHUNK]
-                parts.append(function(torch.from_numpy(part) if codes else self._tensor(part)))
-        return torch.cat(parts).numpy()
+            return in_parts(made, len(x), CHUNK).numpy()
 
 
 def seed_of(random_state: Any) -> int:

@@ -18,6 +18,7 @@ from tacit.evidence.refine import refine
 from tacit.models import models
 from tacit.models.posteriors import DiagonalNormal
 from tacit.streams import torch_stream
+from tacit.training.many import in_parts
 from tacit.training.objectives import ObjectiveTable
 
 REFINED_AT_ONCE = 64
@@ -202,9 +203,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Netwo
 
     def _posteriors(self, model: models.VAE, data: Observed) -> DiagonalNormal:
         """Optimised posteriors, in chunks that are filled up to one size."""
-        parts = []
-        for start in range(0, len(data), REFINED_AT_ONCE):
-            part = data.take(slice(start, start + REFINED_AT_ONCE))
+
+        def refined(rows: slice) -> tuple[Tensor, Tensor]:
+            part = data.take(rows)
             missing = REFINED_AT_ONCE - len(part)
             filled = Observed(
                 torch.cat([part.x, part.x[:1].expand(missing, -1, -1, -1)]),
@@ -218,9 +219,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Netwo
                 n_samples=1,
                 generator=torch_stream(0, "posterior"),
             ).q
-            parts.append((q.mean[: len(part)], q.log_var[: len(part)]))
-        means, log_vars = zip(*parts, strict=True)
-        return DiagonalNormal(torch.cat(means), torch.cat(log_vars))
+            return q.mean[: len(part)], q.log_var[: len(part)]
+
+        return DiagonalNormal(*in_parts(refined, len(data), REFINED_AT_ONCE))
 
     @property
     def _n_features_out(self) -> int:

@@ -21,9 +21,9 @@ from tacit.models.models import Classifier
 from tacit.models.networks import Encoder, Head
 from tacit.models.parts import freeze
 from tacit.streams import seeded_initialisation, stream_seed
-from tacit.training.batches import images_at_once
 from tacit.training.examples import Examples
 from tacit.training.loop import fit
+from tacit.training.many import of_images
 from tacit.training.objectives import generalised_cross_entropy
 from tacit.training.schedule import Schedule
 from tacit.training.state import Checkpointer
@@ -206,7 +206,7 @@ def class_logits(
     model: Classifier, images: Examples, index: NDArray[np.integer[Any]] | None = None
 ) -> NDArray[np.float32]:
     """Class logits of the images at `index`, or of all, (n, K), in evaluation mode."""
-    return _in_batches(model, images, index)
+    return _of_each(model, images, index)
 
 
 def class_probabilities(
@@ -221,7 +221,7 @@ def codes_of(
     encoder: nn.Module, images: Examples, index: NDArray[np.integer[Any]] | None = None
 ) -> NDArray[np.float32]:
     """What `encoder` makes of the images at `index`, or of all, (n, D), in evaluation mode."""
-    return _in_batches(encoder, images, index)
+    return _of_each(encoder, images, index)
 
 
 class _Labelled:
@@ -314,19 +314,12 @@ def _train(
     return model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
 
 
-@torch.no_grad()
-def _in_batches(
+def _of_each(
     module: nn.Module, images: Examples, index: NDArray[np.integer[Any]] | None
 ) -> NDArray[np.float32]:
     module.eval()
-    rows = np.arange(len(images)) if index is None else np.asarray(index)
     device = next(iter(module.parameters())).device
-    at_once = images_at_once(images.scaled(rows[:1]).size, 500)
-    parts = [
-        module(torch.from_numpy(images.scaled(rows[first : first + at_once])).to(device)).cpu()
-        for first in range(0, len(rows), at_once)
-    ]
-    return torch.cat(parts).numpy()
+    return of_images(lambda batch: module(batch.x).cpu(), images, index, device=device).numpy()
 
 
 def _check(images: Examples, labelled: Labelled, n_classes: int) -> None:

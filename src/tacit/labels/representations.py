@@ -18,7 +18,8 @@ from tacit.models.networks import Encoder
 from tacit.models.parts import part_of
 from tacit.models.posteriors import PerImage
 from tacit.streams import seeded_initialisation, stream_seed, torch_stream
-from tacit.training.batches import batch_of
+from tacit.training.many import in_parts, of_images
+from tacit.training.objectives import Batch
 
 Codes = NDArray[np.float32]
 
@@ -27,8 +28,6 @@ COMPONENTS = 50
 
 UNTRAINED_CODE = 16
 """The width of an untrained encoder's code: a run's own default."""
-
-BATCH = 500
 
 
 @dataclass(frozen=True)
@@ -100,23 +99,22 @@ def _encoded(encoder: nn.Module, pool: Images, new: Images) -> Represented:
     return Represented(own, others, encoder if isinstance(encoder, Encoder) else None)
 
 
-@torch.no_grad()
 def _own_codes(model: VAE, pool: Images, n: int) -> Codes:
-    parts = []
-    for first in range(0, n, BATCH):
-        rows = np.arange(first, min(first + BATCH, n))
-        batch = batch_of(pool, rows, torch.device("cpu"))
-        parts.append(model.posterior(batch.x, batch.index).mean.numpy())
-    return np.concatenate(parts)
+    def means(batch: Batch) -> Codes:
+        return model.posterior(batch.x, batch.index).mean.numpy()
+
+    return of_images(means, pool, np.arange(n))
 
 
 def _refined(model: VAE, images: Images, seed: int, name: str) -> Codes:
-    parts = [np.empty((0, model.latent_dim), np.float32)]
-    for first in range(0, len(images), BATCH):
-        x = torch.from_numpy(images.scaled(slice(first, first + BATCH)))
-        stream = torch_stream(seed, "codes of new images", name, first)
-        parts.append(refine(model, x, start="prior", generator=stream).mean.numpy())
-    return np.concatenate(parts)
+    def refined(rows: slice) -> Codes:
+        x = torch.from_numpy(images.scaled(rows))
+        stream = torch_stream(seed, "codes of new images", name, rows.start)
+        return refine(model, x, start="prior", generator=stream).mean.numpy()
+
+    if not len(images):
+        return np.empty((0, model.latent_dim), np.float32)
+    return in_parts(refined, len(images))
 
 
 def _flat(images: Images) -> Codes:

@@ -17,8 +17,7 @@ from tacit.saved.folder import Saved, is_model_folder, load_saved, save
 from tacit.saved.form import Form
 from tacit.saved.runs import INDEX, read_run, runs_of
 from tacit.streams import torch_stream
-
-BATCH = 500
+from tacit.training.many import of_rows
 
 
 class TrainedModel:
@@ -77,7 +76,7 @@ class TrainedModel:
         if isinstance(self.model, VAE) and not self.model.amortized:
             mean = refine(self.model, x, start="prior", generator=torch_stream(0, "encode")).mean
             return np.asarray(mean, dtype=np.float32)
-        return _in_batches(self.model.encode, x)
+        return of_rows(self.model.encode, x).numpy()
 
     def decode(self, codes: ArrayLike) -> NDArray[np.float32]:
         """Images in [0, 1], (N, C, H, W), of codes; of a VAE the mean of p(x | z).
@@ -86,7 +85,7 @@ class TrainedModel:
             TypeError: if the model is a classifier.
         """
         z = torch.as_tensor(np.asarray(codes, dtype=np.float32))
-        return _in_batches(self._generative().decode, z)
+        return of_rows(self._generative().decode, z).numpy()
 
     def reconstruct(self, images: ArrayLike | torch.Tensor) -> NDArray[np.float32]:
         """``decode(encode(images))``."""
@@ -102,7 +101,7 @@ class TrainedModel:
         if n < 1:
             raise ValueError(f"n is {n}; at least one image can be sampled")
         vae = self._vae("sample from")
-        return _in_batches(vae.decode, vae.draw_prior(n, torch_stream(seed, "sample")))
+        return of_rows(vae.decode, vae.draw_prior(n, torch_stream(seed, "sample"))).numpy()
 
     def log_prob(
         self,
@@ -148,8 +147,8 @@ class TrainedModel:
         """
         if not isinstance(self.model, Classifier):
             raise TypeError(f"{type(self.model).__name__} does not predict; a classifier does")
-        model = self.model
-        return _in_batches(lambda x: model(x).softmax(dim=1), torch.from_numpy(self.pixels(images)))
+        model, x = self.model, torch.from_numpy(self.pixels(images))
+        return of_rows(lambda part: model(part).softmax(dim=1), x).numpy()
 
     def predict(self, images: ArrayLike | torch.Tensor) -> NDArray[np.str_]:
         """The likeliest class of each image, by name."""
@@ -168,13 +167,6 @@ class TrainedModel:
         if not isinstance(self.model, VAE):
             raise TypeError(f"{type(self.model).__name__} has no p(x) to {what}; a VAE has one")
         return self.model
-
-
-def _in_batches(function: object, values: torch.Tensor) -> NDArray[np.float32]:
-    assert callable(function)
-    with torch.no_grad():
-        parts = [function(part) for part in values.split(BATCH)]
-    return torch.cat(parts).numpy() if parts else np.empty((0,), np.float32)
 
 
 def as_pixels(images: ArrayLike | torch.Tensor, shape: tuple[int, int, int]) -> NDArray[np.float32]:

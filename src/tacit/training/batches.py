@@ -3,9 +3,8 @@
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from tacit.models.models import Autoencoder, Classifier
 from tacit.streams import numpy_stream
 from tacit.training.examples import Examples
 from tacit.training.objectives import Batch
@@ -15,9 +14,6 @@ from tacit.training.schedule import Schedule
 PIXELS_AT_ONCE = 2**23
 """At most so many pixels go through a network at once: first layers need 16 times as many numbers,
 and with gradients that three times over. A larger batch is taken in parts."""
-
-MOST_CODES = 2**26
-"""At most so many numbers are kept of a frozen encoder's codes: 256 MiB."""
 
 
 def images_at_once(n_pixels: int, most: int) -> int:
@@ -80,30 +76,6 @@ class Batches:
             y = None if self.labels is None else self.labels[rows]
             batch = Batch(scaled(self.pixels, rows), y, rows)
         return batch if self.codes is None else batch._replace(codes=self.codes[batch.index])
-
-
-def codes_of_frozen(model: nn.Module, images: Examples, schedule: Schedule) -> Tensor | None:
-    """The codes of all images, (N, D), where a frozen encoder makes the same ones every epoch.
-
-    None where nothing is frozen, where not every image is looked at, or where they are too many.
-    """
-    encoder = getattr(model, "encoder", None)
-    if not isinstance(model, Autoencoder | Classifier) or not getattr(encoder, "is_frozen", False):
-        return None
-    few = len(images) * model.encoder.latent_dim <= MOST_CODES
-    if not few or schedule.updates < schedule.batches_per_epoch:
-        return None
-    return _codes(model.encoder, images)
-
-
-@torch.no_grad()
-def _codes(encoder: nn.Module, images: Examples) -> Tensor:
-    device = next(iter(encoder.parameters())).device
-    size = images_at_once(images.scaled(np.arange(1)).size, 500)
-    blocks = [
-        np.arange(first, min(first + size, len(images))) for first in range(0, len(images), size)
-    ]
-    return torch.cat([encoder(batch_of(images, index, device).x) for index in blocks])
 
 
 def parts_of(batch: Batch) -> list[Batch]:

@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from tacit.streams import numpy_stream, stream_seed
-from tacit.training.batches import batch_of, images_at_once
 from tacit.training.examples import Examples
-from tacit.training.objectives import Objective, Terms
+from tacit.training.many import AT_ONCE, of_images
+from tacit.training.objectives import Batch, Objective, Terms
 
 EVALUATED_IMAGES = 1_000
 """At most so many images of each split are evaluated for the curves."""
@@ -21,7 +21,6 @@ def sample_of(n: int, *names: str, size: int = EVALUATED_IMAGES) -> NDArray[np.i
     return np.sort(numpy_stream(0, "evaluated", *names).permutation(n)[:size])
 
 
-@torch.no_grad()
 def evaluate(
     model: nn.Module,
     objective: Objective,
@@ -29,7 +28,7 @@ def evaluate(
     index: NDArray[np.int64] | None = None,
     *,
     seed: int = 0,
-    batch_size: int = 500,
+    batch_size: int = AT_ONCE,
 ) -> Terms:
     """The objective's per-image terms, each (n,), in evaluation mode.
 
@@ -37,13 +36,13 @@ def evaluate(
     """
     model.eval()
     device = next(iter(model.parameters())).device
-    if index is None:
-        index = np.arange(len(images))
-    batch_size = images_at_once(images.scaled(index[:1]).size, batch_size)
-    parts: list[Terms] = []
-    for first in range(0, len(index), batch_size):
-        batch = batch_of(images, index[first : first + batch_size], device)
+    first = 0
+
+    def terms(batch: Batch) -> Terms:
+        nonlocal first
         generator = torch.Generator(device=device)
         generator.manual_seed(stream_seed(seed, "evaluation", first))
-        parts.append(objective(model, batch, generator))
-    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+        first += len(batch.x)
+        return objective(model, batch, generator)
+
+    return of_images(terms, images, index, device=device, at_once=batch_size)

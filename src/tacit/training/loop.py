@@ -15,10 +15,11 @@ from tacit.models.parts import training_mode
 from tacit.models.posteriors import PerImage
 from tacit.models.precision import dtype_of, products_in
 from tacit.streams import stream_seed
-from tacit.training.batches import Batches, codes_of_frozen
+from tacit.training.batches import Batches
 from tacit.training.captured import CapturedStep, CudaGraph, can_capture, full_size
 from tacit.training.evaluation import evaluate, sample_of
 from tacit.training.examples import Examples
+from tacit.training.frozen_codes import codes_of_frozen
 from tacit.training.history import Evaluation, History, summarise
 from tacit.training.losses import Unread
 from tacit.training.objectives import Batch, Objective, Terms

@@ -18,11 +18,11 @@ from tacit.models.models import VAE, Autoencoder, Model
 from tacit.models.posteriors import PerImage
 from tacit.questions.base import Measurement
 from tacit.streams import numpy_stream, seeded_initialisation
-from tacit.training.batches import batch_of
 from tacit.training.evaluation import sample_of
+from tacit.training.many import of_images, of_rows
+from tacit.training.objectives import Batch
 from tacit.training.run_folder import SavedRun
 
-BATCH = 500
 CODES_LOOKED_AT = 5000
 """At most so many images' codes are held against the prior: each is weighed against all others."""
 
@@ -39,7 +39,6 @@ POINT_LOG_VAR = -40.0
 """The log-variance that a code without any spread is written with."""
 
 
-@torch.no_grad()
 def posterior(model: Model, images: Images, index: NDArray[np.int64]) -> tuple[Floats, Floats]:
     """Means and log-variances of q(z | x) of some of the images a model learned from, (n, D) each.
 
@@ -50,25 +49,21 @@ def posterior(model: Model, images: Images, index: NDArray[np.int64]) -> tuple[F
         images: those that it learned from; a per-image posterior is looked up by their rows.
         index: rows of `images`, (n,).
     """
-    means, log_vars = [], []
-    for first in range(0, len(index), BATCH):
-        batch = batch_of(images, index[first : first + BATCH], torch.device("cpu"))
+
+    def moments(batch: Batch) -> tuple[Tensor, Tensor]:
         if isinstance(model, VAE):
             q = model.posterior(batch.x, batch.index)
-            mean, log_var = q.mean, q.log_var
-        else:
-            mean = model.encode(batch.x)
-            log_var = torch.full_like(mean, POINT_LOG_VAR)
-        means.append(mean.double().numpy())
-        log_vars.append(log_var.double().numpy())
-    return np.concatenate(means), np.concatenate(log_vars)
+            return q.mean, q.log_var
+        mean = model.encode(batch.x)
+        return mean, torch.full_like(mean, POINT_LOG_VAR)
+
+    means, log_vars = of_images(moments, images, index)
+    return means.double().numpy(), log_vars.double().numpy()
 
 
-@torch.no_grad()
 def decoded(model: VAE | Autoencoder, codes: Floats | Tensor) -> NDArray[np.float32]:
     """The decoded means E[x | z], (n, C, H, W) in [0, 1], of codes, (n, D); not noisy draws."""
-    z = torch.as_tensor(codes, dtype=torch.float32)
-    return np.concatenate([model.decode(part).numpy() for part in z.split(BATCH)])
+    return of_rows(model.decode, torch.as_tensor(codes, dtype=torch.float32)).numpy()
 
 
 def drawn(means: Floats, log_vars: Floats, rng: np.random.Generator) -> Floats:

@@ -1,17 +1,17 @@
 """What models give for images: losses, class scores, reconstructions; and which are shown."""
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from tacit.images.dataset import UNLABELLED, Images
 from tacit.measures.distances import Floats
 from tacit.models.models import VAE, Autoencoder, Classifier
-from tacit.training.batches import batch_of
 from tacit.training.evaluation import evaluate, sample_of
+from tacit.training.many import of_images
+from tacit.training.objectives import Batch
 from tacit.training.run_folder import SavedRun
 
-BATCH = 500
 IMAGES_COMPARED = 10_000
 """At most so many images of each split are compared between train and test."""
 
@@ -41,17 +41,11 @@ def terms(run: SavedRun, images: Images, index: NDArray[np.int64]) -> dict[str, 
     return {name: values.double().numpy() for name, values in found.items()}
 
 
-@torch.no_grad()
 def class_scores(model: Classifier, images: Images, index: NDArray[np.int64]) -> Floats:
     """The logits of the images at `index`, (n, n_classes)."""
-    parts = [
-        model(batch_of(images, index[first : first + BATCH], torch.device("cpu")).x)
-        for first in range(0, len(index), BATCH)
-    ]
-    return torch.cat(parts).double().numpy()
+    return of_images(lambda batch: model(batch.x), images, index).double().numpy()
 
 
-@torch.no_grad()
 def reconstructions(
     model: VAE | Autoencoder, images: Images, index: NDArray[np.int64]
 ) -> NDArray[np.float32]:
@@ -59,15 +53,13 @@ def reconstructions(
 
     A per-image posterior is looked up by `index`, so `images` are those that it learned from.
     """
-    parts = []
-    for first in range(0, len(index), BATCH):
-        batch = batch_of(images, index[first : first + BATCH], torch.device("cpu"))
+
+    def decoded(batch: Batch) -> Tensor:
         if isinstance(model, VAE):
-            codes = model.posterior(batch.x, batch.index).mean
-        else:
-            codes = model.encode(batch.x)
-        parts.append(model.decode(codes).numpy())
-    return np.concatenate(parts)
+            return model.decode(model.posterior(batch.x, batch.index).mean)
+        return model.decode(model.encode(batch.x))
+
+    return of_images(decoded, images, index).numpy()
 
 
 def one_per_class(images: Images, count: int = SHOWN) -> NDArray[np.int64]:

@@ -26,6 +26,7 @@ from tacit.questions.shared.majority_class import against_it, share_right
 from tacit.questions.shared.outputs import class_scores, comparable, labelled
 from tacit.streams import numpy_stream, seeded_initialisation
 from tacit.training.evaluation import sample_of
+from tacit.training.many import of_rows
 
 AT_MOST, AT_LEAST = 1000, 3
 """Images a side."""
@@ -37,7 +38,6 @@ RIGHT, BLIND = "classifier right", "always most frequent"
 """Whether the classifier is right on each labelled test image; how often one class would be."""
 
 TRAINING = "training images"
-BATCH = 500
 
 
 class Features:
@@ -58,11 +58,10 @@ class Features:
         self.centre = features.mean(axis=0)
         self.scale = float(np.sqrt(features.var(axis=0).mean())) or 1.0
 
-    @torch.no_grad()
     def __call__(self, images: NDArray[np.float32]) -> Floats:
         """Features, (n, d) float64, of images, (n, C, H, W) in [0, 1]."""
-        parts = [self.network(part) for part in torch.from_numpy(images).split(BATCH)]
-        return (torch.cat(parts).double().numpy() - self.centre) / self.scale
+        features = of_rows(self.network, torch.from_numpy(images))
+        return (features.double().numpy() - self.centre) / self.scale
 
 
 def random_network(shape: tuple[int, int, int], seed: int) -> nn.Module:
