@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from tacit.evidence.importance import LogWeights
 from tacit.evidence.pareto import fit_generalised_pareto, pareto_k, reliable_below, tail_size
 from tacit.streams import numpy_stream
 
@@ -75,3 +76,19 @@ def test_sizes() -> None:
     assert tail_size(10_000) == 300
     assert reliable_below(100) == pytest.approx(0.5)
     assert reliable_below(1_000_000) == 0.7
+
+
+@pytest.mark.parametrize(("n", "size"), [(100, 20), (1000, 95)])
+@pytest.mark.parametrize("part", [1000, 37])
+def test_k_of_weights_that_come_in_parts_is_that_of_the_whole_tail(
+    n: int, size: int, part: int
+) -> None:
+    """The tail's largest weights are fitted above the next one, the threshold: none is left out."""
+    log_weight = numpy_stream(0, "weights").normal(0, 3, (n, 4))
+    weights = LogWeights(4, n)
+    for first in range(0, n, part):
+        weights.add(log_weight[first : first + part])
+    descending = np.sort(np.exp(log_weight), axis=0)[::-1]
+    excess = descending[:size] - descending[size]
+    expected = [_reference_fit(list(column)) for column in excess.T]
+    np.testing.assert_allclose(weights.summary()[3], expected, rtol=1e-9)

@@ -63,3 +63,42 @@ def test_the_next_job_does_not_wait_for_a_process_that_is_on_its_way_out(
     assert sorted(started) == ["one", "other"]
     assert outcome.done == {job.id for job in jobs}
     assert not outcome.failed
+
+
+CHAIN = """
+title: One that others wait for, written last
+defaults: {latent_dim: 2, epochs: 2}
+runs:
+  alone: {learn: autoencoder, epochs: 3}
+  last: {learn: autoencoder, encoder: {from: middle}}
+  middle: {learn: autoencoder, encoder: {from: first}}
+  first: {learn: autoencoder}
+questions:
+  - overfitting: {runs: [alone, last]}
+"""
+
+
+def test_what_most_work_waits_for_begins_first(digits, tmp_path: Path, monkeypatch) -> None:
+    started: list[str] = []
+
+    class Ended:
+        pid, exitcode = None, 0
+
+        def __init__(self) -> None:
+            self.sentinel, self.other = os.pipe()
+
+        def join(self) -> None: ...
+        def terminate(self) -> None: ...
+
+    def start(job: Job, out: Path, device: str) -> Worker:
+        started.append(job.name)
+        ours, theirs = Pipe(duplex=False)
+        theirs.send(("done",))
+        theirs.close()
+        return Worker(job, Ended(), ours, time.monotonic())  # type: ignore[arg-type]
+
+    monkeypatch.setattr(workers, "start", start)
+    jobs = plan(parse(CHAIN, "chain")[0], (), digits).jobs
+    run_jobs(jobs, tmp_path, at_once=1, device="cpu", watcher=Lines(Console(file=io.StringIO())))
+    # Before it are 6, 4 and 2 epochs of the chain, and 3 of the run that nobody waits for.
+    assert started == ["first", "middle", "alone", "last"]

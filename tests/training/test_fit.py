@@ -13,8 +13,8 @@ from tacit.models.parts import freeze
 from tacit.streams import numpy_stream, seeded_initialisation
 from tacit.training.checkpoint import FolderCheckpointer, Stopped, read_tensors, snapshot_path
 from tacit.training.evaluation import evaluate
-from tacit.training.loop import Diverged, fit
 from tacit.training.frozen_codes import codes_of_frozen
+from tacit.training.loop import Diverged, fit
 from tacit.training.objectives import cross_entropy, elbo, squared_error
 from tacit.training.schedule import Schedule
 

@@ -93,7 +93,7 @@ def measured_at(history: History, update: int | None = None) -> tuple[Measured, 
             split=split,
             term=term,
             value=summary.mean,
-            standard_error=summary.sd / summary.n**0.5,
+            standard_error=summary.standard_error,
             n=summary.n,
         )
         for split in splits

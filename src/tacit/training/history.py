@@ -15,6 +15,11 @@ class Summary:
     sd: float
     n: int
 
+    @property
+    def standard_error(self) -> float:
+        """Of the mean, over images: sd / √n."""
+        return self.sd / self.n**0.5
+
 
 def summarise(terms: dict[str, Tensor]) -> dict[str, Summary]:
     """Summaries of per-image terms, accumulated in float64."""
@@ -66,7 +71,7 @@ class History:
         Returns three arrays of one length, empty where the term was not evaluated.
         """
         rows = [
-            (e.update, s.mean, s.sd / s.n**0.5)
+            (e.update, s.mean, s.standard_error)
             for e in self.evaluations
             if (s := getattr(e, split).get(term)) is not None
         ]
