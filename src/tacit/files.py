@@ -126,7 +126,7 @@ def _refuse(constant: str) -> None:
 
 def write_record(path: Path, record: dict[str, Any], *, durable: bool = True) -> None:
     """Plain data as JSON beside its own checksum, so that no change of it goes unseen."""
-    write_json(path, {"record": record, "sha256": _digest(record)}, durable=durable)
+    write_json(path, {"record": record, "sha256": data_sha256(record)}, durable=durable)
 
 
 def read_record(path: Path) -> dict[str, Any]:
@@ -138,16 +138,29 @@ def read_record(path: Path) -> dict[str, Any]:
     held = read_json(path)
     if not (isinstance(held, dict) and isinstance(record := held.get("record"), dict)):
         raise Damaged(f"{path} is damaged: it holds no record")
-    if held.get("sha256") != _digest(record):
+    if held.get("sha256") != data_sha256(record):
         raise Damaged(f"{path} is damaged: its checksum does not fit")
     return record
 
 
-def _digest(record: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+def data_sha256(data: Any) -> str:
+    """The SHA-256 of plain data, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
 def file_sha256(path: Path) -> str:
     """The SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verify_file(path: Path, sha256: str | None) -> None:
+    """See that a file is what was written.
+
+    Raises:
+        Damaged: it is missing, or has another checksum.
+    """
+    if not path.is_file():
+        raise Damaged(f"{path} is missing")
+    if file_sha256(path) != sha256:
+        raise Damaged(f"{path} is damaged: its checksum does not fit")

@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tacit.files import Damaged, file_sha256, read_record, write_atomically, write_record
+from tacit.files import (
+    Damaged,
+    file_sha256,
+    read_record,
+    verify_file,
+    write_atomically,
+    write_record,
+)
 from tacit.images.arrays import read_npy
 from tacit.images.dataset import UNLABELLED, Images, Split
 from tacit.images.rows import RowsOf
@@ -62,10 +69,7 @@ def _lies_there(path: Path, record: dict[str, Any], notice: Notice) -> bool:
         found = read_record(path)
         files = found.pop("files")
         for file, sha256 in files.items():
-            if not (path.parent / file).exists():
-                raise Damaged(f"{path.parent / file} is missing")
-            if file_sha256(path.parent / file) != sha256:
-                raise Damaged(f"{path.parent / file} is damaged: its checksum does not fit")
+            verify_file(path.parent / file, sha256)
     except Damaged as error:
         notice(f"{error}: the images are written again")
         return False

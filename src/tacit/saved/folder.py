@@ -4,7 +4,6 @@ Nothing in it is ever unpickled. Loading verifies the checksums of the configura
 weights, and that both name the same training data, before a number is used.
 """
 
-import hashlib
 import json
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from tacit import __version__
-from tacit.files import file_sha256, is_unfinished, write_atomically, write_json
+from tacit.files import data_sha256, file_sha256, is_unfinished, write_atomically, write_json
 from tacit.images.bounded import shown
 from tacit.models.config import build
 from tacit.models.models import Model
@@ -90,7 +89,7 @@ def forget(folder: Path) -> None:
 
 
 def _write_config(folder: Path, config: dict[str, Any]) -> None:
-    write_json(folder / CONFIG, config | {"sha256": _digest(config)})
+    write_json(folder / CONFIG, config | {"sha256": data_sha256(config)})
 
 
 def is_model_folder(path: Path) -> bool:
@@ -168,7 +167,7 @@ def _read_config(path: Path) -> dict[str, Any]:
                 f"this is tacit {__version__}, which reads formats up to {FORMAT}"
             )
         digest = config.pop("sha256")
-        if version != FORMAT or digest != _digest(config):
+        if version != FORMAT or digest != data_sha256(config):
             raise ModelFileError(f"{shown(path)} is damaged: its checksum does not fit")
         return {name: config[name] for name in ("about", "weights_sha256")}
     except ModelFileError:
@@ -177,11 +176,6 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise ModelFileError(
             f"{shown(path)} is no configuration of a model, or damaged ({error!r})"
         ) from None
-
-
-def _digest(config: dict[str, Any]) -> str:
-    """SHA-256 of plain data."""
-    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
 
 
 def _form_tensors(form: Form) -> dict[str, Tensor]:

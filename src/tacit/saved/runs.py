@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from tacit.files import Damaged, file_sha256, read_record
+from tacit.files import Damaged, read_record, verify_file
 from tacit.images.bounded import shown
 from tacit.images.dataset import Images
 from tacit.images.shared import read_images
@@ -132,9 +132,10 @@ def _saved_run(folder: Path) -> SavedRun:
 def _verify(folder: Path, files: list[Path]) -> None:
     sums = sums_of(folder)
     for file in files:
-        name = file.relative_to(folder).as_posix()
-        if not file.is_file() or file_sha256(file) != sums.get(name):
-            raise Damaged(f"{shown(file)} is not what was written; run the study again")
+        try:
+            verify_file(file, sums.get(file.relative_to(folder).as_posix()))
+        except Damaged:
+            raise Damaged(f"{shown(file)} is not what was written; run the study again") from None
 
 
 def _data(folder: Path, train: Images, saved: SavedRun) -> Data:

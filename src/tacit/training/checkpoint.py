@@ -7,7 +7,15 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from tacit.files import Damaged, file_sha256, read_record, sync, write_atomically, write_record
+from tacit.files import (
+    Damaged,
+    file_sha256,
+    read_record,
+    sync,
+    verify_file,
+    write_atomically,
+    write_record,
+)
 from tacit.training.history import History
 from tacit.training.state import State
 
@@ -83,9 +91,9 @@ class FolderCheckpointer:
         for record in self._records():
             try:
                 data = read_record(record)
-                self._verify(record.with_suffix(TENSORS), data["sha256"])
+                verify_file(record.with_suffix(TENSORS), data["sha256"])
                 for name, sha256 in data["snapshots"].items():
-                    self._verify(self.folder / name, sha256)
+                    verify_file(self.folder / name, sha256)
             except Damaged as error:
                 damage.append(str(error))
                 self._remove(record)
@@ -150,13 +158,6 @@ class FolderCheckpointer:
     def _remove(record: Path) -> None:
         record.unlink(missing_ok=True)
         record.with_suffix(TENSORS).unlink(missing_ok=True)
-
-    @staticmethod
-    def _verify(path: Path, sha256: str) -> None:
-        if not path.exists():
-            raise Damaged(f"{path} is missing")
-        if file_sha256(path) != sha256:
-            raise Damaged(f"{path} is damaged: its checksum does not fit")
 
     @property
     def _checkpoints(self) -> Path:

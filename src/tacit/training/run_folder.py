@@ -20,6 +20,7 @@ from tacit.files import (
     read_json,
     read_record,
     sync,
+    verify_file,
     write_json,
     write_record,
 )
@@ -214,10 +215,7 @@ def verify(folder: Path) -> bool:
     if not (folder / DONE).exists():
         return False
     for name, expected in sums_of(folder).items():
-        if not (folder / name).is_file():
-            raise Damaged(f"{folder / name} is missing")
-        if file_sha256(folder / name) != expected:
-            raise Damaged(f"{folder / name} is damaged: its checksum does not fit")
+        verify_file(folder / name, expected)
     return True
 
 
