@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import torch
 
-from tacit.files import read_json, write_json
+from tacit.files import data_sha256, read_json, write_json
 from tacit.models.config import ModelConfig, build
 from tacit.saved.about import About, Data, Measured
-from tacit.saved.folder import FORMAT, Saved, _digest, load_saved, save
+from tacit.saved.folder import FORMAT, Saved, load_saved, save
 from tacit.saved.form import Form
 from tacit.saved.weights import ModelFileError
 
@@ -237,7 +237,7 @@ def forged(folder: Path, change) -> None:
     config = read_json(folder / "config.json")
     del config["sha256"]
     change(config)
-    write_json(folder / "config.json", config | {"sha256": _digest(config)})
+    write_json(folder / "config.json", config | {"sha256": data_sha256(config)})
 
 
 @pytest.mark.parametrize(
