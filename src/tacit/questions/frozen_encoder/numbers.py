@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from tacit.images.dataset import UNLABELLED, Images
 from tacit.measures.distances import Floats
@@ -24,9 +24,9 @@ from tacit.models.models import Autoencoder
 from tacit.models.parts import part_of
 from tacit.questions.base import Runs
 from tacit.questions.shared.seeds import Seeds
-from tacit.training.batches import batch_of
 from tacit.training.evaluation import evaluate, sample_of
-from tacit.training.objectives import squared_error
+from tacit.training.many import of_images
+from tacit.training.objectives import Batch, squared_error
 from tacit.training.run_folder import SavedRun
 
 Rows = NDArray[np.int64]
@@ -211,17 +211,17 @@ def comparable(test: Images, sample: Rows) -> tuple[Rows, Rows]:
     return sample[kept], labels[kept]
 
 
-@torch.no_grad()
 def codes_and_outputs(
-    model: Autoencoder, images: Images, index: Rows, batch_size: int = 500
+    model: Autoencoder, images: Images, index: Rows
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Codes, (n, D), of the images at `index`, and what is decoded from them, (n, C, H, W)."""
-    codes, outputs = [], []
-    for first in range(0, len(index), batch_size):
-        x = batch_of(images, index[first : first + batch_size], torch.device("cpu")).x
-        codes.append(model.encode(x))
-        outputs.append(model.decode(codes[-1]))
-    return torch.cat(codes).numpy(), torch.cat(outputs).numpy()
+
+    def both(batch: Batch) -> tuple[Tensor, Tensor]:
+        codes = model.encode(batch.x)
+        return codes, model.decode(codes)
+
+    codes, outputs = of_images(both, images, index)
+    return codes.numpy(), outputs.numpy()
 
 
 def separation_of(features: NDArray[np.floating], y: Rows) -> Separation:

@@ -23,6 +23,7 @@ from tacit.questions.base import Runs
 from tacit.questions.shared.samples import Rows, of_all
 from tacit.questions.shared.seeds import Seeds
 from tacit.streams import torch_stream
+from tacit.training.many import of_rows
 from tacit.training.run_folder import SavedRun
 
 OVER = {"train": "training images", "test": "test images"}
@@ -195,10 +196,9 @@ def _own(model: VAE, data: Observed, rows: Rows) -> DiagonalNormal:
     return DiagonalNormal(q.mean, q.log_var)
 
 
-@torch.no_grad()
 def _decoded(model: VAE, q: DiagonalNormal) -> NDArray[np.float32]:
     """E[x | z] at the posterior mean, (n, C, H, W)."""
-    return torch.cat([model.decode(z) for z in q.mean.split(512)]).numpy()
+    return of_rows(model.decode, q.mean, at_once=512).numpy()
 
 
 def _reconstructed(run: SavedRun, update: int, images: Images, rows: Rows) -> NDArray[np.float32]:
