@@ -21,9 +21,11 @@ from tacit.models.config import (
 )
 from tacit.questions.base import Question
 from tacit.questions.registry import QUESTIONS
+from tacit.questions.shared.outputs import IMAGES_COMPARED
 from tacit.studies.description.errors import StudyError
 from tacit.studies.description.reading import parse
 from tacit.studies.description.spec import FewLabels, ImagesTable, Phase, Run, Study, TakenPart
+from tacit.training.evaluation import EVALUATED_IMAGES
 from tacit.training.objectives import ObjectiveTable
 
 ROOT = Path(__file__).parent.parent
@@ -55,6 +57,12 @@ def first_cells(table: str) -> set[str]:
 def keys(table: type[BaseModel]) -> set[str]:
     """The keys of a table as a file has them."""
     return {field.alias or name for name, field in table.model_fields.items()}
+
+
+def test_how_many_images_are_looked_at_is_said_as_it_is() -> None:
+    said = " ".join((ROOT / "docs" / "method.md").read_text(encoding="utf-8").split())
+    assert f"at most {EVALUATED_IMAGES:,} of each split" in said
+    assert f"final numbers look at up to {IMAGES_COMPARED:,}" in said
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,106 @@
+"""Paired errors of reconstructions and densities, and which code is enough."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from benchmarks.calibration.rules import Rule, Verdict
+from tacit.measures.distances import Floats
+from tacit.measures.intervals import decide
+from tacit.questions.code_size import numbers as code_size
+from tacit.questions.linear_layers import numbers as linear_layers
+from tacit.questions.shared.seeds import Seeds
+
+IMAGES = 179
+
+
+def errors(
+    rng: np.random.Generator, seeds: int, means: Mapping[str, float], n: int
+) -> dict[str, Floats]:
+    """Errors of several models, (S, n) each, on images that differ fourfold.
+
+    By how much a model is better on an image is the same for all seeds, but for noise.
+    """
+    hard = np.exp(0.7 * rng.normal(size=n))
+    found = {}
+    for name, mean in means.items():
+        own = 0.3 * rng.normal(size=n) + 0.1 * rng.normal(size=(seeds, n))
+        # With one seed, what that seed does to a model is part of the truth.
+        seed = 0.02 * rng.normal(size=(seeds, 1)) if seeds > 1 else 0.0
+        found[name] = hard * (1 + own) + mean + seed
+    return found
+
+
+def layer_helps(seeds: int, gain: float = 0.0) -> Verdict:
+    """Whether two networks are told apart."""
+
+    def verdict(rng: np.random.Generator) -> bool:
+        found = errors(rng, seeds, {"with": 0.0, "without": gain}, IMAGES)
+        curve = np.ones((2, 2))
+        network = linear_layers.Network(1.0, 1, 1, curve, np.zeros(0, np.float32))
+
+        def of(seed: int) -> linear_layers.Numbers:
+            sides = linear_layers.Sides(found["with"][seed], found["without"][seed])
+            table = linear_layers.OfImages(np.arange(IMAGES), None, sides)
+            return linear_layers.Numbers(
+                dict.fromkeys(linear_layers.LAYERS, network),
+                np.zeros(0, np.uint8),
+                None,
+                linear_layers.Tables(table),
+            )
+
+        numbers = linear_layers.numbers(Seeds({seed: of(seed) for seed in range(seeds)}))
+        difference = numbers["with-minus-without.squared-error"].mean()
+        return decide(difference) in ("higher", "lower")
+
+    return verdict
+
+
+def called_enough(seeds: int, short: float) -> Verdict:
+    """Whether a code that falls short of the best by `short` is called enough; 1 may be lost."""
+
+    def verdict(rng: np.random.Generator) -> bool:
+        found = errors(rng, seeds, {"small": short, "large": 0.0}, 2 * IMAGES)
+        nothing = 100.0 + np.exp(0.7**2 / 2)
+
+        def of(seed: int) -> code_size.Numbers:
+            runs = {
+                name: code_size.OfRun(size, size, 1, nothing, 0.0, np.zeros(0, np.float32))
+                for size, name in enumerate(found)
+            }
+            compared = {
+                name: code_size.Objectives(squared_error=10 * values[seed])
+                for name, values in found.items()
+            }
+            images = code_size.OfImages(np.arange(2 * IMAGES), None, compared)
+            return code_size.Numbers(
+                runs, np.zeros(0, np.uint8), None, code_size.Tables(images, None)
+            )
+
+        measured = Seeds({seed: of(seed) for seed in range(seeds)})
+        return code_size.Sizes(measured, tuple(found), 0.01).chosen == "small"
+
+    return verdict
+
+
+RULES = (
+    Rule(
+        "linear-layers, frozen-encoder, bound-by-stage",
+        "one model has the lower error",
+        null={f"two are alike, {n} seeds × 179 images": layer_helps(n) for n in (1, 2, 3, 10)},
+        effects={"they differ by a tenth of the error, 3 × 179": layer_helps(3, 0.13)},
+    ),
+    Rule(
+        "code-size",
+        "this code is enough",
+        null={
+            f"it loses twice what may be lost, {n} seeds × 179 images": called_enough(n, 0.2)
+            for n in (1, 3)
+        },
+        effects={
+            "it loses nothing, 3 × 179": called_enough(3, 0.0),
+            "it loses half of what may be lost, 3 × 179": called_enough(3, 0.05),
+        },
+        repeats=500,
+    ),
+)
