@@ -169,7 +169,7 @@ def test_no_difference_is_not_distinguishable() -> None:
     relations = fabricated(annealed_lead=0.05)
     assert "1,000 importance samples are not distinguishable" in checked_said(relations)
     number = relations.all()[0].number
-    assert number.interval == "95 % t over 20 test images, paired, given this model"
+    assert number.interval == "95 % over 20 test images, paired, given this seed"
     # Between images log p(x) spreads by 25 nats; differences are of the same image.
     assert (number.high or 0) - (number.low or 0) < 1
 

@@ -92,11 +92,8 @@ def test_it_is_answered_for_one_seed_and_for_two(
     study: Any, measured: dict[int, Measurement], tmp_path: Path
 ) -> None:
     one = ASKED.answer({0: measured[0]}, study.setting(tmp_path / "one"))
-    assert (
-        one.numbers["test.log-prob"].interval
-        == "95 % bootstrap over 40 test images, given this model"
-    )
-    assert any("One seed" in caveat for caveat in one.caveats)
+    assert one.numbers["test.log-prob"].interval == "95 % over 40 test images, given this seed"
+    assert any("one seed" in caveat for caveat in one.caveats)
     assert len(one.tables[0].rows) == 10
     assert len(one.figures) == 5
     assert all((tmp_path / "one" / figure.file).stat().st_size for figure in one.figures)
@@ -217,7 +214,7 @@ def test_training_images_are_called_likelier_only_where_they_are() -> None:
 
 def test_differences_between_classes_do_not_blur_that_between_splits() -> None:
     number = numbers_of(fabricated(SPREAD, train_lead=20), NAMES)["train-minus-test.log-prob"]
-    assert "stratified by 8 classes" in number.interval
+    assert "320 training images and 320 test images" in number.interval
     half = (number.high or 0) - (number.value or 0)
     assert half == pytest.approx(1.96 * 25 * np.sqrt(2 / 320), rel=0.05)
 
@@ -225,15 +222,15 @@ def test_differences_between_classes_do_not_blur_that_between_splits() -> None:
 def test_seeds_that_agree_on_the_same_images_prove_nothing_about_others() -> None:
     found = fabricated(SPREAD, train_lead=1, seeds=3, seed_lead=(-0.1, 0.0, 0.1))
     number = found.train_minus_test()
-    assert "over 640 images, given these models of 3 seeds" in number.interval
+    assert "3 seeds × (320 training images and 320 test images)" in number.interval
+    assert number.high - number.low == pytest.approx(2 * 1.96 * 25 * np.sqrt(2 / 320), rel=0.1)
     assert "Training and test images are not distinguishable" in sentences(found, 1000, NAMES)
 
 
 def test_seeds_that_disagree_leave_it_undecided() -> None:
     found = fabricated(SPREAD, train_lead=20, seeds=3, seed_lead=(-40.0, 0.0, 40.0))
-    assert found.train_minus_test().interval == "95 % t over 3 seeds, given these images"
     assert "Training and test images are not distinguishable" in sentences(found, 1000, NAMES)
-    assert "both over images and over seeds" in rule(found)
+    assert "over images and seeds together" in rule(found)
 
 
 def test_what_the_images_explain_is_bracketed() -> None:

@@ -130,12 +130,22 @@ def test_the_best_and_those_alike() -> None:
         best({"good": table["good"]})
 
 
-def test_the_likeliest_class_is_found() -> None:
+@pytest.mark.parametrize(
+    ("lead", "least", "most"), [(None, 0.0, 0.07), (0.0, 0.0, 0.03), (1.0, 0.85, 1.0)]
+)
+def test_a_class_one_sd_ahead_is_found_and_tied_ones_are_not(
+    lead: float | None, least: float, most: float
+) -> None:
+    """36 images a class, ten classes: two tied far on top (None), all alike (0), one ahead."""
+    rng = np.random.default_rng(1)
     y = np.repeat(np.arange(10), 36)
-    x = Measured(RNG.normal(size=360) + 1.2 * (y == 3), ("image",))
-    found = best_class({str(c): m for c, m in enumerate(x.by_class(y, 10))})
-    assert found.best == "3"
-    assert found.distinguishable
+    means = np.where(np.arange(10) < (2 if lead is None else 1), 2.0 if lead is None else lead, 0.0)
+    found = []
+    for _ in range(150):
+        x = Measured(means[y] + rng.normal(size=360), ("image",))
+        best_of = best_class({str(c): m for c, m in enumerate(x.by_class(y, 10))})
+        found.append(best_of.distinguishable and (lead != 1.0 or best_of.best == "0"))
+    assert least <= np.mean(found) <= most
 
 
 @pytest.mark.parametrize(

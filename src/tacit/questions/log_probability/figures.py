@@ -82,8 +82,8 @@ def _one_each(scores: Scores, setting: Setting) -> Figure:
     ]
     lines = [range(start, min(start + PER_ROW, len(at))) for start in range(0, len(at), PER_ROW)]
     names = [setting.class_names[c] for c in classes.tolist()]
-    return setting.figures.grid(
-        f"{setting.question}-one-of-each-class",
+    return setting.grid(
+        "one-of-each-class",
         grid(
             [[pixels[at[k]] for k in line] for line in lines],
             column_labels=names if len(lines) == 1 else (),
@@ -121,8 +121,8 @@ def _images(scores: Scores, setting: Setting) -> Figure:
     said = [
         f"{name}: {' '.join(filter(None, row))}" for name, row in zip(names, notes, strict=True)
     ]
-    return setting.figures.grid(
-        f"{setting.question}-images",
+    return setting.grid(
+        "images",
         grid(pictures, row_labels=names, column_labels=heads, notes=notes),
         f"Training and test images{of_each}, drawn at random, with their log p(x) in nats.",
         f"log p(x) in nats, {'train then test by class; ' if heads else ''}{'; '.join(said)}",
@@ -151,15 +151,14 @@ def _by_class(scores: Scores, setting: Setting) -> Figure:
     order = np.argsort(-scores.class_means("test", "log_prob").mean(axis=0), kind="stable").tolist()
     means = {split: scores.class_numbers(split) for split in SPLITS}
     names = [setting.class_names[scores.classes[k]] for k in order]
-    return setting.figures.chart(
-        f"{setting.question}-classes",
+    return setting.chart(
+        "classes",
         intervals(
             names,
             {split: [numbers[k] for k in order] for split, numbers in means.items()},
             x_label="log p(x), nats",
         ),
-        "Mean log p(x) of each class on training and test images, with 95 % intervals over "
-        f"images, given {scores.given}.",
+        "Mean log p(x) of each class on training and test images, with 95 % intervals.",
         "; ".join(
             f"class {name}: train {show(means['train'][k])}, test {show(means['test'][k])}"
             for name, k in zip(names, order, strict=True)
@@ -172,8 +171,8 @@ def _beside_classes(scores: Scores, setting: Setting) -> Figure:
     y = scores.class_means("test", "log_prob").mean(axis=0)
     names = [setting.class_names[c] for c in scores.classes]
     share = show(scores.shares_explained()[scores.picture])
-    return setting.figures.chart(
-        f"{setting.question}-explained",
+    return setting.chart(
+        "explained",
         scatter(
             {"classes": (x, y)},
             x_label="log-likelihood of the class's mean image, nats",
@@ -193,8 +192,8 @@ def _beside_classes(scores: Scores, setting: Setting) -> Figure:
 def _over_images(scores: Scores, setting: Setting) -> Figure:
     intensity, y = scores.mean("test", "mean_intensity"), scores.mean("test", "log_prob")
     found = {c: show(r) for c, r in scores.correlations().items()}
-    return setting.figures.chart(
-        f"{setting.question}-intensity",
+    return setting.chart(
+        "intensity",
         scatter(
             {"test images": (intensity, y)}, x_label="mean intensity", y_label="log p(x), nats"
         ),
@@ -208,8 +207,8 @@ def _over_images(scores: Scores, setting: Setting) -> Figure:
 def _distributions(scores: Scores, setting: Setting) -> Figure:
     values = {f"{split} images": scores.mean(split, "log_prob") for split in SPLITS}
     train, test = (show(scores.average(split)) for split in SPLITS)
-    return setting.figures.chart(
-        f"{setting.question}-distribution",
+    return setting.chart(
+        "distribution",
         histogram(values, x_label="log p(x), nats"),
         "log p(x) of training and test images.",
         f"mean of training images {train}, of test images {test}",

@@ -6,16 +6,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from tacit.measures.classes import TopClass, class_means, top_class
 from tacit.measures.correlations import correlation, explained
 from tacit.measures.distances import Floats
-from tacit.measures.intervals import bootstrap_mean, paired, stratified_difference, welch
+from tacit.measures.engine import Best, Measured, best_class, difference
 from tacit.measures.number import Number, Undefined, undefined
 from tacit.questions.shared.by_seed import BySeed
-from tacit.questions.shared.wider import wider
-from tacit.streams import numpy_stream
 
 SPLITS = ("train", "test")
+OVER = {"train": "training images", "test": "test images"}
 NAMED_CLASSES = 12
 """Up to so many classes each have a number of their own."""
 
@@ -51,60 +49,40 @@ class Scores(BySeed):
         values, places = self.by_seed(split, column), self.places(split)
         return np.stack([values[:, places == k].mean(1) for k in range(len(self.classes))], axis=1)
 
+    def log_prob(self, split: str) -> Measured:
+        """log p(x) by seed and image."""
+        return self.of(f"table/{split}/log_prob", "nats", images=OVER[split])
+
+    @cached_property
+    def by_class(self) -> dict[str, tuple[Measured, ...]]:
+        """log p(x) of the images of each class, by split."""
+        k = len(self.classes)
+        return {split: self.log_prob(split).by_class(self.places(split), k) for split in SPLITS}
+
     def class_numbers(self, split: str) -> tuple[Number, ...]:
-        """The mean log p(x) of each class, over its images."""
-        return class_means(
-            self.mean(split, "log_prob"),
-            self.places(split),
-            len(self.classes),
-            over=f"{split}{'ing' if split == 'train' else ''} images",
-            unit="nats",
-            given=self.given,
-        )
+        """The mean log p(x) of each class."""
+        return tuple(values.mean() for values in self.by_class[split])
 
     def average(self, split: str) -> Number:
         """The mean log p(x) of a split."""
-        over_images = bootstrap_mean(
-            self.mean(split, "log_prob"),
-            numpy_stream(0, "bootstrap", split),
-            over="training images" if split == "train" else "test images",
-            unit="nats",
-            given=self.given,
-        )
-        return wider(over_images, self.by_seed(split, "log_prob").mean(axis=1))
+        return self.log_prob(split).mean()
 
     def train_minus_test(self) -> Number:
         """Within each class where there are classes, averaged over them."""
-        sides = [self.mean(split, "log_prob") for split in SPLITS]
-        if not self.classes:
-            over_images = welch(*sides, unit="nats", given=self.given)
-            per_seed = np.subtract(*[self.by_seed(s, "log_prob").mean(axis=1) for s in SPLITS])
-            return wider(over_images, per_seed)
-        train, test = (self.places(split) for split in SPLITS)
-        over_images = stratified_difference(
-            sides[0], train, sides[1], test, unit="nats", given=self.given
-        )
-        per_seed = np.subtract(*[self.class_means(s, "log_prob").mean(axis=1) for s in SPLITS])
-        return wider(over_images, per_seed)
+        train, test = (self.log_prob(split) for split in SPLITS)
+        if self.classes:
+            k = len(self.classes)
+            train = train.stratified(self.places("train"), k)
+            test = test.stratified(self.places("test"), k)
+        return difference(train, test).mean()
 
-    def top(self) -> tuple[TopClass, Number]:
-        """The likeliest class of the test images and the next, and their difference.
-
-        Classes are places among `classes`.
+    def top(self) -> Best:
+        """The likeliest class of the test images against the others, named by place in `classes`.
 
         Raises:
             Undefined: where no two classes can be compared.
         """
-        found = top_class(
-            self.mean("test", "log_prob"),
-            self.places("test"),
-            len(self.classes),
-            over="test images",
-            unit="nats",
-            given=self.given,
-        )
-        means = self.class_means("test", "log_prob")
-        return found, wider(found.difference, means[:, found.top] - means[:, found.second])
+        return best_class({str(k): values for k, values in enumerate(self.by_class["test"])})
 
     def beside(self, column: str) -> Floats:
         """The test classes' means of what log p(x) is read beside, (K,)."""
@@ -121,9 +99,7 @@ class Scores(BySeed):
         """How much of the variance between class means of log p(x) a line in each accounts for."""
         means = self.class_means("test", "log_prob").mean(axis=0)
         return {
-            column: explained(
-                correlation(means, self.beside(column), over="classes", given=self.given)
-            )
+            column: explained(correlation(means, self.beside(column), over="classes"))
             for column in BESIDE
         }
 
@@ -132,9 +108,7 @@ class Scores(BySeed):
         columns = [c for c in BESIDE if f"table/test/{c}" in self.first.arrays]
         log_prob = self.mean("test", "log_prob")
         return {
-            column: correlation(
-                log_prob, self.mean("test", column), over="test images", given=self.given
-            )
+            column: correlation(log_prob, self.mean("test", column), over="test images")
             for column in columns
         }
 
@@ -155,11 +129,12 @@ class Scores(BySeed):
 
     def encoder_minus_refined(self) -> Number:
         """The report's values minus those from refined posteriors, of the shown images."""
-        a, b = self.encoder("log_prob"), self.encoder("refined")
-        over_images = paired(
-            a.mean(axis=0), b.mean(axis=0), over="shown images", unit="nats", given=self.given
+        shown = {"image": "shown images"}
+        a, b = (
+            Measured.of_seeds(list(self.encoder(column)), "nats", names=shown)
+            for column in ("log_prob", "refined")
         )
-        return wider(over_images, (a - b).mean(axis=1))
+        return (a - b).mean()
 
     def flagged(self) -> Number:
         """The share of estimates that diagnostics call unreliable, of both splits."""
@@ -193,7 +168,7 @@ def numbers_of(scores: Scores, class_names: tuple[str, ...]) -> dict[str, Number
     }
     if scores.classes:
         try:
-            numbers["top-minus-next.log-prob"] = scores.top()[1]
+            numbers["top-minus-next.log-prob"] = scores.top().lead
         except Undefined as fault:
             numbers["top-minus-next.log-prob"] = undefined(str(fault), unit="nats")
         shares = scores.shares_explained()

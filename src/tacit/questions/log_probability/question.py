@@ -18,7 +18,7 @@ from tacit.questions.finding import Finding
 from tacit.questions.log_probability.annealing.measuring import Checking, annealing
 from tacit.questions.log_probability.annealing.numbers import Relations
 from tacit.questions.log_probability.annealing.words import (
-    CAUTIONS,
+    CAVEATS,
     RULE,
     SOURCES,
     checked_said,
@@ -63,6 +63,11 @@ class LogProbability(Question):
     asks: ClassVar[str] = (
         "How likely is an image under the model, which class is the likeliest, and are training "
         "images likelier than test images?"
+    )
+    sources: ClassVar[tuple[str, ...]] = (
+        "Burda, Grosse and Salakhutdinov 2016, Importance weighted autoencoders",
+        "Vehtari, Simpson, Gelman, Yao and Gabry 2024, Pareto smoothed importance sampling",
+        *SOURCES,
     )
     weight: ClassVar[float] = 100.0
 
@@ -156,23 +161,16 @@ class LogProbability(Question):
         checks = Relations(measured, self._checking) if self._checking else None
         checked = checked_said(checks) if checks else ""
         tables = (class_table(scores, setting),) if scores.classes else ()
-        return Finding(
-            question=setting.question,
-            title=self.title,
-            asks=self.asks,
-            answer=sentences(scores, self.samples, setting.class_names, checked),
-            numbers=numbers_of(scores, setting.class_names) | (checks.numbers() if checks else {}),
+        return self.finding(
+            setting,
+            measured,
+            [sentences(scores, self.samples, setting.class_names, checked)],
+            numbers_of(scores, setting.class_names) | (checks.numbers() if checks else {}),
             key="test.log-prob",
-            runs=(self.run,),
             decided_by=rule(scores) + (RULE if checks else ""),
             figures=figures_of(scores, setting),
             tables=(*tables, table_of(checks)) if checks else tables,
-            caveats=self._caveats(scores, setting) + (CAUTIONS if checks else ()),
-            sources=(
-                "Burda, Grosse and Salakhutdinov 2016, Importance weighted autoencoders",
-                "Vehtari, Simpson, Gelman, Yao and Gabry 2024, Pareto smoothed importance sampling",
-                *(SOURCES if checks else ()),
-            ),
+            caveats=self._caveats(scores, setting) + (CAVEATS if checks else ()),
         )
 
     @property
@@ -205,8 +203,6 @@ class LogProbability(Question):
                 "Samples come from posteriors that were optimised for each image, train and test "
                 "alike, against the frozen decoder, and one in a hundred from N(0, I)."
             )
-        if scores.n_seeds == 1:
-            caveats.append("One seed: every interval is given this one model.")
         left_out = len(setting.class_names) - len(scores.classes)
         if setting.class_names and left_out:
             caveats.append(

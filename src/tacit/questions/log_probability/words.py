@@ -3,10 +3,9 @@
 import numpy as np
 
 from tacit.measures.formatting import percent, show, significant
-from tacit.measures.intervals import decide
 from tacit.measures.number import Undefined
 from tacit.questions.log_probability.numbers import Scores
-from tacit.questions.shared.wider import magnitude
+from tacit.questions.shared.words import verdict
 
 MOSTLY = 0.5
 """What explains more than half of a variance explains most of it."""
@@ -14,25 +13,19 @@ MOSTLY = 0.5
 
 def rule(scores: Scores) -> str:
     """How the numbers decide."""
-    seeds = " and the interval of its lead over seeds excludes zero" if scores.n_seeds > 1 else ""
-    both = "both over images and over seeds" if scores.n_seeds > 1 else "over images"
-    within = " within classes, which count alike," if scores.classes else ""
-    top = (
-        "A class is called the likeliest where Welch's test tells its mean over test images from "
-        f"that of each other class{seeds}; that it was chosen in the same images needs no "
-        "correction (Hung and Fithian 2019). "
-        if scores.classes
-        else ""
-    )
-    explain = (
-        " The share of the variance between class means that the class's mean image accounts for "
-        "is called most where its interval lies above one half."
-        if scores.classes
-        else ""
-    )
+    together = "over images and seeds together"
+    if not scores.classes:
+        return (
+            "Training and test images, two independent samples, differ where the 95 % interval of "
+            f"their difference, {together}, excludes zero."
+        )
     return (
-        f"{top}Training and test images, two independent samples, differ where the 95 % interval "
-        f"of their difference{within} excludes zero {both}.{explain}"
+        "A class is called the likeliest where the 95 % intervals of its lead over every other "
+        f"class, {together}, lie above zero; that it was chosen in the same images needs no "
+        "correction (Hung and Fithian 2019). Training and test images, two independent samples, "
+        "differ where the interval of their difference within classes, which count alike, excludes "
+        "zero. The share of the variance between class means that the class's mean image accounts "
+        "for is called most where its interval lies above one half."
     )
 
 
@@ -69,10 +62,9 @@ def _encoder_said(scores: Scores, samples: int) -> str:
     """What the report's own method gives for the images that are shown."""
     flags, difference = scores.encoder("flagged"), scores.encoder_minus_refined()
     effective = significant(float(np.median(scores.encoder("effective_samples"))), 2)
-    gap = {
-        "lower": f"{magnitude(difference)} lower",
-        "higher": f"{magnitude(difference)} higher",
-    }.get(decide(difference), f"not distinguishable ({show(difference, sign=True)})")
+    gap = verdict(
+        difference, higher="{} higher", lower="{} lower", alike="not distinguishable ({})"
+    )
     return (
         f"By as many samples from the encoder, the report's own method, the {flags.shape[1]} "
         f"images shown are {gap}; {percent(float(flags.mean()))} of those values are flagged "
@@ -82,32 +74,29 @@ def _encoder_said(scores: Scores, samples: int) -> str:
 
 def _top_said(scores: Scores, class_names: tuple[str, ...]) -> str:
     try:
-        found, gap = scores.top()
+        found = scores.top()
     except Undefined as fault:
         return f"Which class is likeliest is undefined: {fault}."
-    top, second = (f"'{class_names[scores.classes[k]]}'" for k in (found.top, found.second))
-    mean = scores.class_numbers("test")[found.top]
-    if found.distinguishable and decide(gap) == "higher":
-        return (
-            f"The likeliest class is {top} with {show(mean)}, {show(gap)} above {second}, the next."
-        )
+    top, second = (f"'{class_names[scores.classes[int(k)]]}'" for k in (found.best, found.second))
+    mean = show(scores.class_numbers("test")[int(found.best)])
+    if found.distinguishable:
+        lead = show(found.lead)
+        return f"The likeliest class is {top} with {mean}, {lead} above {second}, the next."
     return (
-        f"Class {top} has the highest mean, {show(mean)}, but it is not distinguishable from "
-        f"{second}, the next ({show(gap, sign=True)})."
+        f"Class {top} has the highest mean, {mean}, but it is not distinguishable from "
+        f"{second}, the next ({show(found.lead, sign=True)})."
     )
 
 
 def _split_said(scores: Scores) -> str:
-    gap = scores.train_minus_test()
     how = ", compared within classes" if scores.classes else ""
-    verdict = decide(gap)
-    if verdict == "undefined":
-        return f"Whether training images are likelier than test images: {show(gap)}."
-    if verdict == "not distinguishable":
-        said = show(gap, sign=True)
-        return f"Training and test images are not distinguishable, {said}{how}."
-    than = "likelier" if verdict == "higher" else "less likely"
-    return f"Training images are {than} than test images by {magnitude(gap)}{how}."
+    return verdict(
+        scores.train_minus_test(),
+        higher=f"Training images are likelier than test images by {{}}{how}.",
+        lower=f"Training images are less likely than test images by {{}}{how}.",
+        alike=f"Training and test images are not distinguishable, {{}}{how}.",
+        undefined="Whether training images are likelier than test images: {}.",
+    )
 
 
 def _explained_said(scores: Scores) -> str:

@@ -9,7 +9,6 @@ import numpy as np
 from tacit.measures.distances import Floats
 from tacit.measures.engine import Measured
 from tacit.questions.base import Measurement
-from tacit.questions.shared.wider import given_models
 
 
 @dataclass(frozen=True)
@@ -21,15 +20,6 @@ class BySeed:
     """
 
     measured: Mapping[int, Measurement]
-
-    @property
-    def n_seeds(self) -> int:
-        return len(self.measured)
-
-    @property
-    def given(self) -> str:
-        """What an interval over images takes as given."""
-        return given_models(self.n_seeds)
 
     @property
     def first(self) -> Measurement:

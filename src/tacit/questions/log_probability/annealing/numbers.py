@@ -7,12 +7,10 @@ from itertools import pairwise
 import numpy as np
 
 from tacit.measures.distances import Floats
-from tacit.measures.intervals import paired
+from tacit.measures.engine import Measured
 from tacit.measures.number import Number, undefined
 from tacit.questions.base import Measurement
 from tacit.questions.log_probability.annealing.measuring import MORE, Checking
-from tacit.questions.shared.over_seeds import over_seeds
-from tacit.questions.shared.wider import given_models, wider
 
 ERROR = 0.5
 """Nats by which an estimate errs that a flag should have been raised for."""
@@ -67,16 +65,10 @@ class Relations:
         return self.by_seed("annealed", f"{start}-{distributions}.log_prob")
 
     def _difference(self, first: Floats, second: Floats) -> Number:
+        """Of the images that both have, which are the first."""
         n = min(first.shape[1], second.shape[1])
-        a, b = first[:, :n], second[:, :n]
-        over_images = paired(
-            a.mean(axis=0),
-            b.mean(axis=0),
-            over="test images",
-            unit="nats",
-            given=given_models(len(a)),
-        )
-        return wider(over_images, (a - b).mean(axis=1))
+        a, b = (_measured(values[:, :n], "test images") for values in (first, second))
+        return (a - b).mean()
 
     def all(self) -> tuple[Relation, ...]:
         """Every relation, those that the answer hangs on first."""
@@ -204,8 +196,8 @@ class Relations:
 
     def gap(self) -> Number:
         """upper - lower bound on log p(x) of the images that each model simulated."""
-        gaps = self.by_seed("simulated", "upper") - self.by_seed("simulated", "lower")
-        return over_seeds(list(gaps), images="simulated images", unit="nats")
+        upper, lower = (self.by_seed("simulated", bound) for bound in ("upper", "lower"))
+        return _measured(upper - lower, "simulated images").mean()
 
     def flagged(self) -> dict[str, Number]:
         """How many of the annealed and of the simulated estimates are flagged."""
@@ -230,3 +222,7 @@ class Relations:
         """All numbers."""
         relations = {relation.name: relation.number for relation in self.all()}
         return relations | self.flagged() | self.alarms()
+
+
+def _measured(by_seed: Floats, images: str) -> Measured:
+    return Measured.of_seeds(list(by_seed), "nats", names={"image": images})

@@ -1,18 +1,17 @@
 """What importance sampling and annealing say of the same images, in words and as a table."""
 
 from tacit.measures.formatting import percent, show
-from tacit.measures.intervals import decide
 from tacit.questions.finding import Table
 from tacit.questions.log_probability.annealing.measuring import MORE
 from tacit.questions.log_probability.annealing.numbers import ERROR, START_NAMES, Relations
-from tacit.questions.shared.wider import magnitude
+from tacit.questions.shared.words import verdict
 
 RULE = (
     " Importance sampling is called low where the interval of annealing minus importance sampling "
     "over the same images lies above zero; the annealed estimate is that with the most "
     "distributions from the encoder, or from refined posteriors where there is none."
 )
-CAUTIONS = (
+CAVEATS = (
     "Annealing too gives lower bounds in expectation. The gap of both bounds certifies it on "
     "images that the model made, and on real ones only as far as they resemble these.",
 )
@@ -46,23 +45,16 @@ def checked_said(relations: Relations) -> str:
         "images,"
     )
     few, many = relations.checking.samples, MORE * relations.checking.samples
-    verdict = decide(beyond.number)
-    if verdict == "higher":
-        said = (
-            f"{opening} finds {magnitude(beyond.number)} more than {few:,} importance samples, "
-            f"which are low by at least that much on average; {many:,} samples leave "
-            f"{show(beyond_more.number, sign=True)}."
-        )
-    elif verdict == "lower":
-        said = (
-            f"{opening} finds {magnitude(beyond.number)} less than {few:,} importance samples: "
-            "annealing is the looser bound here, and no check of the other."
-        )
-    else:
-        said = (
-            f"{opening} and {few:,} importance samples are {verdict}, "
-            f"{show(beyond.number, sign=True)}."
-        )
+    said = verdict(
+        beyond.number,
+        higher=f"{opening} finds {{}} more than {few:,} importance samples, which are low by at "
+        f"least that much on average; {many:,} samples leave "
+        f"{show(beyond_more.number, sign=True)}.",
+        lower=f"{opening} finds {{}} less than {few:,} importance samples: annealing is the looser "
+        "bound here, and no check of the other.",
+        alike=f"{opening} and {few:,} importance samples are not distinguishable, {{}}.",
+        undefined=f"{opening} and {few:,} importance samples are undefined, {{}}.",
+    )
     width = f"On images that the model itself made the two bounds lie {show(gap.number)} apart"
     flagged = {name: round(f.n * (f.value or 0)) for name, f in relations.flagged().items()}
     counted = {name: number.n for name, number in relations.flagged().items()}
