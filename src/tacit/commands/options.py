@@ -108,6 +108,10 @@ def study_command(function: Command) -> Command:
             return _ended(FAILED, f"{error}; {kept}")
         except (CommandError, StudyError, ImagesError, FolderError) as error:
             return _ended(USAGE, str(error))
+        except OSError as error:  # of a path that was given: too long a name, a folder not readable
+            if error.filename is None:
+                raise
+            return _ended(USAGE, f"{error.filename}: {error.strerror}")
 
     return careful  # type: ignore[return-value]
 

@@ -15,7 +15,7 @@ from tacit.images.sources import open_images
 from tacit.questions.base import Question
 from tacit.questions.label_efficiency.question import Labels
 from tacit.questions.shared.pairs import pairs_of
-from tacit.studies.description.errors import StudyError, nearest
+from tacit.studies.description.errors import StudyError, errors_of, nearest
 from tacit.studies.description.graph import in_order
 from tacit.studies.description.named import beside, study_text
 from tacit.studies.description.reading import parse
@@ -93,7 +93,11 @@ def _as_requested(
         "duplicates": "remove" if options.remove_duplicates else None,
     }
     table |= {key: value for key, value in given.items() if value is not None}
-    changed: dict[str, object] = {"images": type(study.images)(**table)}
+    try:
+        changed: dict[str, object] = {"images": type(study.images).model_validate(table)}
+    except ValidationError as error:
+        found = [f"--{fault.replace('_', '-', 1)}" for fault in errors_of(error, table)]
+        raise StudyError("options", found) from None
     if options.seeds is not None:
         changed["seeds"] = tuple(range(options.seeds))
     runs = dict(study.runs)
