@@ -36,11 +36,9 @@ from tacit.training.loop import fit
 from tacit.training.objectives import ObjectiveTable, elbo, objective_of
 from tacit.training.schedule import Schedule
 
-FORWARD, TRAINED, LOG_PROB, CAPTURED = 1e-4, 2e-3, 1e-3, 2e-3
+FORWARD, TRAINED, LOG_PROB = 1e-4, 2e-3, 1e-3
 """Tolerances: decoded pixels relative to their norm, losses of 20 float32 updates relative to the
-CPU's, log p(x) relative to the CPU's. Sums run in another order on a GPU. And losses of captured
-float32 updates relative to those taken one by one on the same device: the same work, but a GPU may
-sum in another order each time."""
+CPU's, log p(x) relative to the CPU's. Sums run in another order on a GPU."""
 
 
 def settle(device: torch.device) -> None:
@@ -85,20 +83,6 @@ def training_agrees(device: torch.device, images: Split) -> Row:
     return Row("losses of 20 float32 updates, largest difference", "CPU", [off], "%", TRAINED)
 
 
-def captured_agrees(device: torch.device, images: Split, kind: str) -> Row:
-    """Updates in a CUDA graph lose what they lose one by one, noise and short batches included."""
-    train = images.train.take(np.arange(min(len(images.train), 2_000)))
-    schedule = Schedule(len(train), BATCH, 140, rate=RATE, one_cycle=True, precision="float32")
-    objective, losses = objective_of(CONFIGS[kind], ObjectiveTable()), []
-    for capture in (True, False):
-        model = new(kind).to(device)
-        found = fit(model, objective, train, schedule, seed=0, capture=capture)
-        losses.append(np.array(found.loss))
-    off = float(np.max(np.abs(losses[0] / losses[1] - 1)))
-    work = f"losses of 140 captured updates of the {kind}, largest difference"
-    return Row(work, "one by one", [off], "%", CAPTURED)
-
-
 def log_prob_agrees(device: torch.device, images: Split) -> Iterator[Row]:
     """Importance sampling draws its noise on the CPU, so that estimates are comparable."""
     model = new("mlp").eval()
@@ -123,8 +107,8 @@ def log_prob_agrees(device: torch.device, images: Split) -> Iterator[Row]:
 
 
 def epochs(device: torch.device, images: Split) -> Iterator[Row]:
-    """An epoch in both precisions beside itself with updates one by one, beside the bare step, and
-    beside the plain script where there is one."""
+    """An epoch in both precisions beside the bare step, and beside the plain script where there is
+    one."""
     n = len(images.train)
     updates = math.ceil(n / BATCH)
     for kind in CONFIGS:
@@ -142,11 +126,11 @@ def epochs(device: torch.device, images: Split) -> Iterator[Row]:
                 objective(model, batch, generator)["loss"].mean().backward()
                 optimizer.step()
 
-        def ours(precision: Precision, capture: bool = True, kind: str = kind) -> float:
+        def ours(precision: Precision, kind: str = kind) -> float:
             model = new(kind).to(device)
             schedule = Schedule(n, BATCH, updates, rate=RATE, precision=precision)
             objective = objective_of(CONFIGS[kind], ObjectiveTable())
-            fit(model, objective, images.train, schedule, seed=0, capture=capture)
+            fit(model, objective, images.train, schedule, seed=0)
             return float(evaluate(model, objective, images.test)["loss"].mean())
 
         taken = {name: seconds(lambda p=name: ours(p), device) for name in ("float32", "bfloat16")}
@@ -154,8 +138,7 @@ def epochs(device: torch.device, images: Split) -> Iterator[Row]:
         if kind in PLAIN:
             against["a plain script"] = seconds(lambda k=kind: scripted(k, device, images), device)
         for precision, mine in taken.items():
-            eager = {"one by one": seconds(lambda p=precision: ours(p, capture=False), device)}
-            for name, theirs in (eager | against).items():
+            for name, theirs in against.items():
                 ratios = [a / b for a, b in zip(mine, theirs, strict=True)]
                 yield Row(f"epoch of the {kind}, {n:,} images, {precision}", name, ratios)
         exact, rounded = ours("float32"), ours("bfloat16")
@@ -196,8 +179,6 @@ def rows(device: torch.device, images: Split, quick: bool) -> Iterator[Row]:
     """Agreement first: what is fast and wrong is of no use."""
     yield forward_agrees(device, images)
     yield training_agrees(device, images)
-    for kind in CONFIGS:
-        yield captured_agrees(device, images, kind)
     yield from log_prob_agrees(device, images)
     yield per_image(device, quick)
     yield from epochs(device, images)

@@ -1,8 +1,7 @@
-"""Two-sample test and calibration: level, power, closed forms, brackets."""
+"""Calibration: closed forms, brackets."""
 
 import numpy as np
 import pytest
-from scipy import stats
 from scipy.special import softmax
 
 from tacit.measures.classifiers import (
@@ -11,39 +10,8 @@ from tacit.measures.classifiers import (
     calibration_excess,
     overconfidence,
     temperature,
-    two_sample_test,
 )
 from tacit.measures.number import Undefined
-
-
-def test_two_sample_test_keeps_its_level() -> None:
-    rng = np.random.default_rng(0)
-    found = [two_sample_test(*rng.normal(size=(2, 40, 3)), rng) for _ in range(200)]
-    assert np.mean([test.p_value <= 0.05 for test in found]) <= 0.08
-    assert np.mean([test.accuracy for test in found]) == pytest.approx(0.5, abs=0.03)
-
-
-def test_two_sample_test_sees_means_and_shapes() -> None:
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(200, 3))
-    for other in (rng.normal(1.0, 1, (200, 3)), rng.normal(0, 2.5, (200, 3))):
-        test = two_sample_test(x, other, rng)
-        assert test.p_value < 0.01
-        assert test.accuracy > test.null_high
-    apart = two_sample_test(x, x + 50, rng)
-    assert apart.accuracy == 1.0
-    assert apart.p_value == pytest.approx(0.5**200)
-    assert apart.null_high == stats.binom(200, 0.5).ppf(0.975) / 200
-
-
-def test_two_sample_test_of_constant_sets_is_chance() -> None:
-    test = two_sample_test(np.ones((20, 3)), np.ones((20, 3)), np.random.default_rng(0))
-    assert test.accuracy == 0.5
-    assert test.p_value > 0.5
-    with pytest.raises(ValueError, match="at least 4"):
-        two_sample_test(np.ones((3, 1)), np.ones((3, 1)), np.random.default_rng(0))
-    with pytest.raises(ValueError, match="equal shapes"):
-        two_sample_test(np.ones((9, 1)), np.ones((8, 1)), np.random.default_rng(0))
 
 
 def test_calibration_by_hand() -> None:

@@ -36,12 +36,6 @@ GAIN = 0.2
 N_SCOUTS = 2
 
 
-def linear_schedule(n: int) -> Array:
-    """β_t = t / n for t = 0 … n."""
-    check_positive(n=n)
-    return np.linspace(0, 1, n + 1)
-
-
 def sigmoid_schedule(n: int, sharpness: float = 4.0) -> Array:
     """β_t = (s(t) - s(0)) / (s(n) - s(0)), s(t) = sigmoid(sharpness (2 t / n - 1)).
 

@@ -1,71 +1,16 @@
-"""Classifiers as measures, and measures of classifiers: two-sample test, calibration."""
+"""Measures of classifiers: whether their confidence is their accuracy."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
 
 from tacit.measures.distances import Floats, as_features
 from tacit.measures.number import Undefined
 
 Booleans = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class TwoSample:
-    """A classifier two-sample test (Lopez-Paz and Oquab 2017).
-
-    Attributes:
-        correct: whether each held-out image was told to its set, (n,); ½ on average where the sets
-            are alike. The accuracy's interval is their `proportion`.
-        p_value: of an accuracy this high where every answer is a coin's: binomial.
-        null_high: the accuracy that coins exceed in 2.5 % of tests.
-    """
-
-    correct: Booleans
-    p_value: float
-    null_high: float
-
-    @property
-    def accuracy(self) -> float:
-        return float(self.correct.mean())
-
-
-def two_sample_test(x: ArrayLike, y: ArrayLike, rng: np.random.Generator) -> TwoSample:
-    """Can a classifier tell x from y? Trained on half of each, tested on the other half.
-
-    The classifier is a support vector machine with a Gaussian kernel on standardised features:
-    it sees differences of mean and of shape, and has nothing random in it.
-
-    Args:
-        x, y: features, (n, d) each; equal n, so that chance is ½.
-        rng: which halves.
-
-    Raises:
-        ValueError: where the shapes differ or n < 4.
-    """
-    a, b = as_features(x, "x"), as_features(y, "y")
-    if a.shape != b.shape:
-        raise ValueError(f"`x` is {a.shape}, `y` is {b.shape}; equal shapes (n, d) are needed")
-    if len(a) < 4:
-        raise ValueError(f"n is {len(a)}; a two-sample test needs at least 4 images a side")
-    half = len(a) // 2
-    a, b = a[rng.permutation(len(a))], b[rng.permutation(len(b))]
-    model = make_pipeline(StandardScaler(), SVC())
-    model.fit(np.concatenate([a[:half], b[:half]]), np.repeat([0, 1], half))
-    held = len(a) - half
-    answers = model.predict(np.concatenate([a[half:], b[half:]]))
-    correct = answers == np.repeat([0, 1], held)
-    coins = stats.binom(2 * held, 0.5)
-    return TwoSample(
-        correct, float(coins.sf(correct.sum() - 1)), float(coins.ppf(0.975) / (2 * held))
-    )
 
 
 @dataclass(frozen=True)

@@ -77,28 +77,6 @@ def within_class(features: ArrayLike, classes: ArrayLike) -> Floats:
     return _squared(x, _means(x, position, counts)[position]) * (counts / (counts - 1))[position]
 
 
-def variability_share(outputs: ArrayLike, originals: ArrayLike, classes: ArrayLike) -> Floats:
-    """Variance within each class of the outputs as a share of the originals' own, (K,).
-
-    Args:
-        outputs, originals: of the same images, (N, D) each.
-        classes: integers, (N,); K of them differ, and the result is in their order.
-
-    Raises:
-        Undefined: where a class has a single image, or originals that do not vary.
-    """
-    y = np.asarray(classes)
-    kept, own = within_class(outputs, y), within_class(originals, y)
-    found = np.unique(y)
-    shares = np.empty(len(found))
-    for k, c in enumerate(found):
-        of_originals = own[y == c].mean()
-        if of_originals == 0:
-            raise Undefined(f"the originals of class {c} do not vary")
-        shares[k] = kept[y == c].mean() / of_originals
-    return shares
-
-
 def fisher_ratio(features: ArrayLike, classes: ArrayLike) -> float:
     """Variance between the classes over that within them (Fisher 1936), without bias.
 

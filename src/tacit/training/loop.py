@@ -1,6 +1,6 @@
 """The only loop.
 
-What an update does stands in `step`, and how a GPU is asked for it at once in `captured`.
+What an update does stands in `step`.
 
 Time is counted in updates. Every random choice of update u comes from streams named by u or by its
 epoch, so that a run that is interrupted and continued is the run that was never interrupted.
@@ -16,7 +16,6 @@ from tacit.models.posteriors import PerImage
 from tacit.models.precision import dtype_of, products_in
 from tacit.streams import stream_seed
 from tacit.training.batches import Batches
-from tacit.training.captured import CapturedStep, CudaGraph, can_capture, full_size
 from tacit.training.evaluation import evaluate, sample_of
 from tacit.training.examples import Examples
 from tacit.training.frozen_codes import codes_of_frozen
@@ -43,7 +42,6 @@ def fit(
     seed: int,
     test: Examples | None = None,
     checkpointer: Checkpointer | None = None,
-    capture: bool = False,
 ) -> History:
     """Train `model` in place by `schedule` and return what was seen.
 
@@ -55,8 +53,6 @@ def fit(
         schedule: see `Schedule`.
         seed: of order and noise. (That of the weights was used when the model was built.)
         checkpointer: where checkpoints and snapshots go; None keeps nothing.
-        capture: on a GPU, take full batches by a CUDA graph where that can be done
-            (`tacit.training.captured`); not by default while that has run on no GPU.
 
     Raises:
         Diverged: naming update, epoch and seed, where a loss is not finite, or a weight or a term
@@ -65,8 +61,7 @@ def fit(
     keep_pages()
     device = next(iter(model.parameters())).device
     rows = _row_optimizer(model, schedule)
-    captured = capture and can_capture(objective, rows, schedule, device, train)
-    optimizer = _shared_optimizer(model, rows, schedule, captured)
+    optimizer = _shared_optimizer(model, rows, schedule)
     state = State(model, optimizer, rows)
     done, history = checkpointer.resume(state) if checkpointer else (0, History())
     evaluate_at, snapshot_at = set(schedule.evaluate_at), set(schedule.snapshot_at)
@@ -75,8 +70,7 @@ def fit(
     generator = torch.Generator(device=device)
     batches = Batches(train, schedule, seed, device, codes_of_frozen(model, train, schedule))
     learned = _rounded(objective, dtype_of(schedule.precision, device))
-    eager = Step(model, learned, generator, optimizer, rows, schedule.row_updates)
-    step = CapturedStep(eager, full_size(schedule), CudaGraph(generator)) if captured else eager
+    step = Step(model, learned, generator, optimizer, rows, schedule.row_updates)
     unread = Unread(device)
     training_mode(model)
     for update in range(done + 1, schedule.updates + 1):
@@ -141,21 +135,19 @@ def _row_optimizer(model: nn.Module, schedule: Schedule) -> RowAdam | None:
 
 
 def _shared_optimizer(
-    model: nn.Module, rows: RowAdam | None, schedule: Schedule, captured: bool
+    model: nn.Module, rows: RowAdam | None, schedule: Schedule
 ) -> torch.optim.Optimizer | None:
     """Adam on what learns and belongs to no image; None where nothing does."""
     of_images = {id(parameter) for parameter in rows.parameters} if rows else set()
     shared = [p for p in model.parameters() if p.requires_grad and id(p) not in of_images]
     if not shared:
         return None
-    rate = torch.tensor(schedule.rate, device=shared[0].device) if captured else schedule.rate
     return torch.optim.Adam(
         shared,
-        lr=rate,
+        lr=schedule.rate,
         betas=schedule.betas,
         eps=schedule.eps,
         fused=True,
-        capturable=captured,
     )
 
 

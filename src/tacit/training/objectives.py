@@ -7,8 +7,7 @@ beside a mean over latent dimensions is a hidden β of 784 / (2 σ² 200).
 """
 
 import math
-from collections.abc import Callable
-from typing import Annotated, Literal, NamedTuple, Protocol, TypeVar
+from typing import Annotated, Literal, NamedTuple, Protocol
 
 import torch
 from pydantic import Field, model_validator
@@ -42,25 +41,6 @@ class Objective(Protocol):
     ) -> Terms: ...
 
 
-AnyObjective = TypeVar("AnyObjective", bound=Callable[..., Terms])
-
-
-def on_device(objective: AnyObjective) -> AnyObjective:
-    """Say of an objective that nothing in it goes between host and device.
-
-    No number is read and none is sent, shapes depend on shapes alone, and gradients do the same:
-    what a CUDA graph can hold. Objectives of which that is not said are never captured.
-    """
-    objective.stays_on_device = True  # type: ignore[attr-defined]
-    return objective
-
-
-def stays_on_device(objective: Objective) -> bool:
-    """Whether that was said."""
-    return getattr(objective, "stays_on_device", False)
-
-
-@on_device
 def squared_error(model: Autoencoder, batch: Batch, generator: torch.Generator) -> Terms:
     """Σ over pixels of (x - decode(encode(x)))²: pixel units squared, per image."""
     codes = model.encode(batch.x) if batch.codes is None else batch.codes
@@ -68,7 +48,6 @@ def squared_error(model: Autoencoder, batch: Batch, generator: torch.Generator) 
     return {"loss": error}
 
 
-@on_device
 def cross_entropy(model: Classifier, batch: Batch, generator: torch.Generator) -> Terms:
     """-log p(y | x) in nats, and whether the likeliest class is the right one."""
     logits = model(batch.x) if batch.codes is None else model.head(batch.codes)
@@ -118,7 +97,6 @@ def elbo(beta: float = 1.0, n_samples: int = 1) -> Objective:
     The expectation is over `n_samples` reparameterised draws; the KL is in closed form.
     """
 
-    @on_device
     def negative_elbo(model: VAE, batch: Batch, generator: torch.Generator) -> Terms:
         x = model.likelihood.observe(batch.x, generator)
         q = model.posterior(x, batch.index)
@@ -141,7 +119,6 @@ def iwae(n_samples: int) -> Objective:
     With one sample its expectation is the negative ELBO's.
     """
 
-    @on_device
     def negative_bound(model: VAE, batch: Batch, generator: torch.Generator) -> Terms:
         x = model.likelihood.observe(batch.x, generator)
         q = model.posterior(x, batch.index)
@@ -159,7 +136,6 @@ def dreg(n_samples: int) -> Objective:
     same expectation at less variance.
     """
 
-    @on_device
     def negative_bound(model: VAE, batch: Batch, generator: torch.Generator) -> Terms:
         x = model.likelihood.observe(batch.x, generator)
         q = model.posterior(x, batch.index)

@@ -41,21 +41,8 @@ class Step:
         Returns the batch's mean loss before the update, (), on the model's device: to read it is
         to wait for it.
         """
-        self.set_rate(rate)
-        return self.learn(batch)
-
-    def set_rate(self, rate: float) -> None:
-        """The learning rate of the shared weights from here on."""
-        if self.optimizer is None:
-            return
-        group = self.optimizer.param_groups[0]
-        if isinstance(group["lr"], Tensor):
-            group["lr"].fill_(rate)
-        else:
-            group["lr"] = rate
-
-    def learn(self, batch: Batch) -> Tensor:
-        """Learn from a batch at the rate that is set; see `__call__`."""
+        if self.optimizer is not None:
+            self.optimizer.param_groups[0]["lr"] = rate
         parts = parts_of(batch)
         if self.rows is not None:
             for _ in range(self.row_updates - 1):
