@@ -13,13 +13,14 @@ from torch import Tensor, nn
 
 from tacit.errors import ImagesError
 from tacit.images.dataset import UNLABELLED, Images
+from tacit.labels.methods import METHODS, Answered
 from tacit.models.likelihoods import Gaussian
 from tacit.models.models import Autoencoder
 from tacit.models.networks import DenseDecoder, Encoder
 from tacit.questions.base import Measurement, Runs
-from tacit.questions.label_efficiency.numbers import BINS, TRIALS
+from tacit.questions.label_efficiency.numbers import BINS, Numbers
 from tacit.questions.label_efficiency.question import Labels
-from tacit.questions.shared.trials import binned
+from tacit.questions.shared.trials import _row, binned, known
 
 CLASSES, PER_CLASS = 4, 30
 SHAPE = (1, 4, 4)
@@ -81,7 +82,8 @@ def asked(method: str, **arguments: Any) -> Labels:
 
 
 def trials(found: Measurement, method: str, column: str = "test") -> np.ndarray:
-    return found.floats(f"{TRIALS}/made.{method}.{column}").reshape(2, -1)
+    columns = found.typed(Numbers).table.trials.pairs[f"made.{method}"]
+    return np.asarray(getattr(columns, column)).reshape(2, -1)
 
 
 @pytest.mark.parametrize("method", ["nearest", "logistic", "laplace", "poisson", "poisson-mbo"])
@@ -123,16 +125,14 @@ def test_networks_reach_both_ends_of_the_scale() -> None:
         Images(part, whole.labels, whole.class_names)
         for part, whole in zip(pixels, (train, test), strict=True)
     ]
-    (right,) = [
-        question.measure(runs(*seen)).floats(f"{TRIALS}/made.propagate-then-train.test")
-    ]  # fmt: skip
+    right = trials(question.measure(runs(*seen)), "propagate-then-train")
     assert right.min() > 0.9
     blind = [
         Images(np.full_like(p, 7), w.labels, w.class_names)
         for p, w in zip(pixels, seen, strict=True)
     ]
-    chance = question.measure(runs(*blind, Constant()))
-    assert abs(chance.floats(f"{TRIALS}/made.propagate-then-train.test").mean() - 0.25) < 0.01
+    chance = trials(question.measure(runs(*blind, Constant())), "propagate-then-train")
+    assert abs(chance.mean() - 0.25) < 0.01
 
 
 @pytest.mark.parametrize("method", ["nearest", "logistic", "poisson-mbo"])
@@ -168,18 +168,56 @@ def test_labels_beyond_the_trials_change_no_answer(method: str, tmp_path: Path) 
     rest = np.setdiff1d(np.arange(len(train)), np.concatenate(drawn))
     shuffled[rest] = np.random.default_rng(0).permutation(shuffled[rest])
     other = Images(train.pixels, shuffled, train.class_names)
-    column = f"{TRIALS}/made.{method}.test"
     # Codes that tell little, so that a change would be seen.
     with_truth, without = (
-        part.measure(runs(seen, test, Perfect() if method == "fine-tune" else Weak())).arrays[
-            column
-        ]
+        part.measure(runs(seen, test, Perfect() if method == "fine-tune" else Weak()))
         for seen in (train, other)
     )
-    assert with_truth.tolist() == without.tolist()
+    right = [
+        found.typed(Numbers).by_pair[f"made.{method}"].right for found in (with_truth, without)
+    ]
+    np.testing.assert_array_equal(*right)
 
 
-def test_trials_are_the_same_again_and_after_an_interruption(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pool", ["train", "all"])
+def test_labelled_images_count_as_no_answer(pool: str) -> None:
+    train, test = images(0, 8), images(1, 8)
+    assert train.labels is not None
+    drawn = asked("poisson", budgets=[2], pool=pool).drawn(train, test)
+    given = known(train, test, drawn)
+    n = len(given.pool_truth)
+    labelled = given.trials[0][0]
+    scores = np.zeros((n, CLASSES))
+    wrong = (given.pool_truth + 1) % CLASSES
+    scores[np.arange(n), wrong] = 1.0  # all are wrong but those with labels
+    scores[labelled.index] = np.eye(CLASSES)[labelled.y]
+    new = scores if given.within else np.eye(CLASSES)[given.new_truth]
+    (pair,) = asked("poisson").pairs
+    row = _row(Answered(0, new, scores), given, labelled, pair, len(train))
+    assert row["unlabelled"] == 0.0
+    assert given.within or row["test"] == 1.0
+    (oracle,) = asked("all-labels", pairs=[{"codes": "made", "method": "all-labels"}]).pairs
+    if given.within:  # it had the training images' labels, and is asked of the test images alone
+        scores[: len(train)] = np.eye(CLASSES)[wrong[: len(train)]]
+        scores[len(train) :] = np.eye(CLASSES)[given.pool_truth[len(train) :]]
+        assert _row(Answered(0, scores), given, labelled, oracle, len(train))["unlabelled"] == 1.0
+
+
+def test_right_and_wrong_is_kept_by_image() -> None:
+    train, test = images(0), images(1)
+    found = asked("nearest").measure(runs(train, test, Weak())).typed(Numbers)
+    right = found.by_pair["made.nearest"].right
+    assert right is not None
+    assert (right.dtype, right.shape) == (np.bool_, (2, 4, len(test)))
+    columns = found.table.trials.pairs["made.nearest"]
+    assert columns.test is not None
+    np.testing.assert_allclose(right.mean(axis=2).ravel(), columns.test)
+    assert found.truth.tolist() == list(test.labels if test.labels is not None else ())
+
+
+def test_trials_are_the_same_again_and_after_an_interruption(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     train, test = images(0, 8), images(1, 8)
     few = {"recipe": {"network": "dense", "updates": 3}}
     pair = {"codes": "made", "method": "propagate-then-train"} | few
@@ -192,14 +230,19 @@ def test_trials_are_the_same_again_and_after_an_interruption(tmp_path: Path) -> 
     assert len(files) == 6
     for file in files[::2]:
         file.unlink()
-    kept = json.loads(files[1].read_text())
-    files[1].write_text(json.dumps(kept | {"test": 0.123}))  # read again, not measured anew
+    asked_for: list[list[int]] = []
+    method, answers = type(METHODS["propagate-then-train"]), METHODS["propagate-then-train"].answers
+
+    def spied(self: Any, problem: Any, given: Any, wanted: Any) -> Any:
+        asked_for.append(list(wanted))
+        return answers(problem, given, wanted)
+
+    monkeypatch.setattr(method, "answers", spied)
     resumed = question.measure(runs(train, test, keep=keep)).arrays
-    column = f"{TRIALS}/made.propagate-then-train.test"
-    assert (resumed[column] == 0.123).sum() == 1
+    assert asked_for == [[0, 2], [1]]  # what was kept is not done again
+    assert whole.keys() == resumed.keys()
     for name, values in whole.items():
-        same = resumed[name] == values
-        assert np.mean(same | (resumed[name] == 0.123)) == 1, name
+        np.testing.assert_array_equal(values, resumed[name])
 
 
 def test_pairs_see_the_same_draws_and_budgets_are_nested() -> None:
@@ -219,9 +262,9 @@ def test_small_classes_are_refused_or_used_whole() -> None:
         asked("nearest").check(few, test)
     whole = asked("nearest", small_classes="whole", budgets=[1, 5, 100, 1000])
     assert whole.drawn(few, test).budgets == (1, 5, PER_CLASS)
-    found = whole.measure(runs(few, test))
-    assert found.floats(f"{TRIALS}/labels").max() == 3 + 3 * PER_CLASS
-    assert found.floats(f"{TRIALS}/fewest-of-a-class").min() == 1
+    found = whole.measure(runs(few, test)).typed(Numbers).table.trials
+    assert found.labels.max() == 3 + 3 * PER_CLASS
+    assert found.fewest_of_a_class.min() == 1
 
 
 def test_all_labels_of_the_pool_leave_none_to_answer_for_where_it_is_the_pool() -> None:
@@ -233,9 +276,9 @@ def test_all_labels_of_the_pool_leave_none_to_answer_for_where_it_is_the_pool() 
 def test_budgets_in_all() -> None:
     train, test = images(0), images(1)
     question = asked("nearest", count="in-all", budgets=[CLASSES, 10])
-    found = question.measure(runs(train, test))
-    assert found.floats(f"{TRIALS}/labels").tolist() == [4.0] * 4 + [10.0] * 4
-    assert found.values["per-class"] == 0
+    found = question.measure(runs(train, test)).typed(Numbers)
+    assert found.table.trials.labels.tolist() == [4] * 4 + [10] * 4
+    assert not found.per_class
     with pytest.raises(ImagesError, match="one label for each of 4 classes"):
         asked("nearest", count="in-all", budgets=[3]).check(train, test)
 
@@ -286,10 +329,9 @@ def test_draws_may_come_from_a_file(tmp_path: Path, pool: str) -> None:
     assert isinstance(part, Labels)
     assert part.draws_content
     found = part.measure(runs(train, test))
-    assert found.floats(f"{TRIALS}/labels").tolist() == [4.0, 4.0]
-    assert found.values["pooled"] == (pool == "all")
-    column = "unlabelled" if pool == "all" else "test"
-    assert (found.floats(f"{TRIALS}/made.nearest.{column}") == 1).all()
+    assert found.typed(Numbers).table.trials.labels.tolist() == [4, 4]
+    assert found.typed(Numbers).pooled is (pool == "all")
+    assert (trials(found, "nearest", "unlabelled" if pool == "all" else "test") == 1).all()
     path.write_text(json.dumps({"pool": pool, "trials": [first, [0, 30]]}))
     with pytest.raises(ImagesError, match="changed while the study ran"):
         part.measure(runs(train, test))

@@ -105,13 +105,21 @@ class Runs:
         """
         if self.keep is None:
             return compute()
-        store = Store(self.keep / f"{name}.safetensors", name)
+        store = Store(self._file(name), name)
         found = store.load()
         if found is not None:
             return {key: tensor.numpy() for key, tensor in found.items()}
         arrays = compute()
         store.save(last=True, **{key: torch.from_numpy(np.asarray(a)) for key, a in arrays.items()})
         return arrays
+
+    def has_kept(self, name: str) -> bool:
+        """Whether an interrupted measurement has left what `kept` would compute."""
+        return self.keep is not None and self._file(name).exists()
+
+    def _file(self, name: str) -> Path:
+        assert self.keep is not None
+        return self.keep / f"{name}.safetensors"
 
     @cache  # noqa: B019  # lives as long as one measurement
     def images_of(self, run: SavedRun) -> Images:

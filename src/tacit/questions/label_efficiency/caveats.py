@@ -2,31 +2,61 @@
 
 from collections.abc import Sequence
 
-from tacit.questions.label_efficiency.numbers import TRIALS, Curves
+from tacit.questions.base import Setting
+from tacit.questions.label_efficiency.numbers import Curves
+from tacit.questions.shared.pairs import Pair
+from tacit.questions.shared.words import listed, many
 
 
-def caveats(curves: Curves, class_names: Sequence[str]) -> tuple[str, ...]:
-    """Sentences, made from what was measured."""
-    found = [*_always(curves), *_of_images(curves, class_names), *_of_pairs(curves)]
-    return tuple(sentence for sentence in found if sentence)
+def caveats(curves: Curves, setting: Setting) -> tuple[str, ...]:
+    """Sentences, made from what was measured; empty ones are none."""
+    return (
+        *_always(curves),
+        *tuned(curves.curved, setting.source),
+        *_of_images(curves, setting.class_names),
+        *_of_pairs(curves),
+    )
+
+
+def tuned(pairs: Sequence[Pair], source: str) -> list[str]:
+    """On whose labels settings were tuned, and whether these images are among them."""
+    by_sets: dict[tuple[str, ...], list[str]] = {}
+    for pair in pairs:
+        by_sets.setdefault(pair.using.tuned_on, []).append(pair.using.short)
+    said = []
+    for sets, names in by_sets.items():
+        if not sets:
+            continue
+        methods = listed(list(dict.fromkeys(names)))
+        here = any(source == name or source.startswith(f"{name}-") for name in sets)
+        said.append(
+            f"Settings of {methods} were chosen on labels of {listed(sets)}, far more than a trial "
+            "has"
+            + (
+                ": on these images that flatters them, and is no evidence of how they do on others."
+                if here
+                else ", and on none of these images."
+            )
+        )
+    return said
 
 
 def _always(curves: Curves) -> list[str]:
     said = [
-        "Representations have seen all images of the pool without their labels. Settings were "
-        "fixed beforehand or chosen within each trial's own labels; no other label was looked at."
-    ]
-    if len(curves.measured) == 1:
-        said.append(
-            f"With one seed, the intervals are over draws and given {curves.given}: another "
-            "training of the same representation may order near pairs otherwise."
+        "Representations have seen all images of the pool without their labels. Within a trial "
+        "nothing is chosen by any label but its own; the winner of a budget is chosen by "
+        + (
+            "the labels of the other images, on half of the draws."
+            if curves.pooled
+            else "test labels, on draws and test images of which nothing else is reported."
         )
+    ]
     if curves.n_draws < 10:
         said.append(
             f"Only {curves.n_draws} draws, of which {len(curves.reporting)} are reported: choices "
             "of few labels differ a lot."
         )
-    fewest = curves.first.floats(f"{TRIALS}/fewest-of-a-class")
+    fewest = curves.first.table.trials.fewest_of_a_class
     held = fewest.reshape(len(curves.budgets), -1).min(axis=1)
     bare = [b for b, n in zip(curves.budgets, held.tolist(), strict=True) if n < 2]
     if bare:
@@ -41,19 +71,18 @@ def _always(curves: Curves) -> list[str]:
 
 def _of_images(curves: Curves, class_names: Sequence[str]) -> list[str]:
     said = []
-    values = curves.first.values
-    copies, unlabelled = int(values["copies"]), int(values["unlabelled"])
+    copies, unlabelled = curves.first.copies, curves.first.unlabelled
     if copies:
         said.append(
-            f"{_images(copies)} of the test set also found among the training images, which "
+            f"{many(copies, 'image')} of the test set also found among the training images, which "
             "flatters every pair; --remove-duplicates leaves those out of the training images."
         )
     if unlabelled:
         said.append(
-            f"{_images(unlabelled)} of the pool without a label: used as unlabelled, and counted "
-            "in no accuracy."
+            f"{many(unlabelled, 'image')} of the pool without a label: used as unlabelled, and "
+            "counted in no accuracy."
         )
-    counts = curves.first.floats("class-counts").astype(int)
+    counts = curves.first.class_counts
     if curves.per_class:
         small = [
             f"{name} ({n:,})"
@@ -88,7 +117,16 @@ def _of_pairs(curves: Curves) -> list[str]:
     seen = [p.short for p in curves.oracles]
     if seen:
         has = "has" if len(seen) == 1 else "have"
-        said.append(f"{' and '.join(seen)} {has} seen all labels: a oracle, not a choice.")
+        said.append(f"{' and '.join(seen)} {has} seen all labels: an oracle, not a choice.")
+    uneven = [
+        f"at {budget:,} {base.short} is not, so that part of what is said of it comes from that"
+        for budget in curves.budgets
+        if (base := curves.baseline(budget)) is not None
+        and curves.winner(budget).moves_images
+        and not base.moves_images
+    ]
+    if uneven:
+        said.append(f"The best is trained on images that are moved about; {listed(uneven)}.")
     if curves.pooled:
         said.append(
             "Labels are drawn from training and test images together, and accuracy is of the "
@@ -100,7 +138,3 @@ def _of_pairs(curves: Curves) -> list[str]:
             "stay out of it and are asked of their neighbours, or of the network."
         )
     return said
-
-
-def _images(n: int) -> str:
-    return "1 image" if n == 1 else f"{n:,} images"

@@ -7,12 +7,10 @@ from tacit.figures.sink import Figure
 from tacit.labels.choosing import share_of
 from tacit.measures.distances import Floats
 from tacit.measures.formatting import rounded, show, significant
-from tacit.measures.intervals import crossed
 from tacit.measures.number import Number, columns
 from tacit.questions.base import Setting
 from tacit.questions.finding import Table
-from tacit.questions.label_efficiency.numbers import Curves
-from tacit.questions.label_efficiency.words import in_points
+from tacit.questions.label_efficiency.numbers import POINTS, Curves
 from tacit.questions.shared.pairs import Pair
 
 FAMILIES = {"propagation": 0, "network": 1, "codes": 2}
@@ -25,7 +23,7 @@ WINNER, ALIKE = "★", "≈"
 def draw(curves: Curves, setting: Setting) -> tuple[Figure, ...]:
     """The figures in reading order; the first opens the page."""
     drawn = [_overview(curves, setting), _all(curves, setting)]
-    if len(curves.candidates) > 1 and len(curves.reporting) > 1:
+    if len(curves.candidates) > 1:
         drawn.append(_behind(curves, setting))
     winner = curves.winner(curves.middle)
     bins = curves.bins(winner, curves.middle)
@@ -36,7 +34,7 @@ def draw(curves: Curves, setting: Setting) -> tuple[Figure, ...]:
 
 def _overview(curves: Curves, setting: Setting) -> Figure:
     """The recommended pair, the baseline and the best of every other family."""
-    shown = representatives(curves)
+    shown, base = representatives(curves), curves.baseline(curves.middle)
     series = []
     for pair in shown:
         numbers = [in_percent(curves.number(pair, budget)) for budget in curves.budgets]
@@ -49,7 +47,7 @@ def _overview(curves: Curves, setting: Setting) -> Figure:
                 low,
                 high,
                 colour=_colour(pair),
-                dashed=pair == curves.baseline and pair != shown[0],
+                dashed=pair == base and pair != shown[0],
                 points=True,
             )
         )
@@ -65,12 +63,13 @@ def _overview(curves: Curves, setting: Setting) -> Figure:
     )
     at = curves.middle
     said = "; ".join(f"{p.short} {show(curves.number(p, at))}" for p in shown)
-    return setting.figures.chart(
-        f"{setting.question}-curves",
+    return setting.chart(
+        "curves",
         charts.curves(panel, height=330),
         f"Accuracy against labels {curves.unit}: the pair recommended at {at:,}, the best of each "
-        f"other kind{'' if curves.baseline is None else ', and from scratch'}; means with their "
-        "intervals over all draws (the answer's numbers are of those that chose nothing). Every "
+        f"other kind{'' if base is None else ', and from scratch'}; means with their "
+        "intervals over all draws and images (the answer's numbers are of those that chose "
+        "nothing). Every "
         "halving of the errors takes the same height.",
         f"Accuracy at {at:,} labels {curves.unit}: {said}.",
     )
@@ -85,8 +84,9 @@ def representatives(curves: Curves) -> list[Pair]:
     for pair in ranked:
         if all(pair.using.family != other.using.family for other in shown):
             shown.append(pair)
-    if curves.baseline is not None and curves.baseline not in shown:
-        shown.append(curves.baseline)
+    base = curves.baseline(at)
+    if base is not None and base not in shown:
+        shown.append(base)
     return shown
 
 
@@ -103,11 +103,11 @@ def _all(curves: Curves, setting: Setting) -> Figure:
         )
         for pair in pairs
     ]
-    base = curves.baseline
+    base = curves.baseline(at)
     oracle = next((p for p in curves.oracles if p.using.oracle), None)
     said = "; ".join(f"{p.short} {show(curves.number(p, at))}" for p in pairs)
-    return setting.figures.chart(
-        f"{setting.question}-trials",
+    return setting.chart(
+        "trials",
         charts.trials(
             curves.budgets if curves.per_class else curves.labels,
             methods,
@@ -131,24 +131,20 @@ def _behind(curves: Curves, setting: Setting) -> Figure:
     order = sorted(curves.candidates, key=lambda p: -curves.accuracy(p, curves.middle).mean())
     panels, said = [], []
     for budget in curves.budgets:
-        found = curves.comparisons(budget)
-        winner = curves.winner(budget)
-        numbers = [
-            None if pair == winner else _negative(found[pair.name].difference) for pair in order
-        ]
-        decided = [
-            pair != winner and found[pair.name].verdict in ("higher", "lower") for pair in order
-        ]
+        found, winner = curves.leads(budget), curves.winner(budget)
+        numbers = [-found[p.name] if p.name in found else None for p in order]
+        decided = [p.name in found and found[p.name].excludes_zero for p in order]
         panels.append(charts.Behind(f"{budget:,} {curves.unit}", numbers, decided))
-        said.append(f"at {budget:,} {winner.short} ahead of {sum(decided)} of {len(found)}")
-    return setting.figures.chart(
-        f"{setting.question}-differences",
+        n_worse = len(curves.those("worse", budget))
+        said.append(f"at {budget:,} {winner.short} ahead of {n_worse} of {len(found)}")
+    return setting.chart(
+        "differences",
         charts.behind(
             [pair.short for pair in order], panels, x_label="accuracy minus the winner's, points"
         ),
-        "How far each pair is from the winner (star) on the draws that chose nothing, paired, with "
-        "intervals that hold together in 95 %. Filled: distinguishable; hollow: not "
-        "distinguishable. Each panel has its own scale.",
+        "How far each pair is from the winner (star), paired, with intervals that hold together in "
+        "95 % of studies. Filled: distinguishable; hollow: not distinguishable. Each panel has its "
+        "own scale.",
         f"Distinguishable from the winner: {'; '.join(said)}.",
     )
 
@@ -166,13 +162,13 @@ def _reliability(curves: Curves, winner: Pair, bins: Floats, setting: Setting) -
         f"{100 * a:.0f} % right at confidence {100 * c:.0f} %"
         for a, c in zip(share.tolist(), mean.tolist(), strict=True)
     )
-    return setting.figures.chart(
-        f"{setting.question}-reliability",
+    return setting.chart(
+        "reliability",
         charts.reliability(mean, share, count[filled], low=low, high=high),
         f"How often {winner.short} with {curves.middle:,} labels {curves.unit} is right where it "
         "says how sure it is, over the draws that chose nothing; intervals are 95 %, as if the "
-        f"draws had images of their own. Its confidence is off by {show(in_points(error))} on "
-        "average.",
+        "draws had images of their own. Its confidence is off by "
+        f"{show(error.scaled(100, POINTS))} on average.",
         f"Reliability: {said}.",
     )
 
@@ -187,7 +183,7 @@ def tables(curves: Curves) -> tuple[Table, ...]:
 
 def _accuracies(curves: Curves) -> Table:
     order = sorted(curves.pairs, key=lambda p: -curves.accuracy(p, curves.middle).mean())
-    alike = {b: [p.name for p in curves.alike(b)] for b in curves.budgets}
+    alike = {b: [p.name for p in curves.those("alike", b)] for b in curves.budgets}
     rows = []
     for pair in order:
         cells = []
@@ -197,31 +193,32 @@ def _accuracies(curves: Curves) -> Table:
         rows.append((pair.short, *cells))
     caption = (
         f"{_what(curves, capital=True)} right, %, mean over all draws and its interval. {WINNER} "
-        f"the winner of the draws that choose; {ALIKE} not distinguishable from it on the others"
+        f"the winner of the draws and images that choose; {ALIKE} not distinguishable from it"
     )
     return Table(caption, ("pair", *(f"{b:,} {curves.unit}" for b in curves.budgets)), tuple(rows))
 
 
 def _verdicts(curves: Curves) -> Table:
-    base = curves.baseline
+    scratch = any(curves.baseline(budget) is not None for budget in curves.budgets)
     rows = []
     for budget in curves.budgets:
-        winner = curves.winner(budget)
-        savings = curves.savings(budget)
+        winner, base = curves.winner(budget), curves.baseline(budget)
+        found = curves.efficiency(budget)
         cells: list[str | int | Number | None] = [
             f"{budget:,} {curves.unit}", winner.short, curves.reported(winner, budget)
         ]  # fmt: skip
-        if base is not None:
+        if scratch:
             cells += [
-                curves.reported(base, budget),
-                "–" if savings is None else savings.words(),
+                None if base is None else curves.reported(base, budget),
+                "–" if found is None else found.words(),
             ]
-        rows.append((*cells, ", ".join(p.short for p in curves.alike(budget)) or "none"))
+        rows.append((*cells, ", ".join(p.short for p in curves.those("alike", budget)) or "none"))
     columns = ["labels", "best", "accuracy"]
-    columns += [] if base is None else [base.short, "as many labels needed"]
+    columns += ["from scratch", "as many labels needed"] if scratch else []
     return Table(
-        "The best at each budget, on the draws that did not choose it; how many times as many "
-        "labels from scratch needs for the same accuracy; and which pairs are not distinguishable",
+        "The best at each budget, on the draws and images that did not choose it; how many times "
+        "as many labels from scratch needs for the same accuracy; and which pairs are not "
+        "distinguishable",
         (*columns, "not distinguishable from it"),
         tuple(rows),
     )
@@ -236,8 +233,7 @@ def _transductive(curves: Curves) -> Table:
                 ("unlabelled", "transductive: unlabelled training images, which are in the graph"),
                 ("test", "inductive: test images, which are not"),
             ):
-                values = curves.accuracy(pair, at, column)
-                rows.append((pair.short, what, _over_draws(values, curves)))
+                rows.append((pair.short, what, curves.accuracy_of(pair, at, column).mean()))
     return Table(
         f"Methods that propagate labels answer for two kinds of images; accuracy at {at:,} labels "
         f"{curves.unit}",
@@ -246,23 +242,9 @@ def _transductive(curves: Curves) -> Table:
     )
 
 
-def _over_draws(values: Floats, curves: Curves) -> Number:
-    return crossed(values, unit="accuracy", given=curves.given)
-
-
 def in_percent(number: Number) -> Number:
     """A share as a percentage."""
-    value, low, high = (
-        None if end is None else 100 * end for end in (number.value, number.low, number.high)
-    )
-    return Number(value, low, high, number.n, "%", number.interval)
-
-
-def _negative(number: Number) -> Number:
-    value, low, high = (
-        None if end is None else -end for end in (number.value, number.high, number.low)
-    )
-    return Number(value, low, high, number.n, number.unit, number.interval)
+    return number.scaled(100, "%")
 
 
 def _short(number: Number, *, interval: bool = False) -> str:

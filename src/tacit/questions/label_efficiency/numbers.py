@@ -1,49 +1,143 @@
 """Accuracy against labels: who wins at each budget, by how much, and what that is worth."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tacit.measures.corrections import Comparison, against_each
 from tacit.measures.distances import Floats
 from tacit.measures.engine import Measured
-from tacit.measures.intervals import crossed, crossed_difference
+from tacit.measures.intervals import decide
+from tacit.measures.label_efficiency import LabelEfficiency, label_efficiency
 from tacit.measures.number import Number, undefined
-from tacit.measures.savings import Savings, label_savings
-from tacit.questions.base import Measurement
 from tacit.questions.shared.pairs import Pair
+from tacit.questions.shared.seeds import Seeds
+from tacit.streams import numpy_stream
 
-TRIALS = "table/trials"
 BINS = 15
 """Of confidence, for the reliability diagram."""
 
 POINTS = "percentage points"
 
 
-class Curves:
-    """Every trial's accuracy, (seeds, draws) at each budget, for each pair.
+@dataclass(frozen=True)
+class Columns:
+    """A pair's trials, budget by budget and draw by draw, (B · D,) each; NaN where undefined.
 
-    Winners are chosen on `choosing`, every second draw, and everything said about them is of
-    `reporting`, the others.
-
-    Args:
-        measured: by seed. pairs: all that were measured.
+    Attributes:
+        test, unlabelled: accuracy on the test images, and on the images of the pool that have no
+            label in the trial.
+        calibration_error, calibration_error_with_temperature: by how much confidence and accuracy
+            differ, as answers come and with a temperature fitted within the labels.
+        C, C_chosen: of logistic regression, and whether it was chosen within the labels.
     """
 
-    def __init__(self, measured: Mapping[int, Measurement], pairs: Sequence[Pair]) -> None:
-        self.measured, self.pairs = measured, tuple(pairs)
-        first = next(iter(measured.values()))
-        self.first = first
-        asked, draws = (first.floats(f"{TRIALS}/{c}").astype(int) for c in ("budget", "draw"))
-        self.budgets: list[int] = sorted(set(asked.tolist()))
-        self.n_draws = int(draws.max()) + 1
-        labels = first.floats(f"{TRIALS}/labels").reshape(len(self.budgets), self.n_draws)
-        self.labels: list[float] = labels.mean(axis=1).tolist()
-        self.per_class = bool(first.values["per-class"])
-        self.pooled = bool(first.values["pooled"])
+    test: Floats | None = None
+    unlabelled: Floats | None = None
+    calibration_error: Floats | None = None
+    calibration_error_with_temperature: Floats | None = None
+    C: Floats | None = None
+    C_chosen: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Trials:
+    """Every trial, (B · D,): its budget, draw and labels, those of the class with fewest, and what
+    each pair came to."""
+
+    budget: NDArray[np.int64]
+    draw: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    fewest_of_a_class: NDArray[np.int64]
+    pairs: dict[str, Columns]
+
+
+@dataclass(frozen=True)
+class Tables:
+    trials: Trials
+
+
+@dataclass(frozen=True)
+class OfPair:
+    """What else is kept of a pair.
+
+    Attributes:
+        oracle: whether it has seen all labels, by itself or through its codes.
+        right: whether each test image is answered rightly in each trial, (B, D, N); None where
+            answers are for the pool.
+        bins: images, Σ confidence and Σ right in bins of confidence, (B, D, `BINS`, 3).
+    """
+
+    oracle: bool
+    right: NDArray[np.bool_] | None = None
+    bins: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What is measured on one seed.
+
+    Attributes:
+        per_class: whether budgets count the labels of each class. pooled: whether labels are drawn
+            from training and test images together, and answers are for these.
+        copies: test images that are training images too. unlabelled: images of the pool without a
+            label.
+        class_counts: labelled training images of each class. truth: classes of the test images that
+            have one, (N,).
+        by_pair: by the pairs' names.
+    """
+
+    per_class: bool
+    pooled: bool
+    copies: int
+    unlabelled: int
+    class_counts: NDArray[np.int64]
+    truth: NDArray[np.int64]
+    by_pair: dict[str, OfPair]
+    table: Tables
+
+
+def judging_half(truth: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which test images judge the winners that the others choose, (N,): half of every class.
+
+    The same for every seed and study of the same images.
+
+    >>> judging_half(np.array([0, 0, 0, 0, 1, 1])).sum()
+    np.int64(3)
+    """
+    judging, begin = np.zeros(len(truth), bool), 0
+    for label in np.unique(truth):
+        own = np.flatnonzero(truth == label)
+        rows = numpy_stream(0, "images that judge", int(label)).permutation(own)
+        judging[rows[begin % 2 :: 2]] = True
+        begin += len(rows)
+    return judging
+
+
+class Curves:
+    """Every trial's accuracy at each budget, for each pair, over seeds, draws and test images.
+
+    Winners are chosen on every second draw (`choosing`) and half of the test images; how good they
+    are is said of the other draws (`reporting`) and the other images (`told`).
+
+    Args:
+        seeds: what was measured. pairs: all that were.
+    """
+
+    def __init__(self, seeds: Seeds[Numbers], pairs: Sequence[Pair]) -> None:
+        self.seeds, self.pairs = seeds, tuple(pairs)
+        self.first = seeds.first
+        trials = self.first.table.trials
+        self.budgets: list[int] = sorted(set(trials.budget.tolist()))
+        self.n_draws = int(trials.draw.max()) + 1
+        self.labels: list[float] = self._by_budget(trials.labels).mean(axis=1).tolist()
+        self.per_class, self.pooled = self.first.per_class, self.first.pooled
         self.choosing = np.arange(0, self.n_draws, 2)
         self.reporting = np.arange(1, self.n_draws, 2)
+        self.told = judging_half(self.first.truth)
+        self._numbers: dict[tuple[str, int], Number] = {}
 
     @cached_property
     def candidates(self) -> list[Pair]:
@@ -62,79 +156,141 @@ class Curves:
         """The pairs whose accuracy depends on the labels given."""
         return [pair for pair in self.pairs if not pair.using.oracle]
 
-    @cached_property
-    def baseline(self) -> Pair | None:
-        """From scratch; None where the study does not ask for it."""
-        return next((pair for pair in self.candidates if pair.using.from_scratch), None)
+    def baseline(self, budget: int) -> Pair | None:
+        """What the budget's winner is held against: a network from the same labels alone.
+
+        One that is trained on moved images where the winner is, and on images as they are where it
+        is not, so that what moving brings is not taken for what the representation does; the other
+        one where the study has no such. None where it asks for neither.
+        """
+        scratch = [pair for pair in self.candidates if pair.using.from_scratch]
+        moves = self.winner(budget).moves_images
+        return next((p for p in scratch if p.moves_images == moves), next(iter(scratch), None))
 
     def is_oracle(self, pair: Pair) -> bool:
         """Whether a pair has seen all labels, by itself or through its codes."""
-        return bool(self.first.values[f"{pair.name}/oracle"])
+        return self.first.by_pair[pair.name].oracle
 
     def accuracy(self, pair: Pair, budget: int, column: str = "") -> Floats:
-        """Each trial's accuracy, (S, D).
+        """Each trial's accuracy, (S, D), on all images.
 
         `column` is "test" or "unlabelled"; by default the one that pairs are compared by: on test
         images, or, where those are in the pool, on the unlabelled images of the pool.
         """
         column = column or ("unlabelled" if self.pooled else "test")
-        rows = slice(*(self.n_draws * (self.budgets.index(budget) + k) for k in (0, 1)))
+        place = self.budgets.index(budget)
         return np.stack(
-            [m.floats(f"{TRIALS}/{pair.name}.{column}")[rows] for m in self.measured.values()]
+            [
+                self._by_budget(getattr(one.table.trials.pairs[pair.name], column))[place]
+                for one in self.seeds
+            ]
         )
 
     def has(self, pair: Pair, column: str) -> bool:
         """Whether a pair was measured on these images."""
-        return f"{TRIALS}/{pair.name}.{column}" in self.first.arrays
+        return getattr(self.first.table.trials.pairs[pair.name], column) is not None
+
+    def measured(self, pair: Pair, budget: int) -> Measured:
+        """Whether answers are right, over seeds, draws and test images.
+
+        Where answers are for the images of the pool, those are all there are: its accuracy over
+        seeds and draws.
+        """
+        if self.pooled:
+            return self.accuracy_of(pair, budget, "unlabelled")
+        place = self.budgets.index(budget)
+
+        def right(one: Numbers) -> NDArray[np.bool_]:
+            found = one.by_pair[pair.name].right
+            assert found is not None
+            return found[place]
+
+        return self.seeds.measured(right, "accuracy", ("draw", "image"))
+
+    def accuracy_of(self, pair: Pair, budget: int, column: str) -> Measured:
+        """Accuracy on test images, or on those of the pool without a label, which are all there
+        are."""
+        if column == "test":
+            return self.measured(pair, budget)
+        return self._of_draws(pair, budget, column, given="these images")
+
+    def reporting_of(self, pair: Pair, budget: int) -> Measured:
+        """The same on the draws and images that chose nothing."""
+        found = self.measured(pair, budget).take("draw", self.reporting)
+        return found if self.pooled else found.take("image", self.told)
 
     def number(self, pair: Pair, budget: int) -> Number:
-        """Mean accuracy over all draws, for curves and tables."""
-        return crossed(self.accuracy(pair, budget), unit="accuracy", given=self.given)
+        """Mean accuracy over all draws and images, for curves and tables."""
+        key = pair.name, budget
+        if key not in self._numbers:
+            self._numbers[key] = self.measured(pair, budget).mean()
+        return self._numbers[key]
 
     def reported(self, pair: Pair, budget: int) -> Number:
-        """Mean accuracy over the draws that chose nothing."""
-        values = self.accuracy(pair, budget)[:, self.reporting]
-        return crossed(values, unit="accuracy", given=self.given)
-
-    def _measured(self, pair: Pair, budget: int) -> Measured:
-        """Accuracy on the draws that chose nothing."""
-        return Measured(self.accuracy(pair, budget)[:, self.reporting], ("seed", "draw"))
+        """Mean accuracy over the draws and images that chose nothing."""
+        return self.reporting_of(pair, budget).mean()
 
     def winner(self, budget: int) -> Pair:
-        """The best of the candidates on the choosing draws; the first of equal ones."""
-        return max(self.candidates, key=lambda p: self.accuracy(p, budget)[:, self.choosing].mean())
+        """The best of the candidates on the choosing draws and images; the first of equal ones."""
+        return self._winners[budget]
 
-    def comparisons(self, budget: int) -> dict[str, Comparison]:
-        """The winner against each other candidate on the reporting draws, in points, corrected."""
-        winner = self.winner(budget)
-        others = [pair for pair in self.candidates if pair != winner]
-        return against_each(
-            100 * self.accuracy(winner, budget)[:, self.reporting],
-            {p.name: 100 * self.accuracy(p, budget)[:, self.reporting] for p in others},
-            unit=POINTS,
-        )
+    @cached_property
+    def _winners(self) -> dict[int, Pair]:
+        return {b: max(self.candidates, key=lambda p: self._choosing(p, b)) for b in self.budgets}
 
-    def alike(self, budget: int) -> list[Pair]:
-        """The candidates that are not distinguishable from the winner."""
-        found = self.comparisons(budget)
-        return [
-            pair
-            for pair in self.candidates
-            if pair.name in found
-            and found[pair.name].verdict in ("not distinguishable", "undefined")
-        ]
+    def _choosing(self, pair: Pair, budget: int) -> float:
+        found = self.measured(pair, budget).take("draw", self.choosing)
+        return (found if self.pooled else found.take("image", ~self.told)).value
 
-    def savings(self, budget: int) -> Savings | None:
+    def leads(self, budget: int) -> dict[str, Number]:
+        """The winner minus each other candidate, in points, on all draws and images.
+
+        The intervals of every two candidates hold together (Bonferroni), and so do these, whichever
+        of them won: no draw or image need be left out.
+        """
+        return self._leads[budget]
+
+    @cached_property
+    def _leads(self) -> dict[int, dict[str, Number]]:
+        found = {}
+        for budget in self.budgets:
+            each = {p.name: self.measured(p, budget) for p in self.candidates}
+            first = each.pop(self.winner(budget).name)
+            every_two = len(each) * (len(each) + 1) // 2
+            found[budget] = {
+                name: (first - other).mean(together=every_two).scaled(100, POINTS)
+                for name, other in each.items()
+            }
+        return found
+
+    def verdicts(self, budget: int) -> dict[str, str]:
+        """Of each other candidate: "worse", "better", "alike", or "undefined"."""
+        said = {"higher": "worse", "lower": "better", "not distinguishable": "alike"}
+        return {n: said.get(v := decide(d), v) for n, d in self.leads(budget).items()}
+
+    def those(self, verdict: str, budget: int) -> list[Pair]:
+        """The candidates of that verdict."""
+        found = self.verdicts(budget)
+        return [pair for pair in self.candidates if found.get(pair.name) == verdict]
+
+    def efficiency(self, budget: int) -> LabelEfficiency | None:
         """How many times as many labels the baseline needs for the winner's accuracy.
 
         None where the winner is the baseline, or there is none.
         """
-        base, winner = self.baseline, self.winner(budget)
+        return self._efficiencies[budget]
+
+    @cached_property
+    def _efficiencies(self) -> dict[int, LabelEfficiency | None]:
+        return {budget: self._efficiency(budget) for budget in self.budgets}
+
+    def _efficiency(self, budget: int) -> LabelEfficiency | None:
+        base, winner = self.baseline(budget), self.winner(budget)
         if base is None or base == winner:
             return None
-        curve = [self._measured(base, b) for b in self.budgets]
-        method = self._measured(winner, budget)
-        return label_savings(self.labels, curve, method, self.labels[self.budgets.index(budget)])
+        curve = [self.reporting_of(base, b) for b in self.budgets]
+        at = self.labels[self.budgets.index(budget)]
+        return label_efficiency(self.labels, curve, self.reporting_of(winner, budget), at)
 
     def gain(self, budget: int) -> Number | None:
         """What the next larger budget brings the budget's winner, in points; None for the last.
@@ -145,10 +301,8 @@ class Curves:
         if place == len(self.budgets):
             return None
         winner = self.winner(budget)
-        more, less = (
-            100 * self.accuracy(winner, b)[:, self.reporting] for b in (self.budgets[place], budget)
-        )
-        return crossed_difference(more, less, unit=POINTS, given=self.given)
+        more, less = (self.reporting_of(winner, b) for b in (self.budgets[place], budget))
+        return (more - less).mean().scaled(100, POINTS)
 
     @property
     def middle(self) -> int:
@@ -156,64 +310,65 @@ class Curves:
         return self.budgets[len(self.budgets) // 2]
 
     @property
-    def given(self) -> str:
-        """What an interval over draws takes as given."""
-        return "this pretraining" if self.pooled else "this pretraining and test set"
-
-    @property
     def unit(self) -> str:
         """What budgets count."""
         return "per class" if self.per_class else "in all"
 
-    def calibration_error(self, pair: Pair, budget: int, suffix: str = "") -> Number:
+    def calibration_error(
+        self, pair: Pair, budget: int, *, with_temperature: bool = False
+    ) -> Number:
         """The expected calibration error over the reporting draws."""
-        name = f"{TRIALS}/{pair.name}.calibration-error{suffix}"
-        if name not in self.first.arrays:
+        column = "calibration_error" + ("_with_temperature" if with_temperature else "")
+        if not self.has(pair, column):
             return undefined("answers without probabilities", unit="share")
-        rows = slice(*(self.n_draws * (self.budgets.index(budget) + k) for k in (0, 1)))
-        values = np.stack([m.floats(name)[rows] for m in self.measured.values()])
-        return crossed(values[:, self.reporting], unit="share", given=self.given)
+        found = self._of_draws(pair, budget, column, given="these test images")
+        return found.take("draw", self.reporting).mean()
 
     def bins(self, pair: Pair, budget: int) -> Floats | None:
         """Images, Σ confidence and Σ right in each bin, over the reporting draws, (`BINS`, 3)."""
-        name = f"{pair.name}/bins"
-        if name not in self.first.arrays:
-            return None
         place = self.budgets.index(budget)
-        found = [m.floats(name)[place, self.reporting].sum(axis=0) for m in self.measured.values()]
-        return np.sum(found, axis=0)
+        found = [one.by_pair[pair.name].bins for one in self.seeds]
+        known = [bins[place, self.reporting].sum(axis=0) for bins in found if bins is not None]
+        return np.sum(known, axis=0) if known else None
 
     def numbers(self) -> dict[str, Number]:
         """The numbers of the finding, the middle budget first."""
         found: dict[str, Number] = {}
-        order = [self.middle, *(b for b in self.budgets if b != self.middle)]
-        base = self.baseline
-        for budget in order:
-            winner, at = self.winner(budget), f"at-{budget}"
+        for budget in [self.middle, *(b for b in self.budgets if b != self.middle)]:
+            winner, base, at = self.winner(budget), self.baseline(budget), f"at-{budget}"
             found[f"{at}.accuracy"] = self.reported(winner, budget)
             if base is not None and base != winner:
-                found[f"{at}.minus-{base.name}"] = self.comparisons(budget)[base.name].difference
-            savings = self.savings(budget)
-            if savings is not None:
-                found[f"{at}.label-savings"] = savings.number()
+                found[f"{at}.minus-{base.name}"] = self.leads(budget)[base.name]
+            efficiency = self.efficiency(budget)
+            if efficiency is not None:
+                found[f"{at}.label-efficiency"] = efficiency.number()
+        at, winner = f"at-{self.middle}", self.winner(self.middle)
         gain = self.gain(self.middle)
         if gain is not None:
-            found[f"at-{self.middle}.gain-of-next-budget"] = gain
-        winner = self.winner(self.middle)
-        for suffix in ("", "-with-temperature"):
-            if f"{TRIALS}/{winner.name}.calibration-error{suffix}" in self.first.arrays:
-                found[f"at-{self.middle}.calibration-error{suffix}"] = self.calibration_error(
-                    winner, self.middle, suffix
-                )
+            found[f"{at}.gain-of-next-budget"] = gain
+        for name, scaled in (("", False), ("-with-temperature", True)):
+            error = self.calibration_error(winner, self.middle, with_temperature=scaled)
+            if error.value is not None:
+                found[f"{at}.calibration-error{name}"] = error
         if self.has(winner, "test") and self.has(winner, "unlabelled"):
-            found[f"at-{self.middle}.test-minus-unlabelled"] = crossed_difference(
-                *(
-                    100 * self.accuracy(winner, self.middle, column)[:, self.reporting]
-                    for column in ("test", "unlabelled")
-                ),
-                unit=POINTS,
-                given=self.given,
-            )
+            unlabelled = self.accuracy_of(winner, self.middle, "unlabelled")
+            both = self.reporting_of(winner, self.middle) - unlabelled.take("draw", self.reporting)
+            found[f"{at}.test-minus-unlabelled"] = both.mean().scaled(100, POINTS)
         for pair in self.oracles:
             found[f"{pair.name}.accuracy"] = self.reported(pair, self.budgets[-1])
+            if pair.using.oracle:
+                found[f"{at}.behind-{pair.name}"] = self.behind(pair)
         return found
+
+    def behind(self, oracle: Pair) -> Number:
+        """An oracle minus the winner at the middle budget, in points."""
+        winner = self.reporting_of(self.winner(self.middle), self.middle)
+        return (self.reporting_of(oracle, self.middle) - winner).mean().scaled(100, POINTS)
+
+    def _by_budget(self, column: NDArray[np.generic]) -> Floats:
+        return np.asarray(column, np.float64).reshape(len(self.budgets), self.n_draws)
+
+    def _of_draws(self, pair: Pair, budget: int, column: str, given: str = "") -> Measured:
+        unit = "accuracy" if column in ("test", "unlabelled") else "share"
+        rows = self.accuracy(pair, budget, column)
+        return Measured.of_seeds(list(rows), unit, ("draw",), given=given)

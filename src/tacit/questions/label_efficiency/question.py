@@ -16,9 +16,10 @@ from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
 from tacit.questions.label_efficiency.caveats import caveats
 from tacit.questions.label_efficiency.figures import draw, tables
-from tacit.questions.label_efficiency.numbers import TRIALS, Curves
-from tacit.questions.label_efficiency.words import words
+from tacit.questions.label_efficiency.numbers import Curves, Numbers, Tables, Trials
+from tacit.questions.label_efficiency.words import decided_by, sentences
 from tacit.questions.shared.pairs import Pair
+from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.trials import known, measured
 
 Budget = Annotated[int, Field(ge=1, le=10**7)]
@@ -31,7 +32,8 @@ class Labels(Question):
         pairs: what is compared, each a table with `codes`, `method` and, for some methods, `shares`
             and `recipe`.
         budgets: how many labels each trial sees, per class or in all.
-        draws: how many choices of them at each budget; every second one chooses the winner.
+        draws: how many choices of them at each budget; every second one, and half of the test
+            images, choose the winner, and the others judge it.
         count: whether budgets count the labels of each class or all of them.
         pool: where labels are drawn from: the training images, with the test images kept apart, or
             training and test images together, where answers are for all that have no label.
@@ -46,6 +48,12 @@ class Labels(Question):
     asks: ClassVar[str] = (
         "With so many labels, which representation should be used, in which method, and what would "
         "more labels bring?"
+    )
+    sources: ClassVar[tuple[str, ...]] = (
+        "Calder, Cook, Thorpe and Slepčev 2020 (Poisson learning)",
+        "Searle, Casella and McCulloch 1992 (variance components)",
+        "Fieller 1954 (an interval from a test)",
+        "Guo, Pleiss, Sun and Weinberger 2017 (calibration)",
     )
     needs_labels: ClassVar[bool] = True
 
@@ -195,54 +203,37 @@ class Labels(Question):
         counts = [
             np.bincount(trial.y, minlength=train.n_classes) for d in given.trials for trial in d
         ]
-        found = Measurement(
-            values={
-                "per-class": float(drawn.unit == "per class"),
-                "pooled": float(given.within),
-                "copies": float(len(found_in_both(train, test))),
-                "unlabelled": float(np.sum(given.pool_truth == UNLABELLED)),
-            },
-            arrays={
-                f"{TRIALS}/budget": np.repeat(drawn.budgets, n_draws),
-                f"{TRIALS}/draw": np.tile(np.arange(n_draws), len(drawn.budgets)),
-                f"{TRIALS}/labels": np.array([count.sum() for count in counts]),
-                f"{TRIALS}/fewest-of-a-class": np.array([count.min() for count in counts]),
-                "class-counts": train.class_counts,
-            },
+        pairs = {pair.name: measured(pair, given, train.n_classes, runs) for pair in self.pairs}
+        table = Trials(
+            np.repeat(drawn.budgets, n_draws),
+            np.tile(np.arange(n_draws), len(drawn.budgets)),
+            np.array([count.sum() for count in counts]),
+            np.array([count.min() for count in counts]),
+            {name: columns for name, (columns, _) in pairs.items()},
         )
-        for pair in self.pairs:
-            oracle = pair.run is not None and runs[pair.run].config.learn == "classifier"
-            found.values[f"{pair.name}/oracle"] = float(oracle)
-            found = found.joined(measured(pair, given, train.n_classes, runs))
-        return found
+        return Measurement.of(
+            Numbers(
+                per_class=drawn.unit == "per class",
+                pooled=given.within,
+                copies=len(found_in_both(train, test)),
+                unlabelled=int(np.sum(given.pool_truth == UNLABELLED)),
+                class_counts=train.class_counts,
+                truth=given.new_truth[:0] if given.within else given.new_truth,
+                by_pair={name: rest for name, (_, rest) in pairs.items()},
+                table=Tables(table),
+            )
+        )
 
     def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        curves = Curves(measured, self.pairs)
-        choose, report = len(curves.choosing), len(curves.reporting)
-        return Finding(
-            question=setting.question,
-            title=self.title,
-            asks=self.asks,
-            answer=words(curves),
-            numbers=curves.numbers(),
-            runs=tuple(self.needs()),
-            decided_by=(
-                f"At each budget the pair with the highest mean accuracy over {choose} of the "
-                f"{curves.n_draws} draws is the winner; everything that is said of it is of the "
-                f"other {report}. It is compared with every other pair on the same draws and "
-                "seeds; the intervals hold together in 95 %, and where one includes zero the two "
-                "are not distinguishable. How many times as many labels "
-                "are needed is read from the curve of accuracy against the logarithm of the number "
-                "of labels, and its interval holds all factors that the same test does not "
-                "exclude. Pairs that know more than the labels (all labels, or the class shares) "
-                "cannot win."
-            ),
+        seeds = Seeds.of(Numbers, measured)
+        curves = Curves(seeds, self.pairs)
+        return self.finding(
+            setting,
+            seeds,
+            sentences(curves),
+            curves.numbers(),
+            decided_by=decided_by(curves),
             figures=draw(curves, setting),
             tables=tables(curves),
-            caveats=caveats(curves, setting.class_names),
-            sources=(
-                "Calder, Cook, Thorpe and Slepčev 2020 (Poisson learning)",
-                "Fieller 1954 (an interval from a test)",
-                "Guo, Pleiss, Sun and Weinberger 2017 (calibration)",
-            ),
+            caveats=caveats(curves, setting),
         )

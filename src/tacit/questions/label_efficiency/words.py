@@ -4,33 +4,55 @@ from collections.abc import Sequence
 
 from tacit.measures.formatting import show
 from tacit.measures.intervals import decide
-from tacit.measures.number import Number
 from tacit.questions.label_efficiency.numbers import POINTS, Curves
 from tacit.questions.shared.pairs import Pair
+from tacit.questions.shared.words import many
 
 IT = "the one recommended"
 NAMED = 3
 """At most so many pairs that are not distinguishable from the winner are named."""
 
 
-def words(curves: Curves) -> str:
+def decided_by(curves: Curves) -> str:
+    """The rule."""
+    choose, report = len(curves.choosing), len(curves.reporting)
+    chosen = f"over {choose} of the {curves.n_draws} draws"
+    others = f"of the other {report}"
+    if not curves.pooled:
+        n = int((~curves.told).sum())
+        chosen += f" and {n:,} of the {len(curves.told):,} test images"
+        others += f" draws and {len(curves.told) - n:,} images"
+    return (
+        f"At each budget the pair with the highest mean accuracy {chosen} is the winner; its "
+        f"accuracy, what more labels bring it and how sure it is are {others}. Pairs are compared "
+        "on all draws and images, seed by seed, draw by draw and image by image: intervals are "
+        "over all of them together, and so wide that those of every two pairs hold in 95 % of "
+        "studies, whichever wins; where one holds zero, the two are not distinguishable. How many "
+        "times as many labels from scratch needs is read from its curve of accuracy against the "
+        "logarithm of the number of labels; the interval holds all factors at which the two are "
+        "not distinguishable. Pairs that know more than the labels (all labels, or the class "
+        "shares) cannot win."
+    )
+
+
+def sentences(curves: Curves) -> list[str]:
     """The answer: what to use at the middle budget, at the others, and what more would bring."""
-    sentences = [
+    return [
         _use(curves),
         _others(curves),
         *_elsewhere(curves),
         _more(curves),
+        _moved_by(curves),
         _confidence(curves),
         _oracle(curves),
     ]
-    return " ".join(sentence for sentence in sentences if sentence)
 
 
 def _use(curves: Curves) -> str:
     budget = curves.middle
-    winner, base = curves.winner(budget), curves.baseline
+    winner, base = curves.winner(budget), curves.baseline(budget)
     accuracy = show(curves.reported(winner, budget))
-    better = _better(curves)
+    better = curves.those("better", budget)
     if better:
         return (
             f"With {_count(curves, budget)} the draws disagree: {winner.words} was the best of "
@@ -38,20 +60,16 @@ def _use(curves: Curves) -> str:
             f"{_listed([p.short for p in better])} did better."
         )
     text = f"With {_count(curves, budget)} use {winner.words}: {accuracy}"
-    savings = curves.savings(budget)
-    if savings is None or base is None:
-        return text + _never_beaten(curves) + "."
-    if savings.factor == 0:
-        text += f"; {base.words} does as well with {savings.words()} as many labels"
-    elif savings.censored and curves.budgets[-1] == budget:
+    found = curves.efficiency(budget)
+    if found is None or base is None:
+        return text + ("" if base is None else ", for which no representation was needed") + "."
+    if found.factor == 0:
+        text += f"; {base.words} does as well with {found.words()} as many labels"
+    elif found.censored and curves.budgets[-1] == budget:
         text += f"; {base.words} does not reach it with any number of labels tried"
     else:
-        text += f"; {base.words} needs {savings.words()} as many labels to match it"
+        text += f"; {base.words} needs {found.words()} as many labels to match it"
     return text + _at_the_end(curves, winner, base) + "."
-
-
-def _never_beaten(curves: Curves) -> str:
-    return "" if curves.baseline is None else ", for which no representation was needed"
 
 
 def _at_the_end(curves: Curves, winner: Pair, base: Pair) -> str:
@@ -60,51 +78,42 @@ def _at_the_end(curves: Curves, winner: Pair, base: Pair) -> str:
     if last == curves.middle:
         return ""
     best = curves.winner(last)
-    at = f"; at {last:,} {curves.unit}"
-    if best == base:
-        verdict = curves.comparisons(last)[winner.name].verdict
-        said = {"higher": f"{base.words} is ahead", "lower": f"{base.words} is behind"}
-        return f"{at} {said.get(verdict, 'the two are not distinguishable')}"
-    if best == winner:
-        verdict = curves.comparisons(last)[base.name].verdict
-        said = {"higher": "it is still behind", "lower": "it is ahead"}
-        return f"{at} {said.get(verdict, 'the two are not distinguishable')}"
-    return ""
+    other = {base.name: winner, winner.name: base}.get(best.name)
+    if other is None:
+        return ""
+    found = curves.leads(last)[other.name]
+    said = (
+        {"higher": "it is still behind", "lower": "it is ahead"}
+        if best == winner
+        else {"higher": f"{base.words} is ahead", "lower": f"{base.words} is behind"}
+    )
+    return (
+        f"; at {last:,} {curves.unit} {said.get(decide(found), 'the two are not distinguishable')}"
+    )
 
 
 def _others(curves: Curves) -> str:
     """Whether the winner stands out among the other candidates."""
     budget = curves.middle
-    found = curves.comparisons(budget)
-    if not found:
+    found = list(curves.verdicts(budget).values())
+    if not found or "better" in found:
         return ""
-    if all(c.verdict == "undefined" for c in found.values()):
+    others, worse, alike = len(found), found.count("worse"), curves.those("alike", budget)
+    if found.count("undefined") == others:
         return (
-            f"With {curves.n_draws} draws, of which {len(curves.reporting)} may be reported, it "
-            "cannot be told whether the others are worse."
+            f"With {many(curves.n_draws, 'draw')} it cannot be told whether the others are worse."
         )
-    alike = curves.alike(budget)
-    if _better(curves):
-        return ""
+    if worse == others:
+        return f"{IT.capitalize()} is better than each of the {others} others on the same draws."
+    text = f"Not distinguishable from {IT} on the same draws: {_listed([p.short for p in alike])}"
     if not alike:
-        return (
-            f"{IT.capitalize()} is better than each of the {len(found)} others on the same draws."
-        )
-    return (
-        f"Not distinguishable from {IT} on the same draws: {_listed([p.short for p in alike])}; "
-        f"{_rest(len(found) - len(alike))}."
-    )
-
-
-def _better(curves: Curves) -> list[Pair]:
-    """Candidates that beat the winner on the draws that did not choose."""
-    found = curves.comparisons(curves.middle)
-    return [p for p in curves.candidates if p.name in found and found[p.name].verdict == "lower"]
+        text = f"Of {IT} and {many(found.count('undefined'), 'other')} nothing can be told"
+    return f"{text}; {_rest(worse)}."
 
 
 def _rest(n_worse: int) -> str:
     if n_worse == 0:
-        return "nothing that was tried is worse with certainty"
+        return "nothing that was tried is known to be worse"
     return f"the {'other is' if n_worse == 1 else f'{n_worse} others are'} worse"
 
 
@@ -145,7 +154,7 @@ def _more(curves: Curves) -> str:
         return ""
     following = curves.budgets[curves.budgets.index(curves.middle) + 1]
     step = f"Going from {curves.middle:,} to {following:,} {curves.unit}"
-    it = curves.winner(curves.middle).short if _better(curves) else IT
+    it = curves.winner(curves.middle).short if curves.those("better", curves.middle) else IT
     return {
         "higher": f"{step} brings {it} {show(gain, sign=True)}.",
         "lower": f"{step} costs {it} accuracy: {show(gain)}.",
@@ -154,9 +163,22 @@ def _more(curves: Curves) -> str:
     }.get(decide(gain), f"{step} changes the accuracy of {it} by {show(gain, sign=True)}.")
 
 
+def _moved_by(curves: Curves) -> str:
+    """What the accuracy hangs on."""
+    parts = curves.reporting_of(curves.winner(curves.middle), curves.middle).parts
+    if not parts.shares:
+        return ""
+    return f"Its accuracy at {curves.middle:,} {curves.unit}: {_lower(parts.words())}"
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
 def _oracle(curves: Curves) -> str:
     said = [
-        f"{pair.codes} {show(_plain(curves.reported(pair, curves.budgets[-1])))}"
+        f"{pair.codes} {show(curves.reported(pair, curves.budgets[-1]))}, "
+        f"{show(curves.behind(pair), sign=True)} at {curves.middle:,} {curves.unit}"
         for pair in curves.oracles
         if pair.using.oracle
     ]
@@ -169,29 +191,13 @@ def _confidence(curves: Curves) -> str:
     if error.value is None:
         return ""
     at = f"At {budget:,} {curves.unit}"
-    text = (
-        f"{at} its confidence differs from its accuracy by {show(in_points(error))} on average, "
-        "what chance makes of so many images taken off"
-    )
-    scaled = curves.calibration_error(winner, budget, "-with-temperature")
+    points = error.scaled(100, POINTS)
+    text = f"{at} its confidence differs from its accuracy by {show(points)} on average"
+    scaled = curves.calibration_error(winner, budget, with_temperature=True)
     if scaled.value is not None:
-        text += f", and by {show(in_points(scaled))} with a temperature fitted within the labels"
+        points = scaled.scaled(100, POINTS)
+        text += f", and by {show(points)} with a temperature fitted within the labels"
     return f"{text}."
-
-
-def in_points(error: Number) -> Number:
-    """A difference of shares in percentage points."""
-    value, low, high = (
-        None if end is None else 100 * end for end in (error.value, error.low, error.high)
-    )
-    return Number(value, low, high, error.n, POINTS, error.interval)
-
-
-def _plain(number: Number) -> Number:
-    """A number that does not depend on the draws, without the reason for having no interval."""
-    if number.low is None and number.value is not None:
-        return Number(number.value, n=number.n, unit=number.unit)
-    return number
 
 
 def _count(curves: Curves, budget: int) -> str:

@@ -11,12 +11,13 @@ from tacit.errors import ImagesError
 from tacit.images.dataset import UNLABELLED, Images
 from tacit.labels.cross_validation import Trial, Turns, held_out_trials, turns_for
 from tacit.labels.draws import Draws, Labelled
+from tacit.labels.methods import Answered
 from tacit.questions.base import Arrays, Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
 from tacit.questions.labels_within.numbers import Judged
 from tacit.questions.labels_within.words import finding_of
 from tacit.questions.shared.pairs import Pair
-from tacit.questions.shared.trials import Known, problem_of
+from tacit.questions.shared.trials import Known, each_trial, problem_of
 
 Row = Annotated[int, Field(ge=0)]
 LABELS_SEED = 0
@@ -185,27 +186,16 @@ def _answered(
     What an earlier try kept is not done again.
     """
     (trials,) = given.trials
-    names = [f"{pair.name}-{number}" for number in range(len(trials))]
-    missing = [
-        number
-        for number, name in enumerate(names)
-        if runs.keep is None or not (runs.keep / f"{name}.safetensors").exists()
-    ]
     problem = problem_of(pair, given, n_classes, runs)
-    answers = pair.using.answers(problem, trials, missing) if missing else iter(())
-    found = []
-    for number, (name, rows) in enumerate(zip(names, asked, strict=True)):
 
-        def learned(number: int = number, rows: NDArray[np.int64] = rows) -> Arrays:
-            answered = next(answers)
-            new = answered.new[rows]
-            scores = np.log(np.maximum(new, TINY)) if pair.using.confident else new
-            kept: Arrays = {"scores": np.asarray(scores, np.float32)}
-            if number == 0:
-                model = pair.using.classifier(problem, answered, trials[0])
-                for part, tensor in {} if model is None else model.state_dict().items():
-                    kept[f"model/{part}"] = tensor.numpy()
-            return kept
+    def learned(answered: Answered) -> Arrays:
+        new = answered.new[asked[answered.trial]]
+        scores = np.log(np.maximum(new, TINY)) if pair.using.confident else new
+        kept: Arrays = {"scores": np.asarray(scores, np.float32)}
+        if answered.trial == 0:
+            model = pair.using.classifier(problem, answered, trials[0])
+            for part, tensor in {} if model is None else model.state_dict().items():
+                kept[f"model/{part}"] = tensor.numpy()
+        return kept
 
-        found.append(runs.kept(name, learned))
-    return found
+    return each_trial(pair, problem, trials, learned, pair.name, runs)

@@ -75,6 +75,12 @@ class Pair(Table):
         own = self.using.recipe
         return None if own is None else Recipe.model_validate(own.model_dump() | self.recipe)
 
+    @property
+    def moves_images(self) -> bool:
+        """Whether a network is trained on images that are moved about."""
+        recipe = self.trained_by()
+        return recipe is not None and recipe.affine is not None
+
     def work(self, n_labels: int, n_pool: int) -> float:
         """Roughly how much work a trial is; see `Method.work`."""
         return self.using.work(n_labels, n_pool, self.trained_by())

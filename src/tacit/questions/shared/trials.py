@@ -1,14 +1,12 @@
 """Trying pairs: what is known to a method, what it answers in each trial, and how right that is."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tacit.files import read_json, write_json
 from tacit.images.dataset import UNLABELLED, Images
 from tacit.labels.draws import Draws, Labelled
 from tacit.labels.methods import Answered, Problem
@@ -22,11 +20,12 @@ from tacit.labels.representations import (
 from tacit.measures.classifiers import calibration_excess
 from tacit.measures.distances import Floats
 from tacit.models.models import Classifier
-from tacit.questions.base import Measurement, Runs
-from tacit.questions.label_efficiency.numbers import BINS, TRIALS
+from tacit.questions.base import Arrays, Runs
+from tacit.questions.label_efficiency.numbers import BINS, Columns, OfPair
 from tacit.questions.shared.pairs import Pair
 
 Truth = NDArray[np.int64]
+Kind = TypeVar("Kind", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -73,29 +72,53 @@ def known(train: Images, test: Images, drawn: Draws) -> Known:
     )
 
 
-def measured(pair: Pair, given: Known, n_classes: int, runs: Runs) -> Measurement:
-    """Every trial of a pair.
-
-    Arrays: of `TRIALS`, one row for each budget and draw, ``PAIR.test``, ``PAIR.unlabelled`` (the
-    share of right answers), ``PAIR.calibration-error`` and what was chosen within the labels; and
-    ``PAIR/bins``, images, Σ confidence and Σ right in bins of confidence, (B, D, `BINS`, 3).
-    """
+def measured(pair: Pair, given: Known, n_classes: int, runs: Runs) -> tuple[Columns, OfPair]:
+    """Every trial of a pair."""
     problem = problem_of(pair, given, n_classes, runs)
-    found: list[dict[str, Any]] = []
+    rows: list[Arrays] = []
     for budget, trials in enumerate(given.trials):
-        files = [_kept(runs.keep, pair, budget, draw) for draw in range(len(trials))]
-        missing = [d for d, file in enumerate(files) if file is None or not file.exists()]
-        rows: dict[int, dict[str, Any]] = {
-            d: read_json(file) for d, file in enumerate(files) if file and d not in missing
-        }
-        for answered in pair.using.answers(problem, trials, missing) if missing else ():
-            row = _row(answered, given, trials[answered.trial], pair, len(runs.train))
-            rows[answered.trial] = row
-            file = files[answered.trial]
-            if file is not None:
-                write_json(file, row)
-        found += [rows[draw] for draw in range(len(trials))]
-    return _columns(pair, found, len(given.trials))
+
+        def of(answered: Answered, trials: list[Labelled] = trials) -> Arrays:
+            return _row(answered, given, trials[answered.trial], pair, len(runs.train))
+
+        rows += each_trial(pair, problem, trials, of, f"{pair.name}-{budget}", runs)
+    shape = len(given.trials), -1
+    known = {each.name for each in fields(Columns)} & {name for row in rows for name in row}
+    columns = {name: np.array([row.get(name, np.nan) for row in rows]) for name in known}
+    oracle = pair.run is not None and runs[pair.run].config.learn == "classifier"
+    return Columns(**columns), OfPair(
+        oracle,
+        _stacked(rows, "right", shape, np.bool_),
+        _stacked(rows, "bins", shape, np.float64),
+    )
+
+
+def _stacked(
+    rows: Sequence[Arrays], name: str, shape: tuple[int, int], kind: type[Kind]
+) -> NDArray[Kind] | None:
+    """What every trial has of that name, by budget and draw; None where none has it."""
+    if name not in rows[0]:
+        return None
+    whole = np.stack([row[name] for row in rows]).astype(kind)
+    return whole.reshape(*shape, *whole.shape[1:])
+
+
+def each_trial(
+    pair: Pair,
+    problem: Problem,
+    trials: Sequence[Labelled],
+    of: Callable[[Answered], Arrays],
+    name: str,
+    runs: Runs,
+) -> list[Arrays]:
+    """What `of` makes of the answers to each trial; what an earlier try kept is not done again.
+
+    name: of the files that are kept, before the trial's number.
+    """
+    names = [f"{name}-{number}" for number in range(len(trials))]
+    missing = [number for number, each in enumerate(names) if not runs.has_kept(each)]
+    answers = pair.using.answers(problem, trials, missing) if missing else iter(())
+    return [runs.kept(each, lambda: of(next(answers))) for each in names]
 
 
 def problem_of(pair: Pair, given: Known, n_classes: int, runs: Runs) -> Problem:
@@ -113,41 +136,36 @@ def problem_of(pair: Pair, given: Known, n_classes: int, runs: Runs) -> Problem:
     )
 
 
-def _kept(folder: Path | None, pair: Pair, budget: int, draw: int) -> Path | None:
-    return None if folder is None else folder / f"{pair.name}-{budget}-{draw}.json"
-
-
-def _row(
-    answered: Answered, given: Known, labelled: Labelled, pair: Pair, n_train: int
-) -> dict[str, Any]:
-    """How right one trial's answers are, as plain data."""
+def _row(answered: Answered, given: Known, labelled: Labelled, pair: Pair, n_train: int) -> Arrays:
+    """How right one trial's answers are, by the names of `Columns` and `OfPair`."""
     unlabelled = given.pool_truth != UNLABELLED
     unlabelled[labelled.index] = False
     if pair.using.oracle:  # of the pool, it has not seen the labels of the test images alone
         unlabelled[:n_train] = False
-    row: dict[str, Any] = dict(answered.settings)
+    numbers = {name.replace("-", "_"): value for name, value in answered.settings.items()}
+    row: Arrays = {}
     if given.within:
         scores, truth = answered.new[unlabelled], given.pool_truth[unlabelled]
-        row["unlabelled"] = accuracy(scores, truth)
+        numbers["unlabelled"] = accuracy(scores, truth)
     else:
         scores, truth = answered.new, given.new_truth
-        row["test"] = accuracy(scores, truth)
+        row["right"] = scores.argmax(axis=1) == truth
+        numbers["test"] = accuracy(scores, truth)
         if answered.pool is not None:
-            row["unlabelled"] = accuracy(answered.pool[unlabelled], given.pool_truth[unlabelled])
+            own = answered.pool[unlabelled], given.pool_truth[unlabelled]
+            numbers["unlabelled"] = accuracy(*own)
     if pair.using.confident and len(truth):
-        row |= {
-            "calibration-error": calibration_excess(scores, truth, BINS),
-            "bins": binned(scores, truth).tolist(),
-        }
+        row["bins"] = binned(scores, truth)
+        numbers["calibration_error"] = calibration_excess(scores, truth, BINS)
         if answered.scaled is not None:
             scaled = answered.scaled[unlabelled] if given.within else answered.scaled
-            row["calibration-error-with-temperature"] = calibration_excess(scaled, truth, BINS)
-    return row
+            numbers["calibration_error_with_temperature"] = calibration_excess(scaled, truth, BINS)
+    return row | {name: np.array(value, np.float64) for name, value in numbers.items()}
 
 
-def accuracy(scores: NDArray[np.floating[Any]], truth: Truth) -> float | None:
-    """The share of right answers; None where there is none to compare."""
-    return float(np.mean(scores.argmax(axis=1) == truth)) if len(truth) else None
+def accuracy(scores: NDArray[np.floating[Any]], truth: Truth) -> float:
+    """The share of right answers; NaN where there is none to compare."""
+    return float(np.mean(scores.argmax(axis=1) == truth)) if len(truth) else np.nan
 
 
 def binned(probabilities: NDArray[np.floating[Any]], truth: Truth) -> Floats:
@@ -158,20 +176,6 @@ def binned(probabilities: NDArray[np.floating[Any]], truth: Truth) -> Floats:
     return np.stack(
         [np.bincount(which, weights, BINS) for weights in (None, confidence, right)], axis=1
     ).astype(np.float64)
-
-
-def _columns(pair: Pair, rows: Sequence[dict[str, Any]], n_budgets: int) -> Measurement:
-    found = Measurement()
-    for name in dict.fromkeys(name for row in rows for name in row):
-        if name == "bins":
-            bins = np.array([row[name] for row in rows])
-            found.arrays[f"{pair.name}/bins"] = bins.reshape(n_budgets, -1, BINS, 3)
-        else:
-            values = [row.get(name) for row in rows]
-            found.arrays[f"{TRIALS}/{pair.name}.{name}"] = np.array(
-                [np.nan if value is None else value for value in values], np.float64
-            )
-    return found
 
 
 def _classifier(pair: Pair, runs: Runs) -> Classifier | None:

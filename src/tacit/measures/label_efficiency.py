@@ -1,4 +1,4 @@
-"""Label savings: how many times as many labels one method needs to do as well as another."""
+"""Label efficiency: how many times as many labels one method needs to do as well as another."""
 
 import math
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ TIE = 1e-12
 
 
 @dataclass(frozen=True)
-class Savings:
+class LabelEfficiency:
     """How many times as many labels the baseline needs for a method's accuracy.
 
     Infinity stands for "more than the curve's last budget", 0 for "fewer than its first".
@@ -64,7 +64,7 @@ class Savings:
     def words(self) -> str:
         """The factor and its interval, such as "3.1 times (2.2 to more than 10)".
 
-        >>> Savings(math.inf, 8.0, math.inf, 0.1, 10.0, 5, "").words()
+        >>> LabelEfficiency(math.inf, 8.0, math.inf, 0.1, 10.0, 5, "").words()
         'more than 10 times (8 to more than 10)'
         """
         if math.isinf(self.factor) and self.most <= 1:
@@ -82,9 +82,9 @@ class Savings:
         return f"fewer than {significant(self.least, 2)}" if end == 0 else significant(end, 2)
 
 
-def label_savings(
+def label_efficiency(
     labels: ArrayLike, baseline: Sequence[Measured], method: Measured, at: float
-) -> Savings:
+) -> LabelEfficiency:
     """The factor f at which the baseline with f · `at` labels is as accurate as the method.
 
     Between budgets the baseline's accuracy is interpolated linearly in the logarithm of the number
@@ -113,10 +113,10 @@ def label_savings(
     typical = max((curve.gap(point) for point in curve.x), key=lambda gap: gap.standard_error)
     number = typical.mean()
     if number.low is None:
-        return Savings(factor, None, None, least, most, number.n, number.interval)
+        return LabelEfficiency(factor, None, None, least, most, number.n, number.interval)
     low, high = curve.alike(factor)
     said = f"{number.interval}, inverted"
-    return Savings(factor, min(low, factor), max(high, factor), least, most, number.n, said)
+    return LabelEfficiency(factor, min(low, factor), max(high, factor), least, most, number.n, said)
 
 
 @dataclass(frozen=True)
