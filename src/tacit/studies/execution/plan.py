@@ -20,7 +20,7 @@ from tacit.studies.description.spec import Run, Study
 CODE_VERSION = 5
 """Raised whenever the code gives other results for the same study."""
 
-MEASURED_VERSION = 2
+MEASURED_VERSION = 3
 """Raised whenever questions alone measure something else, so that trained runs are kept."""
 
 MAX_JOBS = 20_000
