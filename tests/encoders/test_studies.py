@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 from tacit.cli import run_command
 from tacit.images.dataset import Split
 from tacit.images.sources import open_images
-from tacit.questions.shared.pairs import ON_FEATURES, Pair
+from tacit.questions.shared.pairs import Pair, pairs_of
 from tacit.studies.description.errors import StudyError
 from tacit.studies.description.reading import parse
 from tacit.studies.execution.plan import plan
@@ -74,7 +74,7 @@ def test_the_command_adds_every_method_on_codes(pixels, tmp_path):
     words = ["run", str(path), "--encoder", f"features:{pixels}", "--out", str(tmp_path / "out")]
     assert run_command(words) == 0
     (row, *_) = trials(tmp_path / "out" / "plain")
-    assert {f"own.{method}.test" for method in ON_FEATURES} <= row.keys()
+    assert {f"own.{pair.method}.test" for pair in pairs_of("features:own.npy")} <= row.keys()
     head = float(row["own.propagate-then-head.test"])
     assert head > float(row["own.nearest.test"])
 

@@ -101,7 +101,7 @@ def test_only_wanted_trials_are_answered_and_they_are_the_same(method: Method, d
     assert [answered.trial for answered in everything] == [0, 1, 2]
     (last,) = method.answers(problem_of(method, digits), trials, [2])
     assert last.trial == 2
-    np.testing.assert_array_equal(last.new, everything[2].new)
+    np.testing.assert_allclose(last.new, everything[2].new, atol=1e-5)
     assert list(method.answers(problem_of(method, digits), trials, [])) == []
 
 
@@ -123,7 +123,6 @@ def test_the_classifier_gives_the_answers(method: Method, digits) -> None:
     (answered,) = method.answers(given, trials, [0])
     model = method.classifier(given, answered, trials[0])
     if model is None:
-        assert method.preference is None  # what is recommended can be saved
         return
     own = class_probabilities(model, given.new)
     np.testing.assert_allclose(own, answered.new, atol=2e-3)
@@ -138,19 +137,23 @@ def test_what_is_told_of_methods_fits_together() -> None:
         assert method.name == name
         assert ("{codes}" in method.words) is (method.reads != "images")
         assert method.work(100, 60_000, method.recipe) >= 0
+        assert method.confident or method.preference is None, f"{name} is recommended"
         if method.recipe is not None:
             assert method.tuned_on, f"{name} does not say on whose labels its recipe was tuned"
     assert not any(m.oracle and m.preference is not None for m in METHODS.values())
 
 
 def test_the_order_of_preference_is_that_of_mnist() -> None:
-    """With one to ten labels per class: docs/method.md, the tables of the two studies."""
+    """With one to ten labels per class: docs/method.md, the tables of the two studies. Heads stand
+    after the networks that learn the same labels."""
     preferred = [m for m in METHODS.values() if m.preference is not None]
     order = [m.name for m in sorted(preferred, key=lambda m: m.preference or 0)]
     assert order == [
         "agree-then-train",
         "propagate-then-train",
+        "propagate-then-head",
         "poisson-then-train",
+        "poisson-then-head",
         "fine-tune",
         "logistic",
         "scratch-augmented",

@@ -74,7 +74,7 @@ LOGISTIC = Logistic(
     words="{codes} with logistic regression",
     family="codes",
     confident=True,
-    preference=4,
+    preference=6,
     tuned_on=("digits",),
     images=5000,
 )

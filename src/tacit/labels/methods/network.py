@@ -51,7 +51,7 @@ FINE_TUNE = FineTuned(
     reads="encoder",
     confident=True,
     recipe=FROM_SCRATCH,
-    preference=3,
+    preference=5,
     tuned_on=("mnist", "digits"),
 )
 SCRATCH = Trained(
@@ -62,7 +62,7 @@ SCRATCH = Trained(
     reads="images",
     confident=True,
     recipe=FROM_SCRATCH,
-    preference=6,
+    preference=8,
     tuned_on=("mnist", "digits"),
 )
 SCRATCH_AUGMENTED = Trained(
@@ -73,6 +73,6 @@ SCRATCH_AUGMENTED = Trained(
     reads="images",
     confident=True,
     recipe=AUGMENTED,
-    preference=5,
+    preference=7,
     tuned_on=("mnist", "digits"),
 )

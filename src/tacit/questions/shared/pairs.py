@@ -154,26 +154,15 @@ class Pair(Table):
         return self.using.words.format(codes=codes) + told
 
 
-ON_FEATURES: tuple[MethodName, ...] = (
-    "nearest",
-    "logistic",
-    "laplace",
-    "poisson",
-    "poisson-mbo",
-    "poisson-then-head",
-    "propagate-then-head",
-)
-"""The methods that codes from elsewhere are tried with."""
-
-
 def pairs_of(source: str) -> list[Pair]:
-    """An encoder from elsewhere with every method that its codes feed.
+    """An encoder from elsewhere with every method that reads codes alone, and trains no network.
 
     Raises:
         EncoderError: it names none.
     """
     parse(source)
-    return [Pair(codes=source, method=method) for method in ON_FEATURES]
+    able = [m for m in METHODS.values() if m.reads == "codes" and m.recipe is None]
+    return [Pair(codes=source, method=method.name) for method in able]
 
 
 def pair_named(name: str) -> Pair:
