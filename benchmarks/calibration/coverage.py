@@ -119,7 +119,7 @@ def coverages(layouts: Iterable[Layout], repeats: int, seed: int = 0) -> list[Co
     """Of all cases of these layouts, each fabricated so many times."""
     found = []
     for layout in layouts:
-        fewer = max(repeats // 10, 50) if np.prod(layout.shape) > 50_000 else repeats
+        fewer = max(repeats // 4, 50) if np.prod(layout.shape) > 50_000 else repeats
         for number, (group, name, make) in enumerate(cases(layout)):
             rng = np.random.default_rng((seed, *layout.shape, number))
             inside = undefined = 0
