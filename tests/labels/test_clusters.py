@@ -7,11 +7,11 @@ from sklearn.decomposition import PCA
 
 from bits import same_tensors
 from tacit.images.dataset import Images
-from tacit.labels.augmentation import Affine
 from tacit.labels.clusters import ON_CLUSTERS, clusters_of, learn_clusters, side_by_side
 from tacit.labels.networks import codes_of
 from tacit.models.config import ConvNetwork
 from tacit.streams import numpy_stream
+from tacit.training.views import Affine
 
 RECIPE = ON_CLUSTERS.model_copy(
     update={

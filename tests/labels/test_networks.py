@@ -9,7 +9,6 @@ from sklearn.datasets import load_digits
 from bits import same_tensors
 from tacit.images.dataset import Images
 from tacit.images.splits import few_label_draw
-from tacit.labels.augmentation import Affine
 from tacit.labels.draws import Labelled
 from tacit.labels.networks import (
     AUGMENTED,
@@ -26,6 +25,7 @@ from tacit.models.config import ConvNetwork, DenseNetwork, ModelConfig, PoolNetw
 from tacit.models.networks import Head
 from tacit.streams import numpy_stream, seeded_initialisation
 from tacit.training.checkpoint import FolderCheckpointer, Stopped
+from tacit.training.views import Affine
 
 BRIEF = Recipe(network=DenseNetwork(hidden=(32,)), updates=60, batch_size=64, rate=0.01)
 NEW = slice(1300, None)

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import MiniBatchKMeans
 
-from tacit.labels.augmentation import Affine
 from tacit.labels.networks import Recipe, train_on_targets
 from tacit.models.config import PoolNetwork
 from tacit.models.networks import Encoder
 from tacit.streams import stream_seed
 from tacit.training.examples import Examples
 from tacit.training.state import Checkpointer
+from tacit.training.views import Affine
 
 MOST_CLUSTERS = 1000
 IMAGES_PER_CLUSTER = 20

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import nn
 
-from tacit.labels.augmentation import Affine, augmented
 from tacit.labels.draws import Labelled
 from tacit.models.config import ConvNetwork, Network, PoolNetwork, Table
 from tacit.models.models import Classifier
@@ -25,8 +24,10 @@ from tacit.training.examples import Examples
 from tacit.training.loop import fit
 from tacit.training.many import of_images
 from tacit.training.objectives import generalised_cross_entropy
+from tacit.training.objectives.augmented import augmented
 from tacit.training.schedule import Schedule
 from tacit.training.state import Checkpointer
+from tacit.training.views import Affine
 
 LEAST = 100
 """Images in a batch below which an update takes no less time, roughly."""

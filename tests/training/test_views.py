@@ -1,23 +1,25 @@
-"""Affine augmentation: what moves, by how much, from which noise."""
+"""Views: what happens to images, by how much, how often, and from which noise."""
 
 import math
 
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
+from scipy import stats
 from torch.nn import functional as F
 
 from bits import same_tensors
 from tacit.images.dataset import Images
-from tacit.labels.augmentation import Affine, augmented
 from tacit.models.config import ModelConfig, build
 from tacit.streams import seeded_initialisation, torch_stream
 from tacit.training.checkpoint import FolderCheckpointer, Stopped
 from tacit.training.evaluation import evaluate
 from tacit.training.loop import fit
 from tacit.training.objectives import Batch, cross_entropy
+from tacit.training.objectives.augmented import augmented
 from tacit.training.schedule import Schedule
+from tacit.training.views import RECIPES, Affine, Blur, Colour, Crop, NamedViews, Views, grey
 
 STILL = Affine(shift=0, rotation=0, scale=0, shear=0)
 
@@ -191,3 +193,145 @@ def test_gradients_reach_pixels() -> None:
     F.relu(moved(Affine(), x)).sum().backward()
     assert x.grad is not None
     assert x.grad.abs().sum() > 0
+
+
+N = 2_000
+
+
+def uniform_in(values: torch.Tensor, low: float, high: float) -> None:
+    """Values are uniform, at a level that one fixed seed either passes or not."""
+    assert low <= values.min()
+    assert values.max() <= high
+    assert stats.kstest(values.numpy(), "uniform", (low, high - low)).pvalue > 1e-3
+
+
+def test_crops_have_uniform_areas_aspects_and_places() -> None:
+    theta = Crop(area=(0.2, 0.5), aspect=(0.75, 1.25)).matrices(N, torch_stream(0, "noise"))
+    wide, tall = theta[:, 0, 0], theta[:, 1, 1]
+    assert (theta[:, 0, 1] == 0).all()
+    assert (theta[:, 1, 0] == 0).all()
+    uniform_in(wide * tall, 0.2, 0.5)
+    uniform_in((wide / tall).log(), math.log(0.75), math.log(1.25))
+    for side, middle in ((wide, theta[:, 0, 2]), (tall, theta[:, 1, 2])):
+        uniform_in(middle / (1 - side), -1, 1)  # all of it inside the image
+
+
+def test_no_crop_is_larger_than_the_image() -> None:
+    theta = Crop(area=(0.9, 1), aspect=(0.5, 2)).matrices(N, torch_stream(0, "noise"))
+    reach = theta[:, (0, 1), (0, 1)] + theta[:, (0, 1), (2, 2)].abs()
+    assert reach.max() <= 1 + 1e-6
+
+
+def test_a_crop_is_that_part_of_the_image() -> None:
+    """Of a ramp, whose pixels say where they were."""
+    ramp = (torch.arange(64) + 0.5).expand(1, 1, 64, 64) / 64
+    x = ramp.expand(50, 1, 64, 64)
+    crop = Crop(area=(0.1, 0.5))
+    theta = crop.matrices(50, torch_stream(3, "noise"))
+    y = Views(crop=crop)(x, torch_stream(3, "noise"))
+    found = y[:, 0, 0, :]
+    middle, width = found.mean(dim=1), (found[:, -1] - found[:, 0]) * 64 / 63
+    torch.testing.assert_close(middle, (theta[:, 0, 2] + 1) / 2, atol=0.01, rtol=0)
+    torch.testing.assert_close(width, theta[:, 0, 0], atol=0.01, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("views", "choices"),
+    [
+        (Views(flip=1.0), [lambda x: x.flip(-1)]),
+        (Views(vertical_flip=1.0), [lambda x: x.flip(-2)]),
+        (Views(flip=0.3), [lambda x: x, lambda x: x.flip(-1)]),
+        (Views(quarter_turns=True), [lambda x, k=k: x.rot90(k, (-2, -1)) for k in range(4)]),
+    ],
+)
+def test_flips_and_turns_move_whole_pixels_as_often_as_they_say(views, choices) -> None:
+    x = torch.rand(1, 1, 6, 6, generator=torch_stream(0, "x"))
+    y = moved(views, x.expand(N, 1, 6, 6))
+    same = torch.stack([(y - of(x)).abs().amax(dim=(1, 2, 3)) < 1e-5 for of in choices])
+    assert (same.sum(dim=0) == 1).all()
+    expected = [1.0] if len(choices) == 1 else [0.7, 0.3] if len(choices) == 2 else [0.25] * 4
+    shares = same.double().mean(dim=1)
+    assert shares.tolist() == pytest.approx(expected, abs=4 * math.sqrt(0.25 / N))
+
+
+def test_brightness_and_contrast_are_uniform_factors() -> None:
+    x = torch.tensor([0.2, 0.4]).repeat(8).reshape(1, 1, 4, 4).expand(N, 1, 4, 4)
+    bright = Colour(brightness=0.5, contrast=0, saturation=0, hue=0, probability=1)
+    uniform_in(moved(bright, x).mean(dim=(1, 2, 3)) / 0.3, 0.5, 1.5)
+    contrast = bright.model_copy(update={"brightness": 0.0, "contrast": 0.4})
+    y = moved(contrast, x)
+    torch.testing.assert_close(y.mean(dim=(1, 2, 3)), torch.full((N,), 0.3))
+    uniform_in((y.amax(dim=(1, 2, 3)) - y.amin(dim=(1, 2, 3))) / 0.2, 0.6, 1.4)
+
+
+def test_saturation_and_hue_leave_brightness() -> None:
+    x = (0.4 + 0.2 * torch.rand(1, 3, 4, 4, generator=torch_stream(0, "x"))).expand(N, 3, 4, 4)
+    still = Colour(brightness=0, contrast=0, saturation=0, hue=0, probability=1)
+    torch.testing.assert_close(moved(still, x), x, atol=1e-5, rtol=0)
+    y = moved(still.model_copy(update={"saturation": 0.5}), x)
+    torch.testing.assert_close(grey(y), grey(x), atol=1e-4, rtol=0)
+    factor = ((y - grey(y)) / (x - grey(x))).flatten(1)
+    assert (factor.amax(dim=1) - factor.amin(dim=1)).max() < 0.05
+    uniform_in(factor.median(dim=1).values, 0.5, 1.5)
+    turned = moved(still.model_copy(update={"hue": 0.1}), x)
+    torch.testing.assert_close(grey(turned), grey(x), atol=1e-4, rtol=0)
+    assert not torch.allclose(turned, x, atol=1e-2)
+
+
+def test_half_a_turn_of_hue_makes_red_cyan() -> None:
+    """Colours lie opposite each other about grey: x - grey changes its sign."""
+    from tacit.training.views import _colour_matrices
+
+    red = torch.tensor([0.6, 0.4, 0.4])
+    (matrix,) = _colour_matrices(torch.ones(1), torch.tensor([0.5]))
+    brightness = float(grey(red[None, :, None, None]))
+    torch.testing.assert_close(matrix @ red - brightness, -(red - brightness), atol=1e-3, rtol=0)
+
+
+def test_colours_and_greyscale_happen_as_often_as_they_say() -> None:
+    x = torch.rand(1, 3, 4, 4, generator=torch_stream(0, "x")).expand(N, 3, 4, 4)
+    for views, share in (
+        (Views(colour=Colour(probability=0.8)), 0.8),
+        (Views(greyscale=0.2), 0.2),
+        (Views(blur=Blur(sigma=(0.2, 0.3), probability=0.5)), 0.5),
+    ):
+        y = moved(views, x)
+        changed = ((y - x).abs() > 1e-5).flatten(1).any(dim=1).double().mean()
+        assert float(changed) == pytest.approx(share, abs=4 * math.sqrt(0.25 / N))
+    lost = moved(Views(greyscale=1.0), x)
+    torch.testing.assert_close(lost, grey(x).expand_as(x))
+
+
+def test_a_blur_has_the_width_that_it_says() -> None:
+    """A point becomes a Gaussian: its variance is σ², and its ink is kept."""
+    x = torch.zeros(200, 1, 41, 41)
+    x[:, 0, 20, 20] = 1
+    y = moved(Blur(sigma=(0.03, 0.06), probability=1), x)[:, 0]
+    torch.testing.assert_close(y.sum(dim=(1, 2)), torch.ones(200))
+    squared = (torch.arange(41) - 20.0).square()
+    sigma = ((y.sum(dim=1) * squared).sum(dim=1)).sqrt() / 41
+    uniform_in(sigma / 0.99, 0.0295, 0.061)  # three standard deviations are kept of each side
+
+
+@pytest.mark.parametrize("name", list(RECIPES))
+@pytest.mark.parametrize("shape", [(3, 1, 8, 8), (2, 3, 20, 33)])
+def test_recipes_keep_shape_and_range_and_follow_their_stream(name, shape) -> None:
+    x, views = torch.rand(shape, generator=torch_stream(0, "x")), RECIPES[name]
+    y = moved(views, x)
+    assert y.shape == x.shape
+    assert 0 <= y.min() < y.max() <= 1
+    assert torch.equal(y, moved(views, x))
+    assert not torch.equal(y, moved(views, x, seed=1))
+    assert not torch.equal(y[0], moved(views, x[:1].expand_as(x))[1])
+
+
+def test_characters_are_never_mirrored_and_names_are_known() -> None:
+    theta = RECIPES["characters"].matrices(N, 28, 28, torch_stream(0, "noise"))
+    assert (torch.linalg.det(theta[:, :, :2]) > 0).all()
+    read = TypeAdapter(NamedViews).validate_python
+    assert read("photographs") == RECIPES["photographs"]
+    assert read({"flip": 0.5}) == Views(flip=0.5)
+    with pytest.raises(ValidationError, match="no recipe of views; choices: photographs"):
+        read("photos")
+    with pytest.raises(ValidationError, match="the smaller comes first"):
+        read({"crop": {"area": [0.5, 0.2]}})
