@@ -18,6 +18,7 @@ from tacit.questions.overfitting.numbers import (
     LOWER,
     NONE,
     OVERFITTED,
+    UNDECIDED,
     Final,
     Numbers,
     OfRun,
@@ -140,6 +141,35 @@ def test_a_rise_is_that_since_the_lowest_snapshot() -> None:
     assert found.turned.value == 500
     # Widened to hold for both of the other snapshots.
     assert found.rise.interval.startswith("95 % for 2 together over 3 seeds")
+
+
+def test_of_several_draws_the_images_of_the_first_stand_for_all() -> None:
+    of = fabricated(0.0, TURNING, 1, 10).first.run["one"]
+    curve = of.curves.loss["test"].mean
+    for k, update in enumerate(of.snapshot):
+        losses = of.test_loss(k)
+        assert losses.shape == (10, 200)
+        assert np.allclose(losses.mean(axis=1), curve[:, of.curves.update == update][:, 0])
+        assert np.allclose(
+            losses - losses.mean(axis=1, keepdims=True), of.snapshots[k] - of.snapshots[k].mean()
+        )
+    rise = judge(fabricated(0.0, TURNING, 3, 10), "one").rise
+    assert rise.value == pytest.approx(TURNING[9] - TURNING[4], abs=0.02)
+
+
+def test_without_an_interval_a_run_is_undecided() -> None:
+    assert judge(fabricated(0.5, TURNING, n=1), "one").verdict == UNDECIDED
+
+
+def test_the_accuracy_gap_is_above_zero_where_training_images_are_told_better() -> None:
+    seeds = fabricated(0.5, TURNING)
+    of = seeds.first.run["one"]
+    right = {"train": np.arange(200) < 190, "test": np.arange(200) < 150}
+    final = {s: replace(one, right=right[s][None]) for s, one in of.final.items()}
+    gap = judge(Seeds({0: Numbers({"one": replace(of, final=final)}, {})}), "one").accuracy_gap
+    assert gap is not None
+    assert gap.value == pytest.approx(20)
+    assert gap.unit == "percentage points"
 
 
 def test_a_run_is_named_once_and_can_be_left_out() -> None:
