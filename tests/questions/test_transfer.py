@@ -101,6 +101,8 @@ def test_accuracies_stand_beside_one_answer_for_all_where_they_are_not_above_it(
     assert "uneven" not in said(0.1)
     assert "would be right on 99 %, and no method does as well as that." in said(0.99)
     assert "and 1 of the 3 methods is distinguishably above that." in said(0.77)
+    # Frozen does worse than this, the others are not told from it.
+    assert "and none of the 3 methods is distinguishably above that." in said(0.82)
 
 
 def test_it_can_do_without_the_frozen_encoder(tmp_path: Path) -> None:

@@ -312,7 +312,8 @@ class Judged:
     Attributes:
         name: of the run. of: what the first seed measured of it.
         gap: test minus training loss after the last update.
-        rise: of the test loss since its lowest snapshot. turned: the update of its lowest value.
+        rise: of the test loss since its lowest snapshot, at update `since`.
+        turned: the update of its lowest value.
         accuracy_gap: training minus test, of a classifier.
         train, test: the loss curves.
         final: the mean loss after the last update, by split.
@@ -322,6 +323,7 @@ class Judged:
     of: OfRun
     gap: Number
     rise: Number
+    since: int
     turned: Number
     accuracy_gap: Number | None
     train: Curve
@@ -362,11 +364,13 @@ def judge(seeds: Seeds[Numbers], run: str) -> Judged:
     def snapshot(k: int) -> Measured:
         return seeds.measured(lambda one: one.run[run].test_loss(k), unit, ("draw", "image"))
 
+    snapshots = [snapshot(k) for k in range(len(first.snapshot))]
     return Judged(
         name=run,
         of=first,
         gap=gap(**losses, few=first.curves.few).mean(),
-        rise=rise([snapshot(k) for k in range(len(first.snapshot))], few=first.curves.few),
+        rise=rise(snapshots, few=first.curves.few),
+        since=int(first.snapshot[np.argmin([one.value for one in snapshots])]),
         turned=turned_at(test.update, test.mean, numpy_stream(seeds.seed, "overfitting", run)),
         accuracy_gap=accuracy,
         train=train,

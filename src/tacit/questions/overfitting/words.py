@@ -43,12 +43,13 @@ def sentence(one: Judged) -> str:
     when = one.of.curves.when(one.turned.value)
     if one.turned.low is not None and one.turned.high is not None:
         when += f" (between updates {one.turned.low:,.0f} and {one.turned.high:,.0f})"
+    since = f"since the snapshot of update {one.since:,}"
     risen = verdict(
         one.rise,
-        higher="has risen by {} since its lowest snapshot",
-        lower="has not risen since (fallen by {})",
-        alike="has not risen distinguishably since ({})",
-        undefined="has changed by {} since",
+        higher=f"has risen by {{}} {since}",
+        lower=f"has fallen by {{}} {since}",
+        alike=f"has not risen distinguishably {since} ({{}})",
+        undefined="has changed by {} since its lowest snapshot",
     )
     return f"{text}; it was lowest at {when} and {risen}."
 
