@@ -338,6 +338,8 @@ def test_the_finding_shows_every_pair_and_budget(tmp_path: Path) -> None:
     assert "1 image of the pool without a label" in said
     assert "0 (50)" in said
     assert "120.0 times the images of the smallest" in said
+    assert "that alone puts 9.9 % of the images into a wrong class" not in said
+    assert "to within 10 %: that alone puts 8.9 % of the images into a wrong class" in said
     assert "At 1 per class some class has fewer than two labels" in said
     assert "With one seed, every interval is given the models of that seed" in said
     assert "At 10 per class its confidence differs from its accuracy by" in finding.answer

@@ -22,6 +22,25 @@ def whole_sizes(shares: NDArray[np.floating[Any]], n: int) -> Sizes:
     return sizes
 
 
+def forced_errors(shares: NDArray[np.floating[Any]], slack: float) -> float:
+    """The least share of images in a wrong class where each class gets 1 / C of them, ± `slack`.
+
+    What a class has beyond the most that it may get goes elsewhere, and what it lacks to the least
+    comes from elsewhere.
+
+    Args:
+        shares: of the classes, as they are, (C,).
+        slack: by what part of itself a class's share may differ from 1 / C.
+
+    >>> round(forced_errors(np.array([0.9, 0.1]), 0.1), 3)
+    0.35
+    """
+    own, even = np.asarray(shares, np.float64), 1 / len(shares)
+    beyond = np.maximum(own - (1 + slack) * even, 0).sum()
+    lacking = np.maximum((1 - slack) * even - own, 0).sum()
+    return float(max(beyond, lacking))
+
+
 def priced(scores: Tensor, least: Sizes, most: Sizes, start: Tensor | None = None) -> Tensor:
     """What to add to each class's scores, (C,), so that sizes come to lie within bounds.
 
