@@ -191,6 +191,12 @@ def test_a_pair_without_a_seed_is_judged_by_draws_and_images() -> None:
     assert neither.those("worse", 10) == [Pair(**NEAREST)]
 
 
+def test_intervals_of_every_two_pairs_hold_together() -> None:
+    found = curves(AHEAD, [SCRATCH, NEAREST, GRAPH])
+    gap = found.measured(Pair(**GRAPH), 10) - found.measured(Pair(**SCRATCH), 10)
+    assert found.leads(10)["scratch"] == gap.mean(together=3).scaled(100, "percentage points")
+
+
 def test_like_is_compared_with_like() -> None:
     """A winner that learns from moved images is not held against a network that does not."""
     accuracy = {

@@ -169,8 +169,9 @@ def caveats(judged: Judged) -> tuple[str, ...]:
         ]
     if winner.takes_uniform_shares:
         said.append(
-            f"{winner.short} takes classes as about equally frequent. Where they are not, "
-            "propagation without shares (--pairs vae.poisson) is safer."
+            f"{winner.short} takes classes as about equally frequent. From about two to one on "
+            "between the largest and the smallest, propagation without shares (--pairs "
+            "vae.poisson) is better."
         )
     if choice is not None:
         counts = np.bincount(judged.labelled.y, minlength=len(judged.class_names))
