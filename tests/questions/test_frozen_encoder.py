@@ -136,6 +136,23 @@ def test_wide_seeds_are_not_distinguishable() -> None:
     assert meaning(kept.share()) == "not distinguishable from either end"
 
 
+@pytest.mark.parametrize(
+    ("low", "value", "high", "said"),
+    [
+        (1.02, 1.1, 1.2, "it serves a decoder better than the autoencoder's own code"),
+        (0.9, 1.1, 1.3, "more than the class probabilities, not distinguishable from the autoenc"),
+        (-0.3, -0.2, -0.1, "it serves a decoder worse than the class probabilities alone"),
+        (-0.3, -0.1, 0.1, "not distinguishable from the class probabilities alone"),
+        (-0.1, 0.1, 0.3, "not distinguishable from the class probabilities alone"),
+        (0.7, 0.9, 1.1, "more than the class probabilities, not distinguishable from the autoenc"),
+        (0.2, 0.5, 0.8, "it is more than the class probabilities, and less than the autoencoder's"),
+        (-0.1, 0.5, 1.1, "not distinguishable from either end"),
+    ],
+)
+def test_each_end_is_told_by_the_interval(low: float, value: float, high: float, said: str) -> None:
+    assert meaning(Number(value, low, high, 9, "share")).startswith(said)
+
+
 def test_meaning_without_an_interval() -> None:
     assert "without an interval" in meaning(Number(0.5, n=1, interval="undefined: n = 1"))
 
