@@ -306,12 +306,12 @@ def test_on_whose_labels_settings_were_tuned_is_said() -> None:
         said = " ".join(caveats(found, setting(source=source)))
         assert "Settings of Poisson MBO were chosen on labels of mnist" in said
         assert "Settings of from scratch were chosen on labels of mnist and digits" in said
-        assert said.count("on these images that flatters them") == 2
+        assert said.count("these images among them: that flatters them here") == 2
     said = " ".join(caveats(found, setting(source="steel")))
     assert said.count("and on none of these images") == 2
     assert "nearest neighbour were" not in said
     assert "no other label was looked at" not in said
-    assert "test labels, on draws and test images of which nothing else is reported" in said
+    assert "test labels, on other draws and test images than its accuracy is reported on" in said
 
 
 def test_the_finding_shows_every_pair_and_budget(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def tuned(pairs: Sequence[Pair], source: str) -> list[str]:
             f"Settings of {methods} were chosen on labels of {listed(sets)}, far more than a trial "
             "has"
             + (
-                ": on these images that flatters them, and is no evidence of how they do on others."
+                ", these images among them: that flatters them here, and tells nothing of others."
                 if here
                 else ", and on none of these images."
             )
@@ -52,7 +52,7 @@ def _always(curves: Curves) -> list[str]:
         + (
             "the labels of the other images, on half of the draws."
             if curves.pooled
-            else "test labels, on draws and test images of which nothing else is reported."
+            else "test labels, on other draws and test images than its accuracy is reported on."
         )
     ]
     if curves.n_draws < 10:

@@ -168,7 +168,7 @@ def _moved_by(curves: Curves) -> str:
     parts = curves.reporting_of(curves.winner(curves.middle), curves.middle).parts
     if not parts.shares:
         return ""
-    return f"Its accuracy at {curves.middle:,} {curves.unit}: {_lower(parts.words())}"
+    return f"Of its accuracy at {curves.middle:,} {curves.unit}: {_lower(parts.words())}"
 
 
 def _lower(text: str) -> str:
@@ -177,8 +177,8 @@ def _lower(text: str) -> str:
 
 def _oracle(curves: Curves) -> str:
     said = [
-        f"{pair.codes} {show(curves.reported(pair, curves.budgets[-1]))}, "
-        f"{show(curves.behind(pair), sign=True)} at {curves.middle:,} {curves.unit}"
+        f"{pair.codes} {show(curves.reported(pair, curves.budgets[-1]))}, which is "
+        f"{show(curves.behind(pair), sign=True)} against {curves.middle:,} {curves.unit}"
         for pair in curves.oracles
         if pair.using.oracle
     ]
