@@ -49,7 +49,7 @@ class Temperature:
     def __str__(self) -> str:
         if self.value is None:
             return f"confidence is as the classifier gives it: {self.reason}"
-        return f"temperature {self.value:.2f}, from {self.n} labels held out in turn"
+        return f"temperature {self.value:.2f}, from {self.n} cross-validated labels"
 
 
 def holdable(y: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -125,7 +125,7 @@ def fit_temperature(
     try:
         value = temperature(np.concatenate(logits), labelled.y[label], weights=even_weights(label))
     except Undefined as why:
-        return Temperature(None, f"of {len(labelled.y)} labels held out in turn: {why}", 0)
+        return Temperature(None, f"of {len(labelled.y)} cross-validated labels: {why}", 0)
     return Temperature(value, "", len(labelled.y))
 
 

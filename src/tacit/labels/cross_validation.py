@@ -1,4 +1,4 @@
-"""Labels held out in turn, where they are all the labels there are."""
+"""Cross-validation by the labels given, where they are all the labels there are."""
 
 from dataclasses import dataclass
 from typing import NamedTuple

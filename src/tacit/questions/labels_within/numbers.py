@@ -1,4 +1,4 @@
-"""What labels that were held out in turn say: which pair to use, and how sure its answers are."""
+"""What cross-validated labels say: which pair to use, and how sure its answers are."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

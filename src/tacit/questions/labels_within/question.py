@@ -28,7 +28,7 @@ TINY = float(np.finfo(np.float32).tiny)
 
 
 class LabelsWithin(Question):
-    """Pairs compared by holding out each of the given labels in turn; one is recommended.
+    """Pairs cross-validated by the given labels; one is recommended.
 
     The images' own labels are not looked at, whatever they are.
 
