@@ -17,6 +17,7 @@ from tacit.questions.label_efficiency.numbers import (
 )
 from tacit.questions.shared.pairs import Pair
 from tacit.questions.shared.seeds import Seeds
+from tacit.questions.shared.words import many
 
 IMAGES, DRAWS, CLASSES = 240, 10, 10
 SHARED = {"image": 1.0, "draw": 0.3}
@@ -141,7 +142,7 @@ RULES = (
         "label-efficiency",
         "a pair is worse than the winner, or better",
         null={
-            **{f"six pairs are alike, {s} seeds": some_worse(6, s) for s in (1, 3, 5)},
+            **{f"six pairs are alike, {many(s, 'seed')}": some_worse(6, s) for s in (1, 3, 5)},
             "six are alike, two of them without a seed, 3 seeds": some_worse(6, 3, seedless=2),
         },
         effects={
@@ -154,13 +155,13 @@ RULES = (
     Rule(
         "label-efficiency",
         "the winner's accuracy lies elsewhere",
-        null={f"six pairs are alike, {s} seeds": misses_accuracy(6, s) for s in (1, 3, 5)},
+        null={f"six pairs are alike, {many(s, 'seed')}": misses_accuracy(6, s) for s in (1, 3, 5)},
         repeats=400,
     ),
     Rule(
         "label-efficiency",
         "the labels needed are other times as many",
-        null={f"it is 3 times, {s} seeds": misses_factor(s) for s in (1, 3, 5)},
+        null={f"it is 3 times, {many(s, 'seed')}": misses_factor(s) for s in (1, 3, 5)},
         repeats=200,
     ),
 )
