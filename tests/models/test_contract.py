@@ -1,6 +1,7 @@
 """What every network, likelihood and posterior must do, whichever it is."""
 
 import math
+from typing import get_args
 
 import pytest
 import torch
@@ -12,18 +13,22 @@ from tacit.models.config import (
     ConvNetwork,
     DenseNetwork,
     GaussianTable,
+    Learn,
     ModelConfig,
     PoolNetwork,
+    ResNetwork,
     build,
 )
 from tacit.models.likelihoods import Bernoulli, Gaussian
 from tacit.models.networks import ConvEncoder, convolution_shapes
+from tacit.models.parts import PartError, part_of
 from tacit.models.posteriors import DiagonalNormal, PerImage
+from tacit.models.residual import ResEncoder, Residual
 from tacit.streams import seeded_initialisation, torch_stream
 
 SHAPES = [(1, 8, 8), (1, 28, 28), (3, 17, 30), (3, 64, 64)]
-NETWORKS = [ConvNetwork(), ConvNetwork(hidden=None), DenseNetwork(), PoolNetwork()]
-MIRRORED = NETWORKS[:3]
+MIRRORED = [ConvNetwork(), ConvNetwork(hidden=None), DenseNetwork(), ResNetwork(width=4)]
+NETWORKS = [*MIRRORED, PoolNetwork(), ResNetwork(width=6)]
 LIKELIHOODS = [
     GaussianTable(),
     GaussianTable(sigma=0.5, learned=True),
@@ -144,7 +149,7 @@ def test_per_image_posteriors_are_looked_up_by_index() -> None:
     assert posterior.mean.grad.coalesce().indices().tolist() == [[2, 7]]
 
 
-@pytest.mark.parametrize("learn", ["autoencoder", "vae", "classifier"])
+@pytest.mark.parametrize("learn", get_args(Learn))
 def test_the_same_seed_builds_the_same_model_whatever_the_global_generator_holds(learn) -> None:
     config = ModelConfig(learn=learn, shape=(1, 8, 8), latent_dim=4, n_classes=3)
     built = []
@@ -174,3 +179,55 @@ def test_encoding_the_same_image_twice_gives_the_same_code() -> None:
     x = images((1, 8, 8))
     assert torch.equal(model.encode(x), model.encode(x))
     assert torch.equal(model.encode(x), model.posterior(x).mean)
+
+
+def new_byol(**settings):
+    config = {"learn": "contrastive", "shape": (1, 8, 8), "latent_dim": 4, "momentum": 0.9}
+    with seeded_initialisation(0):
+        return build(ModelConfig(**config, **settings))
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=label)
+def test_an_encoder_in_a_contrastive_model_gives_the_codes_and_the_projector_none(network) -> None:
+    model = new_byol(network=network).eval()
+    x = images((1, 8, 8))
+    assert torch.equal(model.encode(x), model.encoder(x))
+    assert model.encode(x).shape == (3, 4)
+    torch.testing.assert_close(model.project(x), model.projector(model.encode(x)))
+    assert part_of(model, "encoder") is model.encoder
+    with pytest.raises(PartError, match="no part called 'decoder'"):
+        part_of(model, "decoder")
+
+
+def test_averages_follow_and_are_never_learned() -> None:
+    model = new_byol()
+    weight, mean = model.encoder.code.weight, model.average[0].code.weight
+    assert torch.equal(weight, mean)
+    assert not any(p.requires_grad for p in model.average.parameters())
+    start = mean.clone()
+    with torch.no_grad():
+        weight.add_(1)
+    model.follow()
+    torch.testing.assert_close(mean, 0.9 * start + 0.1 * (start + 1))
+    model.follow(momentum=0)
+    assert torch.equal(mean, weight)
+
+
+@pytest.mark.parametrize(
+    ("shape", "n_blocks", "most"),
+    [((1, 8, 8), 2, 0.11e6), ((3, 32, 32), 3, 0.32e6), ((3, 64, 64), 4, 0.63e6)],
+)
+def test_a_residual_network_is_as_deep_as_its_images_are_large(shape, n_blocks, most) -> None:
+    with torch.device("meta"):
+        encoder = ResEncoder(shape, 32)
+    assert sum(isinstance(m, Residual) for m in encoder.modules()) == n_blocks
+    assert sum(p.numel() for p in encoder.parameters()) < most
+
+
+def test_a_residual_network_does_the_same_in_training_and_alone() -> None:
+    with seeded_initialisation(0):
+        encoder = ResEncoder((3, 20, 20), 4, width=8)
+    x = images((3, 20, 20))
+    codes = encoder.train()(x)
+    torch.testing.assert_close(encoder.eval()(x[:1]), codes[:1], rtol=1e-4, atol=1e-5)
+    assert not list(encoder.buffers())

@@ -22,8 +22,8 @@ def describe(
     size: int = 28,
     channels: Literal["gray", "rgb"] = "gray",
     code: int = 16,
-    network: Literal["conv", "dense", "pool"] = "conv",
-    learn: Literal["autoencoder", "vae", "classifier"] = "autoencoder",
+    network: Literal["conv", "dense", "pool", "resnet"] = "conv",
+    learn: Literal["autoencoder", "vae", "classifier", "contrastive"] = "autoencoder",
 ) -> int:
     """Print a model's layers, their shapes and their numbers of parameters.
 

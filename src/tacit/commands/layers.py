@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from tacit.models.models import VAE, Classifier, Model
+from tacit.models.models import VAE, Classifier, Contrastive, Model
 from tacit.models.networks import ClassProbabilities, Shape
 from tacit.models.posteriors import Amortized, PerImage
 
@@ -43,6 +43,14 @@ def layers_of(model: Model, shape: Shape) -> list[Layer]:
         layers += _passed("encoder", model.encoder, x)
     if isinstance(model, Classifier):
         return layers + _passed("head", model.head, model.encoder(x))
+    if isinstance(model, Contrastive):
+        codes = parameter.new_zeros(1, model.encoder.latent_dim)
+        layers += _passed("projector", model.projector, codes)
+        if model.predictor is None or model.average is None:
+            return layers
+        layers += _passed("predictor", model.predictor, model.projector(codes))
+        kept = sum(p.numel() for p in model.average.parameters())
+        return [*layers, Layer("averages", "of encoder and projector", (), kept)]
     width = model.latent_dim if isinstance(model, VAE) else model.encoder.latent_dim
     layers += _passed("decoder", model.decoder, parameter.new_zeros(1, width))
     learned = [p.numel() for p in model.likelihood.parameters()]
@@ -75,5 +83,13 @@ def _what(module: nn.Module) -> str:
         return f"{kind} {size[0]}×{size[1]}" + (f", stride {stride[0]}" if stride[0] > 1 else "")
     if isinstance(module, nn.Linear):
         return "linear"
-    names = {"MaxPool2d": "maximum of 2×2", "Unflatten": "reshape", "Flatten": "flatten"}
+    names = {
+        "MaxPool2d": "maximum of 2×2",
+        "Unflatten": "reshape",
+        "Flatten": "flatten",
+        "MeanOverPlaces": "mean over places",
+        "GroupNorm": "normalisation of groups",
+        "BatchNorm1d": "normalisation of the batch",
+        "Identity": "as it is",
+    }
     return names.get(type(module).__name__, type(module).__name__)

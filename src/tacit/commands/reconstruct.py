@@ -45,12 +45,13 @@ def reconstruct(
         write_grid,
         write_pictures,
     )
-    from tacit.models.models import Classifier
+    from tacit.models.models import VAE, Autoencoder
 
     check_out(out, (".png", ".npz"), folder=True)
     trained = open_model(model, which)
-    if isinstance(trained.model, Classifier):
-        raise CommandError("a classifier has no decoder; autoencoders and VAEs reconstruct")
+    if not isinstance(trained.model, Autoencoder | VAE):
+        what = trained.config.learn
+        raise CommandError(f"a {what} model has no decoder; autoencoders and VAEs reconstruct")
     inputs = open_inputs(model, trained, source)
     picture = out.suffix.lower() == ".png"
     if picture:

@@ -91,7 +91,8 @@ class NetworkEstimator(BaseEstimator):
     @classmethod
     def _of(cls, saved: Saved, folder: str | Path) -> Self:
         kind = {"autoencoder": "Autoencoder", "vae": "VAE", "classifier": "Classifier"}
-        if (found := kind[saved.about.model.learn]) != cls.__name__:
+        found = kind.get(saved.about.model.learn, "tacit.load")
+        if found != cls.__name__:
             raise ValueError(f"{folder} holds a model for {found}, not for {cls.__name__}")
         known = saved.about.estimator
         estimator = cls(**(known.parameters if known else {}))

@@ -7,6 +7,7 @@ from .likelihoods import Likelihood as Likelihood
 from .models import VAE as VAE
 from .models import Autoencoder as Autoencoder
 from .models import Classifier as Classifier
+from .models import Contrastive as Contrastive
 from .networks import ConvDecoder as ConvDecoder
 from .networks import ConvEncoder as ConvEncoder
 from .networks import Decoder as Decoder
@@ -20,3 +21,4 @@ from .posteriors import Amortized as Amortized
 from .posteriors import DiagonalNormal as DiagonalNormal
 from .posteriors import PerImage as PerImage
 from .posteriors import Posterior as Posterior
+from .residual import ResEncoder as ResEncoder

@@ -2,10 +2,17 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from tacit.models.likelihoods import Bernoulli, Gaussian, Likelihood
-from tacit.models.models import VAE, Autoencoder, Classifier, Model
+from tacit.models.models import VAE, Autoencoder, Classifier, Contrastive, Model
 from tacit.models.networks import (
     ClassProbabilities,
     ConvDecoder,
@@ -16,8 +23,10 @@ from tacit.models.networks import (
     Encoder,
     Head,
     PoolEncoder,
+    Projector,
 )
 from tacit.models.posteriors import Amortized, PerImage, Posterior
+from tacit.models.residual import ResEncoder
 from tacit.streams import float32_by_default
 
 
@@ -79,8 +88,21 @@ class PoolNetwork(Table):
         raise ValueError("network 'pool' has no decoder; 'conv' and 'dense' have one")
 
 
+class ResNetwork(Table):
+    """`ResEncoder`, with the decoder of `ConvNetwork` where a model needs one."""
+
+    kind: Literal["resnet"] = "resnet"
+    width: Annotated[int, Field(ge=1, le=4096)] = 32
+
+    def encoder(self, shape: tuple[int, int, int], latent_dim: int) -> Encoder:
+        return ResEncoder(shape, latent_dim, width=self.width)
+
+    def decoder(self, shape: tuple[int, int, int], latent_dim: int) -> Decoder:
+        return ConvDecoder(shape, latent_dim)
+
+
 Network = Annotated[
-    Annotated[ConvNetwork | DenseNetwork | PoolNetwork, Field(discriminator="kind")],
+    Annotated[ConvNetwork | DenseNetwork | PoolNetwork | ResNetwork, Field(discriminator="kind")],
     BeforeValidator(named),
 ]
 
@@ -139,7 +161,15 @@ PosteriorTable = Annotated[
     Annotated[AmortizedTable | PerImageTable, Field(discriminator="kind")], BeforeValidator(named)
 ]
 
-Learn = Literal["autoencoder", "vae", "classifier"]
+
+class ProjectorTable(Table):
+    """`Projector`: what stands between the codes and what a contrastive model compares."""
+
+    hidden: Width = 256
+    out: Width = 64
+
+
+Learn = Literal["autoencoder", "vae", "classifier", "contrastive"]
 
 
 Side = Annotated[int, Field(ge=1, le=2**24)]
@@ -149,7 +179,8 @@ class ModelConfig(Table):
     """Everything that says which model this is, apart from its weights.
 
     `code_is` is "probabilities" where an autoencoder reads a classifier's class probabilities
-    instead of its code.
+    instead of its code. `projector` is a contrastive model's, and `momentum` that of its averages,
+    where it keeps some.
     """
 
     learn: Learn
@@ -161,6 +192,15 @@ class ModelConfig(Table):
     likelihood: LikelihoodTable = GaussianTable()
     posterior: PosteriorTable = AmortizedTable()
     code_is: Literal["code", "probabilities"] = "code"
+    projector: ProjectorTable | None = None
+    momentum: Annotated[float, Field(ge=0, le=1)] | None = None
+
+    @model_serializer(mode="wrap")
+    def _said(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What only contrastive models have stays unsaid elsewhere: jobs keep their names."""
+        table: dict[str, Any] = dump(self)
+        absent = [key for key in ("projector", "momentum") if getattr(self, key) is None]
+        return {key: value for key, value in table.items() if key not in absent}
 
 
 @float32_by_default()
@@ -176,6 +216,8 @@ def build(config: ModelConfig) -> Model:
     if config.learn == "classifier":
         encoder = config.network.encoder(config.shape, config.latent_dim)
         return Classifier(encoder, Head(config.latent_dim, config.n_classes))
+    if config.learn == "contrastive":
+        return _contrastive(config)
     reads_probabilities = config.code_is == "probabilities"
     n_read = config.n_classes if reads_probabilities else config.latent_dim
     decoder = config.network.decoder(config.shape, n_read)
@@ -186,6 +228,16 @@ def build(config: ModelConfig) -> Model:
         probabilities = ClassProbabilities(encoder, Head(config.latent_dim, config.n_classes))
         return Autoencoder(probabilities, decoder, config.likelihood.build())
     return Autoencoder(encoder, decoder, config.likelihood.build())
+
+
+def _contrastive(config: ModelConfig) -> Contrastive:
+    encoder = config.network.encoder(config.shape, config.latent_dim)
+    table = config.projector or ProjectorTable()
+    projector = Projector(config.latent_dim, hidden=table.hidden, out=table.out)
+    if config.momentum is None:
+        return Contrastive(encoder, projector)
+    predictor = Projector(table.out, hidden=table.hidden, out=table.out)
+    return Contrastive(encoder, projector, predictor, config.momentum)
 
 
 def _posterior(config: ModelConfig) -> Posterior:

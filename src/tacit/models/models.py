@@ -1,6 +1,9 @@
 """Models: parts put together. Each says its formula."""
 
 import math
+from collections.abc import Iterator
+from copy import deepcopy
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -105,4 +108,57 @@ class Classifier(nn.Module):
         return self.head(self.encoder(x))
 
 
-Model = Autoencoder | VAE | Classifier
+class Contrastive(nn.Module):
+    """codes = encoder(x), learned so that projector(codes) of an image's views agree.
+
+    Codes are the encoder's output. What stands behind it serves the objective alone: the
+    projector, and where an average is kept (Grill 2020) a predictor and the moving averages of
+    encoder and projector, which are part of the model's state and are never learned.
+
+    Args:
+        encoder: images to codes.
+        projector: codes to what is compared.
+        predictor: from what is compared to the averages' of it; None where none is kept.
+        momentum: the share of itself that an average keeps at every update.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        projector: nn.Module,
+        predictor: nn.Module | None = None,
+        momentum: float = 0.99,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.projector = projector
+        self.predictor = predictor
+        self.momentum = momentum
+        self.average: nn.Module | None = None
+        if predictor is not None:
+            copies = nn.Sequential(deepcopy(encoder), deepcopy(projector))
+            self.average = copies.requires_grad_(False)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Codes, (B, latent_dim), of images in [0, 1], (B, C, H, W)."""
+        return self.encoder(x)
+
+    def project(self, x: Tensor) -> Tensor:
+        """What is compared of images, (B, D)."""
+        return self.projector(self.encoder(x))
+
+    @torch.no_grad()
+    def follow(self, momentum: float | None = None) -> None:
+        """Let the averages follow after an update; a momentum of 0 makes them copies."""
+        share = 1 - (self.momentum if momentum is None else momentum)
+        for mean, weight in self._averaged():
+            mean.lerp_(weight, share)
+
+    def _averaged(self) -> Iterator[tuple[Tensor, Tensor]]:
+        if self.average is None:
+            return
+        learned = chain(self.encoder.parameters(), self.projector.parameters())
+        yield from zip(self.average.parameters(), learned, strict=True)
+
+
+Model = Autoencoder | VAE | Classifier | Contrastive

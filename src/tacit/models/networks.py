@@ -250,6 +250,18 @@ class Head(nn.Module):
         return self.linear(code)
 
 
+class Projector(nn.Sequential):
+    """(B, D) to (B, `out`): linear, normalised over the batch, ReLU, linear (Chen 2020)."""
+
+    def __init__(self, width: int, *, hidden: int, out: int) -> None:
+        super().__init__(
+            Linear(width, hidden, bias=False),
+            nn.BatchNorm1d(hidden),
+            nn.ReLU(),
+            CodeLinear(hidden, out),
+        )
+
+
 class ClassProbabilities(nn.Module):
     """A classifier read as an encoder whose code is its class probabilities, (B, n_classes)."""
 

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from tacit.models.models import VAE, Autoencoder, Classifier, Model
+from tacit.models.models import VAE, Autoencoder, Classifier, Contrastive, Model
 from tacit.models.networks import ClassProbabilities
 from tacit.models.posteriors import Amortized
 
@@ -25,7 +25,7 @@ def part_of(model: Model, name: str) -> nn.Module:
         PartError: if the model has no such part.
     """
     if name == "encoder":
-        if isinstance(model, Autoencoder | Classifier):
+        if isinstance(model, Autoencoder | Classifier | Contrastive):
             return model.encoder
         if isinstance(model.posterior, Amortized):
             return model.posterior.encoder

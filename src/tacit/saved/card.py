@@ -48,7 +48,12 @@ def card(about: About) -> str:
 
 
 def _title(config: ModelConfig) -> str:
-    what = {"autoencoder": "Autoencoder", "vae": "VAE", "classifier": "Classifier"}[config.learn]
+    what = {
+        "autoencoder": "Autoencoder",
+        "vae": "VAE",
+        "classifier": "Classifier",
+        "contrastive": "Contrastive encoder",
+    }[config.learn]
     channels, height, width = config.shape
     size = f"{width} values" if height == 1 and channels == 1 else f"{height}×{width}"
     return f"{what} of {size} with a code of {config.latent_dim} numbers"
@@ -59,6 +64,11 @@ def _formula(config: ModelConfig) -> str:
         return "p(y | x) = softmax(head(encoder(x)))."
     if config.learn == "autoencoder":
         return "x ≈ decoder(encoder(x)), trained for the squared error."
+    if config.learn == "contrastive":
+        return (
+            "codes = encoder(x), trained so that projector(codes) of two views of an image agree; "
+            "the projector is no part of the code."
+        )
     likelihood, posterior = config.likelihood, config.posterior
     if isinstance(likelihood, GaussianTable):
         sigma = "σ learned" if likelihood.learned else f"σ = {likelihood.sigma:g}"
@@ -120,7 +130,12 @@ def _use(about: About) -> list[str]:
             f'model = tacit.{name}.from_pretrained("this-folder")',
             f"model.{method}(X)",
         ]
-    call = {"autoencoder": "encode", "vae": "log_prob", "classifier": "predict"}
+    call = {
+        "autoencoder": "encode",
+        "vae": "log_prob",
+        "classifier": "predict",
+        "contrastive": "encode",
+    }
     return [
         "import tacit",
         "",

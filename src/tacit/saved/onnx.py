@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from tacit import __version__
 from tacit.files import write_atomically
-from tacit.models.models import VAE, Autoencoder, Classifier, Model
+from tacit.models.models import VAE, Autoencoder, Classifier, Contrastive, Model
 from tacit.models.parts import part_of
 from tacit.saved.form import Form
 
@@ -247,7 +247,10 @@ def _graphs(model: Model, form: Form, x: Tensor, u: Tensor) -> list[_Graph]:
             ),
             encoder(),
         ]
+    if isinstance(model, Contrastive):
+        return [encoder()]
     assert isinstance(exact, Autoencoder | VAE)
+    assert isinstance(model, Autoencoder | VAE)
     if isinstance(exact, VAE) and not exact.amortized:
         code = exact.posterior(None, torch.arange(min(len(x), CHECKED))).mean
         before = []

@@ -85,6 +85,8 @@ def read_run(
     }
     if saved.config.learn == "vae":
         training |= {"objective": saved.objective_table.kind, "beta": saved.beta}
+    if saved.config.learn == "contrastive":
+        training |= {"objective": saved.objective_table.kind}
     about = About(
         model=saved.config,
         classes=train.class_names if saved.config.n_classes else (),

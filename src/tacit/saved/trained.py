@@ -82,7 +82,7 @@ class TrainedModel:
         """Images in [0, 1], (N, C, H, W), of codes; of a VAE the mean of p(x | z).
 
         Raises:
-            TypeError: if the model is a classifier.
+            TypeError: if the model is neither an autoencoder nor a VAE.
         """
         z = torch.as_tensor(np.asarray(codes, dtype=np.float32))
         return of_rows(self._generative().decode, z).numpy()
@@ -159,8 +159,9 @@ class TrainedModel:
         return as_pixels(images, self.shape)
 
     def _generative(self) -> Autoencoder | VAE:
-        if isinstance(self.model, Classifier):
-            raise TypeError("a classifier has no decoder; autoencoders and VAEs have one")
+        if not isinstance(self.model, Autoencoder | VAE):
+            what = self.config.learn
+            raise TypeError(f"a {what} model has no decoder; autoencoders and VAEs have one")
         return self.model
 
     def _vae(self, what: str) -> VAE:

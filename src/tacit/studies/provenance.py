@@ -27,6 +27,7 @@ from tacit.studies.description.settings import model_config, schedule_of
 from tacit.studies.description.spec import Run, Study
 from tacit.studies.execution.plan import Job, Plan
 from tacit.studies.execution.runner import Outcome
+from tacit.training.objectives import ObjectiveTable
 
 PACKAGES = ("tacit", "torch", "numpy", "scipy", "scikit-learn", "pillow", "matplotlib")
 FROM_COMMAND, FROM_STUDY, FROM_DEFAULT = "the command line", "the study's file", "tacit's default"
@@ -193,6 +194,7 @@ def _run_used(name: str, run: Run, study: Study, opened: Opened) -> RunUsed:
         "vae": "VAE, one encoder for all images",
         "autoencoder": "autoencoder, squared error",
         "classifier": "classifier, cross-entropy",
+        "contrastive": f"contrastive, {run.objective.kind} on views",
     }[run.learn]
     if isinstance(run.posterior, PerImageTable):
         visits = run.posterior.updates
@@ -207,7 +209,7 @@ def _run_used(name: str, run: Run, study: Study, opened: Opened) -> RunUsed:
             for part in run.taken
         ),
         trained=trained,
-        beta=run.objective.beta if is_vae else None,
+        beta=run.objective.beta if isinstance(run.objective, ObjectiveTable) and is_vae else None,
         sigma=sigma,
         parameters=parameters,
     )

@@ -7,15 +7,18 @@ epoch, so that a run that is interrupted and continued is the run that was never
 """
 
 import math
+from functools import wraps
 
 import torch
 from torch import nn
 
+from tacit.models.models import Contrastive
 from tacit.models.parts import training_mode
 from tacit.models.posteriors import PerImage
 from tacit.models.precision import dtype_of, products_in
 from tacit.streams import stream_seed
 from tacit.training.batches import Batches
+from tacit.training.collapse import JUDGED_FROM, Collapsed, spread_of
 from tacit.training.evaluation import evaluate, sample_of
 from tacit.training.examples import Examples
 from tacit.training.frozen_codes import codes_of_frozen
@@ -55,6 +58,7 @@ def fit(
         checkpointer: where checkpoints and snapshots go; None keeps nothing.
 
     Raises:
+        Collapsed: a contrastive model gives all images the same code (`tacit.training.collapse`).
         Diverged: naming update, epoch and seed, where a loss is not finite, or a weight or a term
             where the model is evaluated, kept or done.
     """
@@ -87,6 +91,7 @@ def fit(
         if looked_at:
             _check_weights(model, f"update {update} (epoch {epoch + 1}) with seed {seed}")
         if update in evaluate_at:
+            when = f"update {update} (epoch {epoch + 1})"
             history.evaluations.append(
                 Evaluation(
                     update,
@@ -97,7 +102,12 @@ def fit(
                     else {},
                 )
             )
-            _check_terms(history.evaluations[-1], f"update {update} (epoch {epoch + 1})", seed)
+            _check_terms(history.evaluations[-1], when, seed)
+            if isinstance(model, Contrastive):
+                spread = spread_of(model, train, train_sample)
+                history.evaluations[-1].train.update(spread.summaries)
+                if spread.collapse and update >= JUDGED_FROM:
+                    raise Collapsed(f"{spread.collapse}, after {when} with seed {seed}")
             training_mode(model)
         if update in snapshot_at:
             history.snapshots.append(update)
@@ -114,6 +124,7 @@ def _rounded(objective: Objective, dtype: torch.dtype) -> Objective:
     if dtype == torch.float32:
         return objective
 
+    @wraps(objective)
     def rounded(model: nn.Module, batch: Batch, generator: torch.Generator) -> Terms:
         with products_in(dtype):
             return objective(model, batch, generator)

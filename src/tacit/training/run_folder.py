@@ -29,7 +29,13 @@ from tacit.models.models import Model
 from tacit.models.parts import freeze
 from tacit.training.checkpoint import CHECKPOINTS, read_tensors, snapshot_path, write_tensors
 from tacit.training.history import History
-from tacit.training.objectives import Objective, ObjectiveTable, objective_of
+from tacit.training.objectives import (
+    ContrastiveTable,
+    Objective,
+    ObjectiveTable,
+    objective_of,
+    read_objective,
+)
 from tacit.training.schedule import Schedule
 
 
@@ -50,7 +56,7 @@ class SavedRun:
         self.seed: int = record["seed"]
         self.draw: int = record["draw"]
         self.config = ModelConfig.model_validate(record["config"])
-        self.objective_table = ObjectiveTable.model_validate(record["objective"])
+        self.objective_table = read_objective(record["objective"])
         self.schedule = Schedule.from_json(record["schedule"])
         index = record["train_index"]
         self.train_index: NDArray[np.int64] | None = None if index is None else np.array(index)
@@ -62,8 +68,9 @@ class SavedRun:
 
     @property
     def beta(self) -> float:
-        """The weight of the KL in what a VAE minimised."""
-        return self.objective_table.beta
+        """The weight of the KL in what a VAE minimised; 1 where there is none."""
+        table = self.objective_table
+        return table.beta if isinstance(table, ObjectiveTable) else 1.0
 
     @cached_property
     def history(self) -> History:
@@ -124,7 +131,7 @@ def write_job(
     seed: int,
     draw: int,
     config: ModelConfig,
-    objective: ObjectiveTable,
+    objective: ObjectiveTable | ContrastiveTable,
     schedule: Schedule,
     train_index: NDArray[np.int64] | None,
 ) -> None:

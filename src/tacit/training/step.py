@@ -6,8 +6,10 @@ from operator import add
 import torch
 from torch import Tensor, nn
 
+from tacit.models.models import Contrastive
 from tacit.training.batches import parts_of
 from tacit.training.objectives import Batch, Objective
+from tacit.training.objectives.base import needs_whole_batch
 from tacit.training.optimizers import RowAdam
 
 
@@ -43,7 +45,7 @@ class Step:
         """
         if self.optimizer is not None:
             self.optimizer.param_groups[0]["lr"] = rate
-        parts = parts_of(batch)
+        parts = [batch] if needs_whole_batch(self.objective) else parts_of(batch)
         if self.rows is not None:
             for _ in range(self.row_updates - 1):
                 for part in parts:  # a row's update is its own, whatever part it comes in
@@ -61,6 +63,8 @@ class Step:
             self.optimizer.step()
         if self.rows is not None:
             self._step_rows(len(batch.x))
+        if isinstance(self.model, Contrastive):
+            self.model.follow()
         return losses[0] if len(losses) == 1 else reduce(add, (loss.double() for loss in losses))
 
     def _loss(self, batch: Batch) -> Tensor:

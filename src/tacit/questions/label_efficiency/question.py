@@ -102,7 +102,7 @@ class Labels(Question):
         kinds: dict[str, tuple[str, ...]] = {}
         for pair in self.pairs:
             if pair.run is not None:
-                any_kind = ("autoencoder", "vae", "classifier")
+                any_kind = ("autoencoder", "vae", "classifier", "contrastive")
                 wanted = ("classifier",) if pair.using.reads == "classifier" else any_kind
                 kinds[pair.run] = tuple(k for k in wanted if k in kinds.get(pair.run, any_kind))
         return kinds

@@ -107,7 +107,7 @@ class LabelsWithin(Question):
         return tuple(dict.fromkeys(encoder for encoder in found if encoder is not None))
 
     def needs(self) -> dict[str, tuple[str, ...]]:
-        kinds = ("autoencoder", "vae")
+        kinds = ("autoencoder", "vae", "contrastive")
         return {pair.run: kinds for pair in self.pairs if pair.run is not None}
 
     def errors(self, runs: Mapping[str, Any]) -> Iterator[str]:

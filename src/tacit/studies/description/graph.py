@@ -51,8 +51,8 @@ def _misfits(run: Run, part: str, source: Run) -> Iterator[str]:
         yield f"class probabilities come from a classifier, not from '{source.learn}'"
     if part == "encoder" and source.posterior.kind == "per-image":
         yield "a VAE with per-image codes has no encoder to take"
-    if part == "decoder" and source.learn == "classifier":
-        yield "a classifier has no decoder to take"
+    if part == "decoder" and source.learn in ("classifier", "contrastive"):
+        yield f"a {source.learn} model has no decoder to take"
     for key in ("network", "latent_dim"):
         mine, theirs = getattr(run, key), getattr(source, key)
         if mine != theirs:

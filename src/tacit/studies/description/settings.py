@@ -13,6 +13,7 @@ from tacit.images.opened import Opened
 from tacit.images.splits import few_label_draw
 from tacit.models.config import ModelConfig, PerImageTable
 from tacit.studies.description.spec import Run
+from tacit.training.objectives.tables import BYOLTable
 from tacit.training.schedule import Schedule, evenly
 
 EPOCHS_EVALUATED, FEW_LABEL_POINTS = 30, 20
@@ -76,6 +77,8 @@ def model_config(run: Run, images: Split | Opened) -> ModelConfig:
         likelihood=run.likelihood,
         posterior=run.posterior,
         code_is="probabilities" if reads_probabilities else "code",
+        projector=run.projector if run.learn == "contrastive" else None,
+        momentum=run.objective.momentum if isinstance(run.objective, BYOLTable) else None,
     )
 
 

@@ -13,11 +13,12 @@ from tacit.models.config import (
     Network,
     PerImageTable,
     PosteriorTable,
+    ProjectorTable,
     Table,
-    named,
 )
 from tacit.models.precision import Precision
 from tacit.training.objectives import ObjectiveTable
+from tacit.training.objectives.tables import AnyObjectiveTable
 
 MAX_RUNS, MAX_QUESTIONS = 500, 500
 
@@ -66,7 +67,8 @@ class Run(Table):
     Attributes:
         learn: what kind of model.
         network, latent_dim, likelihood, posterior: the model; `latent_dim` is the code's width.
-        objective: what a VAE minimises, with β.
+        objective: what a VAE minimises, with β, or a contrastive model, with its views.
+        projector: what stands between a contrastive model's codes and what it compares.
         output_bias: where the decoder's last bias starts.
         encoder, decoder: parts taken from another run.
         train: few labels; all training images where absent.
@@ -84,7 +86,8 @@ class Run(Table):
     latent_dim: Annotated[int, Field(ge=1, le=65536)] = 16
     likelihood: LikelihoodTable = GaussianTable()
     posterior: PosteriorTable = AmortizedTable()
-    objective: Annotated[ObjectiveTable, BeforeValidator(named)] = ObjectiveTable()
+    objective: AnyObjectiveTable = ObjectiveTable()
+    projector: ProjectorTable = ProjectorTable()
     output_bias: Literal["default", "training-mean"] = "default"
     encoder: Annotated[TakenPart, _taken("encoder")] | None = None
     decoder: Annotated[TakenPart, _taken("decoder")] | None = None
@@ -113,6 +116,37 @@ class Run(Table):
         """The parts that come from other runs."""
         return tuple(part for part in (self.encoder, self.decoder) if part is not None)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _views_are_compared_by_simclr(cls, data: Any) -> Any:
+        """A contrastive run says which objective, or it is `simclr`."""
+        if not (isinstance(data, dict) and data.get("learn") == "contrastive"):
+            return data
+        asked = data.get("objective", {})
+        if isinstance(asked, dict) and "kind" not in asked:
+            return {**data, "objective": {"kind": "simclr", **asked}}
+        return data
+
+    @model_validator(mode="after")
+    def _views_belong(self) -> "Run":
+        contrastive = self.learn == "contrastive"
+        if contrastive and isinstance(self.objective, ObjectiveTable):
+            raise ValueError(
+                f"'{self.objective.kind}' is an objective of VAEs; 'contrastive' has simclr, "
+                "vicreg and byol"
+            )
+        if not contrastive and not isinstance(self.objective, ObjectiveTable):
+            raise ValueError(
+                f"objective '{self.objective.kind}' belongs to 'contrastive', not to '{self.learn}'"
+            )
+        if not contrastive and self.projector != ProjectorTable():
+            raise ValueError(f"a projector belongs to 'contrastive', not to '{self.learn}'")
+        if contrastive and self.decoder:
+            raise ValueError("a contrastive model has no decoder to take from another run")
+        if contrastive and self.encoder and self.encoder.frozen:
+            raise ValueError("with a frozen encoder a contrastive model would learn no code")
+        return self
+
     @model_validator(mode="after")
     def _parts_belong(self) -> "Run":
         if self.learn == "classifier" and self.decoder:
@@ -132,8 +166,8 @@ class Run(Table):
             raise ValueError(
                 "phases say how long and at which rate: without updates, one_cycle, train"
             )
-        if self.network.kind == "pool" and self.learn != "classifier":
-            raise ValueError("network 'pool' has no decoder; use 'conv' or 'dense'")
+        if self.network.kind == "pool" and self.learn in ("autoencoder", "vae"):
+            raise ValueError("network 'pool' has no decoder; use 'conv', 'dense' or 'resnet'")
         return self
 
     @property

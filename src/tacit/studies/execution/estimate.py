@@ -15,7 +15,7 @@ from tacit.models.parts import freeze, part_of
 from tacit.streams import numpy_stream, seeded_initialisation
 from tacit.studies.execution.plan import Job
 from tacit.training.loop import fit
-from tacit.training.objectives import ObjectiveTable, objective_of
+from tacit.training.objectives import objective_of, read_objective
 from tacit.training.schedule import Schedule
 
 TIMED_UPDATES = 4
@@ -85,7 +85,7 @@ def _seconds_per_update(config: ModelConfig, task: Mapping[str, Any]) -> float:
         if part["frozen"]:
             freeze(part_of(model, part["part"]))
     images = Images(pixels, labels, tuple(map(str, range(config.n_classes))))
-    objective = objective_of(config, ObjectiveTable.model_validate(task["objective"]))
+    objective = objective_of(config, read_objective(task["objective"]))
     best = math.inf
     threads = torch.get_num_threads()
     torch.set_num_threads(task["threads"])

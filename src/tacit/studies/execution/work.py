@@ -27,7 +27,7 @@ from tacit.files import (
 from tacit.images.dataset import UNLABELLED, Images, Split
 from tacit.images.shared import Notice, read_images
 from tacit.models.config import ModelConfig, build
-from tacit.models.models import Classifier, Model
+from tacit.models.models import VAE, Autoencoder, Contrastive, Model
 from tacit.models.parts import copy_part, freeze, part_of
 from tacit.questions.base import Measurement, Runs
 from tacit.questions.registry import QUESTIONS
@@ -37,7 +37,7 @@ from tacit.studies.execution.stopping import end_with_parent, listen_in_worker
 from tacit.training.checkpoint import FolderCheckpointer, Stopped
 from tacit.training.examples import Chosen, Examples
 from tacit.training.loop import fit
-from tacit.training.objectives import ObjectiveTable, objective_of
+from tacit.training.objectives import objective_of, read_objective
 from tacit.training.pages import keep_pages
 from tacit.training.run_folder import KEPT, SavedRun, seal, write_job, write_trained
 from tacit.training.schedule import Schedule
@@ -64,7 +64,7 @@ def assemble(
     # The names of streams do not tell runs apart: equal architectures start from equal weights.
     with seeded_initialisation(seed):
         model = build(config)
-    if mean is not None and not isinstance(model, Classifier):
+    if mean is not None and isinstance(model, Autoencoder | VAE):
         model.decoder.set_output_bias(mean)
     for part in taken:
         upstream = SavedRun(out / part["folder"])
@@ -73,6 +73,8 @@ def assemble(
         copy_part(source, target, f"the {part['part']} taken from '{upstream.run}'")
         if part["frozen"]:
             freeze(target)
+    if isinstance(model, Contrastive):
+        model.follow(momentum=0)  # averages start at what was taken
     return model
 
 
@@ -90,7 +92,7 @@ def train(
     task = job["task"]
     folder = out / job["folder"]
     config = ModelConfig.model_validate(task["config"])
-    objective = ObjectiveTable.model_validate(task["objective"])
+    objective = read_objective(task["objective"])
     schedule = Schedule.from_json(task["schedule"])
     index = None if task["train_index"] is None else np.array(task["train_index"])
     write_job(

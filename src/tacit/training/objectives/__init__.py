@@ -6,25 +6,33 @@ for people to read. Sums run over pixels and latent dimensions, never means: a m
 beside a mean over latent dimensions is a hidden β of 784 / (2 σ² 200).
 """
 
-from tacit.training.objectives.base import (
-    Batch,
-    Objective,
-    Terms,
-)
+from tacit.training.objectives.base import Batch, Objective, Terms
 from tacit.training.objectives.classes import cross_entropy, generalised_cross_entropy
+from tacit.training.objectives.contrastive import byol, nt_xent, simclr, vicreg
 from tacit.training.objectives.generative import dreg, elbo, iwae, squared_error
-from tacit.training.objectives.tables import ObjectiveTable, objective_of
+from tacit.training.objectives.tables import (
+    ContrastiveTable,
+    ObjectiveTable,
+    objective_of,
+    read_objective,
+)
 
 __all__ = [
     "Batch",
+    "ContrastiveTable",
     "Objective",
     "ObjectiveTable",
     "Terms",
+    "byol",
     "cross_entropy",
     "dreg",
     "elbo",
     "generalised_cross_entropy",
     "iwae",
+    "nt_xent",
     "objective_of",
+    "read_objective",
+    "simclr",
     "squared_error",
+    "vicreg",
 ]

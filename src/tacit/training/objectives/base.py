@@ -1,6 +1,7 @@
 """What an objective is: per-image terms of a model on a batch of images."""
 
-from typing import NamedTuple, Protocol
+from collections.abc import Callable
+from typing import NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -26,3 +27,20 @@ class Objective(Protocol):
     def __call__(
         self, model: "torch.nn.Module", batch: Batch, generator: torch.Generator
     ) -> Terms: ...
+
+
+AnyObjective = TypeVar("AnyObjective", bound=Callable[..., Terms])
+
+
+def compares_images(objective: AnyObjective) -> AnyObjective:
+    """Say of an objective that an image's terms depend on the rest of its batch.
+
+    Such a batch is never taken in parts: the gradients of parts would add up to another one.
+    """
+    objective.needs_whole_batch = True  # type: ignore[attr-defined]
+    return objective
+
+
+def needs_whole_batch(objective: Objective) -> bool:
+    """Whether that was said."""
+    return getattr(objective, "needs_whole_batch", False)
