@@ -18,6 +18,7 @@ from tacit.models.config import (
     GaussianTable,
     PerImageTable,
     PoolNetwork,
+    ResNetwork,
 )
 from tacit.questions.base import Question
 from tacit.questions.registry import QUESTIONS
@@ -27,6 +28,10 @@ from tacit.studies.description.reading import parse
 from tacit.studies.description.spec import FewLabels, ImagesTable, Phase, Run, Study, TakenPart
 from tacit.training.evaluation import EVALUATED_IMAGES
 from tacit.training.objectives import ObjectiveTable
+from tacit.training.objectives.tables import BYOLTable, SimCLRTable, VICRegTable
+from tacit.training.views import Affine, Blur, Colour, Crop, Recipe, Views
+
+CONTRASTIVE = (SimCLRTable, VICRegTable, BYOLTable)
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")])
@@ -108,6 +113,10 @@ def test_every_key_is_documented_and_no_other(heading: str, documented: set[str]
         ConvNetwork,
         DenseNetwork,
         PoolNetwork,
+        ResNetwork,
+        BYOLTable,
+        SimCLRTable,
+        VICRegTable,
         GaussianTable,
         BernoulliTable,
         AmortizedTable,
@@ -125,12 +134,20 @@ def test_every_key_of_a_part_is_documented(table: type[BaseModel]) -> None:
 
 def test_every_objective_is_documented() -> None:
     text = section("Objectives")
-    assert first_cells(text) - {"kind"} == set(
-        get_args(ObjectiveTable.model_fields["kind"].annotation)
-    )
+    kinds = [table.model_fields["kind"].annotation for table in (ObjectiveTable, *CONTRASTIVE)]
+    assert first_cells(text) - {"kind"} == {name for kind in kinds for name in get_args(kind)}
     for key in keys(ObjectiveTable):
         assert f"`{key}`" in text
     assert all(f"`{key}`" in section("A run") for key in keys(Phase))
+
+
+def test_every_view_and_every_recipe_is_documented() -> None:
+    text = (ROOT / "docs" / "views.md").read_text(encoding="utf-8")
+    assert {*keys(Views), *get_args(Recipe)} <= first_cells(text)
+    for key in {*keys(Crop), *keys(Affine), *keys(Colour), *keys(Blur)}:
+        assert f"`{key}`" in text
+    for study in blocks("yaml", text):
+        parse(study, "docs/views.md")
 
 
 @pytest.mark.parametrize("name", sorted(QUESTIONS))

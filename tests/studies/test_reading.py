@@ -57,8 +57,8 @@ questions:
         "line 3, seeds: seeds [0, 0] hold one twice",
         "line 4, snapshotz: unknown key; did you mean 'snapshots'?",
         "line 5, defaults.laten_dim: unknown key; did you mean 'latent_dim'?",
-        "line 7, runs.vae.learn: 'vea' is none of 'autoencoder', 'vae' or 'classifier'; did you "
-        "mean 'vae'?",
+        "line 7, runs.vae.learn: 'vea' is none of 'autoencoder', 'vae', 'classifier' or "
+        "'contrastive'; did you mean 'vae'?",
         "line 7, runs.vae.rate: nan",
         "line 8, runs.b.likelihood: kind 'gausian' is none of",
         "line 8, runs.b.epochs: inf",
