@@ -62,7 +62,7 @@ def prepare(place: Path) -> None:
         "  c: {learn: classifier, epochs: 1}\nquestions:\n  - overfitting: {runs: [v, c]}\n"
         "  - label-efficiency: {pairs: [{codes: pca, method: logistic}], budgets: [1]}\n"
     )
-    tiny = {"latent_dim": 2, "epochs": 1, "updates": 1}
+    tiny = {"n_components": 2, "max_epochs": 1, "min_updates": 1}
     tacit.VAE(**tiny).fit(x).save(place / "m")
     tacit.Classifier(**tiny).fit(x, y).save(place / "c")
 

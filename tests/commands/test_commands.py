@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 import tacit
 from tacit.cli import run_command
 
-TINY = {"latent_dim": 3, "epochs": 1, "updates": 30}
+TINY = {"n_components": 3, "max_epochs": 1, "min_updates": 30}
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +157,9 @@ def test_describe_prints_layers_shapes_and_counts(models, capsys) -> None:
 
 def test_describe_says_what_reads_rows_of_values(tmp_path, capsys) -> None:
     rows = np.random.default_rng(0).normal(size=(30, 5))
-    tacit.Autoencoder(latent_dim=2, epochs=1, updates=1).fit(rows).save(tmp_path / "values")
+    tacit.Autoencoder(n_components=2, max_epochs=1, min_updates=1).fit(rows).save(
+        tmp_path / "values"
+    )
     run("describe", tmp_path / "values")
     said = capsys.readouterr().out
     assert "learned from 30 rows" in said

@@ -79,10 +79,10 @@ def test_a_working_directory_that_is_gone_is_said(tmp_path, monkeypatch, capsys)
 
 def test_whatever_pytorchs_default_is_networks_are_float32() -> None:
     x = np.random.default_rng(0).random((20, 8, 8))
-    expected = tacit.VAE(latent_dim=2, epochs=1, updates=2, importance_samples=2).fit(x)
+    expected = tacit.VAE(n_components=2, max_epochs=1, min_updates=2, importance_samples=2).fit(x)
     torch.set_default_dtype(torch.float64)
     try:
-        found = tacit.VAE(latent_dim=2, epochs=1, updates=2, importance_samples=2).fit(x)
+        found = tacit.VAE(n_components=2, max_epochs=1, min_updates=2, importance_samples=2).fit(x)
         assert np.array_equal(found.transform(x), expected.transform(x))
         assert np.array_equal(found.score_samples(x), expected.score_samples(x))
         assert cli.run_command(["describe", "--size", "8"]) == 0

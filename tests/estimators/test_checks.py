@@ -7,15 +7,20 @@ from tacit.estimators.classifier import Classifier
 from tacit.estimators.vae import VAE
 
 # Small networks and few updates: the checks ask about behaviour, not about fits.
-SMALL = {"latent_dim": 2, "network": {"kind": "dense", "hidden": [16]}, "epochs": 1, "rate": 0.01}
+SMALL = {
+    "n_components": 2,
+    "network": {"kind": "dense", "hidden": [16]},
+    "max_epochs": 1,
+    "learning_rate": 0.01,
+}
 
 
 @parametrize_with_checks(
     [
-        Autoencoder(**SMALL, updates=5),
-        VAE(**SMALL, updates=5, importance_samples=4),
-        VAE(**SMALL, updates=5, importance_samples=4, posterior="per_image", posterior_steps=4),
-        Classifier(**SMALL | {"latent_dim": 8}, updates=60),
+        Autoencoder(**SMALL, min_updates=5),
+        VAE(**SMALL, min_updates=5, importance_samples=4),
+        VAE(**SMALL, min_updates=5, importance_samples=4, posterior="per_image", posterior_steps=4),
+        Classifier(**SMALL | {"n_components": 8}, min_updates=60),
     ]
 )
 def test_scikit_learns_checks(estimator, check) -> None:

@@ -20,9 +20,15 @@ import tacit
 from tacit.models.parts import PartError, part_of
 
 DENSE = {"kind": "dense", "hidden": [16]}
-SMALL = {"latent_dim": 2, "network": DENSE, "epochs": 1, "updates": 30, "rate": 0.01}
-TINY = {"latent_dim": 3, "epochs": 1, "updates": 3}
-FEW = {"updates": 3, "importance_samples": 2}
+SMALL = {
+    "n_components": 2,
+    "network": DENSE,
+    "max_epochs": 1,
+    "min_updates": 30,
+    "learning_rate": 0.01,
+}
+TINY = {"n_components": 3, "max_epochs": 1, "min_updates": 3}
+FEW = {"min_updates": 3, "importance_samples": 2}
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +50,7 @@ def vae(rows):
 
 def test_the_density_of_values_integrates_to_one_in_their_own_units() -> None:
     x = 100 + 20 * np.random.default_rng(0).normal(size=(100, 1)) ** 3
-    vae = tacit.VAE(**SMALL | {"latent_dim": 1}, sigma=0.3, importance_samples=100).fit(x)
+    vae = tacit.VAE(**SMALL | {"n_components": 1}, sigma=0.3, importance_samples=100).fit(x)
     width = x.std()
     grid = np.linspace(x.mean() - 8 * width, x.mean() + 8 * width, 400)
     density = np.exp(vae.score_samples(grid[:, None]))
@@ -101,7 +107,7 @@ def test_bytes_are_floats_times_255(digits) -> None:
 
 
 def test_values_come_back_in_their_own_units(rows) -> None:
-    options = SMALL | {"updates": 400}
+    options = SMALL | {"min_updates": 400}
     autoencoder = tacit.Autoencoder(**options).fit(rows)
     error = np.square(autoencoder.inverse_transform(autoencoder.transform(rows)) - rows).sum(axis=1)
     assert autoencoder.score(rows) == pytest.approx(-error.mean())
@@ -134,10 +140,10 @@ def test_the_same_random_state_gives_the_same_fit_and_none_another(rows) -> None
 def test_pipelines_and_searches(digits) -> None:
     x, y = digits
     flat = x.reshape(len(x), -1)
-    pipeline = make_pipeline(StandardScaler(), tacit.Classifier(**SMALL | {"latent_dim": 8}))
+    pipeline = make_pipeline(StandardScaler(), tacit.Classifier(**SMALL | {"n_components": 8}))
     assert cross_val_score(pipeline, flat, y, cv=2).shape == (2,)
-    search = GridSearchCV(tacit.VAE(**SMALL | FEW), {"latent_dim": [1, 2]}, cv=2).fit(x)
-    assert search.best_params_["latent_dim"] in (1, 2)
+    search = GridSearchCV(tacit.VAE(**SMALL | FEW), {"n_components": [1, 2]}, cv=2).fit(x)
+    assert search.best_params_["n_components"] in (1, 2)
     kept = pickle.loads(pickle.dumps(search.best_estimator_))
     np.testing.assert_array_equal(kept.score_samples(x[:6]), search.score_samples(x[:6]))
 
@@ -147,7 +153,7 @@ def test_other_processes_fit_and_score_the_same(digits) -> None:
     x, _ = digits
     estimator = tacit.VAE(**SMALL | FEW)
     searches = [
-        GridSearchCV(estimator, {"latent_dim": [1, 2]}, cv=2, n_jobs=n).fit(x).cv_results_
+        GridSearchCV(estimator, {"n_components": [1, 2]}, cv=2, n_jobs=n).fit(x).cv_results_
         for n in (1, 2)
     ]
     here, there = (search["mean_test_score"] for search in searches)
@@ -168,14 +174,14 @@ def test_a_given_encoder_is_kept_frozen_or_fine_tuned(make, digits) -> None:
     x, y = digits
     given = make(**TINY).fit(x)
     before = weights_of(given)
-    frozen = tacit.Classifier(given, frozen=True, updates=20, epochs=1).fit(x, y)
-    tuned = tacit.Classifier(given, updates=20, epochs=1).fit(x, y)
+    frozen = tacit.Classifier(given, frozen=True, min_updates=20, max_epochs=1).fit(x, y)
+    tuned = tacit.Classifier(given, min_updates=20, max_epochs=1).fit(x, y)
     assert all((weights_of(frozen)[name] == value).all() for name, value in before.items())
     assert any((weights_of(tuned)[name] != value).any() for name, value in before.items())
     assert all((weights_of(given)[name] == value).all() for name, value in before.items())
     np.testing.assert_allclose(frozen.predict_proba(x).sum(axis=1), 1)
     assert clone(frozen).encoder is given
-    assert cross_val_score(clone(frozen).set_params(updates=2), x, y, cv=2).shape == (2,)
+    assert cross_val_score(clone(frozen).set_params(min_updates=2), x, y, cv=2).shape == (2,)
 
 
 @pytest.mark.parametrize("fitted", [True, False])
@@ -186,19 +192,19 @@ def test_a_grid_over_an_encoder_fits_each_candidate_anew(fitted, digits) -> None
         given.fit(x)
     kept = dict(vars(given))
     before = weights_of(given) if fitted else {}
-    pipeline = make_pipeline(tacit.Classifier(given, updates=2, epochs=1))
-    grid = {"classifier__encoder__latent_dim": [1, 3]}
+    pipeline = make_pipeline(tacit.Classifier(given, min_updates=2, max_epochs=1))
+    grid = {"classifier__encoder__n_components": [1, 3]}
     found = GridSearchCV(pipeline, grid, cv=2, scoring=width_of_code, refit=True).fit(x, y)
     assert found.cv_results_["mean_test_score"].tolist() == [1.0, 3.0]
     best = found.best_estimator_[-1]
-    assert best.encoder_.latent_dim == best.encoder_.config_.latent_dim == 3
+    assert best.encoder_.n_components == best.encoder_.config_.latent_dim == 3
     assert vars(given) == kept
     assert all((weights_of(given)[name] == value).all() for name, value in before.items())
     assert hasattr(given, "model_") == fitted
     held = pipeline[-1].encoder
     assert held is given
-    pipeline.set_params(classifier__encoder__epochs=7)
-    assert (given.epochs, pipeline[-1].encoder.epochs) == (TINY["epochs"], 7)
+    pipeline.set_params(classifier__encoder__max_epochs=7)
+    assert (given.max_epochs, pipeline[-1].encoder.max_epochs) == (TINY["max_epochs"], 7)
 
 
 def width_of_code(estimator, x, y) -> float:
@@ -208,7 +214,7 @@ def width_of_code(estimator, x, y) -> float:
 def test_an_encoder_that_learned_nothing_is_fitted_first(digits) -> None:
     x, y = digits
     given = tacit.Autoencoder(**TINY)
-    found = tacit.Classifier(given, frozen=True, updates=2, epochs=1).fit(x, y)
+    found = tacit.Classifier(given, frozen=True, min_updates=2, max_epochs=1).fit(x, y)
     assert not hasattr(given, "model_")
     expected = weights_of(clone(given).fit(x))
     assert all((weights_of(found)[name] == value).all() for name, value in expected.items())
@@ -218,23 +224,28 @@ def test_scikit_learns_frozen_estimator_is_taken_as_it_is(digits) -> None:
     x, y = digits
     given = tacit.Autoencoder(**TINY).fit(x)
     frozen = FrozenEstimator(given)
-    model = tacit.Classifier(frozen, frozen=True, updates=2, epochs=1)
+    model = tacit.Classifier(frozen, frozen=True, min_updates=2, max_epochs=1)
     for found in (model.fit(x, y), clone(model).fit(x, y)):
         assert all((weights_of(found)[n] == w).all() for n, w in weights_of(given).items())
     other = tacit.Autoencoder(**TINY, random_state=1).fit(x)
     model.set_params(encoder__estimator=other)
     assert (frozen.estimator, model.encoder.estimator) == (given, other)
     with pytest.raises(ValueError, match="cannot set parameters of the inner estimator"):
-        model.set_params(encoder__epochs=3)
+        model.set_params(encoder__max_epochs=3)
     assert make_pipeline(frozen, LogisticRegression()).fit(x, y).predict(x).shape == y.shape
 
 
-def test_former_names_of_parameters_are_taken_and_said() -> None:
-    with pytest.warns(FutureWarning, match="n_code is called latent_dim now"):
-        assert tacit.VAE(n_code=3).latent_dim == 3
-    assert "n_code" not in tacit.VAE().get_params()
-    with pytest.raises(TypeError, match="give one of them"):
-        tacit.VAE(n_code=3, latent_dim=2)
+def test_verbose_prints_the_loss_while_it_learns_and_changes_nothing(rows, capsys) -> None:
+    options = {**SMALL, "max_epochs": 20, "min_updates": 1, "batch_size": 20}  # of 4 updates
+    silent = tacit.Autoencoder(**options).fit(rows)
+    assert capsys.readouterr().out == ""
+    some, every = (tacit.Autoencoder(**options, verbose=v).fit(rows) for v in (1, 2))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 10 + 20
+    last = f"loss {np.mean(silent.history_.loss[-8:]):.4g}"
+    assert lines[9] == f"Autoencoder: update 80 of 80, epoch 20.0, {last}"
+    for told in (some, every):
+        np.testing.assert_array_equal(told.transform(rows), silent.transform(rows))
 
 
 def test_what_an_encoder_cannot_be(digits, rows) -> None:
@@ -243,8 +254,8 @@ def test_what_an_encoder_cannot_be(digits, rows) -> None:
         tacit.Classifier(FrozenEstimator(tacit.Autoencoder())).fit(x, y)
     with pytest.raises(TypeError, match="encoder is a PCA; it is a tacit Autoencoder"):
         tacit.Classifier(PCA()).fit(x, y)
-    with pytest.raises(ValueError, match="encoder__epochs: encoder is None"):
-        tacit.Classifier().set_params(encoder__epochs=3)
+    with pytest.raises(ValueError, match="encoder__max_epochs: encoder is None"):
+        tacit.Classifier().set_params(encoder__max_epochs=3)
     per_image = tacit.VAE(**TINY, posterior="per_image").fit(x)
     with pytest.raises(PartError, match="no encoder to take"):
         tacit.Classifier(per_image).fit(x, y)
@@ -259,7 +270,7 @@ def test_what_an_encoder_cannot_be(digits, rows) -> None:
 @pytest.mark.parametrize("labels", [["cat", "dog"], [False, True], [3, 7], [0.0, 1.0]])
 def test_labels_of_any_type_are_predicted_as_they_are(labels, rows, tmp_path) -> None:
     y = np.array(labels)[(rows[:, 0] > 5).astype(int)]
-    classifier = tacit.Classifier(**SMALL | {"updates": 100}).fit(rows, y)
+    classifier = tacit.Classifier(**SMALL | {"min_updates": 100}).fit(rows, y)
     assert classifier.score(rows, y) > 0.9
     classifier.save_pretrained(tmp_path / "model")
     loaded = tacit.Classifier.from_pretrained(tmp_path / "model")
@@ -271,11 +282,11 @@ def test_labels_of_any_type_are_predicted_as_they_are(labels, rows, tmp_path) ->
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"latent_dim": 0}, "latent_dim: 0: input should be greater"),
+        ({"n_components": 0}, "n_components: 0: input should be greater"),
         ({"network": "convolution"}, "network: .*'convolution' is none of"),
         ({"network": "pool"}, "network 'pool' has no decoder"),
-        ({"epochs": 0}, "epochs is 0; it is at least 1"),
-        ({"rate": -1.0}, r"rate is -1\.0; it is positive"),
+        ({"max_epochs": 0}, "max_epochs is 0; it is at least 1"),
+        ({"learning_rate": -1.0}, r"learning_rate is -1\.0; it is positive"),
         ({"posterior": "shared"}, "'shared'; it is amortized or per_image"),
         ({"likelihood": "poisson"}, "'poisson'; it is gaussian or bernoulli"),
         ({"sigma": -0.1}, "sigma"),
@@ -344,7 +355,7 @@ def test_a_saved_image_estimator_is_a_trained_model_too(digits, tmp_path) -> Non
     vae.save(tmp_path / "vae")
     model = tacit.load(tmp_path / "vae")
     np.testing.assert_allclose(model.encode(x), vae.transform(x), atol=1e-5)
-    classifier = tacit.Classifier(model, updates=3, epochs=1).fit(x, y)
+    classifier = tacit.Classifier(model, min_updates=3, max_epochs=1).fit(x, y)
     assert classifier.config_.latent_dim == 3
 
 
@@ -367,7 +378,7 @@ def test_a_model_of_images_with_channels_first_reads_them_last_here(digits, tmp_
     again = tacit.VAE.from_pretrained(tmp_path / "second")
     np.testing.assert_array_equal(again.transform(colour), fitted.transform(colour))
     assert again.inverse_transform(again.transform(colour[:2])).shape == (2, 8, 8, 3)
-    options = {"frozen": True, "updates": 3, "epochs": 1}
+    options = {"frozen": True, "min_updates": 3, "max_epochs": 1}
     ours, theirs = (tacit.Classifier(e, **options).fit(colour, y) for e in (fitted, model))
     np.testing.assert_array_equal(ours.predict_proba(colour), theirs.predict_proba(colour))
 

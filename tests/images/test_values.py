@@ -54,7 +54,7 @@ REFUSED = {
 
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory):
-    estimator = Autoencoder(latent_dim=2, epochs=1, updates=2, random_state=0).fit(BYTES)
+    estimator = Autoencoder(n_components=2, max_epochs=1, min_updates=2, random_state=0).fit(BYTES)
     folder = tmp_path_factory.mktemp("model") / "m"
     estimator.save(folder)
     return estimator, load(folder)
@@ -81,7 +81,7 @@ def test_what_is_refused_is_refused_everywhere(kind, fitted, tmp_path) -> None:
     x = REFUSED[kind]
     for use in (
         estimator.transform,
-        lambda x: Autoencoder(latent_dim=2, epochs=1, updates=2).fit(x),
+        lambda x: Autoencoder(n_components=2, max_epochs=1, min_updates=2).fit(x),
         model.encode,
     ):
         with pytest.raises(ImagesError, match=r"pixels"):
@@ -134,4 +134,4 @@ def test_no_more_is_read_than_it_takes() -> None:
 
 def test_an_estimator_warns_of_few_levels() -> None:
     with pytest.warns(UserWarning, match="all pixels lie between 0 and 15"):
-        Autoencoder(latent_dim=2, epochs=1, updates=2).fit(BYTES // 16)
+        Autoencoder(n_components=2, max_epochs=1, min_updates=2).fit(BYTES // 16)

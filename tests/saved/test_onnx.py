@@ -17,7 +17,7 @@ X = np.random.default_rng(0).random((20, 8, 8))
 
 @pytest.fixture(scope="module")
 def vae():
-    return tacit.VAE(latent_dim=2, epochs=1, updates=1, posterior="per_image").fit(X)
+    return tacit.VAE(n_components=2, max_epochs=1, min_updates=1, posterior="per_image").fit(X)
 
 
 def test_a_missing_extra_is_named_before_any_work(vae, tmp_path, monkeypatch) -> None:
@@ -31,7 +31,7 @@ def test_a_file_that_computes_something_else_is_not_written(vae, tmp_path, monke
     whole = tacit.saved.onnx._export_graph
 
     def other(graph, path) -> None:
-        moved = tacit.VAE(latent_dim=2, epochs=1, updates=1, random_state=1).fit(X)
+        moved = tacit.VAE(n_components=2, max_epochs=1, min_updates=1, random_state=1).fit(X)
         decoder = tacit.saved.onnx._Decoder(moved.model_, moved.form_)
         whole(graph._replace(module=decoder), path)
 
@@ -51,7 +51,9 @@ def test_what_has_no_graph_is_refused(vae, tmp_path) -> None:
 @pytest.mark.parametrize(("far", "fine"), [(0.0, True), (300.0, True), (1e6, False)])
 def test_a_file_is_held_to_what_transform_gives(far, fine, tmp_path) -> None:
     rows = np.random.default_rng(0).normal(size=(60, 3)) + far
-    model = tacit.Autoencoder(latent_dim=2, epochs=1, updates=200, rate=0.01).fit(rows)
+    model = tacit.Autoencoder(
+        n_components=2, max_epochs=1, min_updates=200, learning_rate=0.01
+    ).fit(rows)
     if not fine:
         # float32 has steps of 0.06 there: standardised in float32, all would seem to be well.
         with pytest.raises(OnnxError, match=r"differs from the model by .* learn from values less"):
@@ -69,7 +71,9 @@ def test_a_file_is_held_to_what_transform_gives(far, fine, tmp_path) -> None:
 
 @pytest.mark.parametrize("names", [["caff\u00e8", "dog"], [3, 7]])
 def test_a_file_says_its_classes_its_input_and_its_version(names, tmp_path) -> None:
-    model = tacit.Classifier(latent_dim=2, epochs=1, updates=2).fit(X, np.repeat(names, 10))
+    model = tacit.Classifier(n_components=2, max_epochs=1, min_updates=2).fit(
+        X, np.repeat(names, 10)
+    )
     tacit.onnx.export(model, tmp_path, X)
     session = onnxruntime.InferenceSession(str(tmp_path / "classifier.onnx"))
     known = session.get_modelmeta()

@@ -16,7 +16,7 @@ from tacit.estimators.base import NetworkEstimator
 from tacit.saved.onnx import export
 from tacit.saved.trained import TrainedModel
 
-TINY: dict[str, Any] = {"latent_dim": 3, "epochs": 1, "updates": 20}
+TINY: dict[str, Any] = {"n_components": 3, "max_epochs": 1, "min_updates": 20}
 DENSE = {"kind": "dense", "hidden": [16]}
 CASES: dict[str, tuple[str, Callable[[], NetworkEstimator]]] = {
     "autoencoder": ("gray", lambda: tacit.Autoencoder(**TINY)),

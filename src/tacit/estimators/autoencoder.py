@@ -8,7 +8,6 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.estimators.base import NetworkEstimator, codes_of
-from tacit.estimators.names import takes_former_names
 from tacit.models import models
 from tacit.models.config import GaussianTable
 
@@ -20,15 +19,16 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEsti
     (n, h, w) or (n, h, w, c), uint8 or floats in [0, 1], which go through convolutions.
 
     Args:
-        latent_dim: width of the code.
+        n_components: width of the code.
         network: "auto", "conv", "dense", or a table as in a study, such as
             ``{"kind": "dense", "hidden": [64]}``.
-        epochs: passes over the rows.
-        updates: train for at least so many updates, however few rows there are.
-        batch_size, rate: of Adam.
+        max_epochs: passes over the rows.
+        min_updates: train for at least so many updates, however few rows there are.
+        batch_size, learning_rate: of Adam.
         device: to train on: "auto" (a GPU where there is one), "cpu", "cuda" or "cuda:1". The
             fitted model is on the CPU, where it is asked in float64.
         random_state: of weights, order and noise; None for new ones at every fit.
+        verbose: 1 prints the loss about ten times while it learns, 2 after every epoch.
 
     Attributes:
         model_: the PyTorch module, `tacit.models.models.Autoencoder`.
@@ -37,32 +37,33 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEsti
 
     >>> from sklearn.datasets import load_digits
     >>> X = load_digits().images / 16
-    >>> codes = Autoencoder(latent_dim=4, epochs=1, updates=1).fit_transform(X[:50])
+    >>> codes = Autoencoder(4, max_epochs=1, min_updates=1).fit_transform(X[:50])
     >>> codes.shape
     (50, 4)
     """
 
-    @takes_former_names
     def __init__(
         self,
-        latent_dim: int = 16,
+        n_components: int = 16,
         *,
         network: Any = "auto",
-        epochs: int = 30,
-        updates: int = 400,
+        max_epochs: int = 30,
+        min_updates: int = 400,
         batch_size: int = 100,
-        rate: float = 1e-3,
+        learning_rate: float = 1e-3,
         device: str = "auto",
         random_state: Any = 0,
+        verbose: int = 0,
     ) -> None:
-        self.latent_dim = latent_dim
+        self.n_components = n_components
         self.network = network
-        self.epochs = epochs
-        self.updates = updates
+        self.max_epochs = max_epochs
+        self.min_updates = min_updates
         self.batch_size = batch_size
-        self.rate = rate
+        self.learning_rate = learning_rate
         self.device = device
         self.random_state = random_state
+        self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn from X; `y` is ignored."""
@@ -71,7 +72,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEsti
         config = self._configured(
             learn="autoencoder",
             shape=form.shape,
-            latent_dim=self.latent_dim,
+            latent_dim=self.n_components,
             network=self._network(form),
             likelihood=GaussianTable(link="identity" if form.layout == "values" else "sigmoid"),
         )
@@ -79,12 +80,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEsti
         return self
 
     def transform(self, X: Any) -> NDArray[np.float64]:
-        """Codes, (n, latent_dim)."""
+        """Codes, (n, n_components)."""
         check_is_fitted(self, "model_")
         return self._through(self._autoencoder().encode, self._checked(X, reset=False))
 
     def inverse_transform(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Rows in the form of the training data, of codes, (n, latent_dim).
+        """Rows in the form of the training data, of codes, (n, n_components).
 
         Images come back as floats in [0, 1].
         """

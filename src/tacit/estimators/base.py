@@ -16,6 +16,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
+from tacit.estimators.progress import Progress
 from tacit.estimators.rows import Rows
 from tacit.images.values import Range, few_levels, unit_pixels
 from tacit.models.config import ConvNetwork, DenseNetwork, ModelConfig, Network, build
@@ -46,14 +47,15 @@ class NetworkEstimator(BaseEstimator):
     result is the same, whatever other rows it comes with.
     """
 
-    latent_dim: int
+    n_components: int
     network: Any
-    epochs: int
-    updates: int
+    max_epochs: int
+    min_updates: int
     batch_size: int
-    rate: float
+    learning_rate: float
     device: str
     random_state: Any
+    verbose: int
 
     form_: Form
     config_: ModelConfig
@@ -161,7 +163,8 @@ class NetworkEstimator(BaseEstimator):
         try:
             return ModelConfig(**settings)
         except ValidationError as error:
-            raise ValueError("; ".join(errors_of(error, settings))) from None
+            faults = "; ".join(errors_of(error, settings))
+            raise ValueError(faults.replace("latent_dim", "n_components")) from None
 
     def _learn(
         self,
@@ -184,7 +187,12 @@ class NetworkEstimator(BaseEstimator):
         model.to(device)
         objective = objective or ObjectiveTable()
         history = fit(
-            model, objective_of(config, objective), Rows(x, form, labels), schedule, seed=seed
+            model,
+            objective_of(config, objective),
+            Rows(x, form, labels),
+            schedule,
+            seed=seed,
+            checkpointer=self._progress(schedule),
         )
         freeze(model.cpu())
         training: dict[str, Any] = {
@@ -214,19 +222,24 @@ class NetworkEstimator(BaseEstimator):
         self.history_ = history
 
     def _schedule(self, config: ModelConfig, n: int) -> Schedule:
-        for name in ("epochs", "updates", "batch_size"):
+        for name in ("max_epochs", "min_updates", "batch_size"):
             if (value := getattr(self, name)) < 1:
                 raise ValueError(f"{name} is {value}; it is at least 1")
-        if not (0 < self.rate < math.inf):
-            raise ValueError(f"rate is {self.rate}; it is positive")
-        updates = max(self.epochs * math.ceil(n / self.batch_size), self.updates)
+        if not (0 < self.learning_rate < math.inf):
+            raise ValueError(f"learning_rate is {self.learning_rate}; it is positive")
+        updates = max(self.max_epochs * math.ceil(n / self.batch_size), self.min_updates)
         return Schedule(
             n_images=n,
             batch_size=int(self.batch_size),
             updates=int(updates),
-            rate=float(self.rate),
+            rate=float(self.learning_rate),
             evaluate_at=(int(updates),),
         )
+
+    def _progress(self, schedule: Schedule) -> Progress | None:
+        if not self.verbose:
+            return None
+        return Progress(type(self).__name__, schedule, every_epoch=self.verbose > 1)
 
     def _plain_parameters(self) -> dict[str, Any]:
         """Parameters as plain data; what is none (a generator, an estimator) is left out."""
@@ -268,7 +281,7 @@ def seed_of(random_state: Any) -> int:
 
 
 def codes_of(estimator: NetworkEstimator, codes: ArrayLike) -> NDArray[np.float64]:
-    """Codes to be decoded, (n, latent_dim).
+    """Codes to be decoded, (n, n_components).
 
     Raises:
         ValueError: another width.

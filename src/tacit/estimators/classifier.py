@@ -10,7 +10,6 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.estimators.base import NetworkEstimator
-from tacit.estimators.names import takes_former_names
 from tacit.models import models
 from tacit.models.config import ModelConfig
 from tacit.models.models import Model
@@ -27,15 +26,15 @@ class Classifier(ClassifierMixin, NetworkEstimator):
 
     Args:
         encoder: an `Autoencoder`, `VAE` or `Classifier`, or a model that `tacit.load` gave:
-            training starts from a copy of its encoder, and `latent_dim` and `network` are its own.
+            training starts from a copy of its encoder, with the width and network that it has.
             One that was fitted is taken as it is, and `sklearn.base.clone` keeps it, as does
             scikit-learn's `FrozenEstimator`; of one that was not, a clone is fitted to the rows
-            first. Where a parameter of it is set (``encoder__epochs``, as a grid search does), it
-            is fitted anew with that; the estimator that was given stays as it is.
+            first. Where a parameter of it is set (``encoder__max_epochs``, as a grid search does),
+            it is fitted anew with that; the estimator that was given stays as it is.
         frozen: leave the given encoder as it is and learn the head alone.
-        latent_dim: width of the code that the head reads.
+        n_components: width of the code that the head reads.
         network: as in `tacit.estimators.autoencoder.Autoencoder`, and "pool".
-        epochs, updates, batch_size, rate, device, random_state: as there.
+        max_epochs, min_updates, batch_size, learning_rate, device, random_state, verbose: as there.
 
     Attributes:
         encoder_: what `encoder` came to: what was given, or its clone that was fitted here.
@@ -46,35 +45,37 @@ class Classifier(ClassifierMixin, NetworkEstimator):
 
     >>> from sklearn.datasets import load_digits
     >>> X, y = load_digits(return_X_y=True)
-    >>> Classifier(epochs=1, updates=50, rate=0.01).fit(X[:500], y[:500]).score(X[500:], y[500:])
+    >>> classifier = Classifier(max_epochs=1, min_updates=50, learning_rate=0.01)
+    >>> classifier.fit(X[:500], y[:500]).score(X[500:], y[500:])
     0.8...
     """
 
-    @takes_former_names
     def __init__(
         self,
         encoder: Any = None,
         *,
         frozen: bool = False,
-        latent_dim: int = 16,
+        n_components: int = 16,
         network: Any = "auto",
-        epochs: int = 30,
-        updates: int = 400,
+        max_epochs: int = 30,
+        min_updates: int = 400,
         batch_size: int = 100,
-        rate: float = 1e-3,
+        learning_rate: float = 1e-3,
         device: str = "auto",
         random_state: Any = 0,
+        verbose: int = 0,
     ) -> None:
         self.encoder = encoder
         self.frozen = frozen
-        self.latent_dim = latent_dim
+        self.n_components = n_components
         self.network = network
-        self.epochs = epochs
-        self.updates = updates
+        self.max_epochs = max_epochs
+        self.min_updates = min_updates
         self.batch_size = batch_size
-        self.rate = rate
+        self.learning_rate = learning_rate
         self.device = device
         self.random_state = random_state
+        self.verbose = verbose
 
     def __sklearn_clone__(self) -> Self:
         cloned: Self = super().__sklearn_clone__()
@@ -120,7 +121,7 @@ class Classifier(ClassifierMixin, NetworkEstimator):
                 f"y holds one class, {classes[0]!r}; a classifier tells at least 2 classes apart"
             )
         form = self._form_of(x)
-        latent_dim, network = self.latent_dim, None
+        latent_dim, network = self.n_components, None
         if given is not None:
             read, known, source = given
             if (read.layout == "values", read.shape) != (form.layout == "values", form.shape):

@@ -10,7 +10,6 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from tacit.estimators.base import NetworkEstimator, codes_of, seed_of
-from tacit.estimators.names import takes_former_names
 from tacit.evidence.importance import importance_sampling
 from tacit.evidence.observed import Observed, observe
 from tacit.evidence.proposals import covering, from_encoder
@@ -32,7 +31,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Netwo
     (n, h, w) or (n, h, w, c), uint8 or floats in [0, 1], which go through convolutions.
 
     Args:
-        latent_dim: latent dimensions.
+        n_components: latent dimensions.
         posterior: "amortized", one encoder for all rows, or "per_image", the code of each row
             optimised by itself, when fitted and for new rows.
         likelihood: "gaussian", or "bernoulli" for images.
@@ -41,8 +40,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Netwo
         beta: the weight of the KL; 1 is the ELBO.
         importance_samples: for log p(x), per row.
         posterior_steps: of optimisation of a new row's posterior, where it is per image.
-        network, epochs, updates, batch_size, rate, device, random_state: as in
-            `tacit.estimators.autoencoder.Autoencoder`.
+        network, max_epochs, min_updates, batch_size, learning_rate, device, random_state, verbose:
+            as in `tacit.estimators.autoencoder.Autoencoder`.
 
     Attributes:
         model_: the PyTorch module, `tacit.models.models.VAE`.
@@ -50,15 +49,14 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Netwo
         history_: what was seen while it learned.
 
     >>> X = np.random.default_rng(0).normal(size=(60, 3))
-    >>> vae = VAE(latent_dim=2, network="dense", updates=20, epochs=1, importance_samples=50).fit(X)
+    >>> vae = VAE(2, network="dense", min_updates=20, max_epochs=1, importance_samples=50).fit(X)
     >>> vae.score_samples(X[:5]).shape
     (5,)
     """
 
-    @takes_former_names
     def __init__(
         self,
-        latent_dim: int = 16,
+        n_components: int = 16,
         *,
         posterior: Literal["amortized", "per_image"] = "amortized",
         likelihood: Literal["gaussian", "bernoulli"] = "gaussian",
@@ -67,14 +65,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Netwo
         importance_samples: int = 200,
         posterior_steps: int = 300,
         network: Any = "auto",
-        epochs: int = 30,
-        updates: int = 400,
+        max_epochs: int = 30,
+        min_updates: int = 400,
         batch_size: int = 100,
-        rate: float = 1e-3,
+        learning_rate: float = 1e-3,
         device: str = "auto",
         random_state: Any = 0,
+        verbose: int = 0,
     ) -> None:
-        self.latent_dim = latent_dim
+        self.n_components = n_components
         self.posterior = posterior
         self.likelihood = likelihood
         self.sigma = sigma
@@ -82,12 +81,13 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Netwo
         self.importance_samples = importance_samples
         self.posterior_steps = posterior_steps
         self.network = network
-        self.epochs = epochs
-        self.updates = updates
+        self.max_epochs = max_epochs
+        self.min_updates = min_updates
         self.batch_size = batch_size
-        self.rate = rate
+        self.learning_rate = learning_rate
         self.device = device
         self.random_state = random_state
+        self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn from X; `y` is ignored."""
@@ -102,7 +102,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Netwo
         config = self._configured(
             learn="vae",
             shape=form.shape,
-            latent_dim=self.latent_dim,
+            latent_dim=self.n_components,
             n_images=len(x) if self.posterior == "per_image" else 0,
             network=self._network(form),
             likelihood=self._likelihood(form.layout == "values"),
@@ -126,7 +126,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Netwo
         return {"kind": "bernoulli"}
 
     def transform(self, X: Any) -> NDArray[np.float64]:
-        """Means of q(z | x), (n, latent_dim): the same row, the same code."""
+        """Means of q(z | x), (n, n_components): the same row, the same code."""
         check_is_fitted(self, "model_")
         x = self._checked(X, reset=False)
         model = self._vae()
@@ -135,7 +135,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Netwo
         return self._posteriors(model, self._observed(model, self._tensor(x))).mean.numpy()
 
     def inverse_transform(self, X: ArrayLike) -> NDArray[np.float64]:
-        """E[x | z] in the form of the training data, of codes, (n, latent_dim).
+        """E[x | z] in the form of the training data, of codes, (n, n_components).
 
         Images come back as floats in [0, 1].
         """
