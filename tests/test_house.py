@@ -17,6 +17,7 @@ ROOMS = [
     "streams",
     "files",
     "errors",
+    "notebook",
     "images",
     "models",
     "encoders",

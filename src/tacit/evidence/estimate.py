@@ -9,6 +9,7 @@ from typing import Any, Literal, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tacit import notebook
 from tacit.evidence.pareto import FEWEST_WEIGHTS, reliable_below
 
 Array = NDArray[np.float64]
@@ -174,6 +175,20 @@ class LogProbEstimate:
         )
         lines += [f"  caveat: {caveat}" for caveat in self.caveats]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        first, *others = str(self).splitlines()
+        shown = {"standard error": self.standard_error, "effective sample size": self.ess}
+        shown |= {"Pareto k̂": self.pareto_k, "acceptance": self.acceptance}
+        kept = {name: values for name, values in shown.items() if values is not None}
+        rows = []
+        for i in range(min(len(self), notebook.MOST)):
+            health = (f"{values[i]:.2g}" for values in kept.values())
+            rows.append((i, f"{self.log_prob[i]:.2f}", *health, "; ".join(self.reasons(i))))
+        told = "".join(notebook.paragraph(line.strip()) for line in others)
+        columns = ["image", "log p(x), nats", *kept, "flags"]
+        table = notebook.table(columns, rows, n_rows=len(self))
+        return notebook.paragraph(first, "strong") + told + table
 
 
 def _mean(values: Array) -> str:

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from tacit import notebook
 from tacit.files import write_atomically
 
 
@@ -41,6 +42,10 @@ class Figure:
     def file(self) -> str:
         """The file's name."""
         return f"{self.name}.{'svg' if self.kind == 'chart' else 'png'}"
+
+    def _repr_html_(self) -> str:
+        # The record does not know the folder that the picture lies in.
+        return notebook.facts(self.caption, [("file", self.file), ("shows", self.alt)])
 
 
 class Figures:

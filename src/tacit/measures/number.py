@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tacit import notebook
+
 
 class Undefined(ValueError):
     """A measure that its input does not define, such as a separation between one class.
@@ -61,6 +63,12 @@ class Number:
         -1.0
         """
         return self.scaled(-1.0, self.unit)
+
+    def _repr_html_(self) -> str:
+        from tacit.measures.formatting import show  # which reads this module
+
+        about = self.interval if self.low is not None else ""
+        return notebook.paragraph(show(self), "strong") + notebook.paragraph(about, "div")
 
     @property
     def excludes_zero(self) -> bool:

@@ -3,7 +3,9 @@
 import math
 from dataclasses import dataclass
 
+from tacit import notebook
 from tacit.figures.sink import Figure
+from tacit.measures.formatting import show, significant
 from tacit.measures.number import Number
 
 
@@ -28,6 +30,18 @@ class Table:
                         f"table '{self.caption}' holds {cell}; an undefined number is "
                         "a Number whose value is None, with the reason"
                     )
+
+    def _repr_html_(self) -> str:
+        rows = [[_words(cell) for cell in row] for row in self.rows]
+        return notebook.table(self.columns, rows, self.caption)
+
+
+def _words(cell: str | float | int | Number | None) -> str:
+    if isinstance(cell, Number):
+        return show(cell)
+    if isinstance(cell, float):
+        return significant(cell)
+    return "" if cell is None else str(cell)
 
 
 @dataclass(frozen=True)
@@ -66,3 +80,18 @@ class Finding:
             raise ValueError(
                 f"key is '{self.key}', which is none of the numbers: {', '.join(self.numbers)}"
             )
+
+    def _repr_html_(self) -> str:
+        """The answer with its key number; tables and caveats unfold."""
+        found = notebook.paragraph(self.title, "h4") + notebook.paragraph(self.asks, "em")
+        found += notebook.paragraph(self.answer)
+        key = self.key or next(iter(self.numbers), "")
+        if key:
+            found += notebook.paragraph(f"{key}: {show(self.numbers[key])}", "strong")
+        folded = "".join(table._repr_html_() for table in self.tables)
+        folded += "".join(figure._repr_html_() for figure in self.figures)
+        told = [self.decided_by, *self.caveats]
+        folded += "".join(notebook.paragraph(text) for text in told if text)
+        if not folded:
+            return found
+        return f"{found}<details><summary>tables, figures, caveats</summary>{folded}</details>"

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from tacit import notebook
 from tacit.evidence.estimate import LogProbEstimate
 from tacit.evidence.methods import Method, score
 from tacit.evidence.precision import MORE_SAMPLES, log_prob_to_precision
@@ -157,6 +158,20 @@ class TrainedModel:
     def pixels(self, images: ArrayLike | torch.Tensor) -> NDArray[np.float32]:
         """Images of any accepted form as the network reads them: see `as_pixels`."""
         return as_pixels(images, self.shape)
+
+    def _repr_html_(self) -> str:
+        channels, height, width = self.shape
+        data, n_weights = self.about.data, sum(p.numel() for p in self.model.parameters())
+        known = [
+            ("images", f"{height}×{width}, {channels} channel{'s' if channels > 1 else ''}"),
+            ("latent dimensions", self.config.latent_dim),
+            ("weights", f"{n_weights:,}"),
+            ("learned from", f"{data.n:,} images: {data.source}"),
+            ("classes", ", ".join(self.class_names)),
+            *((m.term + f" ({m.split})", f"{m.value:.4g}") for m in self.about.measured),
+        ]
+        title = f"TrainedModel: {type(self.model).__name__}"
+        return notebook.facts(title, [(name, value) for name, value in known if value != ""])
 
     def _generative(self) -> Autoencoder | VAE:
         if not isinstance(self.model, Autoencoder | VAE):

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tacit import notebook
 from tacit.files import (
     UNFINISHED,
     Damaged,
@@ -81,6 +82,16 @@ class SavedRun:
     def snapshots(self) -> dict[int, int]:
         """The updates at which the whole model was kept, by epoch."""
         return {round(self.schedule.epoch_of(u)): u for u in self.history.snapshots}
+
+    def _repr_html_(self) -> str:
+        known = [
+            ("learns", self.config.learn),
+            ("seed, draw", f"{self.seed}, {self.draw}"),
+            ("latent dimensions", self.config.latent_dim),
+            ("updates", f"{self.schedule.updates:,}"),
+            ("snapshots at epochs", ", ".join(map(str, self.snapshots)) or "none"),
+        ]
+        return notebook.facts(f"SavedRun: {self.run}", known)
 
     def model(self, update: int | None = None) -> Model:
         """The model after `update`, or the final one: evaluation mode, no gradients.
