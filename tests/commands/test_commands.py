@@ -138,7 +138,9 @@ def test_samples(models, tmp_path) -> None:
 def test_export_to_onnx_and_to_a_folder(models, pictures, tmp_path, capsys) -> None:
     out = tmp_path / "onnx"
     run("export", models / "vae", "--images", pictures, "--out", out)
-    assert "decoder.onnx: code → images; differs from the model by at most" in capsys.readouterr().out
+    assert (
+        "decoder.onnx: code → images; differs from the model by at most" in capsys.readouterr().out
+    )
     assert sorted(path.name for path in out.iterdir()) == ["decoder.onnx", "encoder.onnx"]
     run("export", models / "vae", "--to", "folder", "--out", tmp_path / "copy")
     x = np.zeros((1, 8, 8), np.uint8)
