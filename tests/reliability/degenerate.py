@@ -34,15 +34,18 @@ def noise(n: int, *name: str, side: int = SIDE) -> NDArray[np.uint8]:
     return numpy_stream(0, "degenerate", *name).integers(0, 256, (n, side, side), dtype=np.uint8)
 
 
-def _alike(value: int | None) -> Arrays:
-    """Images that are all the same: of one colour, or the same noise."""
-    x = noise(1, "same") if value is None else np.full((1, SIDE, SIDE), value, np.uint8)
+def _flat(value: int) -> Arrays:
+    """Images of one colour; of equal pictures none has another label."""
     return {
-        "x": np.repeat(x, 12, axis=0),
-        "y": np.arange(12) % 3,
-        "x_test": np.repeat(x, 6, axis=0),
-        "y_test": np.arange(6) % 3,
+        "x": np.full((12, SIDE, SIDE), value, np.uint8),
+        "x_test": np.full((6, SIDE, SIDE), value, np.uint8),
     }
+
+
+def _copies() -> Arrays:
+    """Of each of three classes one picture, over and over, in training and test."""
+    x, y, y_test = noise(3, "same"), np.arange(12) % 3, np.arange(6) % 3
+    return {"x": x[y], "y": y, "x_test": x[y_test], "y_test": y_test}
 
 
 def _labelled(y: NDArray[np.int64], y_test: NDArray[np.int64], side: int = SIDE) -> Arrays:
@@ -51,9 +54,9 @@ def _labelled(y: NDArray[np.int64], y_test: NDArray[np.int64], side: int = SIDE)
 
 
 SETS: Mapping[str, Callable[[], Arrays]] = {
-    "black": lambda: _alike(0),
-    "white": lambda: _alike(255),
-    "copies": lambda: _alike(None),
+    "black": lambda: _flat(0),
+    "white": lambda: _flat(255),
+    "copies": _copies,
     "one class": lambda: _labelled(np.zeros(12, np.int64), np.zeros(6, np.int64)),
     "one image": lambda: _labelled(np.zeros(1, np.int64), np.zeros(1, np.int64)),
     "one image each": lambda: _labelled(np.arange(2), np.arange(2)),

@@ -8,6 +8,7 @@ from degenerate import SETS, blank, cut_down, faults_of_results, run_here
 
 from tacit.studies.description.named import builtin_names
 
+LABELS = "label-efficiency"
 QUICK = {
     ("inference", "one image"),
     ("transfer", "one class"),
@@ -20,10 +21,16 @@ REFUSED = {
     ("inference", "a pixel"): r"images are 1×1; network 'pool' .* at least 4 pixels; 'conv' and",
     ("code-size", "one image"): "needs 2 training images or more, there is 1",
     ("code-size", "one training image"): "needs 2 training images or more, there is 1",
-    ("labels", "a pixel"): r"images are 1×1; network 'pool' .* at least 4 pixels; 'conv' and",
-    ("labels", "a class without training images"): "class '2' has no labelled image; every class",
+    (
+        "label-efficiency",
+        "a pixel",
+    ): r"images are 1×1; network 'pool' .* at least 4 pixels; 'conv' and",
+    (
+        "label-efficiency",
+        "a class without training images",
+    ): "class '2' has no labelled image; every class",
 } | {
-    ("labels", name): r"labels of 1 class \(0\); .* of two classes or more"
+    (LABELS, name): r"labels of 1 class \(0\); .* of two classes or more"
     for name in ("one class", "one image", "one label", "one training image")
 }
 
