@@ -104,6 +104,7 @@ def test_seeds_share_their_images(tmp_path: Path) -> None:
     ("wrong", "said"),
     [
         (0.75, ", and the two are not distinguishable"),
+        (0.78, ", and the two are not distinguishable"),
         (0.50, " would be right on 25 %."),
         (0.90, ", and it does worse than that"),
     ],
@@ -116,6 +117,8 @@ def test_one_class_is_beaten_where_the_whole_interval_lies_above(
     assert said in finding.answer
     if wrong == 0.75:  # the value alone lies above
         assert accuracy.low < 0.25 < accuracy.value
+    if wrong == 0.78:  # the value alone lies below
+        assert accuracy.value < 0.25 < accuracy.high
 
 
 def test_of_twelve_alike_classes_none_is_called_harder() -> None:
