@@ -67,9 +67,11 @@ def test_the_verdict_follows_the_paired_interval(
 
 
 def test_seeds_draws_and_images_are_paired(tmp_path: Path) -> None:
-    numbers = ASKED.answer(fabricated(0.02, seeds=3), setting(tmp_path)).numbers
+    finding = ASKED.answer(fabricated(0.02, seeds=3), setting(tmp_path))
+    numbers = finding.numbers
     difference = numbers["transferred-minus-scratch.test-accuracy"]
     assert difference.interval == "95 % over 3 seeds × 10 draws × 400 test images, paired"
+    assert not any("Only" in caveat for caveat in finding.caveats)
     # The draws differ by 5 points; paired, that spread is gone.
     alone = numbers["scratch.test-accuracy"]
     assert difference.high - difference.low < 100 * (alone.high - alone.low) / 2
