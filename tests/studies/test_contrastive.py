@@ -1,14 +1,18 @@
 """A study with contrastive runs: trained, taken from, used by a question, saved and exported."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
 import tacit
 from studies.conftest import run_quietly
+from tacit.images.shared import read_images
 from tacit.saved.onnx import export
 from tacit.studies.description.errors import StudyError
 from tacit.studies.description.reading import parse
+from tacit.training.collapse import effective_rank
 
 STUDY = """
 title: Codes from views
@@ -19,6 +23,7 @@ runs:
   further: {learn: contrastive, objective: {views: {flip: 0.5}}, encoder: {from: own}}
   fine-tuned: {learn: classifier, train: {per_class: 2}, encoder: {from: further}}
 questions:
+  - effective-rank: {runs: [own, further]}
   - label-efficiency:
       pairs:
         - {codes: pixels, method: nearest}
@@ -48,6 +53,17 @@ def test_its_codes_are_a_representation_and_its_encoder_a_part(out) -> None:
     assert "encoder from own, fine-tuned" in report
     assert {m.term for m in own.about.measured} >= {"loss", "agreement", "effective rank", "spread"}
     assert tacit.load(out, "fine-tuned").model.encoder.latent_dim == 4
+
+
+def test_its_effective_rank_is_drawn_and_said(out) -> None:
+    results = json.loads((out / "results.json").read_text(encoding="utf-8"))
+    (found,) = [one for one in results["findings"] if one["question"] == "effective-rank"]
+    rank = found["numbers"]["own.effective-rank"]["value"]
+    test = read_images(out / "images").test
+    codes = torch.from_numpy(tacit.load(out, "own").encode(test.scaled()))
+    assert rank == pytest.approx(effective_rank(codes), rel=1e-4)
+    assert "of 4 with own" in found["answer"]
+    assert "effective-rank-learning" in (out / "report.html").read_text(encoding="utf-8")
 
 
 def test_it_encodes_and_has_nothing_to_decode(out) -> None:

@@ -50,8 +50,10 @@ runs:
   decoded: {learn: autoencoder, decoder: {from: few}}
   without-layer: {learn: autoencoder, network: {kind: conv, hidden: null}}
   few: {learn: autoencoder, train: {per_class: 2, draws: 1}, updates: 4}
+  views: {learn: contrastive, network: {kind: resnet, width: 4}, objective: byol}
 questions:
   - classifier: {run: pool}
+  - effective-rank: {runs: [views, pool]}
   - overfitting: {runs: [pool, few], refine_images: 4, refine_steps: 3}
 """,
     "posteriors": """

@@ -35,11 +35,11 @@ def test_small_studies_hold_every_kind_of_run_and_every_question() -> None:
     asked = {question.name for _, questions in parsed for question in questions}
     assert asked == set(QUESTIONS)
     runs = [run for study, _ in parsed for run in study.runs.values()]
-    assert {run.learn for run in runs} == {"vae", "autoencoder", "classifier"}
-    assert {run.network.kind for run in runs} == {"conv", "dense", "pool"}
+    assert {run.learn for run in runs} == {"vae", "autoencoder", "classifier", "contrastive"}
+    assert {run.network.kind for run in runs} == {"conv", "dense", "pool", "resnet"}
     assert {run.posterior.kind for run in runs} == {"amortized", "per-image"}
     assert {run.likelihood.kind for run in runs} >= {"gaussian", "bernoulli"}
-    assert {run.objective.kind for run in runs} == {"elbo", "iwae", "dreg"}
+    assert {run.objective.kind for run in runs} == {"elbo", "iwae", "dreg", "byol"}
     assert {part.part for run in runs for part in run.taken} == {
         "encoder",
         "decoder",

@@ -1,0 +1,1 @@
+"""Do codes tell images apart: effective rank and spread."""
