@@ -2,6 +2,7 @@
 
 import csv
 import io
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from sklearn.datasets import load_digits
 
 import tacit
 from tacit.cli import run_command
+from tacit.models.config import Learn, ModelConfig, build
 
 TINY = {"n_components": 3, "max_epochs": 1, "min_updates": 30}
 
@@ -169,11 +171,9 @@ def test_describe_says_what_reads_rows_of_values(tmp_path, capsys) -> None:
     assert "values" in said.split("1×1×5")[0].splitlines()[-1]
 
 
-@pytest.mark.parametrize("learn", ["autoencoder", "vae", "classifier"])
+@pytest.mark.parametrize("learn", get_args(Learn))
 @pytest.mark.parametrize("size", [1, 8, 37, 256])
 def test_describe_counts_every_parameter_of_a_model_to_be(learn, size, capsys) -> None:
-    from tacit.models.config import ModelConfig, build
-
     run("describe", "--learn", learn, "--size", size, "--channels", "rgb", "--code", 7)
     n_classes = 10 if learn == "classifier" else 0
     config = ModelConfig(learn=learn, shape=(3, size, size), latent_dim=7, n_classes=n_classes)

@@ -7,7 +7,9 @@ import pytest
 import torch
 
 import tacit
+from bits import same_tensors
 from studies.conftest import run_quietly
+from tacit.commands.layers import layers_of
 from tacit.images.shared import read_images
 from tacit.saved.onnx import export
 from tacit.studies.description.errors import StudyError
@@ -17,7 +19,7 @@ from tacit.training.collapse import effective_rank
 STUDY = """
 title: Codes from views
 images: {source: digits}
-defaults: {latent_dim: 4, network: {kind: dense, hidden: [16]}, updates: 12, epochs: 1}
+defaults: {latent_dim: 4, network: {kind: resnet, width: 4}, updates: 12, epochs: 1}
 runs:
   own: {learn: contrastive, objective: {kind: byol, views: characters, momentum: 0.9}}
   further: {learn: contrastive, objective: {views: {flip: 0.5}}, encoder: {from: own}}
@@ -76,6 +78,16 @@ def test_it_encodes_and_has_nothing_to_decode(out) -> None:
         own.reconstruct(x)
     with pytest.raises(TypeError, match="does not predict"):
         own.predict(x)
+
+
+def test_layers_of_all_parts_are_counted_and_nothing_is_changed(out) -> None:
+    model = tacit.load(out, "own").model
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    layers = layers_of(model, (1, 8, 8))
+    assert sum(layer.parameters for layer in layers) == sum(p.numel() for p in model.parameters())
+    parts = list(dict.fromkeys(layer.part for layer in layers))
+    assert parts == ["encoder", "projector", "predictor", "averages"]
+    assert same_tensors(before, model.state_dict())
 
 
 def test_it_is_saved_whole_and_exported_as_its_encoder(out, tmp_path) -> None:

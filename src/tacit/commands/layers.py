@@ -21,6 +21,7 @@ class Layer(NamedTuple):
 
 def layers_of(model: Model, shape: Shape) -> list[Layer]:
     """All layers, in the order in which an image passes them."""
+    model.eval()  # a batch of one has no statistics of its own
     parameter = next(model.parameters())
     x = parameter.new_zeros(1, *shape)
     layers: list[Layer] = []
