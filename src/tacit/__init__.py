@@ -7,6 +7,8 @@ scikit-learn estimators
     Autoencoder     codes from which images can be drawn again
     VAE             codes, samples, and log p(x) of every image
     Classifier      classes, from scratch or on an encoder that is given
+    FewLabelClassifier
+                    classes from a few labels (-1 for none) and many rows without
 
 Trained models
     load            a `TrainedModel`: a run of a study, or a saved model;

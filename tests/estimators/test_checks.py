@@ -4,6 +4,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tacit.estimators.autoencoder import Autoencoder
 from tacit.estimators.classifier import Classifier
+from tacit.estimators.few_labels import FewLabelClassifier
 from tacit.estimators.vae import VAE
 
 # Small networks and few updates: the checks ask about behaviour, not about fits.
@@ -21,6 +22,7 @@ SMALL = {
         VAE(**SMALL, min_updates=5, importance_samples=4),
         VAE(**SMALL, min_updates=5, importance_samples=4, posterior="per_image", posterior_steps=4),
         Classifier(**SMALL | {"n_components": 8}, min_updates=60),
+        FewLabelClassifier("features", ["poisson", "logistic"]),
     ]
 )
 def test_scikit_learns_checks(estimator, check) -> None:

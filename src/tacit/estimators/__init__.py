@@ -1,1 +1,4 @@
-"""The scikit-learn face: `Autoencoder`, `VAE` and `Classifier` for arrays and images."""
+"""The scikit-learn face, for arrays and images.
+
+`Autoencoder`, `VAE`, `Classifier`, and `FewLabelClassifier` where most rows have no label.
+"""

@@ -40,7 +40,61 @@ CHUNK = 256
 _NETWORK: TypeAdapter[Any] = TypeAdapter(Network)
 
 
-class NetworkEstimator(BaseEstimator):
+class RowsEstimator(BaseEstimator):
+    """Takes arrays (n, d), or images (n, h, w) or (n, h, w, c), and holds later ones to the first.
+
+    Attributes:
+        form_: how rows become what networks read.
+    """
+
+    form_: Form
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+    def _checked(self, x: Any, y: Any = None, *, reset: bool) -> Any:
+        """X (and y where it is given) as arrays, X in the form of the training data.
+
+        Raises:
+            ValueError, TypeError: as scikit-learn's estimators do.
+        """
+        ndim = x.ndim if hasattr(x, "ndim") else np.asarray(x).ndim
+        images = ndim in (3, 4)
+        if not reset:
+            self._check_kind(x, images)
+        options: dict[str, Any] = {"reset": reset} if y is None else {"reset": reset, "y": y}
+        if not images:
+            return validate_data(self, x, dtype=np.float64, **options)
+        x = unit_pixels(np.asarray(x), "X")
+        shape = x.shape
+        # scikit-learn's checks are for two dimensions.
+        flat = x.reshape(len(x), math.prod(shape[1:]))
+        checked = validate_data(self, flat, dtype=[np.uint8, np.float64, np.float32], **options)
+        portions = (flat[start : start + CHUNK] for start in range(0, len(flat), CHUNK))
+        if reset and (few := few_levels(map(Range(1, "").to_bytes, portions))):
+            warnings.warn(few, stacklevel=3)
+        if y is None:
+            return checked.reshape(shape)
+        return checked[0].reshape(shape), checked[1]
+
+    def _check_kind(self, x: Any, images: bool) -> None:
+        learned = self.form_.layout
+        if images != (learned != "values"):
+            raise ValueError(
+                f"X has the shape {np.shape(x)}; this {type(self).__name__} was fitted on "
+                f"{self.form_}"
+            )
+        if images and (given := Form.of_images(np.shape(x))).shape != self.form_.shape:
+            raise ValueError(f"X is {given}; this {type(self).__name__} was fitted on {self.form_}")
+
+    @staticmethod
+    def _form_of(x: NDArray[Any]) -> Form:
+        return Form.of_values(x) if x.ndim == 2 else Form.of_images(x.shape)
+
+
+class NetworkEstimator(RowsEstimator):
     """Arrays (n, d), or images (n, h, w) or (n, h, w, c), through `tacit`'s models and its loop.
 
     Networks are trained in float32, on a device, and asked in float64 on the CPU, so that a row's
@@ -57,16 +111,10 @@ class NetworkEstimator(BaseEstimator):
     random_state: Any
     verbose: int
 
-    form_: Form
     config_: ModelConfig
     model_: Model
     history_: History
     about_: About
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        return tags
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write a folder of ``model.safetensors``, ``config.json`` and a model card, README.md.
@@ -110,45 +158,6 @@ class NetworkEstimator(BaseEstimator):
             saved.model,
         )
         self.about_ = saved.about.model_copy(update={"layout": self.form_.layout})
-
-    def _checked(self, x: Any, y: Any = None, *, reset: bool) -> Any:
-        """X (and y where it is given) as arrays, X in the form of the training data.
-
-        Raises:
-            ValueError, TypeError: as scikit-learn's estimators do.
-        """
-        ndim = x.ndim if hasattr(x, "ndim") else np.asarray(x).ndim
-        images = ndim in (3, 4)
-        if not reset:
-            self._check_kind(x, images)
-        options: dict[str, Any] = {"reset": reset} if y is None else {"reset": reset, "y": y}
-        if not images:
-            return validate_data(self, x, dtype=np.float64, **options)
-        x = unit_pixels(np.asarray(x), "X")
-        shape = x.shape
-        # scikit-learn's checks are for two dimensions.
-        flat = x.reshape(len(x), math.prod(shape[1:]))
-        checked = validate_data(self, flat, dtype=[np.uint8, np.float64, np.float32], **options)
-        portions = (flat[start : start + CHUNK] for start in range(0, len(flat), CHUNK))
-        if reset and (few := few_levels(map(Range(1, "").to_bytes, portions))):
-            warnings.warn(few, stacklevel=3)
-        if y is None:
-            return checked.reshape(shape)
-        return checked[0].reshape(shape), checked[1]
-
-    def _check_kind(self, x: Any, images: bool) -> None:
-        learned = self.form_.layout
-        if images != (learned != "values"):
-            raise ValueError(
-                f"X has the shape {np.shape(x)}; this {type(self).__name__} was fitted on "
-                f"{self.form_}"
-            )
-        if images and (given := Form.of_images(np.shape(x))).shape != self.form_.shape:
-            raise ValueError(f"X is {given}; this {type(self).__name__} was fitted on {self.form_}")
-
-    @staticmethod
-    def _form_of(x: NDArray[Any]) -> Form:
-        return Form.of_values(x) if x.ndim == 2 else Form.of_images(x.shape)
 
     def _network(self, form: Form) -> Any:
         """The network table: dense for values and convolutional for images, unless it is said."""

@@ -52,13 +52,18 @@ def pixels(pool: Images, new: Images) -> Represented:
 
 def principal_components(pool: Images, new: Images, seed: int) -> Represented:
     """The pixels' first `COMPONENTS` principal components, found on the pool without a label."""
-    x = _flat(pool)
+    pca, own = fitted_components(_flat(pool), seed)
+    others = np.asarray(pca.transform(_flat(new)), np.float32) if len(new) else own[:0]
+    return Represented(own, others, _linear(pool, pca))
+
+
+def fitted_components(x: Codes, seed: int) -> tuple[PCA, Codes]:
+    """The first `COMPONENTS` principal components of rows (N, D), and the rows in them."""
     n_components = min(COMPONENTS, *x.shape)
     pca = PCA(n_components, random_state=stream_seed(seed, "principal components") % 2**32)
     with np.errstate(invalid="ignore"):  # images that are all alike have no variance to share
         own = np.asarray(pca.fit_transform(x), np.float32)
-    others = np.asarray(pca.transform(_flat(new)), np.float32) if len(new) else own[:0]
-    return Represented(own, others, _linear(pool, pca))
+    return pca, own
 
 
 def _linear(pool: Images, pca: PCA) -> Encoder:

@@ -23,6 +23,9 @@ Reads = Literal["codes", "images", "encoder", "classifier"]
 Family = Literal["codes", "network", "propagation"]
 Made = TypeVar("Made")
 
+TINY = float(np.finfo(np.float32).tiny)
+"""Nothing is cut off that a temperature could bring back: a network's logits may be far apart."""
+
 
 @dataclass
 class Problem:
@@ -143,6 +146,11 @@ class Method(ABC):
         self, problem: Problem, trials: Sequence[Labelled], wanted: Sequence[int]
     ) -> Iterator[Answered]:
         """Answers, in order, of the `wanted` ones of all `trials` of a budget."""
+
+    def logits(self, scores: Scores) -> NDArray[np.float32]:
+        """What a temperature divides: scores, or the logarithms of those that are probabilities."""
+        found = np.log(np.maximum(scores, TINY)) if self.confident else scores
+        return np.asarray(found, np.float32)
 
     def classifier(
         self, problem: Problem, answered: Answered, labelled: Labelled

@@ -23,9 +23,6 @@ Row = Annotated[int, Field(ge=0)]
 LABELS_SEED = 0
 """Of the folds: they belong to the labels, so that all pairs and seeds see the same."""
 
-TINY = float(np.finfo(np.float32).tiny)
-"""Nothing is cut off that a temperature could bring back: a network's logits may be far apart."""
-
 
 class LabelsWithin(Question):
     """Pairs cross-validated by the given labels; one is recommended.
@@ -189,9 +186,8 @@ def _answered(
     problem = problem_of(pair, given, n_classes, runs)
 
     def learned(answered: Answered) -> Arrays:
-        new = answered.new[asked[answered.trial]]
-        scores = np.log(np.maximum(new, TINY)) if pair.using.confident else new
-        kept: Arrays = {"scores": np.asarray(scores, np.float32)}
+        scores = pair.using.logits(answered.new[asked[answered.trial]])
+        kept: Arrays = {"scores": scores}
         if answered.trial == 0:
             model = pair.using.classifier(problem, answered, trials[0])
             for part, tensor in {} if model is None else model.state_dict().items():
