@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
@@ -287,6 +288,8 @@ def _read(y: Any) -> tuple[NDArray[Any], Labelled]:
         ValueError: y is no vector of classes, or has labels of fewer than two.
     """
     y = column_or_1d(y, warn=True)
+    if y.dtype.kind == "f":
+        assert_all_finite(y, input_name="y")
     if y.dtype.kind == "O":
         none = np.array([label is None or str(label) == str(UNLABELLED) for label in y], bool)
     else:
