@@ -54,7 +54,7 @@ def unsafe() -> Iterator[None]:
     patches = [
         *(patch(f"tacit.{module}.write_atomically", straight) for module in writers),
         *(patch(f"tacit.{module}.file_sha256", lambda path: "") for module in SUMMING),
-        patch("tacit.files._digest", lambda record: ""),
+        patch("tacit.files.data_sha256", lambda record: ""),
         patch("tacit.training.run_folder.sync", lambda path: None),
         patch(CHECKPOINTED, float("inf")),
     ]
@@ -101,7 +101,7 @@ def timed(clocks: Clocks) -> Iterator[None]:
             f"tacit.{module}.sync"
             for module in ("files", "training.run_folder", "training.checkpoint")
         ),
-        "tacit.files._digest",
+        "tacit.files.data_sha256",
         "tacit.files.tempfile.mkstemp",
         "pathlib.Path.replace",
         "pathlib.Path.chmod",

@@ -15,13 +15,13 @@ import numpy as np
 
 from fuzz import seeds
 from tacit.errors import ImagesError
-from tacit.files import file_sha256
+from tacit.files import data_sha256, file_sha256
 from tacit.images.arrays import read_npy, read_npz, split_from_arrays
 from tacit.images.dataset import Images, Split
 from tacit.images.decoding import MAX_PIXELS, decode
 from tacit.images.idx import read_idx
 from tacit.images.listing import list_folder
-from tacit.saved.folder import CONFIG, WEIGHTS, _digest, load_saved
+from tacit.saved.folder import CONFIG, WEIGHTS, load_saved
 from tacit.saved.weights import ModelFileError
 from tacit.studies.description.errors import StudyError
 from tacit.studies.description.named import study_text
@@ -116,7 +116,7 @@ def read_model(data: bytes) -> None:
         table = json.loads(config)
         table.pop("sha256", None)
         table["weights_sha256"] = file_sha256(weights_path)
-        config = json.dumps(table | {"sha256": _digest(table)}).encode()
+        config = json.dumps(table | {"sha256": data_sha256(table)}).encode()
     except (ValueError, TypeError, AttributeError, RecursionError):
         pass  # no configuration: as it is
     _file(f"model/{CONFIG}", config)

@@ -18,8 +18,8 @@ def test_plain_lines_come_every_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> 
             now[0] += 1
             progress(1000 * done, 30_000)
     assert out.getvalue().splitlines() == [
-        "reading images: 11,000 of 30,000",
-        "reading images: 22,000 of 30,000",
+        "reading images: 11,000 of 30,000, about 19 s to go",
+        "reading images: 22,000 of 30,000, about 8 s to go",
     ]
 
 

@@ -68,11 +68,11 @@ def quiet_without_a_home() -> None:
     except RuntimeError:  # no home at all
         home = Path(os.devnull)
     theirs = home / "matplotlib"
-    if theirs.is_dir() and os.access(theirs, os.W_OK | os.X_OK):
-        return
-    there = next((folder for folder in (home, *home.parents) if folder.exists()), home)
-    with suppress(OSError), tempfile.TemporaryDirectory(prefix=".tacit-", dir=there):
-        return  # permissions alone do not tell: a disk may be read-only
+    # Permissions alone do not tell, so make what matplotlib would: a disk may be read-only.
+    with suppress(OSError):
+        theirs.mkdir(parents=True, exist_ok=True)
+        if os.access(theirs, os.W_OK | os.X_OK):
+            return
     folder = tempfile.mkdtemp(prefix="tacit-matplotlib-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ["MPLCONFIGDIR"] = folder  # processes that are started inherit it

@@ -69,7 +69,7 @@ def folds_of(y: NDArray[np.int64], n_folds: int, seed: int) -> list[NDArray[np.i
     it tells 65 % with one label of each and 77 % with both, and shuffled labels would give 3 %.
 
     >>> [sorted(fold.tolist()) for fold in folds_of(np.array([0, 0, 1, 2, 2]), 2, seed=0)]
-    [[1, 3], [0, 4]]
+    [[0, 4], [1, 3]]
     """
     parts = []
     for label in np.unique(y[holdable(y)]):

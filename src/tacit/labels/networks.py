@@ -22,7 +22,7 @@ from tacit.models.parts import freeze
 from tacit.streams import seeded_initialisation, stream_seed
 from tacit.training.examples import Examples
 from tacit.training.loop import fit
-from tacit.training.many import of_images
+from tacit.training.many import of_pixels
 from tacit.training.objectives import generalised_cross_entropy
 from tacit.training.objectives.augmented import augmented
 from tacit.training.schedule import Schedule
@@ -320,7 +320,7 @@ def _of_each(
 ) -> NDArray[np.float32]:
     module.eval()
     device = next(iter(module.parameters())).device
-    return of_images(lambda batch: module(batch.x).cpu(), images, index, device=device).numpy()
+    return of_pixels(lambda x: module(x).cpu(), images, index, device=device).numpy()
 
 
 def _check(images: Examples, labelled: Labelled, n_classes: int) -> None:

@@ -55,11 +55,36 @@ def of_images(
 
     Where images are large, fewer go through at once (`images_at_once`).
     """
-    chosen = np.arange(len(images)) if index is None else np.asarray(index)
-    size = images_at_once(images.scaled(chosen[:1]).size, at_once)
+    chosen, size = _chosen(images, index, at_once)
     return in_parts(
         lambda rows: function(batch_of(images, chosen[rows], device)), len(chosen), size
     )
+
+
+@torch.no_grad()
+def of_pixels(
+    function: Callable[[Tensor], Made],
+    images: Examples,
+    index: NDArray[np.integer[Any]] | None = None,
+    *,
+    device: torch.device = CPU,
+    at_once: int = AT_ONCE,
+) -> Made:
+    """As `of_images`, of images as floats alone: their labels are not looked at."""
+    chosen, size = _chosen(images, index, at_once)
+    return in_parts(
+        lambda rows: function(torch.from_numpy(images.scaled(chosen[rows])).to(device)),
+        len(chosen),
+        size,
+    )
+
+
+def _chosen(
+    images: Examples, index: NDArray[np.integer[Any]] | None, at_once: int
+) -> tuple[NDArray[np.int64], int]:
+    """The rows that are meant, and how many of them go through at once."""
+    chosen = np.arange(len(images)) if index is None else np.asarray(index, np.int64)
+    return chosen, images_at_once(images.scaled(chosen[:1]).size, at_once)
 
 
 def _joined(parts: list[Any]) -> Any:
