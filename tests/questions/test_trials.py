@@ -361,7 +361,7 @@ def test_what_runs_a_pair_needs_is_checked() -> None:
         }
     )
     assert question.needs() == {
-        "a": ("autoencoder", "vae", "classifier"),
+        "a": ("autoencoder", "vae", "classifier", "contrastive"),
         "b": ("classifier",),
     }
     per_image = SimpleNamespace(
