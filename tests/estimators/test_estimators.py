@@ -422,3 +422,14 @@ def test_wherever_it_was_trained_it_is_asked_on_the_cpu(device, digits, tmp_path
         ask = model.predict_proba if number == 3 else model.transform
         assert np.isfinite(ask(x[:3])).all()
     assert np.isfinite(vaes[0].score_samples(x[:3])).all()
+
+
+@pytest.mark.parametrize("estimator", [tacit.Autoencoder, tacit.VAE, tacit.Classifier])
+def test_former_names_are_taken_with_a_warning(estimator: type) -> None:
+    with pytest.warns(FutureWarning, match="is called .* now"):
+        made = estimator(n_code=3, epochs=2, updates=5, rate=0.01)
+    assert (made.n_components, made.max_epochs, made.min_updates) == (3, 2, 5)
+    assert made.learning_rate == 0.01
+    assert not {"n_code", "epochs", "updates", "rate"} & made.get_params().keys()
+    with pytest.raises(TypeError, match="n_code is the former name of n_components; give one"):
+        estimator(n_code=3, n_components=3)

@@ -8,6 +8,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.estimators.base import NetworkEstimator, codes_of
+from tacit.estimators.names import takes_former_names
 from tacit.models import models
 from tacit.models.config import GaussianTable
 
@@ -42,6 +43,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEsti
     (50, 4)
     """
 
+    @takes_former_names
     def __init__(
         self,
         n_components: int = 16,

@@ -10,6 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.estimators.base import NetworkEstimator
+from tacit.estimators.names import takes_former_names
 from tacit.models import models
 from tacit.models.config import ModelConfig
 from tacit.models.models import Model
@@ -50,6 +51,7 @@ class Classifier(ClassifierMixin, NetworkEstimator):
     0.8...
     """
 
+    @takes_former_names
     def __init__(
         self,
         encoder: Any = None,

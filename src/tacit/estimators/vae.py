@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from tacit.estimators.base import NetworkEstimator, codes_of, seed_of
+from tacit.estimators.names import takes_former_names
 from tacit.evidence.importance import importance_sampling
 from tacit.evidence.observed import Observed, observe
 from tacit.evidence.proposals import covering, from_encoder
@@ -54,6 +55,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Netwo
     (5,)
     """
 
+    @takes_former_names
     def __init__(
         self,
         n_components: int = 16,
