@@ -26,8 +26,8 @@ ABSENT = -1
 class Store:
     """The features of one encoder in a folder of their own.
 
-    Features are kept as float16: what few labels make of them is the same (docs/encoders.md has
-    the numbers). Where one is too large for that, the store becomes one of float32.
+    Features are kept as float16, in half the space; what that costs was not measured. Where one is
+    too large for that, the store becomes one of float32.
 
     Args:
         folder: made where it is missing.
