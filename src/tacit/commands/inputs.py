@@ -15,7 +15,7 @@ from tacit.images import idx
 from tacit.images.alike import conversions_said, made_alike
 from tacit.images.arrays import Arrays, read_npy, read_npz, split_from_arrays
 from tacit.images.bounded import faults_named, shown
-from tacit.images.catalog import NAMES
+from tacit.images.catalog import IDX_SETS, NAMES
 from tacit.images.dataset import UNLABELLED, Images
 from tacit.images.decoding import MAX_BYTES, NO_IMAGE, decode
 from tacit.images.folders import check_missing
@@ -205,6 +205,25 @@ def read_inputs(
             f"{source}: images are {shape_said(found)}, and the model reads {shape_said(shape)}"
         )
     return _alike(parts, shape)
+
+
+def is_image_folder(source: str, data_dir: Path | None) -> bool:
+    """Whether a path that is no named set is a folder of pictures, not an array or idx files.
+
+    Raises:
+        ImagesError: there is no such path, or `data_dir` is given for it.
+    """
+    path = Path(source)
+    with faults_named(path):
+        if not source or not path.exists():
+            open_images(source)  # says what there is
+        folder = path.is_dir() and idx.find_idx(path, idx.TRAIN_IMAGES) is None
+    if data_dir is not None:
+        raise ImagesError(
+            f"`data_dir` is given, but {source!r} is no set that is downloaded; "
+            f"these are {', '.join(IDX_SETS)}"
+        )
+    return folder
 
 
 def parts_of(source: str, path: Path, data_dir: Path | None) -> list[tuple[str, Images]]:

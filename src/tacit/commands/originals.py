@@ -8,17 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from tacit.commands.inputs import class_name, parts_of
-from tacit.errors import ImagesError, UnreadableImagesError
-from tacit.images import idx
-from tacit.images.bounded import faults_named, shown
-from tacit.images.catalog import IDX_SETS, NAMES
+from tacit.commands.inputs import class_name, is_image_folder, parts_of
+from tacit.errors import UnreadableImagesError
+from tacit.images.bounded import shown
+from tacit.images.catalog import NAMES
 from tacit.images.dataset import UNLABELLED
 from tacit.images.decoding import MAX_BYTES, picture
 from tacit.images.listing import Entry, list_folder
 from tacit.images.originals import ImageFiles, Originals, joined
 from tacit.images.parallel import in_order
-from tacit.images.sources import open_images
 
 
 @dataclass(frozen=True)
@@ -48,18 +46,8 @@ def originals_of(
         ImagesError: they cannot be used.
     """
     path = Path(source)
-    if source not in NAMES:
-        with faults_named(path):
-            if not source or not path.exists():
-                open_images(source)  # says what there is
-            folder = path.is_dir() and idx.find_idx(path, idx.TRAIN_IMAGES) is None
-        if data_dir is not None:
-            raise ImagesError(
-                f"`data_dir` is given, but {source!r} is no set that is downloaded; "
-                f"these are {', '.join(IDX_SETS)}"
-            )
-        if folder:
-            return _of_folder(path, skip_bad, limit, progress)
+    if source not in NAMES and is_image_folder(source, data_dir):
+        return _of_folder(path, skip_bad, limit, progress)
     parts = [images for _, images in parts_of(source, path, data_dir)]
     known = [images.originals for images in parts if images.originals is not None]
     labels = [

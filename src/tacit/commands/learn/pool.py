@@ -8,12 +8,11 @@ from typing import Literal
 
 import numpy as np
 
-from tacit.commands.inputs import parts_of
+from tacit.commands.inputs import is_image_folder, parts_of
 from tacit.errors import ImagesError
-from tacit.images import idx
 from tacit.images.alike import check_wishes, conversions_said, made_alike
-from tacit.images.bounded import faults_named, shown
-from tacit.images.catalog import IDX_SETS, NAMES
+from tacit.images.bounded import shown
+from tacit.images.catalog import NAMES
 from tacit.images.dataset import Images
 from tacit.images.folders import read_folder
 from tacit.images.listing import list_folder
@@ -70,16 +69,7 @@ def open_pool(
     check_wishes(size, channels)
     path = Path(source)
     if source not in NAMES:
-        with faults_named(path):
-            if not source or not path.exists():
-                open_images(source)  # says what there is
-            folder = path.is_dir() and idx.find_idx(path, idx.TRAIN_IMAGES) is None
-        if data_dir is not None:
-            raise ImagesError(
-                f"`data_dir` is given, but {source!r} is no set that is downloaded; "
-                f"these are {', '.join(IDX_SETS)}"
-            )
-        if folder:
+        if is_image_folder(source, data_dir):
             return _from_folder(path.resolve(), size, channels, skip_bad, progress)
         parts = [images for _, images in parts_of(source, path, data_dir)]
         origin = own_files(shown(Path(path.name)))
