@@ -1,7 +1,9 @@
 """How often a nominal 95 % interval of the engine covers the truth."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -9,6 +11,8 @@ from benchmarks.calibration.fabricated import Layout, crossed, right_or_wrong
 from tacit.measures.distances import Floats
 from tacit.measures.engine import Measured, difference
 from tacit.measures.number import Number
+
+KEPT = Path(__file__).parent / "coverage.json"
 
 LAYOUTS = (
     *(Layout(seeds=s) for s in (2, 3, 5, 10)),
@@ -132,6 +136,31 @@ def coverages(layouts: Iterable[Layout], repeats: int, seed: int = 0) -> list[Co
             share = inside / max(fewer - undefined, 1)
             found.append(Coverage(layout, group, name, share, undefined))
     return found
+
+
+def faults(found: Iterable[Coverage], least: float, repeats: int) -> list[str]:
+    """The cases that cover less than `least` where nothing is skewed, beyond the noise."""
+    noise = 2 * (least * (1 - least) / repeats) ** 0.5
+    return [
+        f"{one.layout}, {one.group}, {one.case}: covers {100 * one.share:.1f} %"
+        for one in found
+        if one.share < least - noise and not one.group.startswith("skewed")
+    ]
+
+
+def keep(found: Sequence[Coverage]) -> list[Coverage]:
+    """Write what was found beside what was kept of other layouts; all of it, in their order."""
+    kept: dict[Layout, list[Coverage]] = {}
+    if KEPT.exists():
+        for entry in json.loads(KEPT.read_text(encoding="utf-8")):
+            one = Coverage(Layout(*entry[0]), *entry[1:])
+            kept.setdefault(one.layout, []).append(one)
+    for layout in {one.layout for one in found}:
+        kept[layout] = [one for one in found if one.layout == layout]
+    everything = [one for layout in LAYOUTS for one in kept.get(layout, [])]
+    rows = [json.dumps([one.layout.shape, *astuple(one)[1:]]) for one in everything]
+    KEPT.write_text("[\n" + ",\n".join(rows) + "\n]\n", encoding="utf-8")
+    return everything
 
 
 def markdown(found: Iterable[Coverage]) -> str:

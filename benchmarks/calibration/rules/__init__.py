@@ -12,6 +12,9 @@ from pkgutil import iter_modules
 
 import numpy as np
 
+from tacit.questions.registry import QUESTIONS
+from tacit.questions.shared.rates import Rates, Tally
+
 Verdict = Callable[[np.random.Generator], bool]
 """Fabricates one study from a generator and says whether the rule made its sentence."""
 
@@ -20,10 +23,10 @@ AT_MOST = 0.06
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule of a question, and what it is tried on.
+    """A rule of one or several questions, and what it is tried on.
 
     Attributes:
-        question: whose rule it is.
+        name: what questions call it in their `rules`, and its rates are kept under.
         says: the sentence, in a few words.
         null: by what is fabricated, studies in which the sentence is not so.
         effects: by what is fabricated, studies in which it is so: how often it is then found.
@@ -31,31 +34,12 @@ class Rule:
         repeats: how many studies of each are fabricated.
     """
 
-    question: str
+    name: str
     says: str
     null: Mapping[str, Verdict]
     effects: Mapping[str, Verdict] = field(default_factory=dict)
     at_most: float = AT_MOST
-    repeats: int = 1000
-
-
-@dataclass(frozen=True)
-class Rate:
-    """How often a rule made its sentence. `allowed` is None where it was right to."""
-
-    rule: Rule
-    case: str
-    share: float
-    repeats: int
-    allowed: float | None
-
-    @property
-    def kept(self) -> bool:
-        """Whether it errs no more often than allowed, up to twice the simulation's own error."""
-        if self.allowed is None:
-            return True
-        noise = 2 * np.sqrt(self.allowed * (1 - self.allowed) / self.repeats)
-        return bool(self.share <= self.allowed + noise)
+    repeats: int = 3000
 
 
 def rules() -> list[Rule]:
@@ -64,28 +48,39 @@ def rules() -> list[Rule]:
     return [rule for name in names for rule in import_module(f"{__name__}.{name}").RULES]
 
 
-def rates(rule: Rule, repeats: int | None = None, seed: int = 0) -> list[Rate]:
+def rates(rule: Rule, repeats: int | None = None, seed: int = 0) -> Rates:
     """How often the rule makes its sentence in each case."""
-    found = []
     times = min(repeats or rule.repeats, rule.repeats)
-    for allowed, cases in ((rule.at_most, rule.null), (None, rule.effects)):
+    found: list[dict[str, Tally]] = []
+    for kind, cases in enumerate((rule.null, rule.effects)):
+        found.append({})
         for number, (case, verdict) in enumerate(cases.items()):
-            rng = np.random.default_rng((seed, allowed is None, number))
-            said = sum(bool(verdict(rng)) for _ in range(times))
-            found.append(Rate(rule, case, said / times, times, allowed))
-    return found
+            rng = np.random.default_rng((seed, kind, number))
+            found[kind][case] = Tally(sum(bool(verdict(rng)) for _ in range(times)), times)
+    return Rates(rule.says, rule.at_most, *found)
 
 
-def markdown(found: list[Rate]) -> str:
-    """A table: a row for each rule and case."""
+def faults(found: Rates) -> list[str]:
+    """The cases in which a rule errs more often than it is allowed to."""
+    return [
+        f"{found.says}, {case}: {100 * tally.share:.1f} %"
+        for case, tally in found.null.items()
+        if not tally.kept(found.allowed)
+    ]
+
+
+def markdown(found: Mapping[str, Rates]) -> str:
+    """A table: a row for each rule and case, with the questions that decide by the rule."""
     lines = [
         "| question | says | of studies in which | says so in | allowed |",
         "| --- | --- | --- | --- | --- |",
     ]
-    for one in found:
-        allowed = "" if one.allowed is None else f"{100 * one.allowed:.0f} %"
-        lines.append(
-            f"| {one.rule.question} | {one.rule.says} | {one.case} | "
-            f"{100 * one.share:.1f} % | {allowed} |"
-        )
+    for name, one in found.items():
+        asking = ", ".join(q.name for q in QUESTIONS.values() if name in q.rules)
+        for cases, allowed in ((one.null, f"{100 * one.allowed:.0f} %"), (one.effects, "")):
+            lines += [
+                f"| {asking} | {one.says} | {case} | {100 * tally.share:.1f} % of "
+                f"{tally.studies:,} | {allowed} |"
+                for case, tally in cases.items()
+            ]
     return "\n".join(lines) + "\n"

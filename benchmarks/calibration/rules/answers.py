@@ -1,9 +1,11 @@
 """Right or wrong: harder classes, one class for all, and what transfer gains."""
 
 import numpy as np
+from scipy import special
 
 from benchmarks.calibration.fabricated import Layout, right_or_wrong
 from benchmarks.calibration.rules import Rule, Verdict
+from tacit.measures.engine import Measured
 from tacit.measures.intervals import decide
 from tacit.questions.classifier import numbers as classifier
 from tacit.questions.shared.curves import Kept
@@ -93,9 +95,29 @@ def gained(seeds: int, gain: float = 0.0, images: int = 100) -> Verdict:
     return verdict
 
 
+def surer(seeds: int, excess: float = 0.0) -> Verdict:
+    """Whether a classifier is called surer, or less sure, of its answers than it is right."""
+
+    def verdict(rng: np.random.Generator) -> bool:
+        n = CLASSES * IMAGES
+        image, own = rng.normal(size=n), 0.5 * rng.normal(size=(seeds, n))
+        p = 0.5 + 0.5 * special.expit(2 + image + own)
+        right = rng.random((seeds, n)) < p - excess
+        confident = Measured(p, ("seed", "image")) - Measured(right, ("seed", "image"))
+        return decide(confident.mean()) in ("higher", "lower")
+
+    return verdict
+
+
 RULES = (
     Rule(
-        "classifier",
+        "confidence",
+        "it is surer than it is right, or less sure",
+        null={f"it is calibrated, {n} seeds × 360 images": surer(n) for n in (1, 3, 10)},
+        effects={"it is 5 points too sure, 3 seeds × 360 images": surer(3, 0.05)},
+    ),
+    Rule(
+        "harder-class",
         "a class is harder than the others",
         null={
             "ten are alike, 95 % right, one seed": harder(1, 0.95),
@@ -105,10 +127,10 @@ RULES = (
             f"one of ten has 60 % in place of 90 %, {n} seeds": harder(n, 0.90, 0.3)
             for n in (1, 3, 10)
         },
-        repeats=500,
+        repeats=1500,
     ),
     Rule(
-        "classifier, transfer",
+        "one-class",
         "better or worse than always answering one class",
         null={f"it is as good, {n} seeds": beats_one_class(n, 0.5) for n in (1, 3, 10)},
         effects={"it has 60 % and the class 50 %, 3 seeds": beats_one_class(3, 0.6)},
@@ -120,6 +142,6 @@ RULES = (
             f"two are alike, {n} seeds × 10 draws × 100 images": gained(n) for n in (1, 2, 3, 10)
         },
         effects={"one has 90 % and the other 80 %, 3 × 10 × 100": gained(3, 0.1)},
-        repeats=500,
+        repeats=1500,
     ),
 )

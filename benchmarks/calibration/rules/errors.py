@@ -5,9 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from benchmarks.calibration.rules import Rule, Verdict
+from tacit.measures.correlations import correlation, explained
 from tacit.measures.distances import Floats
 from tacit.measures.intervals import decide
 from tacit.questions.code_size import numbers as code_size
+from tacit.questions.frozen_encoder import numbers as frozen_encoder
+from tacit.questions.inference_gap import numbers as inference_gap
 from tacit.questions.linear_layers import numbers as linear_layers
 from tacit.questions.shared.seeds import Seeds
 
@@ -83,15 +86,100 @@ def called_enough(seeds: int, short: float) -> Verdict:
     return verdict
 
 
+def frozen_share(seeds: int, share: float) -> Verdict:
+    """Whether the share that a frozen code keeps is called less than all, or more."""
+
+    def verdict(rng: np.random.Generator) -> bool:
+        means = {"reference": 0.0, "frozen": 1.0 - share, "probabilities": 1.0, "class_mean": 0.0}
+        found = errors(rng, seeds, means, IMAGES)
+        none = np.zeros(0, np.int64)
+
+        def of(seed: int) -> frozen_encoder.Numbers:
+            sides = {name: values[seed] for name, values in found.items()}
+            table = frozen_encoder.Errors(np.arange(IMAGES), np.zeros(IMAGES, np.int64), **sides)
+            separations = frozen_encoder.Separations(none, none, {})
+            return frozen_encoder.Numbers({}, None, frozen_encoder.Tables(table, separations))
+
+        kept = frozen_encoder.Kept(Seeds({seed: of(seed) for seed in range(seeds)}))
+        number = kept.share()
+        return number.low is not None and not number.low <= 1.0 <= (number.high or 0.0)
+
+    return verdict
+
+
+def larger_gap(seeds: int, nats: float = 0.0) -> Verdict:
+    """Whether one of two gaps of the same images is called the larger: skewed, some 10 nats."""
+
+    def verdict(rng: np.random.Generator) -> bool:
+        hard = rng.gamma(4.0, 1.0, IMAGES)
+        sides = []
+        for more in (nats, 0.0):
+            own = 2.0 * rng.gamma(4.0, 0.5, IMAGES) + 0.5 * rng.normal(size=(seeds, IMAGES))
+            seed = 0.1 * rng.normal(size=(seeds, 1)) if seeds > 1 else 0.0
+            sides.append(hard + own + seed + more)
+        amortisation, approximation = sides
+        none, nothing = np.zeros(IMAGES, np.int64), np.zeros(IMAGES)
+
+        def of(seed: int) -> inference_gap.Numbers:
+            columns = inference_gap.Columns(
+                index=none,
+                log_prob=nothing,
+                log_prob_error=nothing,
+                flagged=none,
+                refined_elbo=nothing,
+                missing=nothing,
+                converged=none,
+                approximation=approximation[seed],
+                approximation_error=nothing,
+                amortisation=amortisation[seed],
+            )
+            return inference_gap.Numbers(True, False, inference_gap.Tables(columns, columns))
+
+        gaps = inference_gap.Gaps(Seeds({seed: of(seed) for seed in range(seeds)}))
+        return decide(gaps.larger.mean()) in ("higher", "lower")
+
+    return verdict
+
+
+def most_explained(r: float, classes: int = 10) -> Verdict:
+    """Whether one number of classes is said to account for most of another's variance."""
+
+    def verdict(rng: np.random.Generator) -> bool:
+        x, noise = rng.normal(size=(2, classes))
+        low = explained(correlation(x, r * x + np.sqrt(1 - r**2) * noise)).low
+        return low is not None and low > 0.5
+
+    return verdict
+
+
 RULES = (
     Rule(
-        "linear-layers, frozen-encoder, bound-by-stage",
+        "frozen-share",
+        "a frozen code keeps less than the autoencoder's, or more",
+        null={f"it keeps as much, {n} seeds × 179 images": frozen_share(n, 1.0) for n in (1, 3)},
+        effects={"it keeps 80 %, 3 seeds × 179 images": frozen_share(3, 0.8)},
+    ),
+    Rule(
+        "larger-gap",
+        "one of two gaps of the same images is the larger",
+        null={f"they are alike, {n} seeds × 179 images": larger_gap(n) for n in (1, 2, 3, 10)},
+        effects={"one is larger by 1 nat of 10, 3 seeds × 179 images": larger_gap(3, 1.0)},
+    ),
+    Rule(
+        "most-explained",
+        "the mean image accounts for most of what classes differ by",
+        null={"it accounts for half, ten classes": most_explained(0.5**0.5)},
+        effects={"it accounts for 90 %, ten classes": most_explained(0.9**0.5)},
+        repeats=3000,
+    ),
+    Rule(
+        "lower-error",
         "one model has the lower error",
         null={f"two are alike, {n} seeds × 179 images": layer_helps(n) for n in (1, 2, 3, 10)},
         effects={"they differ by a tenth of the error, 3 × 179": layer_helps(3, 0.13)},
     ),
     Rule(
-        "code-size",
+        "enough",
         "this code is enough",
         null={
             f"it loses twice what may be lost, {n} seeds × 179 images": called_enough(n, 0.2)
@@ -101,6 +189,6 @@ RULES = (
             "it loses nothing, 3 × 179": called_enough(3, 0.0),
             "it loses half of what may be lost, 3 × 179": called_enough(3, 0.05),
         },
-        repeats=500,
+        repeats=1500,
     ),
 )

@@ -23,7 +23,7 @@ def gap(seeds: int, nats: float = 0.0, train: int = 1438, test: int = 359) -> Ve
 
 RULES = (
     Rule(
-        "overfitting, log-probability, classifier",
+        "train-test-gap",
         "training and test images differ",
         null={f"there is no gap, {n} seeds": gap(n) for n in (1, 2, 3, 5, 10)},
         effects={

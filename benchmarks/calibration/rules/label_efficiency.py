@@ -139,7 +139,7 @@ def misses_factor(seeds: int, factor: float = 3.0) -> Verdict:
 
 RULES = (
     Rule(
-        "label-efficiency",
+        "worse-pair",
         "a pair is worse than the winner, or better",
         null={
             **{f"six pairs are alike, {many(s, 'seed')}": some_worse(6, s) for s in (1, 3, 5)},
@@ -150,18 +150,18 @@ RULES = (
             "one of six is 10 points behind, 5 seeds": some_worse(6, 5, 0.1),
             "it is, and has no seed, 3 seeds": some_worse(6, 3, 0.1, seedless=1),
         },
-        repeats=400,
+        repeats=1000,
     ),
     Rule(
-        "label-efficiency",
+        "winner-accuracy",
         "the winner's accuracy lies elsewhere",
         null={f"six pairs are alike, {many(s, 'seed')}": misses_accuracy(6, s) for s in (1, 3, 5)},
-        repeats=400,
+        repeats=1000,
     ),
     Rule(
-        "label-efficiency",
+        "label-factor",
         "the labels needed are other times as many",
         null={f"it is 3 times, {many(s, 'seed')}": misses_factor(s) for s in (1, 3, 5)},
-        repeats=200,
+        repeats=400,
     ),
 )

@@ -37,7 +37,7 @@ def risen(seeds: int, draws: int = 1, nats: float = 0.0, falls: float = 0.0) -> 
 
 RULES = (
     Rule(
-        "overfitting",
+        "risen",
         "the test loss has risen since its lowest snapshot",
         null={
             "the curve is flat, 1 seed": risen(1),
@@ -50,6 +50,6 @@ RULES = (
             "it rises by 0.5 nats, 3 seeds": risen(3, nats=0.5),
             "it rises by 0.5 nats, 3 seeds × 10 draws": risen(3, draws=10, nats=0.5),
         },
-        repeats=500,
+        repeats=1500,
     ),
 )

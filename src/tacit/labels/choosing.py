@@ -77,10 +77,16 @@ class Choice:
         return share_of(float(self._of_labels(found).mean()), self.n, unit="accuracy")
 
     def comparisons(self) -> dict[str, Comparison]:
-        """The winner minus each other method on the same labels, points; they hold together."""
+        """The winner minus each other method on the same labels, points.
+
+        The same labels chose the winner: intervals hold together for every two of the methods,
+        whichever wins. Held to the winner's own comparisons alone, six methods that are alike were
+        told apart in 6.8 % of simulated studies.
+        """
         own = self._measured(self.winner)
         others = [name for name in self.right if name != self.winner]
-        return compare({name: own - self._measured(name) for name in others})
+        gaps = {name: own - self._measured(name) for name in others}
+        return compare(gaps, together=len(self.right) * len(others) // 2)
 
     def _measured(self, name: str) -> Measured:
         labels = {"image": "labels"}

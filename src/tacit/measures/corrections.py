@@ -46,15 +46,18 @@ def against_each(
     )
 
 
-def compare(gaps: Mapping[str, Measured]) -> dict[str, Comparison]:
+def compare(gaps: Mapping[str, Measured], together: int | None = None) -> dict[str, Comparison]:
     """Differences by name, with intervals that hold together and p-values that agree with them.
+
+    Args:
+        together: how many differences there are to hold together, where they are not these alone.
 
     >>> one = Measured([3.0, 5.0, 4.0, 4.0], ("draw",)) - Measured([1.0, 2.0, 3.0, 2.0], ("draw",))
     >>> found = compare({"alone": one})["alone"]
     >>> round(found.p_value, 3), found.verdict
     (0.016, 'higher')
     """
-    n = len(gaps)
+    n = together or len(gaps)
     return {
         name: Comparison(gap.mean(together=n), gap.p_value(), min(1.0, n * gap.p_value()))
         for name, gap in gaps.items()

@@ -18,6 +18,7 @@ from tacit.models.config import Table
 from tacit.questions import typed
 from tacit.questions.finding import Finding
 from tacit.questions.finding import Table as Rows
+from tacit.questions.shared.rates import stated
 from tacit.questions.shared.words import ONE_SEED
 from tacit.training.run_folder import SavedRun
 
@@ -173,6 +174,8 @@ class Question(Table):
     title: ClassVar[str]
     asks: ClassVar[str]
     decided_by: ClassVar[str] = ""
+    rules: ClassVar[tuple[str, ...]] = ()
+    """The names of the rules that make its sentences, whose error rates are told with them."""
     sources: ClassVar[tuple[str, ...]] = ()
     needs_labels: ClassVar[bool] = False
     weight: ClassVar[float] = 1.0
@@ -260,7 +263,8 @@ class Question(Table):
             seeds: what was measured, by seed; of one seed the page says so.
             answer: sentences; empty ones are left out, as are empty caveats.
             numbers: by name; None is left out.
-            decided_by: the rule, where it is not the same for every study.
+            decided_by: the rule, where it is not the same for every study; how often it errs is
+                added.
         """
         return Finding(
             question=setting.question,
@@ -269,7 +273,7 @@ class Question(Table):
             answer=" ".join(filter(None, answer)),
             numbers={name: number for name, number in numbers.items() if number is not None},
             runs=tuple(self.needs()),
-            decided_by=decided_by or self.decided_by,
+            decided_by=f"{decided_by or self.decided_by} {stated(self.rules)}".strip(),
             figures=tuple(figures),
             tables=tuple(tables),
             caveats=(*filter(None, caveats), *([ONE_SEED] if len(seeds) == 1 else [])),

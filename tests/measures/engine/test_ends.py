@@ -4,22 +4,31 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from tacit.measures.engine import Measured
 from tacit.measures.engine.ends import MOST_SKEWED, ends, p_value
 from tacit.measures.engine.variance import Spread
 
 
-def skewed(skewness: float, *, freedom: float = np.inf, rough: bool = False) -> Spread:
-    return Spread(4.0, ((1.0, freedom),), skewness, rough, {})
+def skewed(skewness: float, *, freedom: float = np.inf) -> Spread:
+    return Spread(4.0, ((1.0, freedom),), skewness, {})
 
 
-def test_ends_are_halls_where_much_is_known() -> None:
-    """g(t) = ±1.96 turned round: t = (mean - truth) / error at either end."""
+def test_the_long_tails_end_is_halls_and_the_other_students() -> None:
+    """g(t) = -1.96 turned round: t = (mean - truth) / error at the upper end."""
     skewness, z = 0.25, stats.norm.ppf(0.975)
     low, high = ends(10.0, skewed(skewness), 0.95)
-    for end, quantile in ((low, z), (high, -z)):
-        t = (10.0 - end) / 2.0
-        g = t + skewness * t**2 / 3 + skewness**2 * t**3 / 27 + skewness / 6
-        assert g == pytest.approx(quantile)
+    t = (10.0 - high) / 2.0
+    g = t + skewness * t**2 / 3 + skewness**2 * t**3 / 27 + skewness / 6
+    assert g == pytest.approx(-z)
+    assert low == pytest.approx(10.0 - 2.0 * z)
+
+
+def test_heavy_tails_without_skewness_err_no_more_often_than_said() -> None:
+    """Whichever way chance leans them: 5 %, where Hall's shorter side made it 6.6 to 7.5 %."""
+    rng = np.random.default_rng(0)
+    x = np.exp(0.7 * rng.normal(size=(3000, 179))) * rng.normal(size=(3000, 179))
+    errs = np.mean([Measured(one, ("image",)).mean().excludes_zero for one in x])
+    assert errs < 0.062
 
 
 def test_without_skewness_they_are_students() -> None:
@@ -35,22 +44,16 @@ def test_few_seeds_and_skewed_images_do_not_send_an_end_far_away(
 ) -> None:
     low, high = ends(0.0, skewed(skewness, freedom=freedom), 0.95)
     half = 2 * stats.t.ppf(0.975, freedom)
-    assert 0.75 * half < min(-low, high) < half < max(-low, high) < 1.65 * half
+    assert min(-low, high) == pytest.approx(half)
+    assert half < max(-low, high) < 1.65 * half
     assert (high > -low) == (skewness > 0)
     most = np.sign(skewness) * min(abs(skewness), MOST_SKEWED)
     assert (low, high) == ends(0.0, skewed(most, freedom=freedom), 0.95)
 
 
-def test_a_rough_skewness_makes_no_side_shorter() -> None:
-    low, high = ends(0.0, skewed(0.3, rough=True), 0.95)
-    assert -low == pytest.approx(2 * stats.norm.ppf(0.975))
-    assert high > -low
-
-
 @pytest.mark.parametrize("skewness", [-2.0, -0.3, 0.0, 0.3, 2.0])
-@pytest.mark.parametrize("rough", [True, False])
-def test_p_is_5_percent_at_the_ends_and_falls_away_from_them(skewness: float, rough: bool) -> None:
-    spread = Spread(4.0, ((1.0, 8.0), (0.6, 2.0)), skewness, rough, {})
+def test_p_is_5_percent_at_the_ends_and_falls_away_from_them(skewness: float) -> None:
+    spread = Spread(4.0, ((1.0, 8.0), (0.6, 2.0)), skewness, {})
     for level in (0.9, 0.95, 0.99):
         for end in ends(1.0, spread, level):
             assert p_value(1.0, spread, end) == pytest.approx(1 - level)

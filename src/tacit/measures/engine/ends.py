@@ -12,12 +12,15 @@ is not known well enough."""
 
 
 def ends(value: float, spread: Spread, level: float) -> tuple[float, float]:
-    """Student's t interval, longer on the side of the long tail and shorter on the other.
+    """Student's t interval, longer on the side of the long tail.
 
     By how much follows from Hall's cubic transformation of t (Hall 1992, "On the removal of
     skewness by transformation"), g(t) = t + λt²/3 + λ²t³/27 + λ/6 with λ the mean's skewness, at
     the normal quantile: so few seeds, whose quantiles are large, do not make more of how skewed
-    images are. Where λ is rough, neither side is made shorter.
+    images are. The other side would be shorter by Hall, and is not: a λ that is chance's alone
+    shortens the side on which a mean has strayed, and paired differences of heavy tails (where
+    there is no skewness) were called different in 6.6 to 7.5 % of simulated studies in place of
+    5.2 to 5.7 %.
     """
     q, error = _quantile(spread, level), float(np.sqrt(spread.variance))
     below, above = _stretches(spread)
@@ -35,20 +38,18 @@ def _stretches(spread: Spread) -> tuple[float, float]:
     """How many times as far the interval reaches below and above the value.
 
     >>> from math import inf
-    >>> skewed = Spread(1.0, ((1.0, inf),), 0.25, False, {})
+    >>> skewed = Spread(1.0, ((1.0, inf),), 0.25, {})
     >>> tuple(round(side, 3) for side in _stretches(skewed))
-    (0.854, 1.264)
+    (1.0, 1.264)
     """
     skewness = float(np.clip(spread.skewness, -MOST_SKEWED, MOST_SKEWED))
     if abs(skewness) < 1e-6:
         return 1.0, 1.0
-    sides = [
+    below, above = (
         float(3 / skewness * (np.cbrt(1 + skewness * (x - skewness / 6)) - 1) / x)
         for x in (NORMAL, -NORMAL)
-    ]
-    if spread.skew_is_rough:
-        sides = [max(side, 1.0) for side in sides]
-    return sides[0], sides[1]
+    )
+    return max(below, 1.0), max(above, 1.0)
 
 
 def share_ends(

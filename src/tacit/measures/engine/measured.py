@@ -204,7 +204,7 @@ class Measured:
         known = tuple((share * kept if k else 1.0, f) for k, (share, f) in enumerate(found.known))
         if kept == 0:
             known = ((1.0, float(np.sum(strata.counts) - 1)),)
-        return Spread(variance, known, found.skewness * kept**1.5, found.skew_is_rough, terms)
+        return Spread(variance, known, found.skewness * kept**1.5, terms)
 
     @property
     def standard_error(self) -> float:

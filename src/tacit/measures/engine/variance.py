@@ -16,8 +16,9 @@ zero. No marginal variance (over seeds alone, images alone, …) exceeds the sum
 
 How well the sum is known follows from Satterthwaite's degrees of freedom, which claim too much
 where a factor of few units is most of the variance (with two seeds a nominal 95 % covers 88 %). So
-each factor of a tenth of the variance or more is asked by itself as well, by its own variance and
-degrees of freedom, and the wider answer counts. By simulation that covers 94 to 98 % where all
+each factor of a tenth of the variance or more that shows an effect (or has two units, which tell
+little) is asked by itself as well, by its own variance and degrees of freedom, and the wider answer
+counts. By simulation that covers 94 to 98 % where all
 terms are above zero, and more where some are zero (`benchmarks/calibration`).
 
 Factors of one unit have no effects that could be seen; the variance is then given that unit. Images
@@ -41,9 +42,13 @@ Axes = tuple[int, ...]
 ASKED_ALONE = 0.1
 """From this part of the variance a factor's own degrees of freedom are asked as well."""
 
-FEWEST_FOR_SKEW, SKEW_IS_ROUGH = 5, 10
-"""Units of a factor below which its skewness is not looked at, and below which it is not relied
-on: the interval then reaches to the outer of the ends with it and without."""
+TELLING = 3
+"""Units of a factor from which on it is not asked alone where it shows no effect. Asked always,
+intervals covered up to 99.3 % where it has none, in place of 98.5 %; never asked, two units whose
+effect did not show were covered in 91 %."""
+
+FEWEST_FOR_SKEW = 5
+"""Units of a factor below which its skewness is not looked at."""
 
 ROUNDING = 64 * float(np.finfo(np.float64).eps)
 SMALLEST_SPREAD = 1e-150
@@ -59,14 +64,12 @@ class Spread:
         known: pairs of a share of the variance and its degrees of freedom, the whole first. Of the
             intervals that follow from them the widest counts.
         skewness: of the mean's distribution, third cumulant over variance^1.5.
-        skew_is_rough: whether that comes from few units.
         terms: each set of factors' own part of the variance, by their axes.
     """
 
     variance: float
     known: tuple[tuple[float, float], ...]
     skewness: float
-    skew_is_rough: bool
     terms: Mapping[Axes, float]
 
     def cells_an_image(self, shape: tuple[int, ...]) -> float:
@@ -138,18 +141,20 @@ def spread(values: Floats, strata: Strata, scale: float) -> Spread:
         terms[axes] = max(found[axes][0] - larger, 0.0)
     variance = sum(terms.values())
     if variance == 0:
-        return Spread(0.0, ((1.0, np.inf),), 0.0, False, terms)
+        return Spread(0.0, ((1.0, np.inf),), 0.0, terms)
     # A factor that is not seen leaves the variance to the others, and so their freedom; where none
     # is, what differs with every combination has its own.
     shares = {axes: (v / variance, f) for axes, (v, f) in found.items()}
     main = [a for a in active if terms[a,] > 0]
     counted: list[Axes] = [(a,) for a in main] or [max(terms, key=lambda axes: shares[axes][0])]
     freedom = 1 / sum(shares[axes][0] ** 2 / shares[axes][1] for axes in counted)
-    alone = [shares[a,] for a in active if len(active) > 1 and shares[a,][0] >= ASKED_ALONE]
+    asked = [a for a in active if shares[a,][0] >= ASKED_ALONE]
+    # Three units or more that show no effect of their own have little; two may hide one.
+    asked = [a for a in asked if terms[a,] > 0 or values.shape[a] < TELLING]
+    alone = [shares[a,] for a in asked if len(active) > 1]
     skewed = [a for a in main if values.shape[a] >= FEWEST_FOR_SKEW]
     cumulants = [seen.third_cumulant(a, variance) for a in skewed]
-    rough = any(values.shape[a] < SKEW_IS_ROUGH for a in skewed)
-    return Spread(variance, ((1.0, freedom), *alone), float(sum(cumulants)), rough, terms)
+    return Spread(variance, ((1.0, freedom), *alone), float(sum(cumulants)), terms)
 
 
 class _Seen:

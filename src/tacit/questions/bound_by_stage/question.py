@@ -32,6 +32,7 @@ class BoundByStage(Question):
         "How unlikely are test images under the model after each stage of training, how far is "
         "that from what was published, and what would the stages that remain cost?"
     )
+    rules: ClassVar[tuple[str, ...]] = ("lower-error",)
     decided_by: ClassVar[str] = DECIDED_BY
     sources: ClassVar[tuple[str, ...]] = (
         "Burda, Grosse and Salakhutdinov 2016, Importance weighted autoencoders",

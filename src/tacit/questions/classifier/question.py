@@ -24,6 +24,7 @@ class ClassifierAccuracy(Question):
     name: ClassVar[str] = "classifier"
     title: ClassVar[str] = "The classifier"
     asks: ClassVar[str] = "How well does the classifier do on images that it has not seen?"
+    rules: ClassVar[tuple[str, ...]] = ("train-test-gap", "harder-class", "one-class", "confidence")
     decided_by: ClassVar[str] = DECIDED_BY
     needs_labels: ClassVar[bool] = True
     weight: ClassVar[float] = 0.5

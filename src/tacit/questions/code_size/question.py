@@ -29,6 +29,7 @@ class CodeSize(Question):
     asks: ClassVar[str] = (
         "How many latent dimensions do these images need, and what would more of them bring?"
     )
+    rules: ClassVar[tuple[str, ...]] = ("enough",)
     sources: ClassVar[tuple[str, ...]] = (
         "Burda, Grosse and Salakhutdinov 2016 (active units)",
         "Alain and Bengio 2016 (linear probes)",

@@ -31,6 +31,7 @@ class FrozenEncoder(Question):
         "probabilities and an autoencoder's code, and what becomes of variety within and "
         "separation between classes?"
     )
+    rules: ClassVar[tuple[str, ...]] = ("lower-error", "frozen-share")
     decided_by: ClassVar[str] = DECIDED_BY
     sources: ClassVar[tuple[str, ...]] = SOURCES
     needs_labels: ClassVar[bool] = True

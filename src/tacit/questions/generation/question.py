@@ -45,6 +45,7 @@ class Generation(Question):
         "What does the decoder make of codes drawn from N(0, I), and how near does that come "
         "to images?"
     )
+    rules: ClassVar[tuple[str, ...]] = ("told-from-images", "nearer-images")
     sources: ClassVar[tuple[str, ...]] = (
         "Bińkowski et al. 2018 (kernel distance on features)",
         "Gretton et al. 2012 (MMD and its permutation null)",

@@ -33,6 +33,7 @@ class InferenceGapQuestion(Question):
         "How far below log p(x) is the bound that the model learned by: how much is lost to "
         "Gaussian posteriors, and how much to the encoder?"
     )
+    rules: ClassVar[tuple[str, ...]] = ("larger-gap", "train-test-gap")
     decided_by: ClassVar[str] = DECIDED_BY
     sources: ClassVar[tuple[str, ...]] = (
         "Cremer, Li and Duvenaud 2018, Inference suboptimality in variational autoencoders",

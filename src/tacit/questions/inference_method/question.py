@@ -38,6 +38,7 @@ class InferenceMethod(Question):
         "Which way infers better codes, one encoder shared by all images, or optimising each "
         "image's own?"
     )
+    rules: ClassVar[tuple[str, ...]] = ("larger-gap",)
     decided_by: ClassVar[str] = DECIDED_BY
     sources: ClassVar[tuple[str, ...]] = (
         "Cremer, Li and Duvenaud 2018, Inference suboptimality in variational autoencoders",

@@ -49,6 +49,7 @@ class Labels(Question):
         "With so many labels, which representation should be used, in which method, and what would "
         "more labels bring?"
     )
+    rules: ClassVar[tuple[str, ...]] = ("worse-pair", "winner-accuracy", "label-factor")
     sources: ClassVar[tuple[str, ...]] = (
         "Calder, Cook, Thorpe and Slepčev 2020 (Poisson learning)",
         "Searle, Casella and McCulloch 1992 (variance components)",

@@ -44,6 +44,7 @@ class LabelsWithin(Question):
         "With these labels and no other, which representation should be used, in which method, and "
         "how sure is that?"
     )
+    rules: ClassVar[tuple[str, ...]] = ("worse-than-recommended",)
 
     pairs: Annotated[tuple[Pair, ...], Field(min_length=1)]
     index: Annotated[tuple[Row, ...], Field(min_length=2)]
@@ -157,7 +158,7 @@ class LabelsWithin(Question):
         return {"held-out": held, "all": everything.pop("scores"), **everything}
 
     def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        return finding_of(self.judged(measured), setting, self.title, self.asks)
+        return finding_of(self.judged(measured), setting, self.title, self.asks, self.rules)
 
     def judged(self, measured: Mapping[int, Measurement]) -> Judged:
         """What the measurements say; of several seeds the first's."""

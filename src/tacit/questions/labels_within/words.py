@@ -1,5 +1,7 @@
 """What the labels at hand say of the pairs, in words, a table and figures."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tacit.figures import charts
@@ -12,12 +14,15 @@ from tacit.questions.finding import Finding, Table
 from tacit.questions.label_efficiency.figures import in_percent
 from tacit.questions.labels_within.numbers import Judged
 from tacit.questions.shared.pairs import Pair
+from tacit.questions.shared.rates import stated
 
 WANTED = 0.05
 """The accuracy's half-width that is spoken of: five points."""
 
 
-def finding_of(judged: Judged, setting: Setting, title: str, asks: str) -> Finding:
+def finding_of(
+    judged: Judged, setting: Setting, title: str, asks: str, rules: Sequence[str]
+) -> Finding:
     """The finding of the question `labels-within`."""
     choice = judged.choice
     figures = (
@@ -38,10 +43,11 @@ def finding_of(judged: Judged, setting: Setting, title: str, asks: str) -> Findi
             "same. To hold out one label alone would make its class the rare one. Recommended is, "
             "in an order of preference that was fixed beforehand, the "
             "first pair that is at most one standard error of the paired difference behind the one "
-            "that was right most often. It is compared with every other pair by paired t tests "
-            "over labels, whose p-values are corrected for their number by Holm's rule; above 5 % "
-            "the two are not distinguishable."
-        ),
+            "that was right most often. It is compared with every other pair on the same labels, "
+            "by intervals so wide that those of every two pairs hold in 95 % of studies, whichever "
+            "wins; where one holds zero, the two are not distinguishable. "
+        )
+        + stated(rules),
         figures=figures,
         tables=(_rows(judged),),
         caveats=caveats(judged),

@@ -25,6 +25,7 @@ class LinearLayers(Question):
         "Does the autoencoder reconstruct unseen images better with its middle linear layer than "
         "without, at the same code size?"
     )
+    rules: ClassVar[tuple[str, ...]] = ("lower-error",)
     decided_by: ClassVar[str] = DECIDED_BY
     weight: ClassVar[float] = 0.5
 

@@ -64,6 +64,7 @@ class LogProbability(Question):
         "How likely is an image under the model, which class is the likeliest, and are training "
         "images likelier than test images?"
     )
+    rules: ClassVar[tuple[str, ...]] = ("likeliest-class", "train-test-gap", "most-explained")
     sources: ClassVar[tuple[str, ...]] = (
         "Burda, Grosse and Salakhutdinov 2016, Importance weighted autoencoders",
         "Vehtari, Simpson, Gelman, Yao and Gabry 2024, Pareto smoothed importance sampling",

@@ -29,6 +29,7 @@ class Overfitting(Question):
         "Does each model fit the images that it learned from better than images that it has not "
         "seen, and did its test loss rise again while it learned?"
     )
+    rules: ClassVar[tuple[str, ...]] = ("train-test-gap", "risen")
     decided_by: ClassVar[str] = DECIDED_BY
     weight: ClassVar[float] = 3.0
 

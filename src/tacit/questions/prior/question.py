@@ -60,6 +60,7 @@ class Prior(Question):
         "does a density fitted to the codes repair the samples, and was the initialisation to "
         "blame?"
     )
+    rules: ClassVar[tuple[str, ...]] = ("nearer-images",)
     sources: ClassVar[tuple[str, ...]] = (
         "Ghosh et al. 2020 (densities fitted to codes after training)",
         "Bojanowski et al. 2018 (a Gaussian fitted to optimised codes)",

@@ -26,6 +26,7 @@ class Transfer(Question):
         "With few labels, what does a classifier gain from an encoder that has learned from all "
         "images without labels, and does it overfit less?"
     )
+    rules: ClassVar[tuple[str, ...]] = ("transfer",)
     decided_by: ClassVar[str] = DECIDED_BY
     needs_labels: ClassVar[bool] = True
     weight: ClassVar[float] = 2.0

@@ -1,0 +1,69 @@
+"""Whether samples can be told from images, and which pictures come nearer: kernel distances."""
+
+import numpy as np
+
+from benchmarks.calibration.rules import Rule, Verdict
+from tacit.measures.intervals import decide
+from tacit.measures.kernels import kernel_distance
+from tacit.questions.base import Measurement
+from tacit.questions.shared.sample_quality import RANDOM, contrast, largest_p
+
+IMAGES, FEATURES = 100, 8
+
+
+def told(seeds: int, shift: float = 0.0) -> Verdict:
+    """Whether samples are told from test images, in every seed."""
+    return lambda rng: bool(_p(rng, seeds, shift) < 0.05)
+
+
+def nearer(seeds: int, shift: float = 0.5, more: float = 0.0) -> Verdict:
+    """Whether pictures of two models, in the same order, are said to differ in their distance."""
+
+    def verdict(rng: np.random.Generator) -> bool:
+        measured = _measured(rng, seeds, {"a": shift, "b": shift + more})
+        return decide(contrast(measured, RANDOM, ["b"], ["a"])) in ("higher", "lower")
+
+    return verdict
+
+
+def _p(rng: np.random.Generator, seeds: int, shift: float) -> float:
+    largest = largest_p(_measured(rng, seeds, {"a": shift}, permutations=59), RANDOM, "a")
+    assert largest.value is not None
+    return largest.value
+
+
+def _measured(
+    rng: np.random.Generator, seeds: int, shifts: dict[str, float], permutations: int = 1
+) -> dict[int, Measurement]:
+    """Sets of normal features, each moved its own way, against the same reference in all seeds."""
+    reference = rng.normal(size=(IMAGES, FEATURES))
+    found = {}
+    for seed in range(seeds):
+        found[seed] = Measurement({"images a side": IMAGES})
+        common = rng.normal(size=(IMAGES, FEATURES))
+        for axis, (name, shift) in enumerate(shifts.items()):
+            x = 0.8 * common + 0.6 * rng.normal(size=(IMAGES, FEATURES))
+            x[:, axis] += shift
+            distance = kernel_distance(x, reference, rng, permutations=permutations)
+            key = f"{RANDOM}/{name}"
+            found[seed].values |= {key: distance.value, f"{key}/p": distance.p_value}
+            found[seed].arrays |= {f"{key}/influence": distance.influence}
+    return found
+
+
+RULES = (
+    Rule(
+        "told-from-images",
+        "samples can be told from test images",
+        null={f"they are alike, {n} seeds × 100 images": told(n) for n in (1, 3)},
+        effects={"they are half a standard deviation off, 3 × 100 images": told(3, 0.5)},
+        repeats=1000,
+    ),
+    Rule(
+        "nearer-images",
+        "some pictures come nearer to test images than others",
+        null={f"both are as far, {n} seeds × 100 images": nearer(n) for n in (1, 2, 3, 10)},
+        effects={"one is a half, one a standard deviation off, 3 × 100": nearer(3, 0.5, 0.5)},
+        repeats=1500,
+    ),
+)
