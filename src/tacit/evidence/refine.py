@@ -44,9 +44,14 @@ SELECTION_SAMPLES = 16
 
 LOOKS = (32, 64, 128, 128)
 """± pairs of noise of each look at the slope, until an image is found to lack little enough."""
-CURVATURE_PAIRS = 2
-MOST_SOLVED = 16
+CURVATURE_PAIRS = 1
+MOST_SOLVED = 40
 """Conjugate gradients of one look. An image that needs more is far, and is looked at again."""
+PRODUCT = 2
+"""What a product with the curvature costs at one code, in gradients: three codes are decoded, and
+one of them is traced back."""
+STEP = 0.1
+"""Standard deviations to either side, between which a decoder's slope is taken."""
 SMALLEST_RATIO = 0.05
 TINY = 1e-30
 PARTS = (1.0, 0.3, 0.1)
@@ -118,16 +123,19 @@ def refine(
     treated alike. Without, 168 such steps at a falling rate lead into the neighbourhood of the
     optimum. There an image is looked at: the slope g of its ELBO is measured on 32 pairs of noise
     (then on 64, and on 128 from then on), and H p = g is solved by conjugate gradients, H the
-    ELBO's curvature in the means by differences of gradients. With r what p leaves, it lacks
+    ELBO's curvature in the means with the decoder taken as linear around each code (Gauss-Newton).
+    With r what p leaves, it lacks
 
         missing ≤ ½ gᵀp + ½ ‖r‖² + Σ_d ½ (y_d - 1 - log y_d),    y_d = variance_d · precision_d,
 
-    by the means, as H ⪰ I wherever log p(x | z) is concave (the prior alone has I), and by the
-    variances, each towards one over its expected precision. Exact where log p(x | z) is quadratic,
-    and elsewhere as far as it is over the posterior's width. What noise adds to the slope's square
-    is taken off, as two halves of the noise tell it, and its standard error is added. An image that
-    lacks at most `tolerance` is done; all take the step, shortened by the noise's share of it, if
-    their bound on common noise does not fall. Of another optimum, out of reach, it says nothing.
+    by the means, as H ⪰ I wherever log p(x | decoded) is concave in what is decoded (the prior
+    alone has I), and by the variances, each towards one over its expected precision. Exact where
+    log p(x | z) is quadratic, and elsewhere as far as it is over the posterior's width. What noise
+    adds to the slope's square is taken off, as two halves of the noise tell it, and its standard
+    error is added. An image that lacks at most `tolerance` is done; all take the step, shortened by
+    the noise's share of it, if their bound on common noise does not fall. Of another optimum, out
+    of reach, it says nothing. (With the curvature of log p(x | z) itself, by differences of
+    gradients, conjugate gradients did not end on the kinks of decoders of 200 dimensions.)
     Cremer, Li and Duvenaud 2018 call the answer the locally optimal q*. That slopes on noise in
     pairs serve second-order methods is Giordano, Ingram and Broderick 2024's observation.
 
@@ -274,7 +282,7 @@ class _Ascent:
         self.answer = self.now.clone()
         for n_pairs in chain(LOOKS, repeat(LOOKS[-1])):
             left = max_steps - int(self.taken[self.rows].max(initial=0)) - 2 * n_pairs
-            if not len(self.rows) or left < 6 * CURVATURE_PAIRS:
+            if not len(self.rows) or left < 4 * PRODUCT * CURVATURE_PAIRS:
                 break
             look = self._look(n_pairs, tolerance, left)
             self.missing[self.rows] = look.missing
@@ -287,38 +295,37 @@ class _Ascent:
         """See `refine`; `left` gradients are left for the curvature."""
         mean, log_var = self.now
         sd = torch.exp(0.5 * log_var)
-        halves, few = [], torch.empty(0)
+        halves = []
         for _ in range(2):
             noise = _balanced(self.noise.normal(n_pairs // 2, mean.shape[-1]), sd)
-            few = torch.cat([noise[:CURVATURE_PAIRS], -noise[:CURVATURE_PAIRS]])
             halves.append(self._slopes(mean, sd, noise))
+        few = torch.cat([noise[:CURVATURE_PAIRS], -noise[:CURVATURE_PAIRS]])
         slope, slope_var = 0.5 * (halves[0] + halves[1])
         apart, apart_var = 0.5 * (halves[0] - halves[1])
-        here = self._pull(mean, sd, few).mean(dim=0)
 
         def curved(direction: Tensor) -> Tensor:
-            """H · direction, everything in standard deviations: see one of them in all ahead."""
-            length = direction.norm(dim=-1, keepdim=True).clamp_min(TINY)
-            ahead = self._pull(mean + sd * (direction / length), sd, few).mean(dim=0)
-            return length * sd * (here - ahead) + sd.square() * direction
+            """H · direction, in standard deviations."""
+            return self._bent(mean + sd * few, sd, direction) + sd.square() * direction
 
-        most = min(MOST_SOLVED, left // len(few) - 2)
+        most = min(MOST_SOLVED, left // (2 * PRODUCT * len(few)))
         step, remainder, n_solved = _solved(curved, slope, sd, tolerance, most)
         gain = 0.5 * (slope * step).sum(dim=-1)
-        # One step of conjugate gradients: no more of it than what noise adds to the gain.
-        squared, along = apart.square().sum(dim=-1), (apart * curved(apart)).sum(dim=-1)
-        noise = torch.where(along > 0, 0.5 * squared.square() / along.clamp_min(TINY), 0.0)
+        # Conjugate gradients come from below: no more is taken off than what noise adds.
+        of_noise, _, n_more = _solved(curved, apart, sd, tolerance, most)
+        noise_gain = 0.5 * (apart * of_noise).sum(dim=-1)
         ratio = (1 - 2 * slope_var).clamp_min(SMALLEST_RATIO)
         gain_var = 0.5 * (ratio - 1 - ratio.log()).sum(dim=-1)
         noise_var = (apart_var / ratio).square().sum(dim=-1)
-        signal, signal_var = (gain - noise).clamp_min(0), (gain_var - noise_var).clamp_min(0)
+        signal, signal_var = (gain - noise_gain).clamp_min(0), (gain_var - noise_var).clamp_min(0)
         # Var(g₁ g₂) = s⁴ where halves g₁, g₂ have variance s², and E (½ (g₁ - g₂))⁴ = ¾ s⁴.
-        error = (4 / 3 * apart.pow(4).sum(dim=-1)).sqrt() * noise / squared.clamp_min(TINY)
+        squared = apart.square().sum(dim=-1)
+        error = (4 / 3 * apart.pow(4).sum(dim=-1)).sqrt() * noise_gain / squared.clamp_min(TINY)
         error_var = (4 / 3 * (apart_var / ratio).pow(4).sum(dim=-1)).sqrt()
         missing = signal + remainder + signal_var + torch.hypot(error, error_var)
         move = (signal / gain.clamp_min(TINY))[:, None] * sd * step
         move_var = (signal_var / gain_var.clamp_min(TINY))[:, None] * -ratio.log().clamp_max(3)
-        self.taken[self.rows] += 2 * n_pairs + (n_solved.cpu().numpy() + 2) * len(few)
+        products = (n_solved + n_more).cpu().numpy()
+        self.taken[self.rows] += 2 * n_pairs + PRODUCT * len(few) * products
         return _Look(missing.double().cpu().numpy(), torch.stack([move, move_var]))
 
     def _move(self, look: _Look) -> None:
@@ -351,6 +358,29 @@ class _Ascent:
             log_likelihood = self.model.likelihood.log_prob(self.x, self.model.decoder(z))
             pulls += torch.autograd.grad(log_likelihood.sum(), z)
         return torch.cat(pulls)
+
+    def _bent(self, z: Tensor, sd: Tensor, direction: Tensor) -> Tensor:
+        """-∂² log p(x | z) / ∂z² · direction, the decoder taken as linear, in standard deviations.
+
+        The mean over z of the generalised Gauss-Newton product: positive semidefinite wherever
+        log p(x | decoded) is concave in what is decoded (Schraudolph 2002).
+
+        z: (n, rows, D). direction and result: (rows, D).
+        """
+        length = direction.norm(dim=-1, keepdim=True).clamp_min(TINY)
+        ahead = STEP / length * sd * direction
+        total = torch.zeros_like(direction)
+        for part in z.split(max(1, self.at_once // len(self.rows))):
+            with torch.no_grad():
+                apart = self.model.decoder(part + ahead) - self.model.decoder(part - ahead)
+            part = part.detach().requires_grad_()
+            decoded = self.model.decoder(part)
+            at = decoded.detach().requires_grad_()
+            log_likelihood = self.model.likelihood.log_prob(self.x, at)
+            (slope,) = torch.autograd.grad(log_likelihood.sum(), at, create_graph=True)
+            (bent,) = torch.autograd.grad(slope, at, apart)
+            total -= torch.autograd.grad(decoded, part, bent)[0].sum(dim=0)
+        return length / (2 * STEP * len(z)) * sd * total
 
     def _advance(self, n_steps: int, rate: Callable[[int], float]) -> None:
         """`n_steps` for the rows that are left."""
@@ -434,15 +464,14 @@ def _solved(
         products += going
         product = curved(direction)
         along = (direction * product).sum(dim=-1)
-        # Not curved as a maximum is: the quadratic ends here, and what is left counts as missing.
+        # Flat as far as can be seen: what is left counts as missing.
         going = going & (along > 0)
         length = torch.where(going, squared / along.clamp_min(TINY), 0.0)[:, None]
         p, r = p + length * direction, r - length * product
         new = r.square().sum(dim=-1)
         direction = r + (new / squared.clamp_min(TINY))[:, None] * direction
         squared = new
-    # Without any step so far, the slope itself says where it goes up.
-    return torch.where((p == 0).all(dim=-1, keepdim=True), slope, p), remainder, products
+    return p, remainder, products
 
 
 def _standardised(noise: Tensor) -> Tensor:
