@@ -156,7 +156,7 @@ RULES = (
         "winner-accuracy",
         "the winner's accuracy lies elsewhere",
         null={f"six pairs are alike, {many(s, 'seed')}": misses_accuracy(6, s) for s in (1, 3, 5)},
-        repeats=1000,
+        repeats=4000,
     ),
     Rule(
         "label-factor",
