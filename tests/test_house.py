@@ -32,6 +32,7 @@ ROOMS = [
     "saved",
     "estimators",
     "onnx",
+    "page",
     "commands",
     "cli",
 ]

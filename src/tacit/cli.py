@@ -14,6 +14,7 @@ from tacit import __version__
 from tacit.commands.describe import describe
 from tacit.commands.encode import encode
 from tacit.commands.export import export
+from tacit.commands.label import label
 from tacit.commands.learn.command import learn
 from tacit.commands.options import DONE, FAILED, USAGE, study_command
 from tacit.commands.predict import predict
@@ -35,7 +36,7 @@ app = App(
     # Markdown takes a fifth of the time until the commands are listed, and shows them no better.
     help_format="plaintext",
 )
-for command in (learn, encode, reconstruct, sample, score, predict, export, describe):
+for command in (learn, label, encode, reconstruct, sample, score, predict, export, describe):
     app.command(command, help_format="markdown")
 app.command(learn, name="labels", show=False)  # what it was called before
 

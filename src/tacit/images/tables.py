@@ -206,6 +206,15 @@ def read_tables(
     return told
 
 
+def as_written(table: Path, column: str) -> tuple[str, list[str], list[list[str]]]:
+    """A table that `read_tables` has read, to be written again: what separates its values, the
+    names of its columns in small letters, and its rows that are not empty."""
+    with table.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+        separator = _separator(stream, column)
+        header, *rows = filter(None, csv.reader(stream, delimiter=separator, strict=True))
+    return separator, [name.strip().lower() for name in header], rows
+
+
 def _take(row: Row, name: str, told: Told) -> None:
     before, where = told.labels.get(name, ""), told.said.get(name, "")
     said, label = plain(before), plain(row.label)

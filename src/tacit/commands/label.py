@@ -1,0 +1,186 @@
+"""``tacit label``: a page on this machine to label images on, which learns while you do."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from tacit.commands.options import DONE, CommandError, study_command
+from tacit.studies.options import Flag, Reading, out_of_range
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tacit.page.server import Shown
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class LabelOptions(Reading):
+    """The options of ``tacit label``."""
+
+    labels: Annotated[
+        Path, Parameter(help="The table that answers are written to; one that is there is gone on with.")
+    ] = Path("labels.csv")
+    encoder: Annotated[
+        str | None,
+        Parameter(
+            help="An encoder from elsewhere, timm:NAME[@FILE], onnx:FILE or features:FILE, whose "
+            "features say which images are alike; without it tacit learns that from the images."
+        ),
+    ] = None
+    by: Annotated[
+        str | None, Parameter(help="Who labels, for the table; by default your name on this machine.")
+    ] = None
+    seed: Annotated[int, Parameter(help="Of what is learned, and of the first images.")] = 0
+
+
+@study_command
+def label(
+    source: str,
+    /,
+    *,
+    options: LabelOptions = LabelOptions(),  # noqa: B008  # frozen
+    port: int = 0,
+    browser: Annotated[bool, Parameter(negative="--no-browser")] = True,
+) -> int:
+    """Label images on a page in the browser; every answer sorts all the others.
+
+    The page is for this machine and whoever has its address; it ends with Ctrl-C, and loses
+    nothing. `tacit learn SOURCE --labels labels.csv` reads the table that it writes.
+
+    Parameters
+    ----------
+    source
+        A folder of images, an .npz, .npy or idx file, or digits, mnist-5k, mnist, fashion-mnist.
+    port
+        Of the page; 0 for any that is free.
+    browser
+        Open the page in the browser.
+    """
+    from rich.console import Console
+
+    for fault in out_of_range(options):
+        raise CommandError(fault)
+    if not 0 <= port < 65536:
+        raise CommandError(f"--port is {port}; it is 0 to 65535")
+    if options.labels.is_dir():
+        raise CommandError(f"--labels is {options.labels}, a folder; name a file")
+    if not options.labels.parent.is_dir():
+        raise CommandError(f"--labels: there is no folder {options.labels.parent}")
+    try:
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise CommandError(
+            f"the page needs {error.name}: pip install 'tacit[page]'"
+        ) from None
+    from tacit.studies.execution.stopping import importing, stoppable
+
+    with importing():
+        import tacit.page.server  # noqa: F401
+    console = Console()
+    with stoppable():
+        shown = opened(source, options, console)
+    return _serve(shown, port, browser, console)
+
+
+def opened(source: str, options: LabelOptions, console: "Console") -> "Shown":
+    """The images, their codes and the table, read and checked, with the session that they make.
+
+    Raises:
+        CommandError, ImagesError: what cannot be used, and why.
+    """
+    import getpass
+
+    import numpy as np
+
+    from tacit.commands.learn.pool import open_pool
+    from tacit.encoders.opening import open_encoder
+    from tacit.images.originals import of_arrays
+    from tacit.images.tables import Names
+    from tacit.page.codes import codes_for_labelling
+    from tacit.page.server import Shown
+    from tacit.page.session import Session
+    from tacit.page.table import LabelTable
+    from tacit.studies.execution.progress import reading
+    from tacit.training.devices import device_of
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    with reading(console) as progress:
+        pool = open_pool(
+            source,
+            data_dir=options.data_dir,
+            size=options.size,
+            channels=options.channels,
+            skip_bad=options.skip_bad,
+            progress=progress,
+        )
+    if len(pool.images) < 3:
+        raise CommandError(f"{source} has {len(pool.images)} images; three or more can be sorted")
+    try:
+        by = options.by or getpass.getuser()
+    except (OSError, KeyError):
+        by = "unknown"
+    names = Names(pool.names, pool.column, pool.images.source, pool.root)
+    table = LabelTable(options.labels, names, by=by, left_out=pool.skipped)
+    for note in [*pool.opened.notes, *table.notes]:
+        say(note)
+    originals = pool.images.originals or of_arrays(pool.images.pixels)[0]
+    if options.encoder is None:
+        codes = codes_for_labelling(pool.images, seed=options.seed, say=say)
+    else:
+        encoder = open_encoder(options.encoder, str(device_of("auto")))
+        with reading(console) as progress:
+            features = encoder.features(originals, progress)
+        codes = np.asarray(features[np.arange(len(originals))], np.float32)
+    copies = np.unique(pool.contents, return_inverse=True)[1].astype(np.int64)
+    session = Session(codes, table, copies, seed=options.seed, progress=say)
+    return Shown(session, pool.images, originals, title=pool.images.source)
+
+
+def _serve(shown: "Shown", port: int, browser: bool, console: "Console") -> int:
+    """Until Ctrl-C."""
+    import socket
+    import threading
+    import webbrowser
+
+    import uvicorn
+
+    from tacit.page.plane import on_a_plane
+    from tacit.page.server import HOST, application, new_token
+
+    def draw_map() -> None:
+        shown.places = on_a_plane(shown.session.codes)
+
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((HOST, port))
+    except OSError as error:
+        raise CommandError(f"--port {port}: {error.strerror}; name another, or 0") from None
+    listening.listen()
+    port = listening.getsockname()[1]
+    token = new_token()
+    app = application(shown, token=token, port=lambda: port, closing=shown.session.close)
+    config = uvicorn.Config(
+        app, http="h11", ws="none", log_level="warning", access_log=False, server_header=False,
+        timeout_graceful_shutdown=1,
+    )  # fmt: skip
+    address = f"http://{HOST}:{port}/{token}/"
+    threading.Thread(target=draw_map, name="map", daemon=True).start()
+    table = shown.session.table.path
+    console.print(
+        f"Label here: {address}\nAnswers go to {table}. Ctrl-C ends the page; nothing is lost.",
+        markup=False, highlight=False, soft_wrap=True,
+    )  # fmt: skip
+    if browser:
+        threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+    try:
+        uvicorn.Server(config).run(sockets=[listening])
+    except KeyboardInterrupt:  # uvicorn has ended in order, and passes the signal on
+        pass
+    return DONE

@@ -1,0 +1,122 @@
+"""Poisson learning that follows labels one by one: a new label costs one column, not all."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+
+from tacit.labels.propagation.laplacian import System, conjugate_gradients
+
+Floats = NDArray[np.float64]
+
+
+class Spread:
+    """Labels of a graph's images, spread over all of them, and what each tells of the others.
+
+    Poisson learning (Calder, Cook, Thorpe and Slepčev 2020) solves L u = Σ_j δ_j (y_j - ȳ) over the
+    labelled images j, Σ_i D_ii u_i = 0. It is linear in the labels: with the column of the
+    pseudo-inverse g_j = L⁺ δ_j, class c scores
+
+        u_c = Σ_{j of c} g_j - (m_c / m) Σ_j g_j + constant,   m labels, m_c of class c.
+
+    Kept are the sums over each class, (n, C), and of the columns only the rows of labelled images,
+    (m, m): enough for every answer, and to hold any labels out, without another solution. To give,
+    change or take a label costs one column; memory does not grow by n with each label.
+
+    Scores are multiplied by C / m, so that they are of one size with few labels and with many.
+
+    Args:
+        graph: symmetric weights of one piece, (n, n): `neighbour_graph`.
+
+    Attributes:
+        rows: the labelled images, in the order in which they were given. y: their classes.
+    """
+
+    def __init__(self, graph: sparse.csr_array) -> None:
+        self._system = System(sparse.csr_array(graph).astype(np.float32))
+        self._degrees = self._system.degrees.numpy().astype(np.float64)[:, 0]
+        self._degrees /= self._degrees.sum()
+        self.n = len(self._degrees)
+        self.rows: list[int] = []
+        self.y: list[int] = []
+        self._sums = np.zeros((0, self.n))
+        self._among = np.zeros((0, 0))
+        self._means = np.zeros(0)  # of each column, weighted by the degrees
+
+    def columns(self, rows: Sequence[int]) -> Floats:
+        """g_j of the images at `rows`, (k, n), each with mean zero."""
+        source = torch.full((self.n, len(rows)), -1 / self.n, dtype=torch.float32)
+        source[torch.tensor(list(rows)), torch.arange(len(rows))] += 1
+
+        def multiply(p: torch.Tensor) -> torch.Tensor:
+            # What rounding leaves of the columns' sums is a constant that no direction removes.
+            product = self._system.laplacian @ p
+            return product.sub_(product.mean(dim=0))
+
+        found = conjugate_gradients(multiply, source, self._system.degrees).numpy()
+        return np.ascontiguousarray((found - found.mean(axis=0)).T, dtype=np.float64)
+
+    def give(self, rows: Sequence[int], y: Sequence[int]) -> None:
+        """Add labels of images that have none.
+
+        Raises:
+            ValueError: an image has one, or comes twice.
+        """
+        if len({*self.rows, *rows}) < len(self.rows) + len(rows):
+            raise ValueError(f"of rows {list(rows)} some have a label already, or come twice")
+        if not rows:
+            return
+        new = self.columns(rows)
+        m = len(self.rows)
+        among = np.zeros((m + len(rows), m + len(rows)))
+        among[:m, :m] = self._among
+        everyone = [*self.rows, *rows]
+        among[m:] = new[:, everyone]
+        among[:m, m:] = new[:, self.rows].T  # L⁺ is symmetric
+        self._among, self.rows, self.y = among, everyone, [*self.y, *y]
+        self._means = np.append(self._means, new @ self._degrees)
+        self._reach(max(y) + 1)
+        np.add.at(self._sums, list(y), new)
+
+    def take(self, rows: Sequence[int]) -> None:
+        """Take labels away again.
+
+        Raises:
+            ValueError: an image has none.
+        """
+        places = [self.rows.index(row) for row in rows]
+        if not places:
+            return
+        np.subtract.at(self._sums, [self.y[i] for i in places], self.columns(rows))
+        kept = [i for i in range(len(self.rows)) if i not in set(places)]
+        self._among, self._means = self._among[np.ix_(kept, kept)], self._means[kept]
+        self.rows, self.y = [self.rows[i] for i in kept], [self.y[i] for i in kept]
+        for label in set(range(len(self._sums))) - set(self.y):
+            self._sums[label] = 0.0  # exactly, so that rounding does not pile up
+
+    def scores(self, n_classes: int) -> Floats:
+        """Of all images, (n, C), minus infinity where a class has no label."""
+        self._reach(n_classes)
+        counts = np.bincount(self.y, minlength=n_classes)
+        m = max(1, len(self.y))
+        u = self._sums[:n_classes].T - np.outer(self._sums[:n_classes].sum(axis=0), counts / m)
+        u -= self._degrees @ u
+        u *= np.count_nonzero(counts) / m
+        u[:, counts == 0] = -np.inf
+        return u
+
+    def held_out(self, learned: NDArray[np.int64], held: NDArray[np.int64], n: int) -> Floats:
+        """Scores of `held` labels from those at `learned` alone (places among all), (k, n)."""
+        y = np.asarray(self.y)[learned]
+        counts = np.bincount(y, minlength=n)
+        sources = np.eye(n)[y] - counts / len(y)
+        u = self._among[np.ix_(held, learned)] @ sources - self._means[learned] @ sources
+        u *= np.count_nonzero(counts) / len(y)
+        u[:, counts == 0] = -np.inf
+        return u
+
+    def _reach(self, n_classes: int) -> None:
+        if (more := n_classes - len(self._sums)) > 0:
+            self._sums = np.concatenate([self._sums, np.zeros((more, self.n))])

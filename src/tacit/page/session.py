@@ -1,0 +1,431 @@
+"""Labelling as it goes on: answers into the table, the table into predictions, and what is next."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from tacit.errors import ImagesError
+from tacit.images.bounded import printable
+from tacit.images.classes import quoted
+from tacit.labels.acquisition import ask_next
+from tacit.labels.draws import Labelled
+from tacit.labels.propagation.graph import nearest_rows, neighbour_graph
+from tacit.labels.propagation.incremental import Spread
+from tacit.page.first import FIRST, covering
+from tacit.page.judging import NOT_YET, Judgement, judge
+from tacit.page.table import NOTHING, LabelTable, Said
+
+AHEAD = 12
+"""Images that are named ahead of the one that is shown, so that the next one is there at once."""
+
+SHARPNESS = 4.0
+"""Before a temperature is known, scores are divided by their spread and multiplied by this; and
+always where it is asked what to label next, so that this depends on the order of the scores and
+their shape alone."""
+
+_AFTER = 3
+_GRID = 48
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What all images are taken for.
+
+    Attributes:
+        version: of the labels that it follows from.
+        classes: their names, in the order in which they were met.
+        best, second: numbers of the two likeliest classes, (N,); -1 where there is none.
+        sure: the probability of the likeliest, (N,). then: of the second.
+        judged: how good they are.
+        seconds: how long it took to follow the last answer.
+    """
+
+    version: int
+    classes: tuple[str, ...]
+    best: NDArray[np.int16]
+    second: NDArray[np.int16]
+    sure: NDArray[np.float32]
+    then: NDArray[np.float32]
+    judged: Judgement = NOT_YET
+    seconds: float = 0.0
+
+
+@dataclass
+class _Change:
+    """One answer, as it is taken back: what the table said of each image before."""
+
+    before: dict[str, Said]
+
+
+@dataclass
+class Session:
+    """Everything that the page knows; safe to call from several threads.
+
+    An answer is on the disk when `answer` returns. What follows from it, the predictions and the
+    images to ask for next, is worked out in a thread of its own, and `wait` returns when there is
+    something new.
+
+    Args:
+        codes: of all images, (N, D).
+        table: of labels, whose names are those of the images in their order.
+        copies: a number for each image, (N,), the same for equal pictures.
+        seed: of the first images.
+    """
+
+    codes: NDArray[np.float32]
+    table: LabelTable
+    copies: NDArray[np.int64]
+    seed: int = 0
+    progress: Callable[[str], None] = field(default=lambda text: None)
+
+    def __post_init__(self) -> None:
+        self.names = list(self.table.names.known)
+        self.row_of = {name: row for row, name in enumerate(self.names)}
+        n = len(self.names)
+        if not n == len(self.codes) == len(self.copies):
+            raise ValueError(f"{n} names, {len(self.codes)} codes and {len(self.copies)} copies")
+        self.progress("Looking for the nearest neighbours of each image …")
+        self.graph = neighbour_graph(self.codes)
+        self._spread = Spread(self.graph)
+        self._lock, self._news = threading.RLock(), threading.Condition()
+        self._wake = threading.Event()
+        self._first = covering(self.codes, seed=self.seed)
+        self._cover: list[int] = []
+        self._queue: deque[int] = deque()
+        self._history = [
+            _Change(dict.fromkeys(names, NOTHING)) for names in self.table.actions()
+        ]
+        self._met = list(self.table.classes)
+        self.version = 0
+        self.closed = False
+        self.error = ""
+        none = np.full(n, -1, np.int16)
+        zeros = np.zeros(n, np.float32)
+        self.predictions = Predictions(-1, (), none, none, zeros, zeros)
+        self._follow()
+        self._thread = threading.Thread(target=self._work, name="predictions", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop the thread; everything is on the disk already."""
+        self.closed = True
+        self._wake.set()
+        self._thread.join()
+        with self._news:
+            self._news.notify_all()
+
+    # -- what people do -----------------------------------------------------------------------
+
+    def answer(self, rows: Sequence[int], *, label: str = "", mark: str = "") -> dict[str, Any]:
+        """One answer for these images: a class, "skip" or "bad"; on the disk when it returns.
+
+        Returns:
+            How many images it was written for, and the names of those whose copies, the same
+            picture, have another label already.
+
+        Raises:
+            ImagesError: the class cannot be called so, or the table was changed by someone else.
+            NotWritten: the table cannot be written.
+            ValueError: there are no such images, or the answer is none.
+        """
+        rows = list(dict.fromkeys(rows))
+        if not rows or not all(0 <= row < len(self.names) for row in rows):
+            raise ValueError(f"rows are 0 to {len(self.names) - 1}, one at least")
+        if bool(label) == bool(mark) or mark not in ("", "skip", "bad"):
+            raise ValueError("an answer is a class, or the mark skip or bad")
+        with self._lock:
+            if label:
+                label = self.table.check_class(label)
+            other = self._otherwise(rows, label) if label else []
+            kept = [row for row in rows if row not in set(other)]
+            if not kept:
+                raise ImagesError(
+                    f"{quoted(self.names[other[0]])} has a copy, the same picture, with another "
+                    "label; undo that one first"
+                )
+            self._put({self.names[row]: Said(label, mark) for row in kept}, stamped=True)
+            if label and label not in self._met:
+                self._met.append(label)
+        self._wake.set()
+        return {"written": len(kept), "left_out": [printable(self.names[row]) for row in other]}
+
+    def clear(self, rows: Sequence[int]) -> None:
+        """Take the answers of these images away, which can be undone as well."""
+        with self._lock:
+            names = [self.names[row] for row in rows if self.names[row] in self.table.said]
+            if names:
+                self._put(dict.fromkeys(names, NOTHING), stamped=True)
+        self._wake.set()
+
+    def undo(self) -> list[int]:
+        """Take the last answer back, however many images it was for; their rows, none at the end."""
+        with self._lock:
+            if not self._history:
+                return []
+            change = self._history[-1]
+            self.table.write(change.before, stamped=False)
+            self._history.pop()
+            self.version += 1
+            rows = [self.row_of[name] for name in change.before]
+            for row in reversed([row for row in rows if not self.table.said.get(self.names[row])]):
+                if row in self._queue:
+                    self._queue.remove(row)
+                self._queue.appendleft(row)
+        self._wake.set()
+        return rows
+
+    def _put(self, answers: dict[str, Said], *, stamped: bool) -> None:
+        before = self.table.write(answers, stamped=stamped)
+        self._history.append(_Change(before))
+        self.version += 1
+        gone = self._answered()
+        self._queue = deque(row for row in self._queue if self.copies[row] not in gone)
+
+    def _otherwise(self, rows: Sequence[int], label: str) -> list[int]:
+        """Those of which another copy, not among them, has another label."""
+        said: dict[int, str] = {}
+        among = set(rows)
+        for name, one in self.table.said.items():
+            if one.label and (row := self.row_of[name]) not in among:
+                said[int(self.copies[row])] = one.label
+        return [row for row in rows if said.get(int(self.copies[row]), label) != label]
+
+    def _answered(self) -> set[int]:
+        """The copies of which one was answered."""
+        return {int(self.copies[self.row_of[name]]) for name in self.table.said}
+
+    @property
+    def met(self) -> list[str]:
+        """The classes in the order in which they were met."""
+        with self._lock:
+            return list(self._met)
+
+    # -- what follows -------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            if self.closed:
+                return
+            try:
+                self._follow()
+            except Exception as error:  # said on the page; answers go on being written
+                self.error = f"predictions stopped: {error or type(error).__name__}"
+            with self._news:
+                self._news.notify_all()
+
+    def _follow(self) -> None:
+        """Predictions and the next images from what the table says now."""
+        began = time.perf_counter()
+        with self._lock:
+            version, met = self.version, list(self._met)
+            given = {
+                self.row_of[name]: met.index(said.label)
+                for name, said in self.table.said.items()
+                if said.label
+            }
+            gone = self._answered()
+        self._catch_up(given)
+        if len(set(given.values())) < 2:
+            found = self._of_one(version, met, given)
+            queue = self._from_cover(gone)
+        else:
+            scores = self._spread.scores(len(met))
+            judged = judge(self._spread, len(met), seed=self.seed)
+            finite = np.where(np.isfinite(scores), scores, scores[np.isfinite(scores)].min() - 99)
+            spread = scores[np.isfinite(scores)].std() or 1.0
+            sharp = softmax(SHARPNESS * finite / spread, axis=1)
+            p = sharp if judged.temperature.value is None else judged.temperature.probabilities(finite)
+            found = self._of_all(version, met, p, judged)
+            if len(self.table.said) < FIRST:
+                queue = self._from_cover(gone)
+            else:
+                queue = self._asked(sharp, gone)
+        with self._lock:
+            later = self._answered() if self.version != version else gone
+            # What is shown, and what is loaded for after it, stays; what comes then may change.
+            stays = list(islice(self._queue, _AFTER))
+            rest = [row for row in queue if row not in stays and self.copies[row] not in later]
+            self._queue = deque([*stays, *rest][: AHEAD + _AFTER])
+            taken = time.perf_counter() - began
+            self.predictions = Predictions(**{**found.__dict__, "seconds": taken})
+            self.error = ""
+
+    def _catch_up(self, given: dict[int, int]) -> None:
+        """Bring what is spread to what is given: only what differs is solved for."""
+        had = dict(zip(self._spread.rows, self._spread.y, strict=True))
+        self._spread.take([row for row, label in had.items() if given.get(row) != label])
+        more = [row for row, label in given.items() if had.get(row) != label]
+        self._spread.give(more, [given[row] for row in more])
+
+    def _of_one(self, version: int, met: list[str], given: dict[int, int]) -> Predictions:
+        """With labels of one class, or none, nothing can be told."""
+        n = len(self.names)
+        best = np.full(n, -1, np.int16)
+        sure = np.zeros(n, np.float32)
+        for row, label in given.items():
+            best[row], sure[row] = label, 1.0
+        none = np.full(n, -1, np.int16)
+        return Predictions(version, tuple(met), best, none, sure, np.zeros(n, np.float32))
+
+    def _of_all(
+        self, version: int, met: list[str], p: NDArray[np.float64], judged: Judgement
+    ) -> Predictions:
+        two = np.argpartition(-p, 1, axis=1)[:, :2]
+        values = np.take_along_axis(p, two, axis=1)
+        order = np.argsort(-values, axis=1, kind="stable")
+        two, values = np.take_along_axis(two, order, 1), np.take_along_axis(values, order, 1)
+        return Predictions(
+            version,
+            tuple(met),
+            two[:, 0].astype(np.int16),
+            two[:, 1].astype(np.int16),
+            values[:, 0].astype(np.float32),
+            values[:, 1].astype(np.float32),
+            judged,
+        )
+
+    def _from_cover(self, gone: set[int]) -> list[int]:
+        """The first images that are not answered, in the order in which they cover the set."""
+        found: list[int] = []
+        seen = set(gone)
+        place = 0
+        while len(found) < AHEAD + _AFTER:
+            if place == len(self._cover):
+                if (row := next(self._first, None)) is None:
+                    break
+                self._cover.append(row)
+            row = self._cover[place]
+            place += 1
+            if int(self.copies[row]) not in seen:
+                seen.add(int(self.copies[row]))
+                found.append(row)
+        return found
+
+    def _asked(self, p: NDArray[np.float64], gone: set[int]) -> list[int]:
+        """By `ask_next`; what was skipped or is bad is not asked for again either."""
+        answered = np.flatnonzero(np.isin(self.copies, list(gone)))
+        passed = Labelled(answered, np.zeros(len(answered), np.int64))  # classes are not looked at
+        rows, _ = ask_next(self.graph, p, passed, AHEAD, copies=self.copies)
+        return rows.tolist()
+
+    # -- what is told -------------------------------------------------------------------------
+
+    def wait(self, version: int, seconds: float) -> None:
+        """Return when predictions are newer than `version`, or after so many seconds."""
+        with self._news:
+            self._news.wait_for(
+                lambda: self.closed or self.predictions.version > version, seconds
+            )
+
+    def state(self) -> dict[str, Any]:
+        """What the page shows of all of it, as plain data."""
+        with self._lock:
+            found, judged = self.predictions, self.predictions.judged
+            counts = dict.fromkeys(self._met, 0)
+            marks = {"skip": 0, "bad": 0}
+            for said in self.table.said.values():
+                if said.label:
+                    counts[said.label] += 1
+                else:
+                    marks[said.mark] += 1
+            unanswered = np.ones(len(self.names), bool)
+            unanswered[[self.row_of[name] for name in self.table.said]] = False
+            named = np.bincount(
+                found.best[unanswered & (found.best >= 0)], minlength=len(self._met)
+            )
+            sure = found.sure[unanswered]
+            return {
+                "version": self.version,
+                "follows": found.version,
+                "seconds": round(found.seconds, 3),
+                "images": len(self.names),
+                "classes": [
+                    {"name": name, "labels": counts[name], "predicted": int(named[i])}
+                    for i, name in enumerate(self._met)
+                ],
+                "labels": sum(counts.values()),
+                "marks": marks,
+                "undo": len(self._history),
+                "queue": [self.item(row) for row in self._queue],
+                "accuracy": judged.accuracy,
+                "interval": [judged.low, judged.high],
+                "held_out": judged.n,
+                "coming": judged.coming,
+                "coming_interval": [judged.coming_low, judged.coming_high],
+                "enough": judged.enough,
+                "calibrated": judged.temperature.value is not None,
+                "confidence": float(sure.mean()) if len(sure) and len(named) > 1 else None,
+                "unsure": int((sure < 0.5).sum()) if len(named) > 1 else None,
+                "table": self.table.path.name,
+                "by": self.table.by,
+                "error": self.error,
+            }
+
+    def item(self, row: int) -> dict[str, Any]:
+        """One image: what it is called, was answered, and is taken for."""
+        found = self.predictions
+        said = self.table.said.get(self.names[row], NOTHING)
+        best, second = int(found.best[row]), int(found.second[row])
+        return {
+            "row": row,
+            "name": printable(self.names[row]),
+            "label": said.label,
+            "mark": said.mark,
+            "prediction": found.classes[best] if best >= 0 and found.second[row] >= 0 else "",
+            "confidence": round(float(found.sure[row]), 4),
+            "runner_up": found.classes[second] if second >= 0 else "",
+            "runner_up_confidence": round(float(found.then[row]), 4),
+        }
+
+    def grid(self, label: str, n: int, *, sort: str, like: int | None = None) -> list[int]:
+        """Images without an answer that are taken for a class, no two of them copies.
+
+        Args:
+            label: the class. n: how many, at most.
+            sort: "sure" and "unsure" by confidence, "like" by the distance of codes to `like`, or
+                to the image that is surest.
+
+        Raises:
+            ValueError: there is no such class, image or order.
+        """
+        found = self.predictions
+        if label not in found.classes or sort not in ("sure", "unsure", "like"):
+            raise ValueError("no such class or order; an order is sure, unsure or like")
+        if like is not None and not 0 <= like < len(self.names):
+            raise ValueError(f"no image {like}")
+        n = min(max(n, 1), _GRID)
+        with self._lock:
+            gone = self._answered()
+        rows = np.flatnonzero(found.best == found.classes.index(label))
+        rows = rows[~np.isin(self.copies[rows], list(gone))]
+        rows = rows[np.sort(np.unique(self.copies[rows], return_index=True)[1])]
+        if not len(rows):
+            return []
+        if sort == "like":
+            centre = rows[found.sure[rows].argmax()] if like is None else like
+            order = np.square(self.codes[rows] - self.codes[centre]).sum(axis=1)
+        else:
+            order = found.sure[rows] * (1 if sort == "unsure" else -1)
+        return rows[np.argsort(order, kind="stable")[:n]].tolist()
+
+    def near(self, row: int, n: int) -> list[int]:
+        """The images with the nearest codes, nearest first.
+
+        Raises:
+            ValueError: there is no such image.
+        """
+        if not 0 <= row < len(self.names):
+            raise ValueError(f"no image {row}")
+        n = min(max(n, 1), _GRID)
+        index, _ = nearest_rows(self.codes[row : row + 1], n + 1, self.codes)
+        return [other for other in index[0].tolist() if other != row][:n]
