@@ -1,5 +1,6 @@
 """``tacit label``: a page on this machine to label images on, which learns while you do."""
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from tacit.commands.options import DONE, CommandError, study_command
-from tacit.studies.options import Flag, Reading, out_of_range
+from tacit.studies.options import Reading, out_of_range
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,7 +22,8 @@ class LabelOptions(Reading):
     """The options of ``tacit label``."""
 
     labels: Annotated[
-        Path, Parameter(help="The table that answers are written to; one that is there is gone on with.")
+        Path,
+        Parameter(help="The table that answers are written to; one that is there is gone on with."),
     ] = Path("labels.csv")
     encoder: Annotated[
         str | None,
@@ -31,7 +33,8 @@ class LabelOptions(Reading):
         ),
     ] = None
     by: Annotated[
-        str | None, Parameter(help="Who labels, for the table; by default your name on this machine.")
+        str | None,
+        Parameter(help="Who labels, for the table; by default your name on this machine."),
     ] = None
     seed: Annotated[int, Parameter(help="Of what is learned, and of the first images.")] = 0
 
@@ -41,7 +44,7 @@ def label(
     source: str,
     /,
     *,
-    options: LabelOptions = LabelOptions(),  # noqa: B008  # frozen
+    options: LabelOptions = LabelOptions(),  # frozen
     port: int = 0,
     browser: Annotated[bool, Parameter(negative="--no-browser")] = True,
 ) -> int:
@@ -73,9 +76,7 @@ def label(
         import starlette  # noqa: F401
         import uvicorn  # noqa: F401
     except ModuleNotFoundError as error:
-        raise CommandError(
-            f"the page needs {error.name}: pip install 'tacit[page]'"
-        ) from None
+        raise CommandError(f"the page needs {error.name}: pip install 'tacit[page]'") from None
     from tacit.studies.execution.stopping import importing, stoppable
 
     with importing():
@@ -179,8 +180,6 @@ def _serve(shown: "Shown", port: int, browser: bool, console: "Console") -> int:
     )  # fmt: skip
     if browser:
         threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-    try:
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn ends in order, and passes the signal on
         uvicorn.Server(config).run(sockets=[listening])
-    except KeyboardInterrupt:  # uvicorn has ended in order, and passes the signal on
-        pass
     return DONE

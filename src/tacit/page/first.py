@@ -12,8 +12,8 @@ FIRST = 10
 """So many are labelled before the answers themselves say what to ask next.
 
 On the codes of 10,000 images of MNIST, 20 labels of which the first 10 came so and the others by
-`tacit.labels.acquisition` make Poisson learning 97.0 % right; 20 at random 83 %, and with all 20
-chosen so it ends where 10 did (`python -m benchmarks.labelling`).
+`tacit.labels.acquisition` make Poisson learning 97.0 % right; 20 at random 83 %
+(`python -m benchmarks.labelling`).
 """
 
 

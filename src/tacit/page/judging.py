@@ -56,7 +56,11 @@ class Judgement:
 
 
 NOT_YET = Judgement(
-    None, None, None, 0, Temperature(None, "no class has two labels yet, of which one is held out", 0)
+    None,
+    None,
+    None,
+    0,
+    Temperature(None, "no class has two labels yet, of which one is held out", 0),
 )
 
 

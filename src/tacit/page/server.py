@@ -43,7 +43,12 @@ HEADERS = {
     b"cross-origin-opener-policy": b"same-origin",
 }
 
-MEDIA = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+MEDIA = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+}
 
 
 class _Asked(BaseModel):
@@ -224,9 +229,7 @@ def application(
         found, met = session.predictions, session.met
         labels = np.full(n, -1, np.int64)
         for name, said in list(session.table.said.items()):
-            labels[session.row_of[name]] = (
-                met.index(said.label) if said.label else -2
-            )
+            labels[session.row_of[name]] = met.index(said.label) if said.label else -2
         return JSONResponse(
             {
                 "follows": found.version,

@@ -100,9 +100,7 @@ class Session:
         self._first = covering(self.codes, seed=self.seed)
         self._cover: list[int] = []
         self._queue: deque[int] = deque()
-        self._history = [
-            _Change(dict.fromkeys(names, NOTHING)) for names in self.table.actions()
-        ]
+        self._history = [_Change(dict.fromkeys(names, NOTHING)) for names in self.table.actions()]
         self._met = list(self.table.classes)
         self.version = 0
         self.closed = False
@@ -166,7 +164,7 @@ class Session:
         self._wake.set()
 
     def undo(self) -> list[int]:
-        """Take the last answer back, however many images it was for; their rows, none at the end."""
+        """Take the last answer back, of however many images; their rows, none at the end."""
         with self._lock:
             if not self._history:
                 return []
@@ -244,7 +242,11 @@ class Session:
             finite = np.where(np.isfinite(scores), scores, scores[np.isfinite(scores)].min() - 99)
             spread = scores[np.isfinite(scores)].std() or 1.0
             sharp = softmax(SHARPNESS * finite / spread, axis=1)
-            p = sharp if judged.temperature.value is None else judged.temperature.probabilities(finite)
+            p = (
+                sharp
+                if judged.temperature.value is None
+                else judged.temperature.probabilities(finite)
+            )
             found = self._of_all(version, met, p, judged)
             if len(self.table.said) < FIRST:
                 queue = self._from_cover(gone)
@@ -323,9 +325,7 @@ class Session:
     def wait(self, version: int, seconds: float) -> None:
         """Return when predictions are newer than `version`, or after so many seconds."""
         with self._news:
-            self._news.wait_for(
-                lambda: self.closed or self.predictions.version > version, seconds
-            )
+            self._news.wait_for(lambda: self.closed or self.predictions.version > version, seconds)
 
     def state(self) -> dict[str, Any]:
         """What the page shows of all of it, as plain data."""

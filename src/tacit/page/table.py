@@ -131,7 +131,9 @@ class LabelTable:
         # Two of it, so that ten classes called by numbers are not taken for measurements.
         found = classes_of({one: n + 1 for one, n in known.items()} | {name: 2}, "this table")
         if found.number_of(name) == UNLABELLED:
-            raise ImagesError(f"{name!r} means that an image has no label; call the class otherwise")
+            raise ImagesError(
+                f"{name!r} means that an image has no label; call the class otherwise"
+            )
         return found.names[found.number_of(name)]
 
     def write(self, answers: Mapping[str, Said], *, stamped: bool = True) -> dict[str, Said]:
@@ -158,9 +160,7 @@ class LabelTable:
         }
         for name, one in put.items():
             row = rows.pop(name, None)
-            if one:
-                rows[name] = self._row(name, one, row)
-            elif row is not None and any(self._foreign(row)):
+            if one or (row is not None and any(self._foreign(row))):
                 rows[name] = self._row(name, one, row)
         content = self._text([*self._others, *rows.values()])
         write_atomically(self.path, lambda file: file.write_bytes(content))
@@ -175,7 +175,7 @@ class LabelTable:
         return before
 
     def actions(self) -> list[list[str]]:
-        """Images that were answered together by the same person, oldest first: those with a time."""
+        """Images that this person answered together, oldest first: those with a time."""
         together: dict[str, list[str]] = {}
         for name, said in self.said.items():
             if said.time and said.by == self.by:

@@ -1,0 +1,53 @@
+"""Labels given one by one come to what all of them at once do, and so do labels held out."""
+
+import numpy as np
+import pytest
+
+from tacit.labels.draws import Labelled
+from tacit.labels.propagation.graph import neighbour_graph
+from tacit.labels.propagation.incremental import Spread
+from tacit.labels.propagation.propagate import propagate
+
+N, CLASSES = 80, 3
+GRAPH = neighbour_graph(np.random.default_rng(0).normal(size=(N, 3)))
+ROWS = np.random.default_rng(1).choice(N, 12, replace=False)
+Y = np.arange(12) % CLASSES
+
+
+def poisson(rows: np.ndarray, y: np.ndarray) -> np.ndarray:
+    order = np.argsort(rows)
+    (found,) = propagate(GRAPH, [Labelled(rows[order], y[order])], CLASSES, method="poisson")
+    return found * CLASSES / len(rows)
+
+
+def one_by_one() -> Spread:
+    spread = Spread(GRAPH)
+    for row, label in zip(ROWS.tolist(), Y.tolist(), strict=True):
+        spread.give([row], [label])
+    return spread
+
+
+def test_one_by_one_is_all_at_once() -> None:
+    assert one_by_one().scores(CLASSES) == pytest.approx(poisson(ROWS, Y), abs=1e-3)
+
+
+def test_what_is_taken_away_is_as_if_it_had_never_been() -> None:
+    spread = one_by_one()
+    spread.take(ROWS[[1, 7]].tolist())
+    kept = np.delete(np.arange(12), [1, 7])
+    assert spread.scores(CLASSES) == pytest.approx(poisson(ROWS[kept], Y[kept]), abs=1e-3)
+
+
+def test_labels_are_held_out_without_another_solution() -> None:
+    held, learned = np.array([0, 4, 8]), np.delete(np.arange(12), [0, 4, 8])
+    found = one_by_one().held_out(learned, held, CLASSES)
+    assert found == pytest.approx(poisson(ROWS[learned], Y[learned])[ROWS[held]], abs=1e-3)
+
+
+def test_a_class_without_a_label_is_out_of_the_question() -> None:
+    assert np.isneginf(one_by_one().scores(5)[:, 3:]).all()
+
+
+def test_an_image_has_one_label() -> None:
+    with pytest.raises(ValueError, match="have a label already"):
+        one_by_one().give(ROWS[:1].tolist(), [0])

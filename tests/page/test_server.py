@@ -1,0 +1,142 @@
+"""This machine alone, whoever has the address alone, and no request that breaks it."""
+
+import json
+from string import printable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from .conftest import TOKEN, N
+
+
+def url(path: str) -> str:
+    return f"/{TOKEN}/{path}"
+
+
+def test_the_page_and_its_parts_are_served_with_their_policy(client) -> None:
+    page = client.get(url(""))
+    assert page.status_code == 200
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "unsafe" not in page.headers["content-security-policy"]
+    assert page.headers["referrer-policy"] == "no-referrer"
+    assert page.headers["cache-control"] == "no-store"
+    for name in ("page.js", "api.js", "grid.js", "map.js", "page.css", "icon.svg"):
+        assert client.get(url(f"static/{name}")).status_code == 200
+        assert "http://" not in client.get(url(f"static/{name}")).text.replace(
+            "http://www.w3.org/2000/svg", ""
+        )
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/static/page.js", "/api/state", "/other/api/state", "/a-toke/"]
+)
+def test_without_the_token_nothing_is_found(client, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1:81", "127.0.0.1", "evil@127.0.0.1:80", ""]
+)
+def test_another_host_is_refused(client, host: str) -> None:
+    assert client.get(url(""), headers={"host": host}).status_code == 421
+
+
+def test_a_change_from_another_page_or_as_a_form_is_refused(client, table) -> None:
+    body = json.dumps({"rows": [1], "label": "a"})
+    kind = {"content-type": "application/json"}
+    other = client.post(url("api/answer"), content=body, headers=kind | {"origin": "http://evil"})
+    assert other.status_code == 403
+    form = client.post(url("api/answer"), content=body, headers={"content-type": "text/plain"})
+    assert form.status_code == 415
+    assert client.request("PUT", url("api/answer")).status_code == 405
+    large = client.post(url("api/answer"), content=b" " * (5 << 20), headers=kind)
+    assert large.status_code == 413
+    assert not table.exists()
+
+
+TRAVERSALS = [
+    "static/../server.py",
+    "static/%2e%2e%2fserver.py",
+    "static/..%5cserver.py",
+    "static//etc/passwd",
+    "static/%2fetc%2fpasswd",
+    "static/__init__.py",
+    "image/../../x",
+]
+
+
+@pytest.mark.parametrize("path", TRAVERSALS)
+def test_no_path_leads_out(client, path: str) -> None:
+    assert client.get(url(path)).status_code == 404
+
+
+def test_pictures_are_served_by_number_alone(client) -> None:
+    for kind in ("image", "small"):
+        assert client.get(url(f"{kind}/0")).headers["content-type"] == "image/png"
+        assert client.get(url(f"{kind}/{N}")).status_code == 404
+        assert client.get(url(f"{kind}/-1")).status_code == 404
+
+
+def test_an_answer_through_the_api_and_back(client, table) -> None:
+    told = client.post(url("api/answer"), json={"rows": [1, 4], "label": "<b>one</b>"}).json()
+    assert told["classes"] == [{"name": "<b>one</b>", "labels": 2, "predicted": 0}]
+    assert "<b>one</b>" in table.read_text()
+    assert client.post(url("api/clear"), json={"rows": [1]}).json()["labels"] == 1
+    assert client.post(url("api/undo"), json={}).json()["labels"] == 2
+    assert client.post(url("api/undo"), json={}).json()["labels"] == 0
+
+
+def test_grid_neighbours_and_the_map_show_what_is_taken_for_a_class(client, session) -> None:
+    for row in range(6, 18):
+        client.post(url("api/answer"), json={"rows": [row], "label": str(row % 3)})
+    session.wait(session.version - 1, 20)
+    for sort in ("sure", "unsure", "like"):
+        found = client.get(url("api/grid"), params={"class": "1", "n": 12, "sort": sort}).json()
+        assert len(found) == 12
+        assert {item["row"] % 3 for item in found} == {1}
+    surest = [
+        item["confidence"] for item in client.get(url("api/grid"), params={"class": "1"}).json()
+    ]
+    assert surest == sorted(surest, reverse=True)
+    near = client.get(url("api/near"), params={"row": 0, "n": 5}).json()
+    assert near[0]["row"] == 3  # its copy
+    everything = client.get(url("api/all")).json()
+    assert everything["labels"].count(-1) == N - 12
+    assert client.get(url("api/plane")).json() is None
+
+
+PATHS = ["api/answer", "api/clear", "api/undo", "api/items", "api/grid", "api/near", "api/state",
+         "image/1", "small/1", "static/page.js"]  # fmt: skip
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["rows", "label", "mark"]) | st.text(max_size=5), inner)
+    ),
+    max_leaves=8,
+)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    path=st.sampled_from(PATHS) | st.text(printable, max_size=20),
+    body=VALUES.map(json.dumps) | st.text(max_size=20),
+    query=st.dictionaries(
+        st.sampled_from(["class", "n", "row", "sort", "like"]), st.text(max_size=8)
+    ),
+    post=st.booleans(),
+)
+def test_no_request_breaks_the_server(client, path, body, query, post) -> None:
+    safe = path.replace("?", "").replace("#", "").replace("\\", "").strip()
+    safe = "".join(c for c in safe if c.isprintable())
+    if post:
+        answer = client.post(
+            url(safe), content=body.encode("utf-8", "replace"),
+            headers={"content-type": "application/json"},
+        )  # fmt: skip
+    else:
+        answer = client.get(url(safe), params=query)
+    assert answer.status_code < 500

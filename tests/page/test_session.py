@@ -1,0 +1,174 @@
+"""What is answered is on the disk, follows, can be undone, and is never asked for twice."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tacit.errors import ImagesError
+from tacit.images.tables import Names, read_tables
+from tacit.page.session import Session
+from tacit.page.table import LabelTable, Said
+
+from .conftest import TRUTH, N, new_session
+
+NAMES = Names(map(str, range(N)), "index", "three groups")
+
+
+def rows_of(table: Path) -> list[dict[str, str]]:
+    with table.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def settled(session: Session) -> Session:
+    session.wait(session.version - 1, 20)
+    assert session.predictions.version == session.version
+    return session
+
+
+def label_next(session: Session, n: int) -> list[int]:
+    asked = []
+    for _ in range(n):
+        row = settled(session).state()["queue"][0]["row"]
+        session.answer([row], label=TRUTH[row])
+        asked.append(row)
+    return asked
+
+
+def test_an_answer_is_in_the_table_with_who_and_when_before_it_returns(session, table) -> None:
+    session.answer([5], label="2")
+    session.answer([7], mark="skip")
+    first, second = rows_of(table)
+    assert (first["index"], first["label"], first["by"]) == ("5", "2", "ada")
+    assert (second["label"], second["mark"]) == ("", "skip")
+    assert first["time"] < second["time"]
+    assert read_tables([table], NAMES).labels == {"5": "2"}  # as `tacit learn` reads it
+
+
+def test_from_nothing_every_class_is_met_and_all_others_follow(session) -> None:
+    asked = label_next(session, 12)
+    assert {TRUTH[row] for row in asked[:10]} == {"0", "1", "2"}
+    found = settled(session).predictions
+    right = [found.classes[best] == TRUTH[row] for row, best in enumerate(found.best.tolist())]
+    assert np.mean(np.delete(right, 3)) == 1.0  # 3 is 0's copy
+    assert session.state()["accuracy"] > 0.7
+
+
+def test_no_image_comes_twice_and_no_copy(session) -> None:
+    asked = label_next(session, 40)
+    assert len(set(asked)) == 40
+    assert not {0, 3} <= set(asked)
+    assert not {0, 3} <= {item["row"] for item in session.state()["queue"]}
+
+
+def test_every_image_gets_its_turn(session) -> None:
+    while queue := settled(session).state()["queue"]:
+        session.answer([queue[0]["row"]], mark="skip")
+    assert session.state()["marks"]["skip"] == N - 1  # the copy counts as answered
+
+
+def test_undo_brings_the_table_and_the_predictions_back(session, table) -> None:
+    label_next(session, 12)
+    before, sure = table.read_bytes(), settled(session).predictions.sure.copy()
+    session.answer([40, 41], label="1")
+    session.answer([40], label="0")
+    settled(session)
+    session.undo()
+    session.undo()
+    assert table.read_bytes() == before
+    assert settled(session).predictions.sure == pytest.approx(sure, abs=1e-4)
+    while session.undo():
+        pass
+    assert rows_of(table) == []
+
+
+def test_what_follows_is_what_a_new_start_makes_of_the_table(session, table) -> None:
+    asked = label_next(session, 14)
+    again = new_session(table)
+    again.close()
+    assert again.predictions.sure == pytest.approx(settled(session).predictions.sure, abs=1e-3)
+    assert again.undo() == asked[-1:]
+    assert again.state()["labels"] == 13
+
+
+def test_a_copy_with_another_label_is_left_out_and_said(session) -> None:
+    session.answer([0], label="0")
+    assert session.answer([3, 4], label="1") == {"written": 1, "left_out": ["3"]}
+    with pytest.raises(ImagesError, match="has a copy, the same picture, with another label"):
+        session.answer([3], label="1")
+
+
+@pytest.mark.parametrize("name", ["", "  ", "nan", "Cat"])
+def test_a_class_that_nobody_could_read_back_is_refused(session, name: str) -> None:
+    session.answer([1], label="cat")
+    with pytest.raises((ImagesError, ValueError)):
+        session.answer([2], label=name)
+    assert session.state()["labels"] == 1
+
+
+def test_ten_classes_called_by_numbers_are_classes(session) -> None:
+    for row in range(4, 24):
+        session.answer([row], label=str(row))
+    assert len(session.met) == 20
+
+
+def test_a_table_of_ones_own_keeps_its_columns_rows_and_separator(table) -> None:
+    table.write_text("index;note;label\n5;mine;cat\n6;keep;\n")
+    made = LabelTable(table, NAMES, by="ada")
+    made.write({"6": Said("dog"), "7": Said(mark="bad")})
+    assert table.read_text().splitlines()[0] == "index;note;label;mark;time;by"
+    made.write({"6": Said(), "7": Said()})
+    kept = [line.split(";")[:3] for line in table.read_text().splitlines()[1:]]
+    assert kept == [["5", "mine", "cat"], ["6", "keep", ""]]
+
+
+def test_a_table_that_someone_else_changed_is_not_written_over(session, table) -> None:
+    session.answer([5], label="2")
+    table.write_text("index,label\n5,1\n")
+    with pytest.raises(ImagesError, match="was changed by someone else"):
+        session.answer([6], label="0")
+    assert table.read_text() == "index,label\n5,1\n"
+
+
+def test_a_table_with_faults_is_refused_with_all_of_them(table) -> None:
+    table.write_text("index,label\n5,1\n5,2\n900,1\n")
+    with pytest.raises(ImagesError, match="2 faults in the labels"):
+        LabelTable(table, NAMES, by="ada")
+
+
+ANSWERING = """
+import sys; from pathlib import Path; sys.path.insert(0, sys.argv[2])
+from tacit.images.tables import Names
+from tacit.page.table import LabelTable, Said
+names = Names(map(str, range(90)), "index", "x")
+table = LabelTable(Path(sys.argv[1]), names, by="ada")
+for row in range(90):
+    table.write({str(row): Said(str(row % 3))})
+    print(row, flush=True)
+"""
+
+
+def test_a_killed_page_loses_nothing_that_was_answered(table, tmp_path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", ANSWERING, str(table), str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    said = 0
+    for line in process.stdout:
+        said = int(line)
+        if said == 20:
+            os.kill(process.pid, signal.SIGKILL)
+            break
+    process.wait()
+    process.stdout.close()
+    held = LabelTable(table, NAMES, by="ada").said
+    assert set(map(str, range(21))) <= set(held)
+    assert Counter(one.label for one in held.values())["0"] >= 7
