@@ -1,5 +1,7 @@
 """log p(x) to an asked precision is within it, or says that it is not and by how much."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -57,6 +59,8 @@ def test_what_the_budget_does_not_settle_says_by_how_much_bounds_differ() -> Non
     assert found.apart.mean() > 1
     assert all(found.reasons(i) for i in range(6))
     assert "bounds differ by" in str(found)
+    crossed = replace(found, upper=found.log_prob - 2.0)
+    assert "bounds differ by 2 nats at the median, by 2 at most" in str(crossed)
 
 
 def test_copies_have_one_value_and_estimates_join() -> None:

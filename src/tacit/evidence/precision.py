@@ -83,7 +83,7 @@ class PreciseEstimate(LogProbEstimate):
         for name, count in sorted(zip(names, counts, strict=True), key=lambda pair: -pair[1]):
             own = self.flagged[self.methods == name].sum()
             lines.append(f"  by {name}: {count:,}" + (f", {own:,} of them flagged" if own else ""))
-        apart = self.apart[self.flagged]
+        apart = np.abs(self.apart[self.flagged])  # chance may put the upper below the lower
         apart = apart[np.isfinite(apart)]
         lines.append(
             f"  flagged: {self.flagged.sum()} of {len(self)}"
