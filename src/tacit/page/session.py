@@ -31,7 +31,7 @@ SHARPNESS = 4.0
 always where it is asked what to label next, so that this depends on the order of the scores and
 their shape alone."""
 
-_AFTER = 3
+_AFTER = 1
 _GRID = 48
 
 

@@ -2,11 +2,14 @@
 import { $, element, get, many, percent, post, say, tile } from "./api.js";
 import { act, known, nearest } from "./page.js";
 
-let items = [], out = new Set(), last = 0, at = 0;
+let items = [], out = new Set(), last = 0, at = 0, asked = 0;
 
 async function load() {
   const name = $("grid-class").value;
-  items = name ? await get("grid", { class: name, sort: $("grid-sort").value, n: $("grid-n").value }) : [];
+  const mine = ++asked;
+  const found = name ? await get("grid", { class: name, sort: $("grid-sort").value, n: $("grid-n").value }) : [];
+  if (mine !== asked) return;  // another order was asked for meanwhile
+  items = found;
   out = new Set();
   at = last = 0;
   draw();
