@@ -69,7 +69,7 @@ def judge(spread: Spread, n_classes: int, *, seed: int = 0) -> Judgement:
 
     The forecast takes the error to fall as a power of the number of labels, by what half of the
     labels make of the other half beside what all but one of each class make of those: a rule of
-    thumb, whose errors `benchmarks.labelling` shows.
+    thumb, not yet measured against what further labels brought.
     """
     y = np.asarray(spread.y, np.int64)
     if len(np.unique(y)) < 2:
