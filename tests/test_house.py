@@ -25,6 +25,7 @@ ROOMS = [
     "evidence",
     "measures",
     "labels",
+    "checks",
     "figures",
     "questions",
     "report",

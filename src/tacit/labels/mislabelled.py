@@ -21,8 +21,12 @@ NEIGHBOURS = 10
 SMALL = 5_000
 """Up to so many labels the strength C of the linear head is chosen; of more it hardly matters."""
 
-RIGHT, WRONG = 40.0, 0.025
-"""What is thought before any label is seen: 2.5 % of each class are wrong, as if seen of 40."""
+RIGHT, WRONG = 40.0, 0.03
+"""What is thought before any label is seen: 3 % of each class are wrong, as if seen of 40."""
+
+PRIOR_SHARE = 0.3
+"""Of large classes the prior weighs as so large a share of their labels: it keeps changes that are
+the same for all classes from being taken for many rare confusions."""
 
 TURNS = 8
 """By then weights and shares of wrong labels stand still to three digits."""
@@ -158,10 +162,10 @@ def _linear(
 def _joined(linear: Floats, votes: Floats, y: Integers) -> tuple[Floats, Floats]:
     """q and T of `doubts`: by turns the weights under which the labels are likeliest, and T."""
     n, k = linear.shape
-    flips = np.full((k, k), 0.03 / (k - 1))
-    np.fill_diagonal(flips, 0.97)
-    prior = np.full((k, k), RIGHT * WRONG / (1 - WRONG) / (k - 1))
-    np.fill_diagonal(prior, RIGHT)
+    flips = np.full((k, k), WRONG / (k - 1))
+    np.fill_diagonal(flips, 1 - WRONG)
+    strength = np.maximum(RIGHT, PRIOR_SHARE * np.bincount(y, minlength=k))[:, None]
+    prior = strength * flips
     theta = np.log([0.5, 0.5])
 
     def answers(parameters: Floats) -> Floats:

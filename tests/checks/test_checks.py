@@ -1,0 +1,30 @@
+"""Copies and odd pictures."""
+
+import numpy as np
+
+from tacit.checks.copies import near_copies
+from tacit.checks.odd import distance_to_others, odd, statistics
+from tacit.images.dataset import Images
+from tacit.images.sources import open_images
+
+
+def test_equal_and_brighter_copies_are_found_and_nothing_else_is_sure() -> None:
+    own = np.asarray(open_images("digits").train.pixels[:200])
+    brighter = np.clip(np.rint(own[5:6] * 0.9 + 20.0), 0, 255).astype(np.uint8)
+    pairs = near_copies(Images(np.concatenate([own, own[:1], brighter])))
+    sure = set(zip(pairs.first[pairs.sure], pairs.second[pairs.sure], strict=True))
+    assert sure == {(0, 200), (5, 201)}
+    groups = pairs.groups(202)
+    assert groups[0] == groups[200] != groups[5] == groups[201]
+
+
+def test_empty_and_blurred_pictures_are_odd() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 1, 12, 12)).astype(np.uint8)
+    pixels[7] = 128
+    pixels[9] = np.linspace(0, 255, 12).astype(np.uint8)
+    distance = distance_to_others(pixels.reshape(60, -1).astype(np.float32))
+    found = odd(statistics([pixels]), distance)
+    kinds = set(zip(found.row.tolist(), found.kind, strict=True))
+    assert (7, "empty") in kinds
+    assert (9, "blurred") in kinds
+    assert found.row[found.sure].tolist() == [7]
