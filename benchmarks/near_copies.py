@@ -95,7 +95,8 @@ def main() -> None:
             others = {pair for pair in listed - made if pair[1] < n}
             mixed = {pair for pair in listed - made if pair[1] >= n}
             print(
-                f"| {name} | {words} | {len(listed & made)} of {len(made)} | {len(others)} own pairs of {n:,} images | {len(mixed)} of copies with others |",
+                f"| {name} | {words} | {len(listed & made)} of {len(made)} | "
+                f"{len(others)} own pairs of {n:,} images | {len(mixed)} of copies with others |",
                 flush=True,
             )
     own = near_copies(Images(pixels))

@@ -161,7 +161,7 @@ def _linear(
 
 def _joined(linear: Floats, votes: Floats, y: Integers) -> tuple[Floats, Floats]:
     """q and T of `doubts`: by turns the weights under which the labels are likeliest, and T."""
-    n, k = linear.shape
+    k = linear.shape[1]
     flips = np.full((k, k), WRONG / (k - 1))
     np.fill_diagonal(flips, 1 - WRONG)
     strength = np.maximum(RIGHT, PRIOR_SHARE * np.bincount(y, minlength=k))[:, None]
