@@ -31,6 +31,7 @@ ROOMS = [
     "report",
     "studies",
     "saved",
+    "finished",
     "estimators",
     "onnx",
     "page",

@@ -18,6 +18,8 @@ How likely an image is
     importance_sampling, annealed_importance_sampling, from_encoder, LogProbEstimate
 
 Studies
+    run             do a study, as ``tacit run`` does; gives a `FinishedStudy`
+    open_study      a `FinishedStudy` that was run before: findings, tables, figures, models
     Study, Run      a study as data: what a YAML file says
 
 Packages show what they hold: ``tacit.images``, ``tacit.models`` (PyTorch modules),

@@ -7,6 +7,9 @@ from .evidence.annealed import annealed_importance_sampling as annealed_importan
 from .evidence.estimate import LogProbEstimate as LogProbEstimate
 from .evidence.importance import importance_sampling as importance_sampling
 from .evidence.proposals import from_encoder as from_encoder
+from .finished import FinishedStudy as FinishedStudy
+from .finished import open_study as open_study
+from .finished import run as run
 from .images.sources import open_images as open_images
 from .saved.trained import TrainedModel as TrainedModel
 from .saved.trained import load as load

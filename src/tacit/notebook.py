@@ -1,5 +1,6 @@
 """What notebooks show of an object: a little HTML, every word of it escaped."""
 
+import base64
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -44,3 +45,13 @@ def facts(title: str, known: Sequence[tuple[str, object]]) -> str:
         f"<tr>{paragraph(name, 'th')}{paragraph(str(value), 'td')}</tr>" for name, value in known
     )
     return f"{paragraph(title, 'strong')}<table><tbody>{rows}</tbody></table>"
+
+
+def picture(content: bytes, kind: str, alt: str, caption: str) -> str:
+    """An image within the page, `kind` "png" or "svg+xml", with its caption.
+
+    An SVG is shown as an image too: scripts in it, were there any, would not run.
+    """
+    source = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+    image = f'<img src="{source}" alt="{escape(alt)}" style="max-width: 100%">'
+    return f"<figure>{image}{paragraph(caption, 'figcaption')}</figure>"

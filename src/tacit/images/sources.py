@@ -1,6 +1,7 @@
 """One door to all images: a named set, a folder, or a file."""
 
 import difflib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tacit.errors import ImagesError
 from tacit.images import catalog, idx
@@ -24,7 +26,7 @@ from tacit.streams import numpy_stream
 
 
 def open_images(
-    source: str,
+    source: str | os.PathLike[str] | ArrayLike | tuple[ArrayLike, ArrayLike] | Opened,
     *,
     data_dir: str | Path | None = None,
     train_size: int | None = None,
@@ -35,13 +37,15 @@ def open_images(
     progress: Callable[[int, int], None] | None = None,
     mirrors: Sequence[str] | None = None,
 ) -> Opened:
-    """The images called `source`, split into training and test images.
+    """The images of `source`, split into training and test images.
 
     Args:
         source: a named set (`catalog.NAMES`; a folder of that name is "./mnist"); a folder of
             images (`listing.list_folder` says what its sub-folders and its `labels.csv` mean); a
             folder of idx files with MNIST's names; a .npy, .npz or idx file. Without a split of
-            their own, images are split by content, about 80 to 20 (`splits.in_test`).
+            their own, images are split by content, about 80 to 20 (`splits.in_test`). Or arrays:
+            images, or (images, labels), as `arrays.images_from_arrays` says; or what this function
+            gave.
         data_dir: a folder that holds a named set's files; nothing is downloaded then.
         train_size: how many training images to take, stratified by class; None for all.
         size: make the images squares of this side (their centred square, resized).
@@ -58,6 +62,14 @@ def open_images(
             what would work.
     """
     check_wishes(size, channels)
+    if not isinstance(source, str | os.PathLike):
+        if data_dir is not None:
+            raise ImagesError("`data_dir` is given with images; it belongs to a named set")
+        opened = (
+            source if isinstance(source, Opened) else _from_arrays(_in_memory(source), "arrays")
+        )
+        return _as_asked(opened, size, channels, duplicates, train_size, refuse=True)
+    source = os.fspath(source)
     entry = catalog.IDX_SETS.get(source)
     if entry is not None:
         split, origin = catalog.read_idx_set(
@@ -73,11 +85,35 @@ def open_images(
         opened = Opened(*catalog.read_embedded(source), catalog.EMBEDDED[source])
     else:
         opened = _from_path(source, size, channels, skip_bad, progress)
-    remove = duplicates == "remove"
     # Who wrote the labels of a published set is not asked to mend them.
-    opened = one_label_each(
-        _alike(opened, size, channels), remove=remove, refuse=source not in catalog.NAMES
-    )
+    refuse = source not in catalog.NAMES
+    return _as_asked(opened, size, channels, duplicates, train_size, refuse=refuse)
+
+
+def _in_memory(source: ArrayLike | tuple[ArrayLike, ArrayLike]) -> Arrays:
+    """Images, or a pair of images and labels."""
+    if not isinstance(source, tuple):
+        return Arrays(np.asanyarray(source))
+    if len(source) != 2:
+        raise ImagesError(
+            f"images are a tuple of {len(source)}; it is images, or the pair (images, labels)"
+        )
+    x, y = source
+    return Arrays(np.asanyarray(x), np.asarray(y))
+
+
+def _as_asked(
+    opened: Opened,
+    size: int | None,
+    channels: str | None,
+    duplicates: Literal["keep", "remove"],
+    train_size: int | None,
+    *,
+    refuse: bool,
+) -> Opened:
+    """Made alike, copies dealt with, and a subset taken; refuse: copies with two labels."""
+    remove = duplicates == "remove"
+    opened = one_label_each(_alike(opened, size, channels), remove=remove, refuse=refuse)
     return _taken(_without_copies(opened) if remove else opened, train_size)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from numpy.typing import ArrayLike
 from pydantic import ValidationError
 from rich.console import Console
 from rich.filesize import decimal
@@ -11,6 +12,7 @@ from rich.table import Table as RichTable
 
 from tacit.encoders.laid import encoded
 from tacit.images.dataset import Split
+from tacit.images.opened import Opened
 from tacit.images.sources import open_images
 from tacit.questions.base import Question
 from tacit.questions.label_efficiency.question import Labels
@@ -34,10 +36,12 @@ def prepare(
     how: How,
     out: Path,
     progress: Callable[[int, int], None] | None = None,
+    images: ArrayLike | tuple[ArrayLike, ArrayLike] | Opened | None = None,
 ) -> Prepared:
     """Read the study and the images, and check that they fit, before anything is written.
 
     progress: called with (done, total) images while a folder is read for the first time.
+    images: in memory, in place of the source that the options or the study name.
 
     Raises:
         StudyError, ImagesError, FolderError: what cannot be used, and why.
@@ -47,8 +51,10 @@ def prepare(
     study, questions = parse(text, name)
     study, questions = _as_requested(study, questions, options)
     table = study.images
+    if images is None:
+        images = table.source if options.images is not None else beside(file, table.source)
     opened = open_images(
-        table.source if options.images is not None else beside(file, table.source),
+        images,
         data_dir=options.data_dir,
         train_size=table.train_size,
         size=table.size,

@@ -67,6 +67,9 @@ def importing() -> Iterator[None]:
 
 @contextmanager
 def _handled(handler: Callable[[int, object], None]) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python hands signals to the main thread alone; whoever works there hears of them
+        return
     before = {signum: signal.signal(signum, handler) for signum in SIGNALS}
     try:
         yield

@@ -111,7 +111,7 @@ def start(job: Job, out: Path, device: str) -> Worker:
     process = context.Process(
         target=perform, args=(asdict(job), str(out), device, theirs), name=job.label
     )
-    with held_back():
+    with held_back(), forking.without_main():
         process.start()
     theirs.close()
     return Worker(job, process, ours, time.monotonic())
