@@ -118,7 +118,7 @@ def test_reconstructions_as_pictures_and_numbers(models, digits, pictures, tmp_p
     expected = tacit.load(models / "autoencoder").reconstruct(digits[0][:5])
     np.testing.assert_allclose(made[:5], expected, atol=1e-6)
     run(*arguments, tmp_path / "each")
-    files = sorted((tmp_path / "each").iterdir())
+    files = sorted((tmp_path / "each").glob("*.png"))
     assert [file.name for file in files] == [f"0000{i}-a_{i}.png" for i in range(6)]
     with Image.open(files[0]) as picture:
         np.testing.assert_array_equal(np.asarray(picture), np.rint(made[0, 0] * 255))
@@ -134,7 +134,7 @@ def test_samples(models, tmp_path) -> None:
     assert (a != c).any()
     run("sample", models / "vae", "--out", tmp_path / "s.png")
     run("sample", models / "vae", "--n", 2, "--out", tmp_path / "s")
-    assert len(list((tmp_path / "s").iterdir())) == 2
+    assert len(list((tmp_path / "s").glob("*.png"))) == 2
 
 
 def test_export_to_onnx_and_to_a_folder(models, pictures, tmp_path, capsys) -> None:

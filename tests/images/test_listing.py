@@ -1,9 +1,12 @@
 import errno
 import os
 
+import numpy as np
 import pytest
 from image_files import write_images
+from PIL import Image
 
+from tacit.commands.outputs import write_pictures
 from tacit.errors import ImagesError
 from tacit.images.dataset import UNLABELLED
 from tacit.images.listing import list_folder
@@ -229,3 +232,15 @@ def test_a_sub_folder_without_permission(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "scandir", locked)
     assert list_folder(tmp_path).bad == [("b", "Permission denied")]
+
+
+def test_pictures_that_tacit_wrote_are_no_class(tmp_path) -> None:
+    for name in ("a/1.png", "b/2.png", "mine/3.png"):
+        (tmp_path / name).parent.mkdir()
+        Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / name)
+    made = np.zeros((2, 1, 4, 4), np.float32)
+    write_pictures(tmp_path / "samples", ["x", "y"], made)
+    write_pictures(tmp_path / "mine", ["x", "y"], made)
+    listing = list_folder(tmp_path)
+    assert listing.class_names == ("a", "b", "mine")
+    assert "tacit's own results in samples, passed over." in listing.notes

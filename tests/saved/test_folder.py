@@ -300,3 +300,17 @@ def test_a_nested_or_foreign_configuration_is_refused(folder) -> None:
         (folder / "config.json").write_text(text)
         with pytest.raises(ModelFileError, match=r"config\.json"):
             load_saved(folder)
+
+
+def test_a_configuration_that_lacks_something_is_named_in_tacits_words(tmp_path) -> None:
+    config = {"format": FORMAT, "tacit": "0", "about": {"lern": 1}, "weights_sha256": "0" * 64}
+    table = json.dumps(config | {"sha256": data_sha256(config)})
+    (tmp_path / "config.json").write_text(table)
+    (tmp_path / "model.safetensors").touch()
+    with pytest.raises(ModelFileError) as caught:
+        load_saved(tmp_path)
+    said = str(caught.value)
+    assert "data: is missing" in said
+    assert "lern: unknown key" in said
+    assert "pydantic" not in said
+    assert "validation error" not in said

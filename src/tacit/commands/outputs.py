@@ -18,6 +18,7 @@ from tacit.commands.inputs import Batch, Inputs
 from tacit.commands.options import CommandError
 from tacit.figures.grids import grid, pixels
 from tacit.files import write_atomically
+from tacit.images.listing import PICTURES
 
 GRID_COLUMNS = 10
 
@@ -89,8 +90,13 @@ def write_array(out: Path, array: NDArray[Any]) -> None:
 
 
 def write_pictures(out: Path, names: Sequence[str], images: NDArray[Any]) -> None:
-    """Images, (n, C, H, W), as one PNG each, named after their source."""
+    """Images, (n, C, H, W), as one PNG each, named after their source.
+
+    A folder that was empty is marked as tacit's own: in a folder of images it is no class.
+    """
     out.mkdir(parents=True, exist_ok=True)
+    if not any(out.iterdir()):  # of a folder with images of someone's, none is to be passed over
+        (out / PICTURES).touch()
     for number, (name, image) in enumerate(zip(names, images, strict=True)):
         stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in Path(name).stem)[:80]
         shown = pixels(image)

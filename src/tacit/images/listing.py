@@ -21,7 +21,10 @@ ENDINGS = (
 )  # fmt: skip
 LABELS = "labels.csv"
 
-RESULTS = (".holder.json", "study.json")
+PICTURES = ".tacit-pictures"
+"""Lies in a folder that was made for pictures which tacit wrote, and for nothing else."""
+
+RESULTS = (".holder.json", "study.json", PICTURES)
 """Each is in every folder that tacit wrote results into."""
 
 _LISTED = 12

@@ -25,6 +25,7 @@ from tacit.saved.about import About
 from tacit.saved.card import card
 from tacit.saved.form import Form
 from tacit.saved.weights import ModelFileError, check_tensors, read_header
+from tacit.studies.description.errors import errors_of
 from tacit.training.checkpoint import write_tensors
 
 FORMAT = 1
@@ -124,7 +125,8 @@ def load_saved(folder: str | Path) -> Saved:
     try:
         about = About.model_validate(config["about"])
     except ValidationError as error:
-        raise ModelFileError(f"{shown(folder / CONFIG)}: {error}") from None
+        faults = "; ".join(errors_of(error, config["about"]))
+        raise ModelFileError(f"{shown(folder / CONFIG)} describes no model: {faults}") from None
     if config["weights_sha256"] is None:
         raise ModelFileError(
             f"{shown(folder)} holds no model: saving it was interrupted; save it again"

@@ -13,7 +13,7 @@ from tacit.models.config import Table
 from tacit.saved.about import About, Data, measured_at
 from tacit.saved.folder import Saved
 from tacit.saved.form import Form
-from tacit.studies.description.errors import nearest
+from tacit.studies.description.errors import errors_of, nearest
 from tacit.studies.description.spec import Name
 from tacit.training.checkpoint import snapshot_path
 from tacit.training.run_folder import SavedRun, sums_of
@@ -113,9 +113,11 @@ def _index(folder: Path) -> dict[str, list[_Place]]:
     if not index.exists():
         raise FileNotFoundError(f"{shown(folder)} holds no study: {INDEX} is missing")
     try:
-        return _RUNS.validate_python(read_record(index).get("runs"), strict=True)
+        runs = read_record(index).get("runs")
+        return _RUNS.validate_python(runs, strict=True)
     except ValidationError as error:
-        raise Damaged(f"{shown(index)} names runs that no study has: {error}") from None
+        faults = "; ".join(errors_of(error, runs))
+        raise Damaged(f"{shown(index)} names runs that no study has: {faults}") from None
 
 
 def _saved_run(folder: Path) -> SavedRun:
