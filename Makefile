@@ -57,7 +57,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	touch $@
 
 $(READY): $(VENV)/.ready
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,onnx,page,parquet,pretrained]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,onnx,page,parquet,pretrained,scale]'
 	touch $@
 
 clean:

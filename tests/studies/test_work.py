@@ -1,5 +1,7 @@
 """How images reach the workers."""
 
+import logging
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from tacit.images.dataset import Images, Split
 from tacit.images.rows import RowsOf
 from tacit.images.shared import mapped_from, read_images, write_images
 from tacit.streams import numpy_stream
-from tacit.studies.execution.work import mean_image
+from tacit.studies.execution.work import mean_image, noticing
 from tacit.training.examples import Chosen
 
 
@@ -124,3 +126,14 @@ def test_chosen_examples_are_the_images_and_no_copy() -> None:
     np.testing.assert_allclose(mean_image(chosen), mean_image(taken))
     assert chosen.images.pixels is images.pixels
     assert Chosen(Images(some_pixels()), index).labels is None
+
+
+def test_what_modules_log_is_noticed_once_and_only_within() -> None:
+    told: list[str] = []
+    logger = logging.getLogger("tacit.labels.propagation.graph")
+    with noticing(told.append):
+        for _ in range(2):
+            logger.info("neighbours among %s codes", 5)
+        logging.getLogger("faiss.loader").info("not ours")
+    logger.info("afterwards")
+    assert told == ["neighbours among 5 codes"]

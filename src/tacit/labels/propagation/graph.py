@@ -1,5 +1,6 @@
 """A graph that joins each image to the images with the nearest codes."""
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -8,12 +9,21 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
+from tacit.labels.propagation import approximate
+
 Codes = NDArray[np.float32]
 
 NEIGHBOURS = 10
+PAIRS = 80_000**2
+"""Beyond so many, all pairs are not looked at where `tacit[scale]` is installed.
+
+At 128 dimensions they take 21 s on a core, the approximate search 6: before, little is won."""
+
+_SECONDS_A_PAIR = 2.5e-11  # and dimension, on a core with AVX2
 _GROUP = 64  # distances whose smallest is looked at first
 _SLACK = 4  # more candidates than neighbours, since float32 may misplace the last of them
 _AT_ONCE = 2**24  # distances in memory at a time, 64 MiB
+_POINTS_AT_ONCE = 2**12  # whose candidates' codes are in memory, some 64 MiB in float64
 
 
 def as_codes(values: ArrayLike, name: str = "codes") -> Codes:
@@ -40,10 +50,12 @@ def nearest_rows(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The `k` nearest rows of each point and their Euclidean distances, both (m, k), ascending.
 
-    All pairs are looked at, in blocks, by one float32 matrix product each; the distances of the
-    few that remain are then computed from differences in float64, so that equal rows are at no
-    distance. Where several rows are as near as the last one (to about seven digits), any may
-    stand for them.
+    Up to `PAIRS`, all pairs are looked at, in blocks, by one float32 matrix product each; the
+    distances of the few that remain are then computed from differences in float64, so that equal
+    rows are at no distance. Where several rows are as near as the last one (to about seven
+    digits), any may stand for them. Beyond, candidates come from an approximate search, at least
+    `approximate.AIM` of the true ones, and their distances are exact; its recall on a sample is
+    logged. Without faiss all pairs are looked at, and how long that takes is logged.
 
     Args:
         points: (m, d).
@@ -64,8 +76,18 @@ def nearest_rows(
     k = min(_at_least_one(k), len(y) - own)
     if k < 1:
         raise ValueError("one code has no neighbour; two codes or more have")
-    index, distances = _search(x, y, k, own, None)
-    return index, distances
+    if len(x) * len(y) <= PAIRS:
+        return _search(x, y, k, own, None)
+    if approximate.is_installed():
+        return _approximate(x, y, k, own)
+    minutes = _SECONDS_A_PAIR * len(x) * len(y) * (y.shape[1] + 10) / 60
+    logging.getLogger(__name__).warning(
+        "neighbours among %s codes by looking at all pairs: about %s min on one core; "
+        "pip install 'tacit[scale]' for an approximate search",
+        f"{len(y):,}",
+        f"{minutes:,.0f}",
+    )
+    return _search(x, y, k, own, None)
 
 
 def neighbour_graph(codes: ArrayLike, k: int = NEIGHBOURS) -> sparse.csr_array:
@@ -112,7 +134,7 @@ def _joined(graph: sparse.csr_array, codes: Codes) -> sparse.csr_array:
     n_parts, part = connected_components(graph, directed=False)
     while n_parts > 1:
         # The largest part need not look around: every other looks at it as well.
-        outside = np.flatnonzero(part != np.bincount(part).argmax())
+        outside = _thinned(np.flatnonzero(part != np.bincount(part).argmax()), part)
         index, distances = _search(codes[outside], codes, 1, False, (part[outside], part))
         order = np.lexsort((outside, distances[:, 0], part[outside]))
         _, first = np.unique(part[outside][order], return_index=True)
@@ -126,16 +148,91 @@ def _joined(graph: sparse.csr_array, codes: Codes) -> sparse.csr_array:
     return graph
 
 
-def _search(
-    x: Codes, y: Codes, k: int, own: bool, parts: tuple[NDArray[Any], NDArray[Any]] | None
+def _thinned(rows: NDArray[np.int64], part: NDArray[Any]) -> NDArray[np.int64]:
+    """As many rows as may look at all others within `PAIRS`, evenly of each part, one at least."""
+    if len(rows) * len(part) <= PAIRS:
+        return rows
+    rows = rows[np.argsort(part[rows], kind="stable")]
+    _, first, sizes = np.unique(part[rows], return_index=True, return_counts=True)
+    place = np.arange(len(rows)) - np.repeat(first, sizes)
+    each = max(1, PAIRS // len(part) // len(sizes))
+    steps = np.repeat(-(-sizes // each), sizes)
+    return rows[place % steps == 0]
+
+
+def _approximate(
+    x: Codes, y: Codes, k: int, own: bool
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """`nearest_rows`; with `parts` of x and y, rows of a point's own part are left out."""
+    """`nearest_rows` by an inverted file; all pairs where that is no quicker."""
+    centre, scale = _centre_and_scale(x, y)
+    cells = approximate.Cells((y - centre) / scale)
+    n_candidates = min(k + _SLACK, len(y)) + own
+    chosen_by, told_of = approximate.samples(len(x))
+    true = _true(x, y, k, own, chosen_by)
+    looked_into = cells.enough((x[chosen_by] - centre) / scale, true, n_candidates)
+    say = logging.getLogger(__name__).info
+    if not looked_into:
+        say(
+            "neighbours among %s codes: of all pairs, no quicker search finds enough", f"{len(y):,}"
+        )
+        return _search(x, y, k, own, None)
+    index = np.empty((len(x), k), np.int64)
+    distances = np.empty((len(x), k))
+    for start in range(0, len(x), _POINTS_AT_ONCE):
+        rows = np.arange(start, min(start + _POINTS_AT_ONCE, len(x)))
+        candidates = cells.nearest((x[rows] - centre) / scale, n_candidates, looked_into)
+        if own:
+            candidates[candidates == rows[:, None]] = -1
+        index[rows], distances[rows] = _nearest_of(candidates, x[rows], y, k)
+    # Where the cells held too few rows, all are looked at.
+    short = np.flatnonzero(np.isinf(distances[:, -1]))
+    if len(short):
+        index[short], distances[short] = _search(x[short], y, k, own, None, short)
+    say(
+        "neighbours among %s codes: approximate, %.1f %% of the true ones (of a sample) found in "
+        "%d of %s cells",
+        f"{len(y):,}",
+        100 * approximate.recall(index[told_of], _true(x, y, k, own, told_of)),
+        looked_into,
+        f"{cells.n_cells:,}",
+    )
+    return index, distances
+
+
+def _true(x: Codes, y: Codes, k: int, own: bool, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    return _search(x[rows], y, k, own, None, rows)[0]
+
+
+def _nearest_of(
+    candidate: NDArray[np.int64], points: Codes, among: Codes, k: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The `k` nearest of each point's candidates, (m, c), of which -1 is none, in float64."""
+    difference = among[candidate].astype(np.float64) - points[:, None]
+    exact = np.sqrt(np.square(difference).sum(axis=2))
+    exact[candidate < 0] = np.inf
+    best = np.lexsort((candidate, exact), axis=1)[:, :k]
+    return np.take_along_axis(candidate, best, axis=1), np.take_along_axis(exact, best, axis=1)
+
+
+def _search(
+    x: Codes,
+    y: Codes,
+    k: int,
+    own: bool,
+    parts: tuple[NDArray[Any], NDArray[Any]] | None,
+    places: NDArray[np.int64] | None = None,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """`nearest_rows`, all pairs looked at.
+
+    With `parts` of x and y, rows of a point's own part are left out. `places` are where points
+    stand among y, for `own`; by default x is y.
+    """
+    places = np.arange(len(x)) if places is None else places
     n, d = y.shape
     n_groups = -(-n // _GROUP)
-    centre = y.mean(axis=0, dtype=np.float64).astype(np.float32)
-    scale = max(float(np.abs(x - centre).max()), float(np.abs(y - centre).max())) or 1.0
-    a = torch.from_numpy((x - centre) / np.float32(scale))
-    b = torch.from_numpy((y - centre) / np.float32(scale))
+    centre, scale = _centre_and_scale(x, y)
+    a = torch.from_numpy((x - centre) / scale)
+    b = torch.from_numpy((y - centre) / scale)
     # ‖y‖² - 2 x·y orders the rows as ‖x - y‖² does, and is one product; rows that fill up the last
     # group are infinitely far.
     right = torch.zeros(d + 1, n_groups * _GROUP, dtype=torch.float32)
@@ -153,20 +250,23 @@ def _search(
         rows = slice(start, min(start + block, len(x)))
         far = torch.mm(left[rows], right, out=products[: rows.stop - start])
         if own:
-            far[torch.arange(len(far)), torch.arange(rows.start, rows.stop)] = torch.inf
+            far[torch.arange(len(far)), torch.from_numpy(places[rows])] = torch.inf
         if parts is not None:
             same = torch.from_numpy(parts[0][rows, None] == parts[1][None])
             far[:, :n].masked_fill_(same, torch.inf)
         candidates = _smallest(far.view(len(far), n_groups, _GROUP), n_candidates)
         left_out = ~torch.isfinite(far.gather(1, candidates)).numpy()
-        candidate = np.minimum(candidates.numpy(), n - 1)
-        difference = y[candidate].astype(np.float64) - x[rows, None]
-        exact = np.sqrt(np.square(difference).sum(axis=2))
-        exact[left_out] = np.inf
-        best = np.lexsort((candidate, exact), axis=1)[:, :k]
-        index[rows] = np.take_along_axis(candidate, best, axis=1)
-        distances[rows] = np.take_along_axis(exact, best, axis=1)
+        candidate = np.where(left_out, -1, candidates.numpy())
+        index[rows], distances[rows] = _nearest_of(candidate, x[rows], y, k)
     return index, distances
+
+
+def _centre_and_scale(x: Codes, y: Codes) -> tuple[Codes, np.float32]:
+    """What brings codes of any size, however far from zero, to between -1 and 1."""
+    centre = y.mean(axis=0, dtype=np.float64).astype(np.float32)
+    high, low = np.maximum(x.max(axis=0), y.max(axis=0)), np.minimum(x.min(axis=0), y.min(axis=0))
+    scale = float(np.maximum(high - centre, centre - low).max()) or 1.0
+    return centre, np.float32(scale)
 
 
 def _smallest(far: torch.Tensor, k: int) -> torch.Tensor:

@@ -1,8 +1,10 @@
 """What a worker process does with one job: plain data in, files in the job's own folder out."""
 
+import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -229,7 +231,7 @@ def perform(job: dict[str, Any], out: str, device: str, messages: Connection) ->
         # NumPy's and SciPy's linear algebra has threads of its own.
         linear_algebra().limit(limits=job["task"]["threads"])
         root = Path(out)
-        with working(root):
+        with working(root), noticing(notice):
             end_with_parent()
             (root / job["folder"]).mkdir(parents=True, exist_ok=True)
             images = read_images(root / "images")
@@ -256,6 +258,31 @@ def perform(job: dict[str, Any], out: str, device: str, messages: Connection) ->
         messages.send(("failed", cause_of(error), traceback.format_exc()))
     finally:
         messages.close()
+
+
+@contextmanager
+def noticing(notice: Notice) -> Iterator[None]:
+    """What tacit's modules log in this block, from INFO up, is noticed once each."""
+    said: set[str] = set()
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            text = record.getMessage()
+            if text not in said:
+                said.add(text)
+                notice(text)
+
+    logger, handler = logging.getLogger("tacit"), Handler()
+    before = logger.level, logger.propagate
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
 
 
 @cache
