@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 import torch
 
-from tacit.files import data_sha256, read_json, write_json
+from tacit.files import Damaged, data_sha256, read_json, write_json, write_record
 from tacit.models.config import ModelConfig, build
 from tacit.saved.about import About, Data, Measured
 from tacit.saved.folder import FORMAT, Saved, load_saved, save
 from tacit.saved.form import Form
+from tacit.saved.runs import runs_of
 from tacit.saved.weights import ModelFileError
 
 SHAPE = (1, 8, 8)
@@ -314,3 +315,10 @@ def test_a_configuration_that_lacks_something_is_named_in_tacits_words(tmp_path)
     assert "lern: unknown key" in said
     assert "pydantic" not in said
     assert "validation error" not in said
+
+
+def test_an_index_of_runs_that_no_study_has_is_named_in_tacits_words(tmp_path) -> None:
+    write_record(tmp_path / "study.json", {"runs": {"a": [{"seed": 0, "draw": 0}]}})
+    with pytest.raises(Damaged, match="folder: is missing") as caught:
+        runs_of(tmp_path)
+    assert "validation error" not in str(caught.value)
