@@ -355,10 +355,11 @@ def test_the_finding_shows_every_pair_and_budget(tmp_path: Path) -> None:
 def test_one_budget_and_no_baseline_are_enough(tmp_path: Path) -> None:
     made = measured({"pixels.nearest": (0.5,), "vae.poisson-mbo": (0.9,)}, budgets=[7])
     finding = answered(tmp_path, made, [NEAREST, GRAPH])
-    assert finding.answer.startswith("With 7 labels per class use the codes of vae")
+    assert finding.headline.startswith("With 7 labels per class use vae")
+    assert "With 7 labels per class use the codes of vae" in finding.answer
     assert "scratch" not in finding.answer
     one = answered(tmp_path / "one", measured({"pixels.nearest": (0.5,)}, budgets=[1]), [NEAREST])
-    assert one.answer.startswith("With 1 label per class use raw pixels with the nearest neighbour")
+    assert "With 1 label per class use raw pixels with the nearest neighbour" in one.answer
 
 
 @pytest.mark.parametrize(

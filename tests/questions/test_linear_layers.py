@@ -67,7 +67,7 @@ def test_the_verdict_follows_the_paired_interval(
     ratio: float, said: str, seeds: int, tmp_path: Path
 ) -> None:
     finding = ASKED.answer(fabricated(ratio, seeds), setting(tmp_path))
-    assert finding.answer.startswith(said)
+    assert said in finding.answer
 
 
 def test_seeds_and_images_are_paired(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from fabricated import HOSTILE
 
 from tacit.measures.number import Number
 from tacit.questions.finding import Finding, Table
+from tacit.questions.verdicts import Verdict
 from tacit.report.page import FIGURES, decimals, interval, plain, render, value, write_report
 from tacit.report.provenance import ImagesUsed, JobDone, Provenance
 from tacit.report.results import read_records
@@ -129,16 +130,25 @@ def test_answers_come_first(study, html):
     assert "97.90 to 98.70" in cards
 
 
-def test_a_single_answer_is_said_once_and_whole(study):
-    """Among several, a card has an answer's first sentences; alone, it has all of it."""
+def test_a_card_has_the_verdict_and_an_answer_without_one_is_whole(study):
+    """A card has the headline; the answer stands in the section below."""
     provenance, findings = read_records(study)
-    long = replace(findings[0], answer=" ".join(f"Sentence {i} says it." for i in range(60)))
-    among = render(provenance, [long, *findings[1:]], study / FIGURES)
-    assert [among.count(f"Sentence {i} says it.") for i in (0, 59)] == [2, 1]
-    alone = render(replace(provenance, cover=""), [long], study / FIGURES)
-    assert [alone.count(f"Sentence {i} says it.") for i in (0, 59)] == [1, 1]
-    assert alone.count(f">{long.asks}<") == 1
-    assert alone.index(long.answer) < alone.index('class="question"')
+    long = replace(
+        findings[0],
+        answer=" ".join(f"Sentence {i} says it." for i in range(60)),
+        verdict=Verdict.NOT_FINISHED,
+        headline="It is <so>.",
+        alerts=("Two seeds.",),
+    )
+    page = render(provenance, [long, *findings[1:]], study / FIGURES)
+    assert '<strong class="verdict">Not finished.</strong> It is &lt;so&gt;.' in page
+    assert page.index("Two seeds.") < page.index("It is &lt;so&gt;.")
+    assert page.count("Sentence 59 says it.") == 1
+    without = replace(long, headline="")
+    page = render(provenance, [without, *findings[1:]], study / FIGURES)
+    assert page.count("Sentence 59 says it.") == 1
+    assert page.index(without.answer) < page.index('class="question"')
+    assert "…" not in page.partition('class="question"')[0]
 
 
 def test_undefined_numbers_say_why(page):

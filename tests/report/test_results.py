@@ -93,6 +93,11 @@ def test_results_hold_exactly_what_the_contract_says():
                 "question": "q",
                 "asks": "What?",
                 "answer": "That.",
+                "verdict": "cannot tell",
+                "headline": "",
+                "key": "",
+                "label": "",
+                "alerts": [],
                 "numbers": {
                     "a": {
                         "value": None,

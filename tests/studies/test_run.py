@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tacit.questions.verdicts import MOST_NUMBERS, MOST_WORDS, numbers_in, words_in
 from tacit.studies.execution.holding import FolderError
 from tacit.training.run_folder import SavedRun, is_done
 
@@ -26,7 +27,10 @@ def test_a_study_leaves_its_records_and_its_page(finished) -> None:
     (finding,) = record["findings"]
     assert finding["question"] == "classifier"
     assert finding["answer"]
-    assert set(finding) == {"question", "asks", "answer", "numbers", "runs"}
+    contract = {"question", "asks", "answer", "numbers", "runs"}
+    assert set(finding) == contract | {"verdict", "headline", "key", "label", "alerts"}
+    assert words_in(finding["headline"]) <= MOST_WORDS
+    assert numbers_in(finding["headline"]) <= MOST_NUMBERS
     for number in finding["numbers"].values():
         assert set(number) == {"value", "low", "high", "n", "unit", "interval"}
     page = (finished / "report.html").read_text()

@@ -36,6 +36,19 @@ def show(number: Number, *, sign: bool = False) -> str:
     return f"{text}{suffix} ({rounded(low, half)} to {rounded(high, half)})"
 
 
+def brief(number: Number, *, sign: bool = False) -> str:
+    """A number with its unit, rounded by its interval, without the interval.
+
+    >>> brief(Number(435.2345, 433.91, 436.53, 500, "nats", "95 % t over 500 images"))
+    '435.2 nats'
+    >>> brief(Number(None, interval="undefined: one class only"))
+    'an undefined amount'
+    """
+    if number.value is None:
+        return "an undefined amount"
+    return show(number, sign=sign).partition(" (")[0]
+
+
 def rounded(value: float, half_width: float) -> str:
     """`value` to two significant digits of its interval's half-width.
 

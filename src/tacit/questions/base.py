@@ -20,6 +20,7 @@ from tacit.questions.finding import Finding
 from tacit.questions.finding import Table as Rows
 from tacit.questions.shared.rates import stated
 from tacit.questions.shared.words import ONE_SEED
+from tacit.questions.verdicts import Said, alert, not_finished
 from tacit.training.run_folder import SavedRun
 
 Arrays = dict[str, NDArray[np.generic]]
@@ -139,6 +140,8 @@ class Setting:
         n_train, n_test: how many images there are.
         shape: channels, height, width.
         source: the images' name.
+        unfinished: runs whose training had not finished, with the share of its whole fall by which
+            the loss still fell (`tacit.measures.unfinished`).
     """
 
     question: str
@@ -148,6 +151,7 @@ class Setting:
     n_test: int
     shape: tuple[int, int, int]
     source: str
+    unfinished: Mapping[str, float] = field(default_factory=dict)
 
     def chart(self, name: str, svg: bytes, caption: str, alt: str) -> Figure:
         """Keep a chart as ``QUESTION-NAME.svg``."""
@@ -178,6 +182,8 @@ class Question(Table):
     """The names of the rules that make its sentences, whose error rates are told with them."""
     sources: ClassVar[tuple[str, ...]] = ()
     needs_labels: ClassVar[bool] = False
+    as_trained: ClassVar[bool] = False
+    """Whether the verdict is on models as they are, so that it stands where training goes on."""
     weight: ClassVar[float] = 1.0
     """Roughly how much work measuring is, in passes over the training images."""
 
@@ -248,29 +254,39 @@ class Question(Table):
         self,
         setting: Setting,
         seeds: Sized,
-        answer: Iterable[str],
+        said: Said,
         numbers: Mapping[str, Number | None],
         *,
+        answer: Iterable[str] = (),
         decided_by: str = "",
         figures: Iterable[Figure] = (),
         tables: Iterable[Rows] = (),
         caveats: Iterable[str] = (),
-        key: str = "",
+        alerts: Iterable[str] = (),
     ) -> Finding:
         """The record of an answer; what the question says of itself is filled in.
 
         Args:
             seeds: what was measured, by seed; of one seed the page says so.
-            answer: sentences; empty ones are left out, as are empty caveats.
+            said: the verdict, and its headline; on runs whose training had not finished there is
+                none, but for questions about models `as_trained`.
+            answer: a few sentences to follow the headline; empty ones are left out, as are empty
+                caveats and alerts.
             numbers: by name; None is left out.
             decided_by: the rule, where it is not the same for every study; how often it errs is
                 added.
         """
+        falling = setting.unfinished
+        unfinished = {run: falling[run] for run in self.needs() if run in falling}
+        headline = said.headline
+        if unfinished and not self.as_trained:
+            said = not_finished(said, unfinished)
+            headline = f"{said.headline} As far as it went: {headline}"
         return Finding(
             question=setting.question,
             title=self.title,
             asks=self.asks,
-            answer=" ".join(filter(None, answer)),
+            answer=" ".join(filter(None, [headline, *answer])),
             numbers={name: number for name, number in numbers.items() if number is not None},
             runs=tuple(self.needs()),
             decided_by=f"{decided_by or self.decided_by} {stated(self.rules)}".strip(),
@@ -278,5 +294,12 @@ class Question(Table):
             tables=tuple(tables),
             caveats=(*filter(None, caveats), *([ONE_SEED] if len(seeds) == 1 else [])),
             sources=self.sources,
-            key=key,
+            key=said.key,
+            verdict=said.verdict,
+            headline=said.headline,
+            label=said.label,
+            alerts=(
+                *(alert(run, share) for run, share in unfinished.items()),
+                *filter(None, alerts),
+            ),
         )

@@ -7,6 +7,7 @@ from tacit import notebook
 from tacit.figures.sink import Figure
 from tacit.measures.formatting import show, significant
 from tacit.measures.number import Number
+from tacit.questions.verdicts import Verdict
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,17 @@ class Finding:
         question: the question's id, unique in its study.
         title: a few words, as a heading.
         asks: the question in one sentence.
-        answer: the answer in words, made from `numbers`.
+        answer: the headline and a few short sentences, made from `numbers`.
         numbers: what was measured, by name.
         runs: the runs that were looked at.
         decided_by: the rule that turns numbers into the answer.
         figures, tables: what is shown, in reading order.
-        key: the one of `numbers` that the answer hangs on, shown beside it; by default the first.
+        key: the one of `numbers` that the verdict rests on, shown beside it; "" for none.
         caveats: what a reader must know before believing the answer.
         sources: published work that the method or a reference value comes from.
+        verdict: what the numbers say. headline: the same in one sentence.
+        label: what the key number is, for a reader.
+        alerts: what a reader must know before anything else, shown on top.
     """
 
     question: str
@@ -74,6 +78,10 @@ class Finding:
     caveats: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     key: str = ""
+    verdict: Verdict = Verdict.CANNOT_TELL
+    headline: str = ""
+    label: str = ""
+    alerts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.key and self.key not in self.numbers:
@@ -82,16 +90,16 @@ class Finding:
             )
 
     def _repr_html_(self) -> str:
-        """The answer with its key number; tables and caveats unfold."""
+        """The verdict, its key number and the answer; tables and caveats unfold."""
         found = notebook.paragraph(self.title, "h4") + notebook.paragraph(self.asks, "em")
-        found += notebook.paragraph(self.answer)
-        key = self.key or next(iter(self.numbers), "")
-        if key:
-            found += notebook.paragraph(f"{key}: {show(self.numbers[key])}", "strong")
-        folded = "".join(table._repr_html_() for table in self.tables)
-        folded += "".join(figure._repr_html_() for figure in self.figures)
+        found += notebook.paragraph(f"{self.verdict}. {self.answer}")
+        if self.key:
+            number = show(self.numbers[self.key])
+            found += notebook.paragraph(f"{self.label or self.key}: {number}", "strong")
+        folded = "".join(figure._repr_html_() for figure in self.figures)
+        folded += "".join(table._repr_html_() for table in self.tables)
         told = [self.decided_by, *self.caveats]
         folded += "".join(notebook.paragraph(text) for text in told if text)
         if not folded:
             return found
-        return f"{found}<details><summary>tables, figures, caveats</summary>{folded}</details>"
+        return f"{found}<details><summary>figures, tables, caveats</summary>{folded}</details>"

@@ -27,9 +27,6 @@ from tacit.report.results import read_records
 
 REPORT, FIGURES = "report.html", "figures"
 
-LEAD_LENGTH = 330
-"""About so many characters of an answer stand on its card; all of it in its section."""
-
 DRAWN = {"svg", "g", "defs", "clipPath", "path", "rect", "use", "text", "tspan"}
 """The elements that a chart is made of; an SVG with others is not put into the page."""
 
@@ -84,14 +81,14 @@ def render(provenance: Provenance, findings: Sequence[Finding], figures: Path) -
         for figure in finding.figures:
             number += 1
             pictures.append(show(figure, figures, f"Figure {number}"))
-        key = finding.key or next(iter(finding.numbers), "")
+        key = finding.key or ("" if finding.headline else next(iter(finding.numbers), ""))
         anchor = f"q{place}-" + re.sub(r"[^a-z0-9]+", "-", finding.question.lower()).strip("-")
         sections.append(
             Section(
                 anchor,
                 finding,
                 tuple(pictures),
-                re.sub("[-_]", " ", key).replace(".", " · "),
+                finding.label or re.sub("[-_]", " ", key).replace(".", " · "),
                 finding.numbers[key] if key else None,
             )
         )
@@ -103,7 +100,6 @@ def render(provenance: Provenance, findings: Sequence[Finding], figures: Path) -
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "lead": lead,
         "bound": bound,
         "value": value,
         "range": interval,
@@ -114,28 +110,12 @@ def render(provenance: Provenance, findings: Sequence[Finding], figures: Path) -
     return environment.get_template("page.html.jinja").render(
         study=provenance,
         sections=sections,
+        alerts=tuple(dict.fromkeys(alert for finding in findings for alert in finding.alerts)),
         cover=cover(provenance, findings, figures),
         facts=facts(provenance),
         randomness=randomness(provenance),
         unfinished=[job for job in provenance.jobs if job.status in ("failed", "blocked")],
     )
-
-
-def lead(answer: str) -> str:
-    """The first sentences of an answer, for the card: at least one, and about 300 characters.
-
-    >>> lead("Yes. " + "It is so. " * 100)[-26:]
-    ' so. It is so. It is so. …'
-    >>> lead("Short. And whole.")
-    'Short. And whole.'
-    """
-    sentences = re.split(r"(?<=\.)\s+(?=['A-Z])", answer)
-    taken = sentences[0]
-    for sentence in sentences[1:]:
-        if len(taken) > LEAD_LENGTH // 2 and len(taken) + len(sentence) > LEAD_LENGTH:
-            return f"{taken} …"
-        taken += f" {sentence}"
-    return taken
 
 
 def bound(text: str) -> str:

@@ -63,6 +63,11 @@ def results_json(study: str, images: ImagesUsed, findings: Sequence[Finding]) ->
                     "question": finding.question,
                     "asks": finding.asks,
                     "answer": finding.answer,
+                    "verdict": finding.verdict,
+                    "headline": finding.headline,
+                    "key": finding.key,
+                    "label": finding.label,
+                    "alerts": list(finding.alerts),
                     "numbers": {name: number(n) for name, n in finding.numbers.items()},
                     "runs": list(finding.runs),
                 }

@@ -18,6 +18,7 @@ from tacit.files import NotWritten, remove_unfinished, write_atomically, write_r
 from tacit.images.dataset import Split
 from tacit.images.opened import Opened
 from tacit.images.shared import write_images
+from tacit.measures.unfinished import unfinished
 from tacit.models.onednn import held_in
 from tacit.models.precision import dtype_of
 from tacit.questions.base import Measurement, Question, Setting
@@ -32,6 +33,7 @@ from tacit.studies.execution.runner import Outcome, Watcher, run_jobs
 from tacit.studies.execution.work import read_measurement
 from tacit.studies.provenance import Told, provenance
 from tacit.studies.tables import write_tables
+from tacit.training.run_folder import SavedRun
 
 
 @dataclass(frozen=True)
@@ -194,6 +196,7 @@ def _answers(
     for old in (*sink.folder.glob("*"), *(folder / "tables").glob("*")):
         old.unlink()
     findings, unanswered = [], {}
+    falling = _unfinished(planned, outcome, folder)
     for question_id, question in planned.questions.items():
         measured = _measured(question_id, planned, outcome, folder)
         if not measured:
@@ -206,6 +209,7 @@ def _answers(
             n_test=len(split.test),
             shape=split.train.shape,
             source=source,
+            unfinished=falling,
         )
         failure = folder / f"{question_id}.failure.txt"
         failure.unlink(missing_ok=True)
@@ -220,6 +224,16 @@ def _answers(
             write_atomically(failure, partial(Path.write_text, data=trace), durable=False)
         write_tables(folder / "tables", question_id, measured)
     return findings, unanswered
+
+
+def _unfinished(planned: Plan, outcome: Outcome, folder: Path) -> dict[str, float]:
+    """The runs whose training had not finished, by how much their loss still fell."""
+    losses: dict[str, list[list[float]]] = {}
+    for job in planned.jobs:
+        if job.kind == "train" and job.id in outcome.done:
+            losses.setdefault(job.name, []).append(SavedRun(folder / job.folder).history.loss)
+    shares = {run: unfinished(each) for run, each in losses.items()}
+    return {run: share for run, share in shares.items() if share is not None}
 
 
 def _measured(

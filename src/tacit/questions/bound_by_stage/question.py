@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.bound_by_stage.figures import curve
 from tacit.questions.bound_by_stage.numbers import Numbers, Stages, measure
-from tacit.questions.bound_by_stage.words import DECIDED_BY, caveats, sentences, table
+from tacit.questions.bound_by_stage.words import DECIDED_BY, caveats, headline, sentences, table
 from tacit.questions.finding import Finding
 from tacit.questions.shared.seeds import Seeds
 
@@ -90,8 +90,9 @@ class BoundByStage(Question):
         return self.finding(
             setting,
             seeds,
-            sentences(stages),
+            headline(stages),
             stages.numbers(),
+            answer=sentences(stages),
             figures=(curve(stages, setting),),
             tables=(table(stages),),
             caveats=(*caveats(stages), not_compared if self.published and not published else ""),

@@ -2,17 +2,38 @@
 
 from collections.abc import Iterator
 
-from tacit.measures.formatting import show
+from tacit.measures.formatting import brief, show
 from tacit.measures.number import Number
 from tacit.questions.bound_by_stage.numbers import Stages
 from tacit.questions.finding import Table
 from tacit.questions.shared.words import verdict
+from tacit.questions.verdicts import Said, Verdict, ruled
 
 DECIDED_BY = (
     "A run is above or below a published value, another run or an earlier stage where the 95 % "
     "interval of the difference, over seeds and test images together, excludes zero. Published "
     "values have no interval."
 )
+
+
+def headline(stages: Stages) -> Said:
+    """Whether a published value is reached, by the first run that has one."""
+    run = next((run for run in stages.runs if stages.published.get(run)), stages.runs[0])
+    nll, left = stages.nll(run), stages.remaining(run)[0]
+    reached = f"{run} reaches a negative log-likelihood of {brief(nll)}"
+    values = stages.published.get(run, {}).values()
+    key = next((n for n, number in stages.numbers().items() if number == nll), "")
+    label = f"-log p(x) of {run}"
+    if left:
+        text = f"{reached}; stages of its protocol remain: {left}."
+        return Said(Verdict.NOT_FINISHED, text, key, label)
+    if not values:
+        return Said(
+            Verdict.CANNOT_TELL, f"{reached}; nothing published stands beside it.", key, label
+        )
+    value = min(values)
+    text = f"{reached}; published is {value:.2f}."
+    return Said(ruled(stages.above(run, value), yes="lower"), text, key, label)
 
 
 def sentences(stages: Stages) -> Iterator[str]:

@@ -8,7 +8,7 @@ from pydantic import Field
 from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.classifier.figures import draw_confusion, draw_curves, draw_most_wrong
 from tacit.questions.classifier.numbers import Accuracy, Numbers, measure
-from tacit.questions.classifier.words import DECIDED_BY, sentences, table
+from tacit.questions.classifier.words import DECIDED_BY, headline, sentences, table
 from tacit.questions.finding import Finding
 from tacit.questions.shared.seeds import Seeds, means
 
@@ -45,8 +45,9 @@ class ClassifierAccuracy(Question):
         return self.finding(
             setting,
             seeds,
-            sentences(found, numbers),
+            headline(numbers),
             numbers,
+            answer=sentences(found, numbers),
             figures=(
                 draw_curves(self.run, seeds, setting),
                 draw_confusion(found, setting),

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from tacit.measures.formatting import show
+from tacit.measures.formatting import brief, show
 from tacit.measures.number import Number
 from tacit.questions.classifier.numbers import Accuracy
 from tacit.questions.finding import Table
 from tacit.questions.shared.majority_class import against_it
 from tacit.questions.shared.words import verdict
+from tacit.questions.verdicts import Said, Verdict
 
 DECIDED_BY = (
     "The model after the last update counts; nothing was chosen by the test curves. All intervals "
@@ -19,6 +20,21 @@ DECIDED_BY = (
     "its interval widened to hold for all classes together. Other differences are distinguishable "
     "where their interval excludes zero."
 )
+
+
+def headline(numbers: Mapping[str, Number]) -> Said:
+    """How often it is right, against always answering one class."""
+    accuracy, majority = numbers["test-accuracy"], numbers["always-most-frequent-class"]
+    verdict = {
+        "better": Verdict.YES,
+        "worse": Verdict.NO,
+        "not distinguishable": Verdict.CANNOT_TELL,
+    }[against_it(accuracy, majority.value or 0.0)]
+    text = (
+        f"The classifier is right on {brief(accuracy)} of unseen images; always answering the "
+        f"commonest class would be right on {brief(majority)}."
+    )
+    return Said(verdict, text, "test-accuracy", "accuracy on unseen images")
 
 
 def sentences(found: Accuracy, numbers: Mapping[str, Number]) -> Iterator[str]:

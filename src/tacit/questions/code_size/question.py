@@ -9,7 +9,7 @@ from tacit.images.dataset import Images
 from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.code_size.figures import draw
 from tacit.questions.code_size.numbers import Numbers, Sizes, measure
-from tacit.questions.code_size.words import caveats, rule, sentences, table
+from tacit.questions.code_size.words import caveats, headline, rule, sentences, table
 from tacit.questions.finding import Finding
 from tacit.questions.shared.run_names import RunNames
 from tacit.questions.shared.seeds import Seeds
@@ -77,11 +77,11 @@ class CodeSize(Question):
         return self.finding(
             setting,
             sizes.seeds,
-            sentences(sizes),
+            headline(sizes),
             sizes.numbers,
+            answer=sentences(sizes),
             decided_by=rule(sizes),
             figures=draw(sizes, setting),
             tables=(table(sizes),),
             caveats=caveats(sizes),
-            key="chosen-code",
         )

@@ -8,6 +8,7 @@ from tacit.measures.number import Number
 from tacit.questions.code_size.numbers import PROBES, Sizes
 from tacit.questions.finding import Table
 from tacit.questions.shared.words import verdict
+from tacit.questions.verdicts import Said, Verdict
 
 
 def rule(sizes: Sizes) -> str:
@@ -21,6 +22,19 @@ def rule(sizes: Sizes) -> str:
         f"other {len(sizes.reporting):,} under the same models, so that no image is reported on "
         "that a size was chosen by."
     )
+
+
+def headline(sizes: Sizes) -> Said:
+    """Which code is enough."""
+    code, key, label = sizes.code(sizes.chosen), "chosen-code", "latent dimensions that are enough"
+    if sizes.chosen == sizes.largest:
+        text = f"No code tried is known to be enough: the largest, {code}, is the best."
+        return Said(Verdict.CANNOT_TELL, text, key, "the largest code tried")
+    if sizes.smaller is None:
+        text = f"A code of {code} is enough, the smallest tried: fewer dimensions may do as well."
+    else:
+        text = f"A code of {code} is enough; more dimensions bring little."
+    return Said(Verdict.YES, text, key, label)
 
 
 def sentences(sizes: Sizes) -> Iterator[str]:

@@ -11,12 +11,13 @@ from pydantic import Field
 from tacit.figures.charts import Panel, Series, curves
 from tacit.figures.sink import Figure
 from tacit.measures.engine import Measured
-from tacit.measures.formatting import show, significant
+from tacit.measures.formatting import brief, show, significant
 from tacit.models.parts import part_of
 from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding, Table
 from tacit.questions.shared.run_names import RunNames
 from tacit.questions.shared.seeds import Seeds
+from tacit.questions.verdicts import Said, Verdict
 from tacit.training.collapse import effective_rank
 from tacit.training.evaluation import sample_of
 from tacit.training.many import of_images
@@ -72,6 +73,7 @@ class EffectiveRank(Question):
     )
     decided_by: ClassVar[str] = DECIDED_BY
     sources: ClassVar[tuple[str, ...]] = ("Roy and Vetterli 2007 (effective rank)",)
+    as_trained: ClassVar[bool] = True
     weight: ClassVar[float] = 0.2
 
     runs: Annotated[RunNames, Field(min_length=1)]
@@ -100,11 +102,19 @@ class EffectiveRank(Question):
         width = {name: seeds.first.run[name].width for name in self.runs}
         learned = [name for name in self.runs if len(seeds.first.run[name].epoch)]
         said = [f"{show(found[name])} of {width[name]} with {name}" for name in self.runs]
+        least = min(self.runs, key=lambda name: (found[name].value or 0.0) / width[name])
         return self.finding(
             setting,
             seeds,
-            [f"The effective rank of the codes of test images is {'; '.join(said)}."],
+            Said(
+                Verdict.CANNOT_TELL,
+                f"Codes of {least} vary along about {brief(found[least])} of {width[least]} "
+                "directions, which alone decides nothing.",
+                f"{least}.effective-rank",
+                f"effective rank of the codes of {least}",
+            ),
             {f"{name}.effective-rank": found[name] for name in self.runs},
+            answer=[f"The effective rank of the codes of test images is {'; '.join(said)}."],
             figures=[_drawn(seeds, learned, setting)] if learned else [],
             tables=[
                 Table(

@@ -9,7 +9,14 @@ from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
 from tacit.questions.frozen_encoder.figures import draw
 from tacit.questions.frozen_encoder.numbers import DECODERS, Kept, Numbers, measure
-from tacit.questions.frozen_encoder.words import DECIDED_BY, SOURCES, caveats, tables, words
+from tacit.questions.frozen_encoder.words import (
+    DECIDED_BY,
+    SOURCES,
+    caveats,
+    headline,
+    tables,
+    words,
+)
 from tacit.questions.shared.seeds import Seeds
 
 
@@ -59,12 +66,12 @@ class FrozenEncoder(Question):
         return self.finding(
             setting,
             kept.seeds,
-            words(kept),
+            headline(kept),
             kept.numbers(),
+            answer=words(kept),
             figures=draw(kept, setting),
             tables=tables(kept, self.decoders, setting),
             caveats=caveats(kept, self.decoders, self.classifier, setting),
-            key="share",
         )
 
     @property

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from tacit.measures.formatting import percent, show, significant
+from tacit.measures.formatting import brief, percent, show, significant
 from tacit.measures.intervals import decide
 from tacit.measures.number import Number
 from tacit.questions.base import Setting
 from tacit.questions.finding import Table
 from tacit.questions.frozen_encoder.numbers import DECODERS, MEASURES, Kept
 from tacit.questions.shared.words import listed
+from tacit.questions.verdicts import Said, Verdict
 
 DECIDED_BY = (
     "The share is (P - F) / (P - A) of mean squared errors on test images: A of the autoencoder, F "
@@ -45,6 +46,23 @@ ROLE_NAMES = {
     "frozen": "frozen encoder",
     "probabilities": "class probabilities",
 }
+
+
+def headline(kept: Kept) -> Said:
+    """Whether the frozen code holds more of an image than class probabilities do."""
+    share = kept.share()
+    key, label = "share", "of the way from class probabilities to an autoencoder's code"
+    if share.low is not None and share.low > 0:
+        text = (
+            f"The frozen code lies {brief(share)} of the way from class probabilities to an "
+            "autoencoder's code."
+        )
+        return Said(Verdict.YES, text, key, label)
+    if share.high is not None and share.high < 0:
+        text = "The frozen code serves a decoder worse than the class probabilities alone."
+        return Said(Verdict.NO, text, key, label)
+    text = "Whether the frozen code holds more than class probabilities cannot be told."
+    return Said(Verdict.CANNOT_TELL, text, key, label)
 
 
 def words(kept: Kept) -> tuple[str, str, str]:

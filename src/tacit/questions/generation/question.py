@@ -12,7 +12,7 @@ from tacit.models.models import VAE
 from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
 from tacit.questions.generation.figures import draw
-from tacit.questions.generation.words import words
+from tacit.questions.generation.words import headline, words
 from tacit.questions.shared.codes import against_prior, counted, decoded, drawn, of_codes, posterior
 from tacit.questions.shared.sample_quality import (
     TRAINING,
@@ -111,8 +111,9 @@ class Generation(Question):
         return self.finding(
             setting,
             measured,
-            [words(numbers, networks_of(measured))],
+            headline(numbers, networks_of(measured)),
             numbers,
+            answer=[words(numbers, networks_of(measured))],
             decided_by=(
                 "Samples differ from images where a permutation test of their kernel distance to "
                 "test images says so (p < 0.05 for every seed). The prior is a part of the reason "
@@ -142,7 +143,6 @@ class Generation(Question):
                 "are said to differ from N(0, I) only where more is left than codes leave that "
                 "have the same variances and are exactly N(0, I) together (97.5 %, every seed).",
             ),
-            key=f"{networks_of(measured)[0]}.samples-minus-drawn-codes",
         )
 
     def _numbers(self, measured: Mapping[int, Measurement]) -> dict[str, Number]:

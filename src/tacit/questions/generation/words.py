@@ -7,8 +7,28 @@ from tacit.measures.formatting import show, significant
 from tacit.measures.intervals import decide
 from tacit.measures.number import Number
 from tacit.questions.shared.sample_quality import on_features
+from tacit.questions.verdicts import Said, Verdict
 
 Numbers = Mapping[str, Number]
+
+
+def headline(numbers: Numbers, networks: Sequence[str]) -> Said:
+    """Whether samples pass for images."""
+    key = f"{networks[0]}.p"
+    p = numbers[key].value
+    gap = numbers[f"{networks[0]}.samples-minus-drawn-codes"]
+    if p is None:
+        return Said(Verdict.CANNOT_TELL, "How near samples come to images is undefined.")
+    label = "p of the test that samples and images are alike"
+    if p >= 0.05:
+        text = "By this test, samples cannot be told from images: they may pass for some."
+        return Said(Verdict.CANNOT_TELL, text, key, label)
+    part = (
+        "and drawing from the prior is a part of it"
+        if decide(gap) == "higher"
+        else "and the prior is not shown to be the reason"
+    )
+    return Said(Verdict.NO, f"Samples can be told from images, {part}.", key, label)
 
 
 def words(numbers: Numbers, networks: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
 from tacit.questions.inference_gap.figures import figures_of, tables_of
 from tacit.questions.inference_gap.numbers import Gaps, Numbers, measure
-from tacit.questions.inference_gap.words import DECIDED_BY, caveats, sentences
+from tacit.questions.inference_gap.words import DECIDED_BY, alerts, caveats, headline, sentences
 from tacit.questions.shared.seeds import Seeds, means
 
 
@@ -38,6 +38,7 @@ class InferenceGapQuestion(Question):
     sources: ClassVar[tuple[str, ...]] = (
         "Cremer, Li and Duvenaud 2018, Inference suboptimality in variational autoencoders",
     )
+    as_trained: ClassVar[bool] = True
     weight: ClassVar[float] = 100.0
 
     run: str
@@ -55,8 +56,10 @@ class InferenceGapQuestion(Question):
         return self.finding(
             setting,
             gaps.seeds,
-            sentences(gaps),
+            headline(gaps),
             means(gaps.numbers()),
+            answer=sentences(gaps),
+            alerts=alerts(gaps),
             figures=figures_of(gaps, setting),
             tables=tables_of(gaps, setting),
             caveats=caveats(gaps),

@@ -3,17 +3,40 @@
 from collections.abc import Iterator
 
 from tacit.evidence.refine import TOLERANCE
-from tacit.measures.formatting import percent, show, significant
+from tacit.measures.formatting import brief, percent, show, significant
 from tacit.questions.inference_gap.numbers import OVER, PARTS, Gaps
 from tacit.questions.shared.words import verdict
+from tacit.questions.verdicts import Said, Verdict, ruled
 
-MOSTLY_CONVERGED = 0.95
+MOSTLY_CONVERGED, NOTABLE = 0.95, 0.05
 
 DECIDED_BY = (
     "One gap is called the larger where the 95 % interval of their difference on the same images, "
     "over images and seeds together, excludes zero. Training and test images are two samples; they "
     "differ where the interval of the difference of their means excludes zero."
 )
+
+
+def headline(gaps: Gaps) -> Said:
+    """Whether the encoder loses more than the family of posteriors."""
+    larger = gaps.larger.mean()
+    loser = "the encoder" if gaps.amortized else "codes that are not at their best"
+    text = {
+        Verdict.YES: f"Most is lost to {loser}: {brief(larger)} more than to Gaussian posteriors.",
+        Verdict.NO: f"Most is lost to Gaussian posteriors: {brief(-larger)} more than to {loser}.",
+        Verdict.CANNOT_TELL: f"Whether {loser} or Gaussian posteriors lose more cannot be told.",
+    }
+    found = ruled(larger)
+    key, label = "amortisation-minus-approximation", "lost to the encoder, beyond the family"
+    return Said(found, text[found], key, label)
+
+
+def alerts(gaps: Gaps) -> tuple[str, ...]:
+    """That many values of log p(x) are unreliable."""
+    share = gaps.share("flagged").value or 0.0
+    if share < NOTABLE:
+        return ()
+    return (f"{percent(share)} of the values of log p(x) are flagged as unreliable.",)
 
 
 def sentences(gaps: Gaps) -> Iterator[str]:

@@ -9,7 +9,7 @@ from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
 from tacit.questions.inference_method.figures import figures_of, tables_of
 from tacit.questions.inference_method.numbers import Inferred, Numbers, measure
-from tacit.questions.inference_method.words import DECIDED_BY, caveats, sentences
+from tacit.questions.inference_method.words import DECIDED_BY, caveats, headline, sentences
 from tacit.questions.shared.seeds import Seeds, means
 
 
@@ -70,8 +70,9 @@ class InferenceMethod(Question):
         return self.finding(
             setting,
             found.seeds,
-            sentences(found),
+            headline(found),
             means(found.numbers()),
+            answer=sentences(found),
             figures=figures_of(found, setting),
             tables=tables_of(found),
             caveats=caveats(found),

@@ -9,6 +9,7 @@ from tacit.measures.formatting import percent, show, significant
 from tacit.measures.intervals import decide
 from tacit.questions.inference_method.numbers import Inferred
 from tacit.questions.shared.words import listed, verdict
+from tacit.questions.verdicts import Said, Verdict
 
 MOSTLY_CONVERGED = 0.95
 
@@ -18,6 +19,26 @@ DECIDED_BY = (
     "against its own decoder adds was not finished. What remains between two decoders on test "
     "images, both refined alike, is the decoder's doing."
 )
+
+
+def headline(found: Inferred) -> Said:
+    """Whether the shared encoder infers better codes than every image's own optimisation."""
+    leads = {run: found.encoder_minus_own(run).mean() for run in found.per_image}
+    decided = {run: decide(lead) for run, lead in leads.items()}
+    first = found.per_image[0]
+    key = f"{first}.encoder-minus-own.elbo"
+    label = f"ELBO of the shared encoder minus that of {first}"
+    if set(decided.values()) == {"higher"}:
+        text = "The shared encoder's codes are better than every image's own, as trained."
+        return Said(Verdict.YES, text, key, label)
+    if set(decided.values()) == {"lower"}:
+        text = "Every image's own codes are better than the shared encoder's, as trained."
+        return Said(Verdict.NO, text, key, label)
+    if {"higher", "lower"} <= set(decided.values()):
+        text = "It depends: own codes beat the shared encoder or not by how they are optimised."
+    else:
+        text = "Whether the shared encoder infers better codes cannot be told for every run."
+    return Said(Verdict.CANNOT_TELL, text, key, label)
 
 
 def sentences(found: Inferred) -> Iterator[str]:

@@ -17,7 +17,7 @@ from tacit.questions.finding import Finding
 from tacit.questions.label_efficiency.caveats import caveats
 from tacit.questions.label_efficiency.figures import draw, tables
 from tacit.questions.label_efficiency.numbers import Curves, Numbers, Tables, Trials
-from tacit.questions.label_efficiency.words import decided_by, sentences
+from tacit.questions.label_efficiency.words import alerts, decided_by, headline, sentences
 from tacit.questions.shared.pairs import Pair
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.trials import known, measured
@@ -56,6 +56,7 @@ class Labels(Question):
         "Fieller 1954 (an interval from a test)",
         "Guo, Pleiss, Sun and Weinberger 2017 (calibration)",
     )
+    as_trained: ClassVar[bool] = True
     needs_labels: ClassVar[bool] = True
 
     pairs: Annotated[tuple[Pair, ...], Field(min_length=1)]
@@ -231,8 +232,10 @@ class Labels(Question):
         return self.finding(
             setting,
             seeds,
-            sentences(curves),
+            headline(curves),
             curves.numbers(),
+            answer=sentences(curves),
+            alerts=alerts(curves),
             decided_by=decided_by(curves),
             figures=draw(curves, setting),
             tables=tables(curves),

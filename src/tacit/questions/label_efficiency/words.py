@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from tacit.measures.formatting import show
+from tacit.measures.formatting import brief, show
 from tacit.measures.intervals import decide
 from tacit.questions.label_efficiency.numbers import POINTS, Curves
 from tacit.questions.shared.pairs import Pair
 from tacit.questions.shared.words import many
+from tacit.questions.verdicts import Said, Verdict, ruled
 
 IT = "the one recommended"
 NAMED = 3
@@ -33,6 +34,30 @@ def decided_by(curves: Curves) -> str:
         "not distinguishable. Pairs that know more than the labels (all labels, or the class "
         "shares) cannot win."
     )
+
+
+def headline(curves: Curves) -> Said:
+    """What to use at the middle budget; the verdict is on it against a network from scratch."""
+    budget = curves.middle
+    winner, base = curves.winner(budget), curves.baseline(budget)
+    accuracy = curves.reported(winner, budget)
+    found = Verdict.CANNOT_TELL
+    if base is not None and base != winner:
+        found = ruled(curves.leads(budget)[base.name])
+    elif "worse" in curves.verdicts(budget).values() and not curves.those("better", budget):
+        found = Verdict.YES
+    if curves.those("better", budget):
+        found = Verdict.CANNOT_TELL
+    text = f"With {_count(curves, budget)} use {winner.short}: {brief(accuracy)} right."
+    if found is Verdict.CANNOT_TELL:
+        text = f"With {_count(curves, budget)} {winner.short} did best, but may not be the best."
+    return Said(found, text, f"at-{budget}.accuracy", f"accuracy with {_count(curves, budget)}")
+
+
+def alerts(curves: Curves) -> tuple[str, ...]:
+    """That test images were learned from."""
+    n = curves.first.copies
+    return (f"{many(n, 'test image')} also found among the training images.",) if n else ()
 
 
 def sentences(curves: Curves) -> list[str]:

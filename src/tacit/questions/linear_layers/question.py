@@ -7,7 +7,7 @@ from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
 from tacit.questions.linear_layers.figures import draw_curves, draw_differences, draw_pictures
 from tacit.questions.linear_layers.numbers import Numbers, measure, numbers
-from tacit.questions.linear_layers.words import DECIDED_BY, caveats, sentences, table
+from tacit.questions.linear_layers.words import DECIDED_BY, caveats, headline, sentences, table
 from tacit.questions.shared.seeds import Seeds, means
 
 
@@ -50,8 +50,9 @@ class LinearLayers(Question):
         return self.finding(
             setting,
             seeds,
-            sentences(seeds, found),
+            headline(found),
             found,
+            answer=sentences(seeds, found),
             figures=(
                 draw_curves(seeds, setting),
                 draw_differences(seeds, found["with-minus-without.squared-error"], setting),

@@ -2,17 +2,34 @@
 
 from collections.abc import Iterator, Mapping
 
-from tacit.measures.formatting import percent, show
+from tacit.measures.formatting import brief, percent, show
 from tacit.measures.number import Number
 from tacit.questions.finding import Table
 from tacit.questions.linear_layers.numbers import LAYERS, Numbers
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.words import verdict
+from tacit.questions.verdicts import Said, Verdict, ruled
 
 DECIDED_BY = (
     "The paired difference of squared error on test images after the last update: it is "
     "distinguishable where its 95 % interval over seeds and images together excludes zero."
 )
+
+
+def headline(numbers: Mapping[str, Number]) -> Said:
+    """Whether the layer earns its place."""
+    key = "with-minus-without.squared-error"
+    share = numbers["difference-share"]
+    text = {
+        Verdict.YES: f"The middle linear layer earns its place: it takes {brief(-share)} off the "
+        "test error.",
+        Verdict.NO: f"The middle linear layer does not earn its place: it adds {brief(share)} to "
+        "the test error.",
+        Verdict.CANNOT_TELL: "Whether the middle linear layer helps cannot be told from the test "
+        "error.",
+    }
+    found = ruled(numbers[key], yes="lower")
+    return Said(found, text[found], key, "test error with the layer minus without it")
 
 
 def sentences(seeds: Seeds[Numbers], numbers: Mapping[str, Number]) -> Iterator[str]:

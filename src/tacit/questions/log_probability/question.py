@@ -26,7 +26,7 @@ from tacit.questions.log_probability.annealing.words import (
 )
 from tacit.questions.log_probability.figures import class_table, figures_of
 from tacit.questions.log_probability.numbers import Scores, numbers_of
-from tacit.questions.log_probability.words import rule, sentences
+from tacit.questions.log_probability.words import alerts, headline, rule, sentences
 from tacit.questions.shared.samples import Rows, compared_classes, of_all, of_each_class
 from tacit.questions.shared.scoring import ProposalName, estimated, mean_images, score
 from tacit.streams import numpy_stream, torch_stream
@@ -165,9 +165,10 @@ class LogProbability(Question):
         return self.finding(
             setting,
             measured,
-            [sentences(scores, self.samples, setting.class_names, checked)],
+            headline(scores),
             numbers_of(scores, setting.class_names) | (checks.numbers() if checks else {}),
-            key="test.log-prob",
+            answer=[sentences(scores, self.samples, setting.class_names, checked)],
+            alerts=alerts(scores),
             decided_by=rule(scores) + (RULE if checks else ""),
             figures=figures_of(scores, setting),
             tables=(*tables, table_of(checks)) if checks else tables,

@@ -2,10 +2,14 @@
 
 import numpy as np
 
-from tacit.measures.formatting import percent, show, significant
+from tacit.measures.formatting import brief, percent, show, significant
 from tacit.measures.number import Undefined
 from tacit.questions.log_probability.numbers import Scores
 from tacit.questions.shared.words import verdict
+from tacit.questions.verdicts import Said, Verdict, ruled
+
+NOTABLE = 0.05
+"""From this share of flagged values on, it is said on top."""
 
 MOSTLY = 0.5
 """What explains more than half of a variance explains most of it."""
@@ -27,6 +31,26 @@ def rule(scores: Scores) -> str:
         "zero. The share of the variance between class means that the class's mean image accounts "
         "for is called most where its interval lies above one half."
     )
+
+
+def headline(scores: Scores) -> Said:
+    """Whether training images are likelier than test images."""
+    difference = scores.train_minus_test()
+    text = {
+        Verdict.YES: f"Training images are likelier than test images, by {brief(difference)}.",
+        Verdict.NO: f"Training images are less likely than test images, by {brief(-difference)}.",
+        Verdict.CANNOT_TELL: "Whether training images are likelier than test ones cannot be told.",
+    }
+    key, label = "train-minus-test.log-prob", "log p(x) of training minus test images"
+    return Said(found := ruled(difference), text[found], key, label)
+
+
+def alerts(scores: Scores) -> tuple[str, ...]:
+    """That many values of log p(x) are unreliable."""
+    share = scores.flagged().value or 0.0
+    if share < NOTABLE:
+        return ()
+    return (f"{percent(share)} of the values of log p(x) are flagged as unreliable.",)
 
 
 def sentences(scores: Scores, samples: int, class_names: tuple[str, ...], checked: str = "") -> str:

@@ -9,7 +9,14 @@ from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
 from tacit.questions.overfitting.figures import draw_gaps, draw_losses, draw_reconstructions
 from tacit.questions.overfitting.numbers import Numbers, judge, measure
-from tacit.questions.overfitting.words import DECIDED_BY, caveats, sentence, summary, table
+from tacit.questions.overfitting.words import (
+    DECIDED_BY,
+    caveats,
+    headline,
+    sentence,
+    summary,
+    table,
+)
 from tacit.questions.shared.run_names import RunNames
 from tacit.questions.shared.seeds import Seeds
 
@@ -54,12 +61,13 @@ class Overfitting(Question):
         return self.finding(
             setting,
             seeds,
-            [summary(judged), *map(sentence, judged)],
+            headline(judged),
             {
                 f"{one.name}.{name.replace('_', '-')}": getattr(one, name)
                 for name in ("gap", "rise", "turned", "accuracy_gap")
                 for one in judged
             },
+            answer=[summary(judged), *map(sentence, judged)],
             figures=(
                 draw_losses(judged, setting),
                 draw_gaps(judged, setting),

@@ -5,9 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from tacit.questions.finding import Table
-from tacit.questions.overfitting.numbers import VERDICTS, Judged, Numbers
+from tacit.questions.overfitting.numbers import OVERFITTED, UNDECIDED, VERDICTS, Judged, Numbers
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.words import listed, verdict
+from tacit.questions.verdicts import Said, Verdict
+
+NAMED = 4
+"""At most so many models are named in the headline."""
 
 DECIDED_BY = (
     "The gap is the mean loss per test image minus that per training image, after the last update "
@@ -18,6 +22,26 @@ DECIDED_BY = (
     "With a gap alone, it fits its training images better, as every model that learns does in some "
     "measure. Nothing else is chosen from a test curve: every other number is of the last update."
 )
+
+
+def headline(judged: Sequence[Judged]) -> Said:
+    """Which models are overfitted; the key is the gap of the worst of them."""
+    found = [one for one in judged if one.verdict == OVERFITTED]
+    undecided = [one for one in judged if one.verdict == UNDECIDED]
+    worst = max(found or judged, key=lambda one: one.gap.value or 0.0)
+    key, label = f"{worst.name}.gap", f"test minus training loss of {worst.name}"
+    if found:
+        names = listed([one.name for one in found])
+        if len(found) > NAMED:
+            names = f"{len(found)} of {len(judged)} models"
+        are = "is" if len(found) == 1 else "are"
+        text = f"Overfitted {are} {names}: the test loss rose again while training went on."
+        return Said(Verdict.YES, text, key, label)
+    if undecided:
+        text = "Whether any of the models is overfitted cannot be told from these images."
+        return Said(Verdict.CANNOT_TELL, text, key, label)
+    text = "No model is overfitted: none has both a gap and a test loss that rose again."
+    return Said(Verdict.NO, text, key, label)
 
 
 def summary(judged: Sequence[Judged]) -> str:

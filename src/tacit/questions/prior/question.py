@@ -22,7 +22,7 @@ from tacit.questions.prior.numbers import (
     Compared,
     prior_numbers,
 )
-from tacit.questions.prior.words import words
+from tacit.questions.prior.words import headline, words
 from tacit.questions.shared.codes import against_prior, decoded, drawn, posterior
 from tacit.questions.shared.sample_quality import (
     AT_LEAST,
@@ -150,8 +150,9 @@ class Prior(Question):
         return self.finding(
             setting,
             measured,
-            [words(compared, numbers)],
+            headline(compared, numbers),
             numbers,
+            answer=[words(compared, numbers)],
             decided_by=(
                 "What the prior costs is the kernel distance to test images of samples from "
                 "N(0, I) minus that of what the same model decodes from its training images' own "
@@ -184,5 +185,4 @@ class Prior(Question):
                 "codes of the same variances leave that together are exactly N(0, I): no more than "
                 "that is no distance.",
             ),
-            key=f"{self.per_image[0]}.prior-cost-minus-{self.amortized}",
         )

@@ -8,7 +8,7 @@ from tacit.questions.finding import Finding
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.transfer.figures import draw_accuracy, draw_differences
 from tacit.questions.transfer.numbers import METHODS, Compared, Numbers, measure
-from tacit.questions.transfer.words import DECIDED_BY, caveats, sentences, table
+from tacit.questions.transfer.words import DECIDED_BY, caveats, headline, sentences, table
 
 
 class Transfer(Question):
@@ -57,8 +57,9 @@ class Transfer(Question):
         return self.finding(
             setting,
             compared.seeds,
-            sentences(compared),
+            headline(compared),
             compared.numbers,
+            answer=sentences(compared),
             figures=(draw_accuracy(compared, setting), draw_differences(compared, setting)),
             tables=(table(compared),),
             caveats=caveats(compared),

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
-from tacit.measures.formatting import show
+from tacit.measures.formatting import brief, show
 from tacit.measures.number import Number
 from tacit.questions.finding import Table
 from tacit.questions.shared.majority_class import against_it
 from tacit.questions.shared.words import many, verdict
 from tacit.questions.transfer.numbers import METHODS, Compared
+from tacit.questions.verdicts import Said, Verdict, ruled
 
 FEW_DRAWS = 10
 
@@ -16,6 +17,20 @@ DECIDED_BY = (
     "its 95 % interval over all of them together excludes zero. The gap is test minus training "
     "cross-entropy. Every method is taken after its last update, and the test images chose nothing."
 )
+
+
+def headline(compared: Compared) -> Said:
+    """Whether the encoder that is transferred and fine-tuned gains accuracy."""
+    key = "transferred-minus-scratch.test-accuracy"
+    gain = compared.numbers[key]
+    labels = f"With {compared.labels} labels"
+    text = {
+        Verdict.YES: f"{labels}, the transferred encoder gains {brief(gain)} of accuracy.",
+        Verdict.NO: f"{labels}, the transferred encoder costs {brief(-gain)} of accuracy.",
+        Verdict.CANNOT_TELL: f"{labels}, transfer gains nothing measurable over training from "
+        "scratch.",
+    }
+    return Said(found := ruled(gain), text[found], key, "accuracy gained by transfer")
 
 
 def sentences(compared: Compared) -> Iterator[str]:
