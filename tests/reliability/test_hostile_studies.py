@@ -134,11 +134,13 @@ def test_titles_are_no_markup() -> None:
     from types import SimpleNamespace
 
     from tacit.cli import _conclude
+    from tacit.questions.finding import Finding
 
-    finding = SimpleNamespace(title="[/x] [bold]", answer="[/y]")
+    finding = Finding("q", "[/x] [bold]", "?", "", {}, (), headline="[/y]", alerts=("[/z]",))
     ended = SimpleNamespace(findings=[finding], unanswered={}, report="r", whole=True)
     console = Console(record=True, width=80)
     assert _conclude([ended], console) == 0
     shown = console.export_text()
     assert "[/x] [bold]" in shown
-    assert "[/y]" in shown
+    assert "Cannot tell. [/y]" in shown
+    assert "[/z]" in shown

@@ -22,8 +22,9 @@ def still_falling(loss: ArrayLike) -> tuple[float, bool]:
     The last tenth of the losses is held against the tenth before. The run counts as unfinished
     where the fall between them is more than `NOTABLE` of the fall since the first loss, and larger
     than noise makes it (one-sided Welch test, `LEVEL`). Of losses that no longer fall and differ
-    by independent noise, at most 1 % are called unfinished; a loss that falls like exp(-t / τ) is
-    called so if it was trained for less than about 3 τ.
+    by independent noise, about 1 % are called unfinished (7 % where noise is correlated as an
+    autoregression of 0.5 is); a loss that falls like exp(-t / τ) is called so if it was trained for
+    less than about 3 τ.
 
     Args:
         loss: by update, or means over stretches of updates, in order, (n,).

@@ -89,13 +89,19 @@ class Finding:
                 f"key is '{self.key}', which is none of the numbers: {', '.join(self.numbers)}"
             )
 
+    @property
+    def shown(self) -> str:
+        """The key; of an answer without a headline, the first of the numbers where it has none."""
+        return self.key or ("" if self.headline else next(iter(self.numbers), ""))
+
     def _repr_html_(self) -> str:
         """The verdict, its key number and the answer; tables and caveats unfold."""
         found = notebook.paragraph(self.title, "h4") + notebook.paragraph(self.asks, "em")
-        found += notebook.paragraph(f"{self.verdict}. {self.answer}")
-        if self.key:
-            number = show(self.numbers[self.key])
-            found += notebook.paragraph(f"{self.label or self.key}: {number}", "strong")
+        verdict = f"{self.verdict.capitalize()}. " if self.headline else ""
+        found += notebook.paragraph(f"{verdict}{self.answer}")
+        if key := self.shown:
+            number = show(self.numbers[key])
+            found += notebook.paragraph(f"{self.label or key}: {number}", "strong")
         folded = "".join(figure._repr_html_() for figure in self.figures)
         folded += "".join(table._repr_html_() for table in self.tables)
         told = [self.decided_by, *self.caveats]

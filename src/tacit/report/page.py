@@ -81,7 +81,7 @@ def render(provenance: Provenance, findings: Sequence[Finding], figures: Path) -
         for figure in finding.figures:
             number += 1
             pictures.append(show(figure, figures, f"Figure {number}"))
-        key = finding.key or ("" if finding.headline else next(iter(finding.numbers), ""))
+        key = finding.shown
         anchor = f"q{place}-" + re.sub(r"[^a-z0-9]+", "-", finding.question.lower()).strip("-")
         sections.append(
             Section(
