@@ -8,7 +8,10 @@ import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 UNFINISHED = ".unfinished"
 """How the names of temporary files end; they begin with a dot."""
@@ -106,6 +109,17 @@ def write_json(path: Path, data: Any, *, durable: bool = True) -> None:
     """Plain data as JSON with sorted keys; NaN and infinity are refused."""
     text = json.dumps(data, indent=1, sort_keys=True, allow_nan=False) + "\n"
     write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"), durable=durable)
+
+
+def write_array(path: Path, array: "NDArray[Any]", *, durable: bool = True) -> None:
+    """An array as .npy."""
+    import numpy as np  # the command's help needs none
+
+    def write(file: Path) -> None:
+        with file.open("wb") as stream:
+            np.save(stream, array, allow_pickle=False)
+
+    write_atomically(path, write, durable=durable)
 
 
 def read_json(path: Path) -> Any:

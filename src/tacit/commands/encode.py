@@ -113,7 +113,8 @@ def _write(
 ) -> None:
     import numpy as np
 
-    from tacit.commands.outputs import write_array, write_arrays, write_table
+    from tacit.commands.outputs import write_arrays, write_table
+    from tacit.files import write_array
 
     suffix = None if out is None else out.suffix.lower()
     if out is not None and suffix in ARRAYS:

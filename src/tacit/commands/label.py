@@ -97,7 +97,7 @@ def opened(source: str, options: LabelOptions, console: "Console") -> "Shown":
 
     import numpy as np
 
-    from tacit.commands.learn.pool import open_pool
+    from tacit.commands.learn.pool import read_pool
     from tacit.encoders.opening import open_encoder
     from tacit.images.originals import of_arrays
     from tacit.images.tables import Names
@@ -111,15 +111,7 @@ def opened(source: str, options: LabelOptions, console: "Console") -> "Shown":
     def say(text: str) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    with reading(console) as progress:
-        pool = open_pool(
-            source,
-            data_dir=options.data_dir,
-            size=options.size,
-            channels=options.channels,
-            skip_bad=options.skip_bad,
-            progress=progress,
-        )
+    pool = read_pool(source, options, console)
     if len(pool.images) < 3:
         raise CommandError(f"{source} has {len(pool.images)} images; three or more can be sorted")
     try:

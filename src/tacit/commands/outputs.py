@@ -79,16 +79,6 @@ def write_arrays(out: Path, **arrays: NDArray[Any]) -> None:
     write_atomically(out, write)
 
 
-def write_array(out: Path, array: NDArray[Any]) -> None:
-    """An array as .npy."""
-
-    def write(file: Path) -> None:
-        with file.open("wb") as stream:
-            np.save(stream, array, allow_pickle=False)
-
-    write_atomically(out, write)
-
-
 def write_pictures(out: Path, names: Sequence[str], images: NDArray[Any]) -> None:
     """Images, (n, C, H, W), as one PNG each, named after their source.
 

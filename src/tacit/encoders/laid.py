@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from tacit.encoders.base import About, Encoder, Features
 from tacit.encoders.making import Progress
 from tacit.errors import EncoderError
-from tacit.files import Damaged, file_sha256, read_record, write_atomically, write_record
+from tacit.files import Damaged, file_sha256, read_record, write_array, write_record
 from tacit.images.dataset import Split
 from tacit.images.originals import Originals, joined
 
@@ -67,15 +66,9 @@ def lay(folder: Path, found: Mapping[str, Encoded]) -> None:
         files = {}
         for side, features in (("train", one.train), ("test", one.test)):
             path = folder / f"{one.about.key[:16]}-{side}.npy"
-            array = np.asarray(features)
-            write_atomically(path, partial(_save, array=array), durable=False)
+            write_array(path, np.asarray(features), durable=False)
             files[path.name] = file_sha256(path)
         write_record(record, {"files": files}, durable=False)
-
-
-def _save(file: Path, array: NDArray[np.generic]) -> None:
-    with file.open("wb") as stream:
-        np.save(stream, array, allow_pickle=False)
 
 
 def read_laid(folder: Path, key: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

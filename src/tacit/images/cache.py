@@ -4,11 +4,16 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tacit.errors import ImagesError
+from tacit.files import Damaged, file_sha256, read_record, write_array, write_record
 from tacit.images.bounded import shown
 
 _UNFINISHED = ".unfinished-"
@@ -51,6 +56,22 @@ def writing(path: Path) -> Iterator[None]:
             f"{shown(path)}: the cache cannot be written ({error.strerror or error}); "
             "the environment variable TACIT_CACHE can name another folder"
         ) from error
+
+
+def kept_array(kind: str, key: str, make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+    """What `make` gives, kept in the cache's folder `kind`; what is damaged there is made again."""
+    path = cache_folder(kind) / f"{key}.npy"
+    record = path.with_suffix(".json")
+    try:
+        if read_record(record)["sha256"] == file_sha256(path):
+            return np.load(path, allow_pickle=False)
+    except (FileNotFoundError, Damaged):
+        pass
+    array = make()
+    with writing(path):
+        write_array(path, array, durable=False)
+        write_record(record, {"sha256": file_sha256(path)}, durable=False)
+    return array
 
 
 @contextmanager

@@ -2,16 +2,14 @@
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn.functional import adaptive_avg_pool2d
 
-from tacit.files import Damaged, data_sha256, file_sha256, read_record, write_atomically
-from tacit.files import write_record as write_checked
-from tacit.images.cache import cache_folder, writing
+from tacit.files import data_sha256
+from tacit.images.cache import kept_array
 from tacit.images.dataset import Images
 from tacit.labels.clusters import cluster_sizes, learn_clusters, side_by_side
 from tacit.labels.networks import codes_of
@@ -42,39 +40,20 @@ def codes_for_labelling(images: Images, *, seed: int = 0, say: Say = lambda text
         say: told what is being done, where that takes time.
     """
     key = data_sha256({"of": images.sha256, "seed": seed, "version": _VERSION})[:32]
-    folder = cache_folder("codes")
-    path, record = folder / f"{key}.npy", folder / f"{key}.json"
-    if (found := _kept(path, record)) is not None:
-        return found
+    return kept_array("codes", key, partial(_learned, images, seed, say))
+
+
+def _learned(images: Images, seed: int, say: Say) -> Codes:
     small = _small(images)
     codes = principal_components(small, Images(small.pixels[:0]), seed).pool
-    if len(images) >= LEAST:
-        sizes = cluster_sizes(len(images))
-        parts = []
-        for size in sizes:
-            say(f"Learning to tell {size} clusters of {len(images):,} images apart …")
-            encoder = learn_clusters(small, codes, n_clusters=size, seed=seed)
-            parts.append(codes_of(encoder, small))
-        codes = side_by_side(parts)
-    with writing(path):
-        write_atomically(path, partial(_save, array=codes), durable=False)
-        write_checked(record, {"sha256": file_sha256(path)}, durable=False)
-    return codes
-
-
-def _save(file: Path, array: Codes) -> None:
-    with file.open("wb") as stream:
-        np.save(stream, array, allow_pickle=False)
-
-
-def _kept(path: Path, record: Path) -> Codes | None:
-    """What was written, if it is still that."""
-    try:
-        if read_record(record)["sha256"] == file_sha256(path):
-            return np.load(path, allow_pickle=False)
-    except (FileNotFoundError, Damaged):
-        pass
-    return None
+    if len(images) < LEAST:
+        return codes
+    parts = []
+    for size in cluster_sizes(len(images)):
+        say(f"Learning to tell {size} clusters of {len(images):,} images apart …")
+        encoder = learn_clusters(small, codes, n_clusters=size, seed=seed)
+        parts.append(codes_of(encoder, small))
+    return side_by_side(parts)
 
 
 def _small(images: Images) -> Images:

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tacit.labels.calibration import Temperature, even_weights
+from tacit.labels.choosing import share_of
 from tacit.labels.cross_validation import held_out_temperature, held_out_trials, turns_for
 from tacit.labels.draws import Labelled
 from tacit.labels.propagation.incremental import Spread
 from tacit.streams import numpy_stream
 
-Z = 1.959964  # of 95 %
 MORE = 20
 """Labels that a forecast is about."""
 
@@ -85,19 +85,13 @@ def judge(spread: Spread, n_classes: int, *, seed: int = 0) -> Judgement:
     weights = even_weights(label)
     n = len(np.unique(label))
     right = float(weights @ (logits.argmax(axis=1) == y[label])) / n
-    low, high = _wilson(right, n)
+    share = share_of(right, n)
     temperature = held_out_temperature(logits, y[label], label)
     learned = float(np.mean([len(trial.learned.index) for trial in trials]))
     factor = _factor(spread, y, n_classes, 1 - right, learned, n, seed)
-    coming = [None if factor is None else 1 - factor * (1 - a) for a in (right, low, high)]
-    return Judgement(right, low, high, n, temperature, *coming)
-
-
-def _wilson(share: float, n: int) -> tuple[float, float]:
-    """Wilson's score interval of a mean of n labels, each right in some of its turns or in all."""
-    middle = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
-    half = Z / (1 + Z**2 / n) * math.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    told = (right, share.low, share.high)
+    coming = [None if factor is None or a is None else 1 - factor * (1 - a) for a in told]
+    return Judgement(*told, n, temperature, *coming)
 
 
 def _factor(

@@ -1,15 +1,14 @@
 """All images on a plane, so that near ones have near codes: what the map shows."""
 
+import hashlib
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
-from tacit.files import Damaged, file_sha256, read_record, write_atomically, write_record
-from tacit.images.cache import cache_folder, writing
+from tacit.images.cache import kept_array
 from tacit.labels.propagation.graph import nearest_rows, neighbour_weights
 from tacit.streams import numpy_stream, stream_seed
 
@@ -28,18 +27,7 @@ def on_a_plane(codes: NDArray[np.float32], *, seed: int = 0) -> NDArray[np.float
     as in `neighbour_graph`, and a little aside so that no two hide each other. With fewer than ten
     images, two principal components.
     """
-    path = cache_folder("planes") / f"{_key(codes, seed)}.npy"
-    record = path.with_suffix(".json")
-    try:
-        if read_record(record)["sha256"] == file_sha256(path):
-            return np.load(path, allow_pickle=False)
-    except (FileNotFoundError, Damaged):
-        pass
-    places = _placed(codes, seed)
-    with writing(path):
-        write_atomically(path, partial(_save, array=places), durable=False)
-        write_record(record, {"sha256": file_sha256(path)}, durable=False)
-    return places
+    return kept_array("planes", _key(codes, seed), partial(_placed, codes, seed))
 
 
 def _placed(codes: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
@@ -73,12 +61,5 @@ def _placed(codes: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
 
 
 def _key(codes: NDArray[np.float32], seed: int) -> str:
-    import hashlib
-
     head = repr((codes.shape, seed, _VERSION)).encode()
     return hashlib.sha256(head + np.ascontiguousarray(codes).tobytes()).hexdigest()[:32]
-
-
-def _save(file: Path, array: NDArray[np.float32]) -> None:
-    with file.open("wb") as stream:
-        np.save(stream, array, allow_pickle=False)

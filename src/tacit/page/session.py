@@ -4,7 +4,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -21,7 +21,7 @@ from tacit.labels.propagation.graph import nearest_rows, neighbour_graph
 from tacit.labels.propagation.incremental import Spread
 from tacit.page.first import FIRST, covering
 from tacit.page.judging import NOT_YET, Judgement, judge
-from tacit.page.table import NOTHING, LabelTable, Said
+from tacit.page.table import MARKS, NOTHING, LabelTable, Said
 
 AHEAD = 12
 """Images that are named ahead of the one that is shown, so that the next one is there at once."""
@@ -59,13 +59,6 @@ class Predictions:
 
 
 @dataclass
-class _Change:
-    """One answer, as it is taken back: what the table said of each image before."""
-
-    before: dict[str, Said]
-
-
-@dataclass
 class Session:
     """Everything that the page knows; safe to call from several threads.
 
@@ -100,7 +93,8 @@ class Session:
         self._first = covering(self.codes, seed=self.seed)
         self._cover: list[int] = []
         self._queue: deque[int] = deque()
-        self._history = [_Change(dict.fromkeys(names, NOTHING)) for names in self.table.actions()]
+        # Of each answer what the table said before, by image: so it is taken back.
+        self._history = [dict.fromkeys(names, NOTHING) for names in self.table.actions()]
         self._met = list(self.table.classes)
         self.version = 0
         self.closed = False
@@ -137,30 +131,33 @@ class Session:
         rows = list(dict.fromkeys(rows))
         if not rows or not all(0 <= row < len(self.names) for row in rows):
             raise ValueError(f"rows are 0 to {len(self.names) - 1}, one at least")
-        if bool(label) == bool(mark) or mark not in ("", "skip", "bad"):
+        if bool(label) == bool(mark) or mark not in ("", *MARKS):
             raise ValueError("an answer is a class, or the mark skip or bad")
         with self._lock:
             if label:
                 label = self.table.check_class(label)
-            other = self._otherwise(rows, label) if label else []
-            kept = [row for row in rows if row not in set(other)]
+            other = self._otherwise(rows, label) if label else set()
+            kept = [row for row in rows if row not in other]
             if not kept:
                 raise ImagesError(
-                    f"{quoted(self.names[other[0]])} has a copy, the same picture, with another "
+                    f"{quoted(self.names[rows[0]])} has a copy, the same picture, with another "
                     "label; undo that one first"
                 )
-            self._put({self.names[row]: Said(label, mark) for row in kept}, stamped=True)
+            self._put({self.names[row]: Said(label, mark) for row in kept})
             if label and label not in self._met:
                 self._met.append(label)
         self._wake.set()
-        return {"written": len(kept), "left_out": [printable(self.names[row]) for row in other]}
+        return {
+            "written": len(kept),
+            "left_out": [printable(self.names[row]) for row in rows if row in other],
+        }
 
     def clear(self, rows: Sequence[int]) -> None:
         """Take the answers of these images away, which can be undone as well."""
         with self._lock:
             names = [self.names[row] for row in rows if self.names[row] in self.table.said]
             if names:
-                self._put(dict.fromkeys(names, NOTHING), stamped=True)
+                self._put(dict.fromkeys(names, NOTHING))
         self._wake.set()
 
     def undo(self) -> list[int]:
@@ -168,11 +165,11 @@ class Session:
         with self._lock:
             if not self._history:
                 return []
-            change = self._history[-1]
-            self.table.write(change.before, stamped=False)
+            before = self._history[-1]
+            self.table.write(before, stamped=False)
             self._history.pop()
             self.version += 1
-            rows = [self.row_of[name] for name in change.before]
+            rows = [self.row_of[name] for name in before]
             for row in reversed([row for row in rows if not self.table.said.get(self.names[row])]):
                 if row in self._queue:
                     self._queue.remove(row)
@@ -180,21 +177,20 @@ class Session:
         self._wake.set()
         return rows
 
-    def _put(self, answers: dict[str, Said], *, stamped: bool) -> None:
-        before = self.table.write(answers, stamped=stamped)
-        self._history.append(_Change(before))
+    def _put(self, answers: dict[str, Said]) -> None:
+        self._history.append(self.table.write(answers))
         self.version += 1
         gone = self._answered()
         self._queue = deque(row for row in self._queue if self.copies[row] not in gone)
 
-    def _otherwise(self, rows: Sequence[int], label: str) -> list[int]:
+    def _otherwise(self, rows: Sequence[int], label: str) -> set[int]:
         """Those of which another copy, not among them, has another label."""
         said: dict[int, str] = {}
         among = set(rows)
         for name, one in self.table.said.items():
             if one.label and (row := self.row_of[name]) not in among:
                 said[int(self.copies[row])] = one.label
-        return [row for row in rows if said.get(int(self.copies[row]), label) != label]
+        return {row for row in rows if said.get(int(self.copies[row]), label) != label}
 
     def _answered(self) -> set[int]:
         """The copies of which one was answered."""
@@ -259,7 +255,7 @@ class Session:
             rest = [row for row in queue if row not in stays and self.copies[row] not in later]
             self._queue = deque([*stays, *rest][: AHEAD + _AFTER])
             taken = time.perf_counter() - began
-            self.predictions = Predictions(**{**found.__dict__, "seconds": taken})
+            self.predictions = replace(found, seconds=taken)
             self.error = ""
 
     def _catch_up(self, given: dict[int, int]) -> None:
@@ -332,7 +328,7 @@ class Session:
         with self._lock:
             found, judged = self.predictions, self.predictions.judged
             counts = dict.fromkeys(self._met, 0)
-            marks = {"skip": 0, "bad": 0}
+            marks: dict[str, int] = dict.fromkeys(MARKS, 0)
             for said in self.table.said.values():
                 if said.label:
                     counts[said.label] += 1

@@ -12,7 +12,7 @@ from typing import Literal
 from tacit.errors import ImagesError
 from tacit.files import write_atomically
 from tacit.images.bounded import shown
-from tacit.images.classes import class_order, classes_of, visible
+from tacit.images.classes import classes_of, visible
 from tacit.images.dataset import UNLABELLED
 from tacit.images.tables import Names, as_written, faults_listed, read_tables
 
@@ -213,8 +213,3 @@ class LabelTable:
         """The time, never twice the same, so that what was answered together is known by it."""
         self._last = max(self._now(), self._last + timedelta(microseconds=1))
         return self._last.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def in_order(classes: Iterable[str]) -> list[str]:
-    """Classes as they are shown: whole numbers by size, then names."""
-    return sorted(classes, key=class_order)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from rich.console import Console
 
 from tacit.commands.inputs import is_image_folder, parts_of
 from tacit.errors import ImagesError
@@ -21,6 +22,8 @@ from tacit.images.originals import joined
 from tacit.images.sources import open_images
 from tacit.images.splits import content_hashes
 from tacit.images.values import few_levels
+from tacit.studies.execution.progress import reading
+from tacit.studies.options import Reading
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,19 @@ class Pool:
     def contents(self) -> list[bytes]:
         """What each image holds, as a hash."""
         return list(content_hashes(self.images))
+
+
+def read_pool(source: str, options: Reading, console: Console) -> Pool:
+    """`open_pool` as the options of a command have it, with its progress shown."""
+    with reading(console) as progress:
+        return open_pool(
+            source,
+            data_dir=options.data_dir,
+            size=options.size,
+            channels=options.channels,
+            skip_bad=options.skip_bad,
+            progress=progress,
+        )
 
 
 def open_pool(

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from tacit.commands.learn.files import Files
 from tacit.commands.learn.page import asking
-from tacit.commands.learn.pool import Pool, open_pool
+from tacit.commands.learn.pool import Pool, read_pool
 from tacit.commands.learn.study import NAME, Asked, study_of
 from tacit.commands.learn.table import Given, read_labels
 from tacit.commands.options import CommandError
@@ -34,7 +34,6 @@ from tacit.saved.form import Form
 from tacit.studies.command import perform as run_prepared
 from tacit.studies.execution.holding import held
 from tacit.studies.execution.plan import Job
-from tacit.studies.execution.progress import reading
 from tacit.studies.execution.work import read_measurement
 from tacit.studies.options import out_of_range
 from tacit.studies.provenance import Told
@@ -97,15 +96,7 @@ def prompted(asked: Asked, console: Console) -> Prompted:
     except ValueError as error:
         raise CommandError(f"--{error}") from None
     Files(asked.out).check()
-    with reading(console) as progress:
-        pool = open_pool(
-            asked.source,
-            data_dir=options.data_dir,
-            size=options.size,
-            channels=options.channels,
-            skip_bad=options.skip_bad,
-            progress=progress,
-        )
+    pool = read_pool(asked.source, options, console)
     given = read_labels(options.labels, pool)
     study, question = study_of(asked, pool, given)
     opened = replace(pool.opened, notes=[*pool.opened.notes, *given.notes])

@@ -90,7 +90,8 @@ class Spread:
         if not places:
             return
         np.subtract.at(self._sums, [self.y[i] for i in places], self.columns(rows))
-        kept = [i for i in range(len(self.rows)) if i not in set(places)]
+        gone = set(places)
+        kept = [i for i in range(len(self.rows)) if i not in gone]
         self._among, self._means = self._among[np.ix_(kept, kept)], self._means[kept]
         self.rows, self.y = [self.rows[i] for i in kept], [self.y[i] for i in kept]
         for label in set(range(len(self._sums))) - set(self.y):
