@@ -16,7 +16,7 @@ from rich.console import Console
 from tacit import notebook
 from tacit.figures.sink import Figure
 from tacit.images.opened import Opened
-from tacit.questions.finding import Finding, Table
+from tacit.questions.finding import Table
 from tacit.report.page import FIGURES, REPORT
 from tacit.report.provenance import Provenance
 from tacit.report.results import number, read_records
@@ -53,6 +53,7 @@ class FinishedStudy:
 
     Attributes:
         folder: the study's. environment: how it was done: images, settings, jobs, machine.
+        findings: the answers, by question, in the order of the study.
 
     >>> study = tacit.run("transfer", images="digits")             # doctest: +SKIP
     >>> study.findings["transfer"].answer                          # doctest: +SKIP
@@ -63,14 +64,13 @@ class FinishedStudy:
         self.folder = Path(folder)
         self.environment: Provenance
         self.environment, found = read_records(self.folder)
-        self._findings = tuple(
-            replace(finding, figures=tuple(map(self._picture, finding.figures)))
+        self.findings = {
+            finding.question: replace(finding, figures=tuple(map(self._picture, finding.figures)))
             for finding in found
-        )
+        }
 
     def _picture(self, figure: Figure) -> Picture:
-        said = {field.name: getattr(figure, field.name) for field in fields(Figure)}
-        return Picture(**said, folder=self.folder / FIGURES)
+        return Picture(**vars(figure), folder=self.folder / FIGURES)
 
     @property
     def name(self) -> str:
@@ -82,20 +82,15 @@ class FinishedStudy:
         """The page, which opens without a network."""
         return self.folder / REPORT
 
-    @property
-    def findings(self) -> dict[str, Finding]:
-        """The answers, by question, in the order of the study."""
-        return {finding.question: finding for finding in self._findings}
-
     @cached_property
     def tables(self) -> dict[str, tuple[Table, ...]]:
         """The tables, by question."""
-        return {finding.question: finding.tables for finding in self._findings}
+        return {question: finding.tables for question, finding in self.findings.items()}
 
     @cached_property
     def figures(self) -> dict[str, Figure]:
         """The figures, by name."""
-        return {figure.name: figure for one in self._findings for figure in one.figures}
+        return {figure.name: figure for one in self.findings.values() for figure in one.figures}
 
     @cached_property
     def measurements(self) -> dict[str, Path]:
@@ -106,8 +101,8 @@ class FinishedStudy:
     def numbers(self) -> list[dict[str, object]]:
         """Every measured number with its interval: a row for each, as data frames take them."""
         return [
-            {"question": finding.question, "name": name, **number(measured)}
-            for finding in self._findings
+            {"question": question, "name": name, **number(measured)}
+            for question, finding in self.findings.items()
             for name, measured in finding.numbers.items()
         ]
 
@@ -130,7 +125,7 @@ class FinishedStudy:
         return f"FinishedStudy({str(self.folder)!r}): {self._counted()}"
 
     def __str__(self) -> str:
-        told = [f"{one.title}\n{one.answer}\n" for one in self._findings]
+        told = [f"{one.title}\n{one.answer}\n" for one in self.findings.values()]
         told += [f"{name}: failed: {cause}" for name, cause in self.failed.items()]
         return "\n".join([self.environment.title, "", *told, f"Report: {self.report}"])
 
@@ -139,12 +134,12 @@ class FinishedStudy:
         shown += notebook.paragraph(f"{self._counted()}; the page: {self.report}")
         for name, cause in self.failed.items():
             shown += notebook.paragraph(f"failed: {name}: {cause}", "strong")
-        return shown + "".join(finding._repr_html_() for finding in self._findings)
+        return shown + "".join(finding._repr_html_() for finding in self.findings.values())
 
     def _counted(self) -> str:
         images = self.environment.images
         return (
-            f"{len(self._findings)} answered, {len(self.failed)} failed; {images.source}, "
+            f"{len(self.findings)} answered, {len(self.failed)} failed; {images.source}, "
             f"{images.train:,} images to learn from, {images.test:,} to test on"
         )
 

@@ -23,17 +23,13 @@ def show(number: Number, *, sign: bool = False) -> str:
     """
     if number.value is None:
         return number.interval
-    percent = number.unit in AS_PERCENT
-    scale, unit = (100.0, "%") if percent else (1.0, number.unit)
-    value = number.value * scale
-    suffix = f" {unit}" if unit else ""
+    text = brief(number, sign=sign)
     if number.low is None or number.high is None:
-        reason = f" (interval {number.interval})" if number.interval != "no interval" else ""
-        return _signed(significant(value), value, sign) + suffix + reason
-    low, high = number.low * scale, number.high * scale
+        return text + (f" (interval {number.interval})" * (number.interval != "no interval"))
+    scale = 100.0 if number.unit in AS_PERCENT else 1.0
+    low, high = scale * number.low, scale * number.high
     half = (high - low) / 2
-    text = _signed(rounded(value, half), value, sign)
-    return f"{text}{suffix} ({rounded(low, half)} to {rounded(high, half)})"
+    return f"{text} ({rounded(low, half)} to {rounded(high, half)})"
 
 
 def brief(number: Number, *, sign: bool = False) -> str:
@@ -46,7 +42,11 @@ def brief(number: Number, *, sign: bool = False) -> str:
     """
     if number.value is None:
         return "an undefined amount"
-    return show(number, sign=sign).partition(" (")[0]
+    scale, unit = (100.0, "%") if number.unit in AS_PERCENT else (1.0, number.unit)
+    value, half = scale * number.value, 0.0
+    if number.low is not None and number.high is not None:
+        half = (scale * number.high - scale * number.low) / 2
+    return _signed(rounded(value, half), value, sign) + (f" {unit}" if unit else "")
 
 
 def rounded(value: float, half_width: float) -> str:

@@ -1,6 +1,7 @@
 """What a question found: the record that results.json, the report and the command line read."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tacit import notebook
@@ -109,3 +110,8 @@ class Finding:
         if not folded:
             return found
         return f"{found}<details><summary>figures, tables, caveats</summary>{folded}</details>"
+
+
+def alerts_of(findings: Iterable[Finding]) -> tuple[str, ...]:
+    """What is to be said on top of all findings, each once."""
+    return tuple(dict.fromkeys(alert for finding in findings for alert in finding.alerts))

@@ -19,9 +19,9 @@ from tacit.figures.grids import DENSITY
 from tacit.figures.sink import Figure
 from tacit.figures.style import identify
 from tacit.files import write_atomically
-from tacit.measures.formatting import AS_PERCENT, rounded, significant
+from tacit.measures.formatting import AS_PERCENT, brief, rounded, significant
 from tacit.measures.number import Number
-from tacit.questions.finding import Finding, Table
+from tacit.questions.finding import Finding, Table, alerts_of
 from tacit.report.provenance import Provenance
 from tacit.report.results import read_records
 
@@ -110,7 +110,7 @@ def render(provenance: Provenance, findings: Sequence[Finding], figures: Path) -
     return environment.get_template("page.html.jinja").render(
         study=provenance,
         sections=sections,
-        alerts=tuple(dict.fromkeys(alert for finding in findings for alert in finding.alerts)),
+        alerts=alerts_of(findings),
         cover=cover(provenance, findings, figures),
         facts=facts(provenance),
         randomness=randomness(provenance),
@@ -185,15 +185,10 @@ def checked(path: Path) -> ElementTree.Element:
 
 
 def value(number: Number) -> str:
-    """A number with its unit, rounded by its interval, without the interval."""
+    """A number with its unit on one line, rounded by its interval, without the interval."""
     if number.value is None:
         return number.interval
-    low, high = number.low, number.high
-    scale = 100.0 if number.unit in AS_PERCENT else 1.0
-    unit = "%" if number.unit in AS_PERCENT else number.unit
-    half = 0.0 if low is None or high is None else scale * (high - low) / 2
-    text = rounded(scale * number.value, half) if half else significant(scale * number.value)
-    return minus(text) + (f"\N{NO-BREAK SPACE}{unit}" if unit else "")
+    return minus(brief(number).replace(" ", "\N{NO-BREAK SPACE}", 1))
 
 
 def interval(number: Number) -> str:

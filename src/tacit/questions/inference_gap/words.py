@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from tacit.evidence.refine import TOLERANCE
 from tacit.measures.formatting import brief, percent, show, significant
 from tacit.questions.inference_gap.numbers import OVER, PARTS, Gaps
-from tacit.questions.shared.words import verdict
+from tacit.questions.shared.words import flagged, verdict
 from tacit.questions.verdicts import Said, Verdict, ruled
 
-MOSTLY_CONVERGED, NOTABLE = 0.95, 0.05
+MOSTLY_CONVERGED = 0.95
 
 DECIDED_BY = (
     "One gap is called the larger where the 95 % interval of their difference on the same images, "
@@ -33,10 +33,7 @@ def headline(gaps: Gaps) -> Said:
 
 def alerts(gaps: Gaps) -> tuple[str, ...]:
     """That many values of log p(x) are unreliable."""
-    share = gaps.share("flagged").value or 0.0
-    if share < NOTABLE:
-        return ()
-    return (f"{percent(share)} of the values of log p(x) are flagged as unreliable.",)
+    return flagged(gaps.share("flagged"))
 
 
 def sentences(gaps: Gaps) -> Iterator[str]:

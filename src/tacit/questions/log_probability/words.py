@@ -5,11 +5,8 @@ import numpy as np
 from tacit.measures.formatting import brief, percent, show, significant
 from tacit.measures.number import Undefined
 from tacit.questions.log_probability.numbers import Scores
-from tacit.questions.shared.words import verdict
+from tacit.questions.shared.words import flagged, verdict
 from tacit.questions.verdicts import Said, Verdict, ruled
-
-NOTABLE = 0.05
-"""From this share of flagged values on, it is said on top."""
 
 MOSTLY = 0.5
 """What explains more than half of a variance explains most of it."""
@@ -47,10 +44,7 @@ def headline(scores: Scores) -> Said:
 
 def alerts(scores: Scores) -> tuple[str, ...]:
     """That many values of log p(x) are unreliable."""
-    share = scores.flagged().value or 0.0
-    if share < NOTABLE:
-        return ()
-    return (f"{percent(share)} of the values of log p(x) are flagged as unreliable.",)
+    return flagged(scores.flagged())
 
 
 def sentences(scores: Scores, samples: int, class_names: tuple[str, ...], checked: str = "") -> str:

@@ -5,6 +5,7 @@ it was decided" and the table of `docs/method.md` are made from them, so that th
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -95,10 +96,7 @@ def written(rates: Mapping[str, Rates]) -> str:
         for name, one in sorted(rates.items())
     }
     text = json.dumps(plain, indent=1, ensure_ascii=False)
-    for tally in {t for one in rates.values() for t in (*one.null.values(), *one.effects.values())}:
-        long = json.dumps([tally.said, tally.studies], indent=1).replace("\n", "\n    ")
-        text = text.replace(long, f"[{tally.said}, {tally.studies}]")
-    return text + "\n"
+    return re.sub(r"\[\s+(\d+),\s+(\d+)\s+\]", r"[\1, \2]", text) + "\n"
 
 
 def _read(entry: Mapping[str, Any]) -> Rates:

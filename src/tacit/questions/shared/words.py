@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tacit.measures.formatting import show
+from tacit.measures.formatting import percent, show
 from tacit.measures.intervals import decide
 from tacit.measures.number import Number
 
@@ -10,6 +10,17 @@ ONE_SEED = (
     "With one seed, every interval is given the models of that seed: another training may turn out "
     "otherwise."
 )
+
+
+NOTABLE = 0.05
+"""From this share of flagged values on, it is said on top."""
+
+
+def flagged(share: Number) -> tuple[str, ...]:
+    """The alert that so large a share of the values of log p(x) is unreliable, if it is notable."""
+    if (share.value or 0.0) < NOTABLE:
+        return ()
+    return (f"{percent(share.value or 0.0)} of the values of log p(x) are flagged as unreliable.",)
 
 
 def listed(names: Sequence[str], last: str = "and") -> str:
