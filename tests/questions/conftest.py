@@ -14,6 +14,8 @@ from tacit.images.dataset import Split
 from tacit.images.sources import open_images
 from tacit.images.splits import stratified_subset
 from tacit.questions.base import Question, Runs, Setting
+from tacit.questions.finding import Finding
+from tacit.questions.verdicts import MOST_NUMBERS, MOST_WORDS, numbers_in, words_in
 from tacit.streams import numpy_stream
 from tacit.studies.description.named import study_text
 from tacit.studies.description.reading import parse
@@ -118,3 +120,18 @@ def smaller(run: Run) -> Run:
     """The same run, with two epochs, few updates and two draws."""
     few = run.train and FewLabels(per_class=3, draws=min(2, run.train.draws))
     return run.model_copy(update={"epochs": 2, "updates": 8 if few else 0, "train": few})
+
+
+@pytest.fixture(autouse=True)
+def _headlines_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of every finding that a test of this folder makes."""
+    of = Question.finding
+
+    def finding(self: Question, *args: object, **kwargs: object) -> Finding:
+        found = of(self, *args, **kwargs)  # type: ignore[arg-type]
+        assert found.headline.endswith("."), found.headline
+        assert words_in(found.headline) <= MOST_WORDS, found.headline
+        assert numbers_in(found.headline) <= MOST_NUMBERS, found.headline
+        return found
+
+    monkeypatch.setattr(Question, "finding", finding)
