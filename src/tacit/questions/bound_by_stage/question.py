@@ -27,10 +27,10 @@ class BoundByStage(Question):
     """
 
     name: ClassVar[str] = "bound-by-stage"
-    title: ClassVar[str] = "How far does training get, stage by stage?"
+    title: ClassVar[str] = "Does training reach what was published?"
     asks: ClassVar[str] = (
-        "How unlikely are test images under the model after each stage of training, how far is "
-        "that from what was published, and what would the stages that remain cost?"
+        "Are test images as likely under the model as was published, how likely are they after "
+        "each stage of training, and what would the stages that remain cost?"
     )
     rules: ClassVar[tuple[str, ...]] = ("lower-error",)
     decided_by: ClassVar[str] = DECIDED_BY

@@ -22,8 +22,11 @@ class ClassifierAccuracy(Question):
     """
 
     name: ClassVar[str] = "classifier"
-    title: ClassVar[str] = "The classifier"
-    asks: ClassVar[str] = "How well does the classifier do on images that it has not seen?"
+    title: ClassVar[str] = "Does the classifier work on unseen images?"
+    asks: ClassVar[str] = (
+        "Does the classifier do better on images that it has not seen than one answer for all "
+        "would, and how well?"
+    )
     rules: ClassVar[tuple[str, ...]] = ("train-test-gap", "harder-class", "one-class", "confidence")
     decided_by: ClassVar[str] = DECIDED_BY
     needs_labels: ClassVar[bool] = True

@@ -25,9 +25,10 @@ class CodeSize(Question):
     """
 
     name: ClassVar[str] = "code-size"
-    title: ClassVar[str] = "Which latent size?"
+    title: ClassVar[str] = "Is a small latent size enough?"
     asks: ClassVar[str] = (
-        "How many latent dimensions do these images need, and what would more of them bring?"
+        "Is one of the latent sizes enough for these images, which, and what would more dimensions "
+        "bring?"
     )
     rules: ClassVar[tuple[str, ...]] = ("enough",)
     sources: ClassVar[tuple[str, ...]] = (

@@ -32,10 +32,10 @@ class FrozenEncoder(Question):
     """
 
     name: ClassVar[str] = "frozen-encoder"
-    title: ClassVar[str] = "What a classifier's encoder keeps"
+    title: ClassVar[str] = "Does a classifier's code keep more than the class?"
     asks: ClassVar[str] = (
-        "How much of an image does a classifier's frozen code hold, between its class "
-        "probabilities and an autoencoder's code, and what becomes of variety within and "
+        "Does a classifier's frozen code hold more of an image than its class probabilities do, "
+        "how near does it come to an autoencoder's, and what becomes of variety within and "
         "separation between classes?"
     )
     rules: ClassVar[tuple[str, ...]] = ("lower-error", "frozen-share")

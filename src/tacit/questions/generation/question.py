@@ -40,10 +40,10 @@ class Generation(Question):
     """
 
     name: ClassVar[str] = "generation"
-    title: ClassVar[str] = "What it generates"
+    title: ClassVar[str] = "Do samples pass for images?"
     asks: ClassVar[str] = (
-        "What does the decoder make of codes drawn from N(0, I), and how near does that come "
-        "to images?"
+        "Does what the decoder makes of codes drawn from N(0, I) pass for images, and how near "
+        "does it come to them?"
     )
     rules: ClassVar[tuple[str, ...]] = ("told-from-images", "nearer-images")
     sources: ClassVar[tuple[str, ...]] = (

@@ -28,10 +28,10 @@ class InferenceGapQuestion(Question):
     """
 
     name: ClassVar[str] = "inference-gap"
-    title: ClassVar[str] = "Where does the bound lose?"
+    title: ClassVar[str] = "Does inference lose more than Gaussian posteriors do?"
     asks: ClassVar[str] = (
-        "How far below log p(x) is the bound that the model learned by: how much is lost to "
-        "Gaussian posteriors, and how much to the encoder?"
+        "Of what the bound that the model learned by lies below log p(x), is more lost to the "
+        "encoder than to Gaussian posteriors?"
     )
     rules: ClassVar[tuple[str, ...]] = ("larger-gap", "train-test-gap")
     decided_by: ClassVar[str] = DECIDED_BY

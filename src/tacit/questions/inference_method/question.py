@@ -33,10 +33,9 @@ class InferenceMethod(Question):
     """
 
     name: ClassVar[str] = "inference-method"
-    title: ClassVar[str] = "Which way infers better codes?"
+    title: ClassVar[str] = "Does one shared encoder infer better codes?"
     asks: ClassVar[str] = (
-        "Which way infers better codes, one encoder shared by all images, or optimising each "
-        "image's own?"
+        "Does one encoder shared by all images infer better codes than optimising each image's own?"
     )
     rules: ClassVar[tuple[str, ...]] = ("larger-gap",)
     decided_by: ClassVar[str] = DECIDED_BY

@@ -44,10 +44,10 @@ class Labels(Question):
     """
 
     name: ClassVar[str] = "label-efficiency"
-    title: ClassVar[str] = "How many labels, on which representation?"
+    title: ClassVar[str] = "With few labels, does anything beat training from scratch?"
     asks: ClassVar[str] = (
-        "With so many labels, which representation should be used, in which method, and what would "
-        "more labels bring?"
+        "With so many labels, does a representation beat a network trained from scratch, which, in "
+        "which method, and what would more labels bring?"
     )
     rules: ClassVar[tuple[str, ...]] = ("worse-pair", "winner-accuracy", "label-factor")
     sources: ClassVar[tuple[str, ...]] = (

@@ -59,10 +59,10 @@ class LogProbability(Question):
     """
 
     name: ClassVar[str] = "log-probability"
-    title: ClassVar[str] = "How likely is an image?"
+    title: ClassVar[str] = "Are training images likelier than test images?"
     asks: ClassVar[str] = (
-        "How likely is an image under the model, which class is the likeliest, and are training "
-        "images likelier than test images?"
+        "Are training images likelier under the model than test images, how likely is an image, "
+        "and which class is the likeliest?"
     )
     rules: ClassVar[tuple[str, ...]] = ("likeliest-class", "train-test-gap", "most-explained")
     sources: ClassVar[tuple[str, ...]] = (

@@ -21,10 +21,10 @@ class Transfer(Question):
     """
 
     name: ClassVar[str] = "transfer"
-    title: ClassVar[str] = "What transfer gains"
+    title: ClassVar[str] = "Does transfer gain accuracy?"
     asks: ClassVar[str] = (
-        "With few labels, what does a classifier gain from an encoder that has learned from all "
-        "images without labels, and does it overfit less?"
+        "With few labels, does a classifier gain from an encoder that has learned from all images "
+        "without labels, and does it overfit less?"
     )
     rules: ClassVar[tuple[str, ...]] = ("transfer",)
     decided_by: ClassVar[str] = DECIDED_BY
