@@ -293,3 +293,45 @@ def test_trials_that_do_not_fit_are_refused() -> None:
         charts.trials([1], [], x_label="x")
     with pytest.raises(ValueError, match="'a' has 1 means and values of shape"):
         charts.trials([1, 2], [charts.Trials("a", [[1]], [near(1)])], x_label="x")
+
+
+def test_training_and_test_images_look_alike_in_every_chart() -> None:
+    """Blue and solid, orange and dashed, in whatever order a question draws them."""
+    one = Number(1.0, 0.5, 1.5)
+    blue, orange = style.PALETTE[:2]
+    for svg in (
+        charts.curves(
+            Panel([Series(s, [0, 1], [0, 1], split=s) for s in ("test", "train")], "x", "y")
+        ),
+        charts.intervals(["a"], {"test": [one], "train": [one]}, x_label="x"),
+        charts.histogram({"test": [1.0, 2.0], "train": [1.0, 3.0]}, x_label="x"),
+        charts.scatter({"test": ([1.0], [2.0]), "train": ([1.0], [3.0])}, x_label="x", y_label="y"),
+        charts.bars(["a"], {"test": [1.0], "train": [2.0]}, y_label="y"),
+    ):
+        text = svg.decode()
+        assert blue in text
+        assert orange in text
+        assert style.PALETTE[2] not in text
+    alone = charts.curves(Panel([Series("x", [0, 1], [0, 1], split="test")], "x", "y")).decode()
+    assert orange in alone
+    assert "stroke-dasharray" in alone
+    solid = charts.curves(Panel([Series("x", [0, 1], [0, 1], split="train")], "x", "y")).decode()
+    assert blue in solid
+    run = charts.curves(
+        Panel([Series("x", [0, 1], [0, 1], colour=3, split="test")], "x", "y")
+    ).decode()
+    assert style.PALETTE[3] in run, "where colours tell runs apart, dashes tell the split"
+    assert orange not in run
+
+
+def test_a_chart_of_panels_knows_its_first() -> None:
+    """The view box lies inside the drawing and holds the first panel's axes alone."""
+    panel = Panel([Series("a", [0, 1], [0, 1])], "x", "y", "left")
+    assert style.PANEL not in charts.curves(panel).decode()
+    root = ElementTree.fromstring(charts.curves(panel, panel))
+    left, top, width, height = map(float, root.get(style.PANEL, "").split())
+    whole = list(map(float, root.get("viewBox", "").split()))
+    assert left >= 0
+    assert top >= 0
+    assert 0.35 * whole[2] < width < 0.55 * whole[2]
+    assert 0.8 * whole[3] < height <= whole[3]

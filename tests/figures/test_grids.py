@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tacit.figures.grids import PLATE, grid, pixels
+from tacit.figures.grids import DENSITY, PLATE, THUMBNAIL, grid, pixels, thumbnail
 
 random = np.random.default_rng(0)
 GREY = random.integers(0, 256, (3, 4, 1, 8, 6), dtype=np.uint8)
@@ -105,3 +105,23 @@ def test_the_page_has_room_for_it(size, columns):
 def test_what_is_no_grid_is_named(draw, error, rule):
     with pytest.raises(error, match=rule):
         draw()
+
+
+def test_a_thumbnail_holds_whole_images_of_the_first_and_the_last_row() -> None:
+    rows = [[np.full((8, 8), (10 * r + c) / 100) for c in range(10)] for r in range(7)]
+    plate = Image.open(io.BytesIO(grid(rows, row_labels=[f"epoch {r}" for r in range(7)])))
+    small = thumbnail(plate)
+    assert small.width <= THUMBNAIL[0] * DENSITY
+    assert small.height <= THUMBNAIL[1] * DENSITY
+    shown = {int(v) for v in np.unique(np.asarray(small)[..., 0])} - {PLATE[0]}
+    values = {round(255 * (10 * r + c) / 100): (r, c) for r in range(7) for c in range(10)}
+    found = {values[v] for v in shown if v in values}
+    assert shown - set(values) == set(), "nothing but whole images and the plate"
+    taken = sorted({r for r, _ in found})
+    assert (taken[0], taken[-1], len(taken)) == (0, 6, 3)
+    assert {c for _, c in found} == set(range(len(found) // 3))
+
+
+def test_a_picture_from_elsewhere_is_made_smaller_whole() -> None:
+    small = thumbnail(Image.new("RGB", (1800, 600)))
+    assert small.size == (600, 200)

@@ -32,6 +32,10 @@ the three kinds of colour-blind readers see them. Series differ in marker or lab
 
 MARKERS = ("o", "s", "D", "^", "v", "P")
 
+SPLITS = {"train": (0, False), "test": (1, True)}
+"""Training and test images, in every figure: the number of their colour, where colours tell nothing
+else, and whether their line is dashed."""
+
 FONT_SIZE = 10.0
 """Points; 13.3 px where a chart is shown at its own size."""
 
@@ -74,6 +78,9 @@ SETTINGS: dict[Any, Any] = {
     "figure.constrained_layout.use": True,
 }
 
+PANEL = "data-panel"
+"""The attribute of an SVG that holds the view box of its first panel."""
+
 SVG = "http://www.w3.org/2000/svg"
 HREF = "{http://www.w3.org/1999/xlink}href"
 FONTS = "-apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', system-ui, sans-serif"
@@ -88,6 +95,15 @@ def colour(index: int) -> str:
 def marker(index: int) -> str:
     """The marker of the series number `index`, counted from 0."""
     return MARKERS[index % len(MARKERS)]
+
+
+def place(name: str, number: int) -> int:
+    """The number of a series' colour and marker: a split's own, else its place in the figure.
+
+    >>> place("test", 0), place("vae", 0)
+    (1, 0)
+    """
+    return SPLITS[name][0] if name in SPLITS else number
 
 
 def plain(text: str, longest: int = 48) -> str:
@@ -180,16 +196,36 @@ def chart(draw: Callable[P, Drawing]) -> Callable[P, bytes]:
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")
             buffer = io.BytesIO()
             metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-            draw(*args, **kwargs).savefig(buffer, format="svg", transparent=True, metadata=metadata)
-        return adapt(buffer.getvalue())
+            drawing = draw(*args, **kwargs)
+            drawing.savefig(buffer, format="svg", transparent=True, metadata=metadata)
+            first = first_panel(drawing)
+        return adapt(buffer.getvalue(), first)
 
     return drawn
 
 
-def adapt(svg: bytes) -> bytes:
+def first_panel(drawing: Drawing) -> str:
+    """Where the first panel lies in the SVG of a drawing, as a view box; "" of a single panel."""
+    if len(drawing.axes) < 2:
+        return ""
+    box = drawing.axes[0].get_tightbbox()
+    if box is None:
+        return ""
+    points, (width, height) = 72 / drawing.dpi, 72 * drawing.get_size_inches()
+    left, right = max(points * box.x0 - 3, 0), min(points * box.x1 + 3, width)
+    low, high = max(points * box.y0 - 3, 0), min(points * box.y1 + 3, height)
+    return f"{left:.1f} {height - high:.1f} {right - left:.1f} {high - low:.1f}"
+
+
+def adapt(svg: bytes, first: str = "") -> bytes:
     """matplotlib's SVG without its fonts, its style sheet (which would reach the whole page around
-    an inlined SVG) and its metadata, and with `INK` as ``currentColor``."""
+    an inlined SVG) and its metadata, and with `INK` as ``currentColor``.
+
+    first: the view box of the first panel, kept as an attribute, for a small picture.
+    """
     root = ElementTree.fromstring(svg)
+    if first:
+        root.set(PANEL, first)
     for parent in list(root.iter()):
         for child in list(parent):
             if child.tag in (f"{{{SVG}}}style", f"{{{SVG}}}metadata"):

@@ -26,8 +26,10 @@ class Series:
         label: its name, written beside its last point.
         x, y: (n,); NaN in `y` leaves a gap.
         low, high: (n,), a band around `y`, where there is one.
-        colour: the number of its colour, counted from 0; by default its place in the panel.
-        dashed: whether the line is dashed (say, test beside train in the same colour).
+        colour: the number of its colour, counted from 0; by default that of its split, or its place
+            in the panel.
+        dashed: whether the line is dashed, as that of test images always is.
+        split: "train" or "test", of curves over one of them; "" of others.
         points: whether each value is marked, for curves of few values.
     """
 
@@ -39,6 +41,12 @@ class Series:
     colour: int | None = None
     dashed: bool = False
     points: bool = False
+    split: str = ""
+
+    def drawn_in(self, number: int) -> tuple[str, bool]:
+        """The colour, and whether the line is dashed, of the curve `number` of a panel."""
+        place = style.place(self.split, number) if self.colour is None else self.colour
+        return style.colour(place), self.dashed or style.SPLITS.get(self.split, (0, False))[1]
 
     def arrays(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """x and y as float64, (n,) each, checked."""
@@ -64,7 +72,8 @@ class Panel:
         log_x, log_y: whether an axis is logarithmic.
         accuracy: whether y is an accuracy in percent, spread by the logarithm of the error.
         x_ticks: the values that are marked on the horizontal axis, where they are few.
-        y_limits: the vertical range; by default what the curves and bands need.
+        y_limits: the vertical range, which holds all ends of curves; by default what the curves and
+            bands need.
         levels: horizontal reference lines, (y, name) each.
         marks: vertical reference lines, (x, name) each.
     """
@@ -84,6 +93,14 @@ class Panel:
     def __post_init__(self) -> None:
         if not self.series:
             raise ValueError(f"panel '{self.title or self.y_label}' has no curves")
+        for series in self.series if self.y_limits else ():
+            _, y = series.arrays()
+            end = y[np.isfinite(y)][-1]
+            if self.y_limits and not self.y_limits[0] <= end <= self.y_limits[1]:
+                raise ValueError(
+                    f"curve '{series.label}' ends at {end:.4g}, which limits of {self.y_limits} "
+                    "would cut off: where curves end must be seen"
+                )
 
 
 @style.chart
@@ -122,7 +139,7 @@ def _draw(axes: Axes, panel: Panel) -> None:
         axes.set_yscale("log")
     for number, series in reversed(list(enumerate(panel.series))):
         x, y = series.arrays()
-        colour = style.colour(number if series.colour is None else series.colour)
+        colour, dashed = series.drawn_in(number)
         if series.low is not None and series.high is not None:
             low, high = (np.asarray(ends, np.float64) for ends in (series.low, series.high))
             axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
@@ -130,7 +147,7 @@ def _draw(axes: Axes, panel: Panel) -> None:
             x,
             y,
             color=colour,
-            linestyle=(0, (3.5, 1.8)) if series.dashed else "-",
+            linestyle=(0, (3.5, 1.8)) if dashed else "-",
             marker="o" if series.points or np.isfinite(y).sum() == 1 else "",
             markersize=4,
         )
@@ -192,7 +209,7 @@ def _name_curves(axes: Axes, panel: Panel) -> Callable[[], None]:
         if series.label:
             xs, ys = series.arrays()
             last = int(np.flatnonzero(np.isfinite(ys))[-1])
-            colour = style.colour(number if series.colour is None else series.colour)
+            colour, _ = series.drawn_in(number)
             write(series.label, float(xs[last]), float(ys[last]), colour)
     for level, name in panel.levels:
         write(name, axes.get_xlim()[1], level, style.INK)

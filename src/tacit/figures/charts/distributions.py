@@ -34,7 +34,8 @@ def histogram(
     edges = np.histogram_bin_edges(np.concatenate(list(kept.values())), bins)
     drawing = style.new_drawing(style.WIDTH, 290)
     axes = drawing.add_subplot()
-    for number, values in enumerate(kept.values()):
+    for name, values in kept.items():
+        number = style.place(name, list(kept).index(name))
         heights = np.histogram(values, edges)[0] / len(values)
         axes.stairs(heights, edges, fill=True, color=style.colour(number), alpha=0.22)
         axes.stairs(heights, edges, color=style.colour(number), linewidth=1.6)
@@ -75,9 +76,10 @@ def bars(
     drawing = style.new_drawing(min(800, max(style.WIDTH, 24 * len(labels) * len(groups))), 290)
     axes = drawing.add_subplot()
     width = 0.8 / max(len(heights), 1)
-    for number, values in enumerate(heights.values()):
+    for number, (name, values) in enumerate(heights.items()):
         left = np.arange(len(labels)) - 0.4 + number * width
-        axes.bar(left, values, 0.94 * width, align="edge", color=style.colour(number))
+        colour = style.colour(style.place(name, number))
+        axes.bar(left, values, 0.94 * width, align="edge", color=colour)
     for level, name in levels:
         axes.axhline(level, color=style.INK, alpha=0.6, linewidth=0.9, linestyle=(0, (1, 2)))
         style.note_from_edge(axes, name, 1, level)
@@ -118,7 +120,8 @@ def scatter(
         x, y = (np.asarray(values, np.float64).ravel() for values in (xs, ys))
         if x.shape != y.shape:
             raise ValueError(f"group '{name}' has {x.size} x and {y.size} y values; they match")
-        dots(axes, x, y, style.colour(number), style.marker(number))
+        kind = style.place(name, number)
+        dots(axes, x, y, style.colour(kind), style.marker(kind))
         if number == 0 and names:
             _names(axes, x.tolist(), y.tolist(), names)
     axes.margins(0.06)
@@ -147,6 +150,6 @@ def key(drawing: Drawing, names: Sequence[str], markers: bool = False) -> None:
                 linewidth=4,
                 label=style.plain(name, 32),
             )
-            for number, name in enumerate(names)
+            for number, name in ((style.place(name, n), name) for n, name in enumerate(names))
         ]
         drawing.legend(handles=handles, loc="outside upper left", ncols=min(4, len(names)))

@@ -91,8 +91,9 @@ def _rows(
             alpha=0.75,
             fontsize=style.SMALL,
         )
-    for number, (name, rows) in enumerate(groups.items()):
-        offset = (number - (len(groups) - 1) / 2) * step / per_row
+    for place, (name, rows) in enumerate(groups.items()):
+        offset = (place - (len(groups) - 1) / 2) * step / per_row
+        number = style.place(name, place)
         for row, value in enumerate(rows):
             if name in clouds:
                 _cloud(axes, clouds[name][row], row + offset, style.colour(number), step / per_row)
@@ -108,7 +109,10 @@ def _rows(
     if legend:
         handles = [
             Line2D([], [], color=style.colour(n), marker=style.marker(n), markersize=5, label=label)
-            for n, label in enumerate(style.plain(name, 32) for name in groups)
+            for n, label in (
+                (style.place(name, place), style.plain(name, 32))
+                for place, name in enumerate(groups)
+            )
         ]
         drawing.legend(handles=handles, loc="outside upper left", ncols=min(4, len(handles)))
     return drawing

@@ -7,7 +7,7 @@ from tacit.figures.grids import grid
 from tacit.figures.sink import Figure
 from tacit.questions.base import Setting
 from tacit.questions.classifier.numbers import Accuracy, Numbers
-from tacit.questions.shared.curves import SPLITS, Curve
+from tacit.questions.shared.curves import SPLITS, Curve, looked_at
 from tacit.questions.shared.seeds import Seeds
 
 ACROSS = 10
@@ -19,13 +19,14 @@ def draw_curves(run: str, seeds: Seeds[Numbers], setting: Setting) -> Figure:
     axis = seeds.first.curves.axis
     for name, label in (("loss", "cross-entropy, nats"), ("accuracy", "share of right answers")):
         lines = [Curve.of((one.curves for one in seeds), name, split) for split in SPLITS]
-        series = [line.series(0, dashed=line.label == "test") for line in lines]
+        series = [line.series() for line in lines]
         panels.append(Panel(series, x_label=axis, y_label=label))
         ends += [f"{label} {line.average[-1]:.4g} on {line.label}" for line in lines]
     return setting.chart(
         "curves",
         curves(*panels),
-        f"Loss and accuracy of {run} while it learned, test dashed; {lines[0].band_is}.",
+        f"Loss and accuracy of {run} while it learned; {lines[0].band_is}."
+        + looked_at(setting.n_train, setting.n_test),
         f"Loss and accuracy by {axis} on training and test images; at the end: {'; '.join(ends)}.",
     )
 

@@ -22,13 +22,18 @@ def draw(sizes: Sizes, setting: Setting) -> tuple[Figure, ...]:
 
 
 def _series(
-    sizes: Sizes, label: str, numbers: Sequence[Number], colour: int, scale: float = 1
+    sizes: Sizes,
+    label: str,
+    numbers: Sequence[Number],
+    colour: int | None,
+    scale: float = 1,
+    split: str = "",
 ) -> Series:
     """Numbers by size with their intervals; a number without one has a band of no width."""
     value, low, high = (scale * column for column in columns(numbers))
     low, high = (np.where(np.isnan(end), value, end) for end in (low, high))
     codes = [sizes.code(run) for run in sizes.by_size]
-    return Series(label, codes, value, low, high, colour=colour, points=True)
+    return Series(label, codes, value, low, high, colour=colour, points=True, split=split)
 
 
 def _curves(sizes: Sizes, setting: Setting) -> Figure:
@@ -43,8 +48,8 @@ def _curves(sizes: Sizes, setting: Setting) -> Figure:
     panels = [
         Panel(
             [
-                _series(sizes, "test", averages, 0),
-                Series("training", codes, train, colour=1, points=True),
+                _series(sizes, "test", averages, None, split="test"),
+                Series("train", codes, train, points=True, split="train"),
             ],
             X_LABEL,
             f"{sizes.objective}{unit}",

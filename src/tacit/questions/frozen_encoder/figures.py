@@ -56,33 +56,32 @@ def _outputs(kept: Kept, shown: Shown, setting: Setting) -> Figure:
 def _one_class(kept: Kept, shown: Shown, setting: Setting) -> Figure:
     varied, named = shown.varied, setting.class_names[shown.varied]
     png = grid([list(shown.of_one[row]) for row in ROWS], row_labels=list(ROWS.values()))
-    shares = ", ".join(
-        f"{show(kept.variability(role, varied))} ({ROLE_NAMES[role]})" for role in DECODERS
-    )
+    order = sorted(DECODERS, key=lambda role: -(kept.variability(role, varied).value or 0.0))
+    most = ", ".join(ROLE_NAMES[role] for role in order)
     return setting.grid(
         "one-class",
         png,
         f"Several test images of class {named}, whose originals vary most: is what sets "
         f"them apart still there in the outputs{_of(kept)}?",
-        f"Four rows of test images of class {named}. The outputs' variance within the "
-        f"class, as a share of the originals': {shares}.",
+        f"Four rows of test images of class {named}: originals and the outputs of the three "
+        f"decoders. Outputs vary within the class from most to least: {most}.",
     )
 
 
 def _loss(kept: Kept, setting: Setting) -> Figure:
     series = []
     for colour, role in enumerate(DECODERS):
-        for split in ("test", "train"):
+        for split in ("train", "test"):
             found = [one.decoder[role].curves[split] for one in kept.seeds]
             if not found[0].shape[1]:
                 continue
             series.append(
                 Series(
-                    ROLE_NAMES[role] + (", train" if split == "train" else ""),
+                    ROLE_NAMES[role] + (", test" if split == "test" else ""),
                     found[0][0],
                     np.mean([means for _, means in found], axis=0),
                     colour=colour,
-                    dashed=split == "train",
+                    split=split,
                 )
             )
     errors = ", ".join(f"{ROLE_NAMES[role]} {_error(kept, role)}" for role in DECODERS)
@@ -90,7 +89,7 @@ def _loss(kept: Kept, setting: Setting) -> Figure:
     return setting.chart(
         "loss",
         curves(Panel(series, "epoch", f"squared error per image{over}", log_y=True)),
-        "The loss of the three decoders while they learned, on test images (solid) and training "
+        "The loss of the three decoders while they learned, on training images (solid) and test "
         "images (dashed). Nothing is chosen from these curves; the last epoch counts.",
         f"Curves of the squared error per image by epoch; on test images they end at: {errors}.",
     )

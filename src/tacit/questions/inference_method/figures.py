@@ -72,8 +72,7 @@ def _learning(found: Inferred, setting: Setting) -> Figure:
             epochs, values = curve
             mean, low, high = values.mean(axis=0), values.min(axis=0), values.max(axis=0)
             label = run if split == "train" else f"{run}, test"
-            dashed = split == "test"
-            by_epoch.append(Series(label, epochs, mean, low, high, number, dashed))
+            by_epoch.append(Series(label, epochs, mean, low, high, number, split=split))
             if split == "train":
                 at = epochs * found.described(run).visits
                 by_update.append(Series(label, at, mean, low, high, number))

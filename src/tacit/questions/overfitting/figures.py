@@ -11,17 +11,17 @@ from tacit.figures.grids import grid
 from tacit.figures.sink import Figure
 from tacit.measures.distances import Floats
 from tacit.measures.engine import bands
-from tacit.measures.formatting import show
+from tacit.measures.formatting import show, significant
 from tacit.questions.base import Setting
 from tacit.questions.overfitting.numbers import Judged, Pictures
-from tacit.questions.shared.curves import SPLITS, Curve
+from tacit.questions.shared.curves import SPLITS, Curve, looked_at
 
 
 def draw_losses(runs: Sequence[Judged], setting: Setting) -> Figure:
     """Training and test loss of each run, and where the test loss was lowest."""
     panels = [
         Panel(
-            [one.train.series(0), one.test.series(1, dashed=True)],
+            [one.train.series(), one.test.series()],
             x_label=one.of.curves.axis,
             y_label=one.of.loss,
             title=one.name,
@@ -33,16 +33,20 @@ def draw_losses(runs: Sequence[Judged], setting: Setting) -> Figure:
         for one in runs
     ]
     said = [
-        f"{one.name}: {one.of.loss} {one.train.average[-1]:.4g} on training and "
-        f"{one.test.average[-1]:.4g} on test images"
+        f"{one.name}: {one.of.loss} {significant(one.final['train'])} on training and "
+        f"{significant(one.final['test'])} on test images"
         for one in runs
     ]
+    whole = [np.concatenate([one.train.average, one.test.average]).max() for one in runs]
+    limits = [panel.y_limits for panel in panels]
+    hidden = [y is not None and high > y[1] for high, y in zip(whole, limits, strict=True)]
+    cut = " High losses of the beginning are cut off." * any(hidden)
     drawn = {one.test.band_is for one in runs}
     band = drawn.pop() if len(drawn) == 1 else "bands reach over all seeds and draws, or images"
     return setting.chart(
         "losses",
         curves(*panels, height=250),
-        f"Loss per image while learning; {band}. High losses of the beginning are cut off.",
+        f"Loss per image while learning; {band}.{cut}" + looked_at(setting.n_train, setting.n_test),
         f"Training and test loss of each run. At the end, {'; '.join(said)}.",
     )
 
@@ -65,7 +69,7 @@ def draw_gaps(runs: Sequence[Judged], setting: Setting) -> Figure:
         "gaps",
         curves(*panels, height=250),
         "The gap between test and training images while learning, with its 95 % interval over all "
-        "seeds, draws and images.",
+        "seeds, draws and images." + looked_at(setting.n_train, setting.n_test),
         "Gap between test and training loss of each run; at the end "
         + "; ".join(f"{one.name} {show(one.gap)}" for one in runs)
         + ".",
@@ -139,9 +143,12 @@ def columns_of(
 
 
 def _telling_range(train: Curve, test: Curve) -> tuple[float, float] | None:
-    """From the lowest loss to what it was after the first tenth of the evaluations."""
+    """What holds both curves and their bands from the first tenth of the evaluations on."""
     start = min(len(train.x) - 1, max(1, len(train.x) // 10))
-    shown = np.concatenate([c.mean[:, :, start:].ravel() for c in (train, test)])
+    bands = [
+        np.stack([np.asarray(s.low), np.asarray(s.high)]) for s in (train.series(), test.series())
+    ]
+    shown = np.concatenate([band[:, start:].ravel() for band in bands])
     low, high = float(shown.min()), float(shown.max())
     room = 0.06 * (high - low)
     return (low - room, high + room) if room > 0 else None

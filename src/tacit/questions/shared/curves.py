@@ -9,9 +9,23 @@ from scipy import stats
 
 from tacit.figures.charts import Series
 from tacit.measures.distances import Floats
+from tacit.training.evaluation import EVALUATED_IMAGES
 from tacit.training.run_folder import SavedRun
 
 SPLITS = ("train", "test")
+
+
+def looked_at(*counts: int) -> str:
+    """For a caption: that curves are of some images alone, where a split has more than they see.
+
+    counts: how many images the splits have.
+    """
+    if max(counts) <= EVALUATED_IMAGES:
+        return ""
+    return (
+        f" Curves are of the same {EVALUATED_IMAGES:,} images of a split that has more; numbers in "
+        "words and tables are of all that are compared, and differ a little."
+    )
 
 
 @dataclass(frozen=True)
@@ -81,7 +95,7 @@ class Curve:
     """One term on one split, over seeds and draws.
 
     Attributes:
-        label: what it is called in a chart.
+        label: the split.
         x: epochs, or updates for runs of few labels, (E,).
         update: (E,).
         mean, error: over images, for each seed and draw, (S, D, E).
@@ -123,10 +137,10 @@ class Curve:
             return f"bands reach from the lowest to the highest of {' × '.join(units)}"
         return "bands are 95 % intervals over images, given this model"
 
-    def series(self, colour: int, *, dashed: bool = False) -> Series:
+    def series(self) -> Series:
         """Drawn with the band that `band_is` names."""
         low, high = self.mean.min(axis=(0, 1)), self.mean.max(axis=(0, 1))
         if self.mean.shape[0] * self.mean.shape[1] == 1:
             half = stats.norm.ppf(0.975) * self.error[0, 0]
             low, high = self.average - half, self.average + half
-        return Series(self.label, self.x, self.average, low, high, colour=colour, dashed=dashed)
+        return Series(self.label, self.x, self.average, low, high, split=self.label)
