@@ -1,5 +1,6 @@
 """The built-in studies, trained for two epochs on a few digits, for the questions to look at."""
 
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from tacit.images import shared as shared_images
 from tacit.images.dataset import Split
 from tacit.images.sources import open_images
 from tacit.images.splits import stratified_subset
+from tacit.measures.formatting import show
+from tacit.measures.number import Number
 from tacit.questions.base import Question, Runs, Setting
 from tacit.questions.finding import Finding
 from tacit.questions.verdicts import MOST_NUMBERS, MOST_WORDS, numbers_in, words_in
@@ -122,9 +125,38 @@ def smaller(run: Run) -> Run:
     return run.model_copy(update={"epochs": 2, "updates": 8 if few else 0, "train": few})
 
 
+AMOUNT = r"[+−-]?\d[\d,.]*(?:e[-+]\d+)?"
+WITH_INTERVAL = re.compile(rf"{AMOUNT}(?: [%a-zA-Z²/ ]+?)? \({AMOUNT} to {AMOUNT}\)")
+LONG = re.compile(r"\b(?:0\.0*[1-9]\d{5,}|[1-9][\d,]*\.\d{5,}|\d\.\d{3,}e[-+]\d+)")
+
+
+def said_but_not_measured(found: Finding) -> list[str]:
+    """Numbers with intervals in the words of a finding that are none of its numbers or tables.
+
+    Also those that are written with more digits than anybody reads.
+    """
+    cells = [cell for table in found.tables for row in table.rows for cell in row]
+    measured = [*found.numbers.values(), *(cell for cell in cells if isinstance(cell, Number))]
+    known = set()
+    for number in measured:
+        known.add(_unsigned(show(number)))
+        if None not in (number.value, number.low, number.high):
+            known.add(_unsigned(show(-number)))
+    told = [found.answer, found.headline, found.decided_by, *found.alerts]
+    told += [text for figure in found.figures for text in (figure.caption, figure.alt)]
+    said = [text for words in told for text in WITH_INTERVAL.findall(words)]
+    return [text for text in said if _unsigned(text) not in known] + [
+        text for words in told for text in LONG.findall(words)
+    ]
+
+
+def _unsigned(text: str) -> str:
+    return text.replace("−", "-").lstrip("+")
+
+
 @pytest.fixture(autouse=True)
-def _headlines_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of every finding that a test of this folder makes."""
+def _findings_are_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of every finding that a test of this folder makes; and its words agree with its numbers."""
     of = Question.finding
 
     def finding(self: Question, *args: object, **kwargs: object) -> Finding:
@@ -132,6 +164,7 @@ def _headlines_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
         assert found.headline.endswith("."), found.headline
         assert words_in(found.headline) <= MOST_WORDS, found.headline
         assert numbers_in(found.headline) <= MOST_NUMBERS, found.headline
+        assert said_but_not_measured(found) == []
         return found
 
     monkeypatch.setattr(Question, "finding", finding)

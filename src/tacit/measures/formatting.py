@@ -52,14 +52,21 @@ def brief(number: Number, *, sign: bool = False) -> str:
 def rounded(value: float, half_width: float) -> str:
     """`value` to two significant digits of its interval's half-width.
 
+    A power of ten is written only of what is near zero itself: digits that an interval of almost no
+    width would ask for are left out.
+
     >>> rounded(435.2345, 1.3), rounded(1234567.0, 45000.0), rounded(0.0000123, 0.0000011)
     ('435.2', '1,235,000', '1.23e-05')
+    >>> rounded(7.60090238, 3e-8), rounded(0.0, 3e-8)
+    ('7.600902', '0.0e+00')
     """
     if half_width <= 0:
         return significant(value)
     decimals = 1 - math.floor(math.log10(half_width))
     if decimals > 6:  # a row of zeros is harder to read than a power of ten
         magnitude = max(abs(value), half_width)
+        if magnitude >= 1e-3:
+            return _plain(value, 6)
         digits = max(0, decimals + math.floor(math.log10(magnitude)))
         return f"{value:.{digits}e}"
     return _plain(round(value, decimals), max(decimals, 0))

@@ -118,15 +118,14 @@ def _used(sizes: Sizes) -> str:
 
 def _classes(sizes: Sizes, probe: str) -> str:
     """Whether the code that tells classes best is another one."""
-    top = max(sizes.by_size, key=lambda run: sizes.told(run, probe).value)
-    chosen = sizes.told(sizes.chosen, probe)
+    top, chosen = sizes.tells_best(probe), sizes.told(sizes.chosen, probe)
     text = (
         f"A {PROBES[probe]} tells {show(chosen.mean())} of test images' classes from codes of "
         f"{sizes.code(sizes.chosen)}"
     )
     if top == sizes.chosen:
         return f"{text}, and no fewer than from any other size."
-    difference = (sizes.told(top, probe) - chosen).mean().scaled(100, "percentage points")
+    difference = sizes.tells_more(probe)
     distinct = "" if difference.excludes_zero else ", which is not distinguishable"
     return (
         f"{text}; from codes of {sizes.code(top)}, the best for this, "

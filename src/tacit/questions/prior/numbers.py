@@ -71,7 +71,7 @@ class Compared:
 
 
 def prior_numbers(compared: Compared) -> dict[str, Number]:
-    """The numbers of the answer, on the features that decide."""
+    """The numbers of the answer, on the features that decide; a few on the others."""
     network, amortized = compared.networks[0], compared.amortized
     numbers: dict[str, Number] = {}
     for run in compared.per_image:
@@ -97,6 +97,15 @@ def prior_numbers(compared: Compared) -> dict[str, Number]:
             f"{run}.prior-cost": compared.difference(network, run, PRIOR, DRAWN),
             f"{run}.repaired-by-mixture": compared.difference(network, run, PRIOR, MIXTURE),
             f"{run}.left-by-mixture": compared.difference(network, run, MIXTURE, DRAWN),
+        }
+    main = compared.per_image[0]
+    for other in compared.networks[1:]:
+        numbers |= {
+            f"{other}.{main}.prior-cost-minus-{amortized}": compared.cost_difference(
+                other, main, amortized
+            ),
+            f"{other}.{main}.repaired-by-mixture": compared.difference(other, main, PRIOR, MIXTURE),
+            f"{other}.{main}.left-by-mixture": compared.difference(other, main, MIXTURE, DRAWN),
         }
     numbers["training-images"] = contrast(compared.measured, network, [TRAINING])
     numbers["null"] = null_quantile(compared.measured, network, TRAINING)
