@@ -45,3 +45,47 @@ def test_what_was_done_before_is_neither_ahead_nor_to_go(monkeypatch: pytest.Mon
     now[0] += 60
     remaining.ended(jobs[2], 60.0)
     assert remaining.text() == "3 of 3 jobs"
+
+
+def job(name: str, kind: str, weight: float) -> Job:
+    return Job(name, kind, name, 0, 0, f"jobs/{name}", (), {}, weight)
+
+
+def test_a_quick_training_promises_nothing_of_the_questions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("tacit.studies.execution.progress.time.monotonic", lambda: now[0])
+    runs = [job(f"run-{k}", "train", 10.0) for k in range(4)]
+    questions = [job(f"question-{k}", "measure", 10.0) for k in range(3)]
+    remaining = Remaining((*runs, *questions), ())
+    for one in runs[:2]:
+        remaining.started(one)
+        now[0] += 4
+        remaining.ended(one, 4.0)
+    assert remaining.text() == "2 of 7 jobs, about 8 s of training to go, then measuring"
+    for one in runs[2:]:
+        remaining.ended(one, 4.0)
+    remaining.started(questions[0])
+    now[0] += 100
+    assert remaining.text() == "4 of 7 jobs", "4 s a job was said for minutes"
+    remaining.ended(questions[0], 100.0)
+    assert remaining.text() == "5 of 7 jobs, about 3 min 20 s to go"
+    remaining.started(questions[1])
+    now[0] += 60
+    assert remaining.text() == "5 of 7 jobs, about 2 min 20 s to go"
+    now[0] += 240
+    said = remaining.text()
+    assert said == "5 of 7 jobs, about 4 min 10 s to go", "overdue: half as long again, and another"
+
+
+def test_a_job_that_goes_on_counts_what_is_done_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("tacit.studies.execution.progress.time.monotonic", lambda: now[0])
+    one = job("run", "train", 100.0)
+    remaining = Remaining((one,), ())
+    remaining.started(one)
+    remaining.progressed(one, 0.80)
+    now[0] += 10
+    remaining.progressed(one, 0.85)
+    assert remaining.text() == "0 of 1 jobs, about 30 s to go"

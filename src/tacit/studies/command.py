@@ -26,6 +26,7 @@ from tacit.studies.execution.estimate import Estimate, estimate
 from tacit.studies.execution.progress import duration, reading, shown
 from tacit.studies.options import How, RunOptions, out_of_range
 from tacit.studies.provenance import Told
+from tacit.studies.shorter import shorter
 from tacit.studies.study import Ended, Prepared, prepared, run_study
 from tacit.training.devices import device_of
 
@@ -297,4 +298,22 @@ def list_jobs(prepared: Prepared, console: Console) -> None:
     console.print(
         f"{len(prepared.plan.jobs)} jobs, about {duration(seconds)} on one core, "
         f"{decimal(round(disk))} of disk under {prepared.folder}"
+    )
+    if options := _shorter(prepared, seconds):
+        console.print(
+            f"That is long; a first answer comes much sooner with: {options}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def _shorter(prepared: Prepared, seconds: float) -> str:
+    study, images = prepared.study, prepared.opened.train
+    return shorter(
+        seconds,
+        seeds=len(study.seeds),
+        side=max(images.shape[1:]),
+        images=len(images),
+        epochs=max((run.epochs for run in study.runs.values()), default=0),
     )

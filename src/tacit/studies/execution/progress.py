@@ -1,8 +1,9 @@
 """What people see while a study runs: bars in a terminal, plain lines elsewhere."""
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.markup import escape
@@ -27,35 +28,90 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+@dataclass
+class Running:
+    """A job at work: since when, and what share of it was done then and is done now."""
+
+    job: Job
+    since: float
+    first: float | None = None
+    share: float | None = None
+
+
 class Remaining:
-    """How much work is left, in the units of `Job.weight`, and how long it may take."""
+    """How much work is left, in the units of `Job.weight`, and how long it may take.
+
+    Training and measuring go by rates of their own, so that no quick training promises a quick end
+    of the questions; where one of them has no rate yet, nothing is promised of it. A job that tells
+    no progress and takes longer than foreseen is taken to need half as long again as it has taken.
+    """
 
     def __init__(self, jobs: tuple[Job, ...], finished: Collection[str]) -> None:
         self.jobs = len(jobs)
         self.finished = len(finished)
-        self.weights = {job.id: max(job.weight, 1.0) for job in jobs if job.id not in finished}
-        self.shares: dict[str, float] = {}
-        self.done = 0.0
-        self.ahead = sum(self.weights.values())
-        self.began = time.monotonic()
+        self.left = {job.id: job for job in jobs if job.id not in finished}
+        self.running: dict[str, Running] = {}
+        self.seconds = dict.fromkeys(("train", "measure"), 0.0)
+        self.work = dict.fromkeys(self.seconds, 0.0)
+
+    def started(self, job: Job) -> None:
+        self.running[job.id] = Running(job, time.monotonic())
 
     def progressed(self, job: Job, share: float) -> None:
-        self.shares[job.id] = share
+        one = self.running.setdefault(job.id, Running(job, time.monotonic()))
+        one.first = share if one.first is None else one.first
+        one.share = share
 
     def ended(self, job: Job, seconds: float) -> None:
         self.finished += 1
-        self.shares.pop(job.id, None)
-        self.done += self.weights[job.id]
+        self.left.pop(job.id, None)
+        one = self.running.pop(job.id, None)
+        before = (one and one.first) or 0.0  # of a job that went on where it had stopped
+        self.seconds[job.kind] += seconds
+        self.work[job.kind] += (1 - before) * weight(job)
 
     def text(self) -> str:
         """``12 of 40 jobs, about 3 min 10 s to go``; without a guess while there is no basis."""
-        half = sum(self.weights[job] * share for job, share in self.shares.items())
-        worked = self.done + half
-        spent = time.monotonic() - self.began
         text = f"{self.finished} of {self.jobs} jobs"
-        if spent < 3 or worked < 0.02 * self.ahead or self.finished == self.jobs:
+        if not self.left:
             return text
-        return f"{text}, about {duration(spent * max(0.0, self.ahead - worked) / worked)} to go"
+        rates = {kind: rate for kind in self.seconds if (rate := self._rate(kind))}
+        kinds = {job.kind for job in self.left.values()}
+        if kinds <= rates.keys():
+            return f"{text}, about {duration(self._to_go(rates, kinds))} to go"
+        if "train" in kinds & rates.keys():
+            training = duration(self._to_go(rates, {"train"}))
+            return f"{text}, about {training} of training to go, then measuring"
+        return text
+
+    def _rate(self, kind: str) -> float:
+        """Seconds for a unit of work; 0 while too little was done to tell."""
+        seconds, work = self.seconds[kind], self.work[kind]
+        for one in self.running.values():
+            if one.job.kind == kind and one.share is not None and one.first is not None:
+                seconds += time.monotonic() - one.since
+                work += (one.share - one.first) * weight(one.job)
+        return seconds / work if work and seconds > 3 else 0.0
+
+    def _to_go(self, rates: Mapping[str, float], kinds: Collection[str]) -> float:
+        now, longest, whole = time.monotonic(), 0.0, 0.0
+        for job in self.left.values():
+            if job.kind not in kinds:
+                continue
+            seconds = rates[job.kind] * weight(job)
+            one = self.running.get(job.id)
+            if one is not None and one.share is not None:
+                seconds *= 1 - one.share
+            elif one is not None:
+                spent = now - one.since
+                seconds = max(seconds - spent, spent / 2)
+            longest, whole = max(longest, seconds), whole + seconds
+        return max(longest, whole / max(1, len(self.running)))
+
+
+def weight(job: Job) -> float:
+    """Of a job, which is at least some work."""
+    return max(job.weight, 1.0)
 
 
 class Lines:
@@ -71,7 +127,7 @@ class Lines:
             self._say(f"{len(finished)} of {len(jobs)} jobs were done before and are used again")
 
     def started(self, job: Job) -> None:
-        pass
+        self.remaining.started(job)
 
     def progressed(self, job: Job, update: int, updates: int, loss: float) -> None:
         self.remaining.progressed(job, update / updates)
@@ -118,6 +174,7 @@ class Bars:
         )
 
     def started(self, job: Job) -> None:
+        self.remaining.started(job)
         self.tasks[job.id] = self.progress.add_task(
             escape(job.label), total=None, said="measuring" if job.kind == "measure" else ""
         )
