@@ -145,18 +145,12 @@ def run(
 
 
 def _conclude(ended: "Sequence[Ended]", console: Console) -> int:
-    from tacit.questions.finding import alerts_of
+    from tacit.report.summary import summary
 
     for one in ended:
         console.print()
-        for alert in alerts_of(one.findings):
-            console.print(f"! {alert}", markup=False, highlight=False)
-        for finding in one.findings:
-            console.print(finding.title, style="bold", markup=False, highlight=False)
-            verdict = f"{finding.verdict.capitalize()}. " if finding.headline else ""
-            said = finding.headline or finding.answer
-            console.print(f"{verdict}{said}", markup=False, highlight=False)
-            console.print()
+        for line, heading in summary(one.alerts, one.findings):
+            console.print(line, style="bold" * heading, markup=False, highlight=False)
         for question, cause in one.unanswered.items():
             console.print(f"could not answer '{question}': {cause}", markup=False)
     for one in ended:

@@ -17,9 +17,11 @@ from tacit import notebook
 from tacit.figures.sink import Figure
 from tacit.images.opened import Opened
 from tacit.questions.finding import Table
+from tacit.report.alerts import alerts_on_top
 from tacit.report.page import FIGURES, REPORT
 from tacit.report.provenance import Provenance
 from tacit.report.results import number, read_records
+from tacit.report.summary import summary
 from tacit.saved.trained import TrainedModel, load
 from tacit.studies.command import perform, prepare, tell_images
 from tacit.studies.description.errors import nearest
@@ -125,7 +127,8 @@ class FinishedStudy:
         return f"FinishedStudy({str(self.folder)!r}): {self._counted()}"
 
     def __str__(self) -> str:
-        told = [f"{one.title}\n{one.answer}\n" for one in self.findings.values()]
+        findings = tuple(self.findings.values())
+        told = [line for line, _ in summary(alerts_on_top(self.environment, findings), findings)]
         told += [f"{name}: failed: {cause}" for name, cause in self.failed.items()]
         return "\n".join([self.environment.title, "", *told, f"Report: {self.report}"])
 

@@ -80,7 +80,7 @@ class Browser:
 
     def run(self, script: str) -> Any:
         """The value of an expression, evaluated in the page."""
-        answer = self("Runtime.evaluate", expression=script, returnByValue=True)
+        answer = self("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 

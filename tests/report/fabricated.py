@@ -146,15 +146,14 @@ def overfitting(figures, random, classes):
                 charts.curves(
                     Panel(
                         [
-                            Series("train", epochs, 62 - 80 * np.exp(-epochs / 6)),
+                            Series("train", epochs, 62 - 80 * np.exp(-epochs / 6), split="train"),
                             Series(
                                 "test",
                                 epochs,
                                 (y := 56 - 78 * np.exp(-epochs / 6)),
                                 y - 2,
                                 y + 2,
-                                dashed=True,
-                                colour=0,
+                                split="test",
                             ),
                             Series("100 images", epochs, 30 - 50 * np.exp(-epochs / 9)),
                         ],

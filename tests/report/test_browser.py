@@ -3,6 +3,8 @@
 import pytest
 from browser import CHROMIUM, browser
 
+from tacit.report.page import scripts
+
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is missing")
 
 PICTURES = """
@@ -45,6 +47,16 @@ CONTRAST = """
 """
 
 
+UNFOLD = "document.querySelectorAll('details').forEach(fold => { fold.open = true; })"
+
+# Boxes that hold more than they show, and what stands above them.
+SCROLLING = """
+[...document.querySelectorAll('.scroll')].filter(box => box.scrollWidth > box.clientWidth + 1)
+  .map(box => [box.querySelector('table') ? 'table' : 'other',
+               getComputedStyle(box, '::before').content, box.tabIndex])
+"""
+
+
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory):
     with browser(tmp_path_factory.mktemp("profile")) as running:
@@ -73,8 +85,13 @@ def test_the_page_is_shown_whole(chromium, study, width, height, scheme):
     assert complaints(chromium.events) == []
     asked = requests(chromium.events)
     assert {url for url in asked if not url.startswith("data:image/png;")} == {page.as_uri()}
+    first = "[...document.querySelectorAll('.small-figure > *')].map(e => e.clientHeight)"
+    assert len(chromium.run(first)) == 5
+    assert min(chromium.run(first)) > 30
+    assert chromium.run(CONTRAST) == []
+    chromium.run(UNFOLD)
     figures = chromium.run(PICTURES)
-    assert len(figures) == 11
+    assert len(figures) == 10
     for figure in figures:
         assert figure["alt"], figure
         assert figure["drawn"], figure
@@ -98,7 +115,8 @@ def test_no_script_could_run(chromium, study):
 def test_class_names_are_text_in_the_page(chromium, study):
     chromium.shape(1280, 900)
     chromium.open(study / "report.html")
-    assert chromium.run("document.querySelectorAll('[onerror], script').length") == 0
+    assert chromium.run("document.querySelectorAll('[onerror]').length") == 0
+    assert chromium.run("document.querySelectorAll('script').length") == len(scripts())
     assert "onerror=alert" in chromium.run("document.body.textContent")
     drawn = "[...document.querySelectorAll('svg text')].some(t => t.textContent.includes('<img'))"
     assert chromium.run(drawn)
@@ -107,12 +125,87 @@ def test_class_names_are_text_in_the_page(chromium, study):
 def test_wide_things_scroll_in_their_own_box(chromium, study):
     chromium.shape(390, 844)
     chromium.open(study / "report.html")
+    chromium.run(UNFOLD)
     wide = [figure for figure in chromium.run(PICTURES) if figure["wide"] > figure["inside"] + 1]
     assert wide
     for figure in wide:
         box = f"document.querySelector('#{figure['name']} .scroll')"
         assert chromium.run(f"{box}.tabIndex") == 0
         assert chromium.run(f"({box}.scrollLeft = 9, {box}.scrollLeft)") == 9
+
+
+def test_tables_are_whole_on_a_desk_and_say_that_they_scroll_on_a_phone(chromium, study):
+    page = study / "report.html"
+    chromium.shape(1280, 900)
+    chromium.open(page)
+    chromium.run(UNFOLD)
+    assert [box for box in chromium.run(SCROLLING) if box[0] == "table"] == []
+    chromium.shape(390, 844)
+    chromium.open(page)
+    chromium.run(UNFOLD)
+    chromium.run("new Promise(done => setTimeout(done, 100))")
+    boxes = chromium.run(SCROLLING)
+    assert any(box[0] == "table" for box in boxes)
+    for _, said, reached in boxes:
+        assert "scroll or swipe" in said
+        assert reached == 0
+
+
+def test_contents_stand_at_the_side_or_fold(chromium, study):
+    side = "document.querySelector('nav.side').getBoundingClientRect()"
+    chromium.shape(1280, 900)
+    chromium.open(study / "report.html")
+    chromium.run("scrollTo(0, 300)")
+    assert chromium.run(f"{side}.top") == 0, "it stays in sight"
+    assert chromium.run(f"{side}.height") == 900
+    assert chromium.run("document.querySelector('details.contents').clientHeight") == 0
+    chromium.shape(390, 844)
+    chromium.open(study / "report.html")
+    assert chromium.run(f"{side}.height") == 0
+    assert 0 < chromium.run("document.querySelector('details.contents').clientHeight") < 60
+
+
+def test_a_link_unfolds_what_it_leads_to(chromium, study):
+    chromium.shape(1280, 900)
+    chromium.open(study / "report.html")
+    fold = "document.querySelector('#q2-overfitting').closest('details')"
+    assert not chromium.run(f"{fold}.open")
+    chromium.run("document.querySelector('.card a[href=\"#q2-overfitting\"]').click()")
+    chromium.run("new Promise(done => setTimeout(done, 100))")
+    assert chromium.run(f"{fold}.open")
+    folds = "document.querySelectorAll('details.question[open]').length"
+    chromium.run("document.querySelector('button.all').click()")
+    assert chromium.run(folds) == 6
+    chromium.run("new Promise(done => setTimeout(done, 50))")
+    chromium.run("document.querySelector('button.all').click()")
+    assert chromium.run(folds) == 0
+
+
+def test_a_figure_is_enlarged_by_keys_alone(chromium, study):
+    chromium.shape(1280, 900)
+    chromium.open(study / "report.html")
+    chromium.run(UNFOLD)
+    figure = "document.querySelector('#figure-classifier-curves')"
+    small = chromium.run(f"{figure}.querySelector('svg').getBoundingClientRect().width")
+    chromium.run(f"{figure}.querySelector('button').focus()")
+    press(chromium, "Enter", 13, "\r")
+    dialog = "document.querySelector('dialog.large')"
+    assert chromium.run(f"{dialog}.open")
+    assert (
+        chromium.run(f"{dialog}.querySelector('svg').getBoundingClientRect().width") > 1.2 * small
+    )
+    assert chromium.run(f"{dialog}.getBoundingClientRect().right") <= 1280
+    press(chromium, "Escape", 27)
+    assert not chromium.run(f"{dialog}.open")
+    assert chromium.run(f"document.activeElement === {figure}.querySelector('button')")
+    chromium.run(f"{figure}.querySelector('svg').dispatchEvent(new Event('click'))")
+    assert chromium.run(f"{dialog}.open")
+
+
+def press(chromium, key, code, text=""):
+    shared = {"key": key, "code": key, "windowsVirtualKeyCode": code}
+    chromium("Input.dispatchKeyEvent", type="keyDown", text=text, **shared)
+    chromium("Input.dispatchKeyEvent", type="keyUp", **shared)
 
 
 def test_printed_it_is_dark_on_white_and_opens_what_is_folded(chromium, study):

@@ -9,11 +9,24 @@ from itertools import pairwise
 
 import pytest
 from fabricated import HOSTILE
+from markupsafe import escape
 
 from tacit.measures.number import Number
 from tacit.questions.finding import Finding, Table
+from tacit.questions.shared.words import ONE_SEED
 from tacit.questions.verdicts import Verdict
-from tacit.report.page import FIGURES, decimals, interval, plain, render, value, write_report
+from tacit.report.alerts import alerts_on_top
+from tacit.report.page import (
+    FIGURES,
+    allowed,
+    decimals,
+    interval,
+    plain,
+    render,
+    scripts,
+    value,
+    write_report,
+)
 from tacit.report.provenance import ImagesUsed, JobDone, Provenance
 from tacit.report.results import read_records
 
@@ -74,10 +87,15 @@ def test_nothing_is_loaded_and_nothing_can_run(html, page):
         for name in ("src", "href", "srcset", "action", "data", "poster"):
             assert (attributes.get(name) or "#").startswith(("#", "data:"))
         assert not any(name.startswith("on") for name in attributes)
-    assert not page.all("script", "iframe", "object", "embed", "base", "form")
+    assert not page.all("iframe", "object", "embed", "base", "form")
     assert not re.search(r"@import|url\((?!#)", html)
     (policy,) = (a["content"] for a in page.all("meta") if a.get("http-equiv"))
-    assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    own = " ".join(allowed(script) for script in scripts())
+    assert policy == (
+        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {own}"
+    )
+    assert re.findall(r"<script[^>]*>", html) == ["<script>"] * len(scripts())
+    assert all(f"<script>{script}</script>" in html for script in scripts())
 
 
 def test_hostile_names_are_only_text(html, page):
@@ -87,16 +105,32 @@ def test_hostile_names_are_only_text(html, page):
     assert f"Class '{shown[:9]}" in "".join(page.text).replace("\ufffd", "")
 
 
-def test_every_figure_is_there_with_its_alternative(study, page):
+def test_every_figure_is_there_with_its_alternative(study, html):
     _, findings = read_records(study)
     figures = [figure for finding in findings for figure in finding.figures]
-    pictures = [a["alt"] for a in page.all("img")]
-    drawings = [a["aria-label"] for a in page.all("svg")]
-    cover = next(figure.alt for figure in figures if figure.kind == "grid")
-    expected = Counter(figure.alt for figure in figures) + Counter([cover])
-    assert Counter(pictures + drawings) == expected
-    assert all(a["role"] == "img" for a in page.all("svg"))
-    assert len(page.all("figure")) == len(page.all("figcaption")) == len(figures) + 1
+    cards = re.compile('<div class="small-figure".*?</div>', re.DOTALL)
+    below = Page(cards.sub("", html))
+    pictures = [a["alt"] for a in below.all("img")]
+    drawings = [a["aria-label"] for a in below.all("svg") if a.get("role") == "img"]
+    assert Counter(pictures + drawings) == Counter(figure.alt for figure in figures)
+    assert len(below.all("figure")) == len(below.all("figcaption")) == len(figures)
+    for figure in figures:
+        assert f"figures/{figure.file}</code></figcaption>" in html
+
+
+def test_every_card_has_a_small_figure_of_its_question(study, html):
+    """Some whole images of a grid, the first panel of a chart; what is read stands below."""
+    _, findings = read_records(study)
+    first = html[html.index('<ol class="cards') : html.index('class="contents"')]
+    cards = re.findall(r'<li class="card">.*?</li>', first, re.DOTALL)
+    assert len(cards) == len(findings)
+    for card, finding in zip(cards, findings, strict=True):
+        _, shown, drawn = card.partition('<div class="small-figure" aria-hidden="true">')
+        assert bool(shown) == bool(finding.figures)
+        if finding.figures and finding.figures[0].kind == "chart":
+            svg = (study / FIGURES / finding.figures[0].file).read_text()
+            panel = re.search(r'data-panel="([^"]*)"', svg) or re.search(r'viewBox="([^"]*)"', svg)
+            assert f'viewBox="{panel[1]}"' in drawn
 
 
 def test_structure_for_those_who_listen(page):
@@ -114,6 +148,9 @@ def test_structure_for_those_who_listen(page):
     assert len(page.all("caption")) == len(page.all("table"))
     assert page.all("html")[0]["lang"] == "en"
     assert page.all("a")[0] == {"class": "skip", "href": "#answers"}
+    links = [a["href"] for a in page.all("a")]
+    for anchor in ("#answers", "#q1-classifier", "#how"):
+        assert links.count(anchor) >= 2, "contents at the side, and folded"
     assert {"name": "color-scheme", "content": "light dark"} in page.all("meta")
 
 
@@ -125,7 +162,7 @@ def test_answers_come_first(study, html):
     assert places == sorted(places)
     cards = html[places[0] : places[1]]
     for finding in findings:
-        assert finding.asks in cards
+        assert escape(finding.title) in cards
     assert "98.30\N{NO-BREAK SPACE}%" in cards
     assert "97.90 to 98.70" in cards
 
@@ -141,14 +178,53 @@ def test_a_card_has_the_verdict_and_an_answer_without_one_is_whole(study):
         alerts=("Two seeds.",),
     )
     page = render(provenance, [long, *findings[1:]], study / FIGURES)
-    assert '<strong class="verdict">Not finished.</strong> It is &lt;so&gt;.' in page
+    assert "</svg>Not finished</span> It is &lt;so&gt;." in page
     assert page.index("Two seeds.") < page.index("It is &lt;so&gt;.")
     assert page.count("Sentence 59 says it.") == 1
     without = replace(long, headline="")
     page = render(provenance, [without, *findings[1:]], study / FIGURES)
     assert page.count("Sentence 59 says it.") == 1
     assert page.index(without.answer) < page.index('class="question"')
-    assert "…" not in page.partition('class="question"')[0]
+    said = re.findall('<p class="answer">.*?</p>', page, re.DOTALL)
+    assert len(said) == len(findings)
+    assert "…" not in "".join(said)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "stands_out", "is_there"),
+    [
+        (Verdict.YES, True, True),
+        (Verdict.NO, True, True),
+        (Verdict.CANNOT_TELL, False, True),
+        (Verdict.NOT_FINISHED, False, False),
+    ],
+)
+def test_the_key_number_stands_out_under_a_verdict_alone(study, verdict, stands_out, is_there):
+    provenance, findings = read_records(study)
+    told = replace(findings[0], verdict=verdict, headline="So.", label="right of all")
+    card = render(provenance, [told], study / FIGURES).partition('small-figure"')[0]
+    assert ('class="key firm"' in card) == stands_out
+    assert ("right of all" in card) == is_there
+    assert f"</svg>{verdict.capitalize()}</span>" in card
+
+
+def test_what_is_known_of_all_answers_stands_on_top_once(study):
+    provenance, findings = read_records(study)
+    told = [
+        replace(f, headline="So.", caveats=(ONE_SEED, "Of this one."), alerts=("Flagged.",))
+        for f in findings
+    ]
+    images = replace(provenance.images, test=40, notes=tuple(f"Note {i}." for i in range(5)))
+    one = replace(provenance, seeds=(0,), images=images)
+    page = render(one, told, study / FIGURES)
+    top = page[: page.index('id="answers"')]
+    for text in ("Flagged.", ONE_SEED, "Only 40 test images", "Note 4."):
+        assert top.count(text) == page.count(text) == 1, text
+    assert page.count("Of this one.") == len(findings)
+    assert top.index("Flagged.") < top.index(ONE_SEED) < top.index("Note 0.")
+    assert "4 more</summary>" in top, "the first four are not folded"
+    assert alerts_on_top(replace(one, seeds=(0, 1)), ())[0].startswith("Only 2 seeds")
+    assert alerts_on_top(replace(provenance, seeds=(0, 1, 2)), ()) == provenance.images.notes
 
 
 def test_undefined_numbers_say_why(page):
@@ -236,13 +312,16 @@ def test_what_two_findings_may_not_share(study):
         render(replace(provenance, cover="no"), findings, study / "figures")
 
 
-def test_the_hero_may_be_a_chart(study):
+def test_a_study_may_name_the_figure_of_a_card(study):
     provenance, findings = read_records(study)
-    page = Page(render(replace(provenance, cover="transfer-draws"), findings, study / "figures"))
+    named = findings[0].figures[1]
+    assert named.name == "classifier-confusion"
+    page = Page(render(replace(provenance, cover=named.name), findings, study / "figures"))
     ids = [a["id"] for _, a in page.elements if a.get("id")]
     assert len(ids) == len(set(ids))
-    charts = sum(figure.kind == "chart" for finding in findings for figure in finding.figures)
-    assert len(page.all("svg")) == charts + 1
+    alts = [a.get("aria-label") for a in page.all("svg")]
+    assert alts.count(named.alt) == 2
+    assert alts.count(findings[0].figures[0].alt) == 1
 
 
 def test_numbers_are_written_as_people_read_them():

@@ -5,9 +5,11 @@ gives the same bytes.
 """
 
 import base64
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -15,17 +17,25 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
-from tacit.figures.grids import DENSITY
+from tacit.figures.grids import DENSITY, png, thumbnail
 from tacit.figures.sink import Figure
-from tacit.figures.style import identify
+from tacit.figures.style import PANEL, identify
 from tacit.files import write_atomically
 from tacit.measures.formatting import AS_PERCENT, brief, rounded, significant
 from tacit.measures.number import Number
-from tacit.questions.finding import Finding, Table, alerts_of
+from tacit.questions.finding import Finding, Table
+from tacit.questions.verdicts import Verdict
+from tacit.report.alerts import alerts_on_top
 from tacit.report.provenance import Provenance
 from tacit.report.results import read_records
 
 REPORT, FIGURES = "report.html", "figures"
+
+MOST_ALERTS = 4
+"""That stand on top; others are folded below them."""
+
+SCRIPTS = ("page.js",)
+"""Beside this file; no other script runs in a page, since only these are allowed by their hash."""
 
 DRAWN = {"svg", "g", "defs", "clipPath", "path", "rect", "use", "text", "tspan"}
 """The elements that a chart is made of; an SVG with others is not put into the page."""
@@ -45,13 +55,22 @@ class Shown:
 
 @dataclass(frozen=True)
 class Section:
-    """A finding with what the template needs to show it."""
+    """A finding with what the template needs to show it.
+
+    Attributes:
+        small: the figure on its card. key: the number on its card, with its name.
+        firm: whether the key may stand out: not where there is no verdict.
+        caveats: those that do not stand on top of the page.
+    """
 
     anchor: str
     finding: Finding
     pictures: tuple[Shown, ...]
+    small: Shown | None
     key_name: str
     key: Number | None
+    firm: bool
+    caveats: tuple[str, ...]
 
 
 def write_report(folder: Path) -> Path:
@@ -75,21 +94,33 @@ def render(provenance: Provenance, findings: Sequence[Finding], figures: Path) -
     ):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two findings have a {what} of the same name: {', '.join(twice)}")
+    covers = {figure.name for finding in findings for figure in finding.figures}
+    if provenance.cover and provenance.cover not in covers:
+        raise ValueError(
+            f"cover is '{provenance.cover}', which is none of the figures: "
+            f"{', '.join(sorted(covers)) or 'there are none'}"
+        )
+    alerts = alerts_on_top(provenance, findings)
     sections, number = [], 0
     for place, finding in enumerate(findings, 1):
         pictures = []
         for figure in finding.figures:
             number += 1
             pictures.append(show(figure, figures, f"Figure {number}"))
-        key = finding.shown
+        cover = [figure for figure in finding.figures if figure.name == provenance.cover]
+        first = next(iter([*cover, *finding.figures]), None)
+        key = "" if finding.verdict is Verdict.NOT_FINISHED else finding.shown
         anchor = f"q{place}-" + re.sub(r"[^a-z0-9]+", "-", finding.question.lower()).strip("-")
         sections.append(
             Section(
                 anchor,
                 finding,
                 tuple(pictures),
+                None if first is None else small(first, figures),
                 finding.label or re.sub("[-_]", " ", key).replace(".", " · "),
                 finding.numbers[key] if key else None,
+                finding.verdict in (Verdict.YES, Verdict.NO) or not finding.headline,
+                tuple(caveat for caveat in finding.caveats if caveat not in alerts),
             )
         )
     environment = Environment(
@@ -100,6 +131,7 @@ def render(provenance: Provenance, findings: Sequence[Finding], figures: Path) -
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "allowed": allowed,
         "bound": bound,
         "value": value,
         "range": interval,
@@ -110,8 +142,9 @@ def render(provenance: Provenance, findings: Sequence[Finding], figures: Path) -
     return environment.get_template("page.html.jinja").render(
         study=provenance,
         sections=sections,
-        alerts=alerts_of(findings),
-        cover=cover(provenance, findings, figures),
+        alerts=alerts,
+        most_alerts=MOST_ALERTS,
+        scripts=scripts(),
         facts=facts(provenance),
         randomness=randomness(provenance),
         unfinished=[job for job in provenance.jobs if job.status in ("failed", "blocked")],
@@ -127,40 +160,74 @@ def bound(text: str) -> str:
     return re.sub(r"(?<=\d) (?=%)|(?<=±) (?=\d)", "\N{NO-BREAK SPACE}", text)
 
 
-def cover(provenance: Provenance, findings: Sequence[Finding], figures: Path) -> Shown | None:
-    """The figure that opens the page, once more: named by the study, or the first grid."""
-    known = [figure for finding in findings for figure in finding.figures]
-    if provenance.cover and provenance.cover not in {figure.name for figure in known}:
-        raise ValueError(
-            f"cover is '{provenance.cover}', which is none of the figures: "
-            f"{', '.join(figure.name for figure in known) or 'there are none'}"
-        )
-    for figure in known:
-        if provenance.cover == figure.name or (not provenance.cover and figure.kind == "grid"):
-            return show(figure, figures, "The picture of this study", prefix="first")
-    return None
+def scripts() -> tuple[Markup, ...]:
+    """The page's scripts, as they stand in it."""
+    folder = resources.files("tacit.report")
+    return tuple(Markup(folder.joinpath(name).read_text(encoding="utf-8")) for name in SCRIPTS)
 
 
-def show(figure: Figure, folder: Path, label: str, prefix: str = "") -> Shown:
-    """`figure` read from `folder`; `prefix` keeps the ids of one that is shown twice apart."""
-    path = folder / figure.file
-    if not path.is_file():
-        raise FileNotFoundError(f"figure '{figure.name}' is in a record, but {path} is missing")
+def allowed(script: str) -> str:
+    """What a content security policy calls this script, and no other."""
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def show(figure: Figure, folder: Path, label: str) -> Shown:
+    """`figure` read from `folder`."""
+    path = found(figure, folder)
     if figure.kind == "grid":
-        try:
-            with Image.open(path, formats=["PNG"]) as image:
-                width, height = image.size
-        except OSError as error:
-            raise ValueError(f"{path} is no PNG: {error}") from error
-        source = f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
-        return Shown(figure, label, width // DENSITY, height // DENSITY, source=source)
+        with opened(path) as image:
+            width, height = (side // DENSITY for side in image.size)
+        return Shown(figure, label, width, height, source=data_of(path.read_bytes()))
     root = checked(path)
     width, height = (
         round(float(root.get(side, "0pt")[:-2]) / 0.75) for side in ("width", "height")
     )
     svg = ElementTree.tostring(root, encoding="utf-8")  # without comments and the like
-    svg = identify(svg, prefix, figure.alt) if prefix else svg
     return Shown(figure, label, width, height, svg=Markup(svg.decode()))
+
+
+def small(figure: Figure, folder: Path) -> Shown:
+    """A small picture of a figure: some images of a grid, the first panel of a chart."""
+    path = found(figure, folder)
+    if figure.kind == "grid":
+        with opened(path) as image:
+            some = thumbnail(image)
+        width, height = (side // DENSITY for side in some.size)
+        return Shown(figure, "", width, height, source=data_of(png(some)))
+    root = checked(path)
+    box = root.get(PANEL, root.get("viewBox", "0 0 1 1"))
+    width, height = (round(float(side) / 0.75) for side in box.split()[2:])
+    for name, what in (("viewBox", box), ("width", width), ("height", height)):
+        root.set(name, str(what))
+    # Ids of the figure itself stand in the page too.
+    svg = identify(ElementTree.tostring(root, encoding="utf-8"), "small", figure.alt)
+    return Shown(figure, "", width, height, svg=Markup(svg.decode()))
+
+
+def found(figure: Figure, folder: Path) -> Path:
+    """The file of a figure, which is there."""
+    path = folder / figure.file
+    if not path.is_file():
+        raise FileNotFoundError(f"figure '{figure.name}' is in a record, but {path} is missing")
+    return path
+
+
+def opened(path: Path) -> Image.Image:
+    """The PNG in `path`, with the places of its images, not decoded yet.
+
+    Raises:
+        ValueError: it is no PNG.
+    """
+    try:
+        return Image.open(path, formats=["PNG"])
+    except OSError as error:
+        raise ValueError(f"{path} is no PNG: {error}") from error
+
+
+def data_of(content: bytes) -> str:
+    """A PNG as an address that holds it."""
+    return f"data:image/png;base64,{base64.b64encode(content).decode()}"
 
 
 def checked(path: Path) -> ElementTree.Element:

@@ -110,7 +110,7 @@ class Provenance:
         machine: processor, cores, threads per job, device.
         warnings: what was noticed on the way.
         left_out: what is missing, and why.
-        cover: the name of the figure shown first; by default the first grid of images.
+        cover: the name of a figure that stands on its question's card; by default the first does.
     """
 
     study: str

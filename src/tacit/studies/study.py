@@ -23,6 +23,7 @@ from tacit.models.onednn import held_in
 from tacit.models.precision import dtype_of
 from tacit.questions.base import Measurement, Question, Setting
 from tacit.questions.finding import Finding
+from tacit.report.alerts import alerts_on_top
 from tacit.report.page import write_report
 from tacit.report.results import write_records
 from tacit.studies.description.errors import StudyError
@@ -90,12 +91,14 @@ class Ended:
     Attributes:
         report: the page. findings: the answers. outcome: how the jobs went.
         unanswered: question ids that failed while they were answered, with the cause.
+        alerts: what must be known before any answer.
     """
 
     report: Path
     findings: tuple[Finding, ...]
     outcome: Outcome
     unanswered: Mapping[str, str]
+    alerts: tuple[str, ...]
 
     @property
     def whole(self) -> bool:
@@ -153,7 +156,8 @@ def run_study(
         record = replace(record, cover=study.cover if study.cover in shown else "")
         write_records(folder, record, findings)
         report = write_report(folder)
-    return Ended(report, tuple(findings), outcome, unanswered)
+    alerts = alerts_on_top(record, findings)
+    return Ended(report, tuple(findings), outcome, unanswered, alerts)
 
 
 def _unlike_asked(study: Study, device: str) -> list[str]:

@@ -196,7 +196,7 @@ class Study(Table):
         images, seeds, snapshots: shared by all runs; `snapshots` are epochs.
         runs: by name.
         questions: each a table with one key, the question's name, and its arguments.
-        cover: the name of the figure that opens the page; by default the first grid of images.
+        cover: the name of a figure that stands on its question's card; by default the first does.
         origins: where a setting comes from ("the reports' text", "assumed: …"), by its path.
     """
 
