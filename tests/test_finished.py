@@ -41,7 +41,7 @@ def finished(study, tmp_path_factory) -> FinishedStudy:
 
 def test_findings_tables_and_figures_are_objects(finished) -> None:
     (finding,) = finished.findings.values()
-    assert finding.answer in str(finished)
+    assert finding.headline in str(finished)
     assert finished.report.is_file()
     assert all(isinstance(t, Table) for tables in finished.tables.values() for t in tables)
     assert finished.figures

@@ -335,3 +335,19 @@ def test_a_chart_of_panels_knows_its_first() -> None:
     assert top >= 0
     assert 0.35 * whole[2] < width < 0.55 * whole[2]
     assert 0.8 * whole[3] < height <= whole[3]
+
+
+def test_a_legend_of_long_names_has_fewer_columns() -> None:
+    """What a browser writes stays within the drawing: names stand in columns that have room."""
+
+    def places(names: list[str]) -> list[tuple[float, float]]:
+        numbers = {name: [near(1.0)] for name in names}
+        root = ElementTree.fromstring(charts.intervals(["row"], numbers, x_label="x"))
+        texts = {text.text: text for text in root.iter(TEXT)}
+        return [(float(texts[n].get("x", "0")), float(texts[n].get("y", "0"))) for n in names]
+
+    assert len({x for x, _ in places(["a", "b", "c", "d"])}) == 4
+    wide = [f"a name of some length, {k}" for k in range(4)]
+    found = places(wide)
+    assert len({x for x, _ in found}) == 2
+    assert max(x for x, _ in found) / 0.75 + 7 * len(wide[0]) < style.WIDTH

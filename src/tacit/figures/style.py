@@ -9,7 +9,7 @@ import io
 import re
 import unicodedata
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, ParamSpec
 from xml.etree import ElementTree
@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
+from matplotlib.lines import Line2D
 
 P = ParamSpec("P")
 
@@ -150,6 +151,19 @@ def headings(axes: Axes, title: str, y_label: str) -> None:
         )
     if title:
         axes.set_title(plain(title, 80), pad=22 if y_label else 8)
+
+
+def legend(drawing: Drawing, handles: Sequence[Line2D]) -> None:
+    """The names of series above a drawing, in as many columns as its width holds."""
+    room = 96 * drawing.get_size_inches()[0]
+    # A browser's font may be wider than the one that is measured here.
+    widths = [40 + 7.5 * len(str(handle.get_label())) for handle in handles]
+
+    def fits(columns: int) -> bool:
+        return sum(max(widths[k::columns]) for k in range(columns)) <= room
+
+    columns = next((n for n in range(min(4, len(handles)), 1, -1) if fits(n)), 1)
+    drawing.legend(handles=list(handles), loc="outside upper left", ncols=columns)
 
 
 def note_at_line(axes: Axes, text: str, place: float) -> None:

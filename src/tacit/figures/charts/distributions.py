@@ -152,4 +152,4 @@ def key(drawing: Drawing, names: Sequence[str], markers: bool = False) -> None:
             )
             for number, name in ((style.place(name, n), name) for n, name in enumerate(names))
         ]
-        drawing.legend(handles=handles, loc="outside upper left", ncols=min(4, len(names)))
+        style.legend(drawing, handles)

@@ -114,7 +114,7 @@ def _rows(
                 for place, name in enumerate(groups)
             )
         ]
-        drawing.legend(handles=handles, loc="outside upper left", ncols=min(4, len(handles)))
+        style.legend(drawing, handles)
     return drawing
 
 

@@ -13,12 +13,13 @@ from tacit.measures.distances import Floats
 from tacit.measures.engine import bands
 from tacit.measures.formatting import show, significant
 from tacit.questions.base import Setting
-from tacit.questions.overfitting.numbers import Judged, Pictures
+from tacit.questions.overfitting.numbers import OVERFITTED, Judged, Pictures
 from tacit.questions.shared.curves import SPLITS, Curve, looked_at
 
 
 def draw_losses(runs: Sequence[Judged], setting: Setting) -> Figure:
-    """Training and test loss of each run, and where the test loss was lowest."""
+    """Training and test loss of each run, overfitted ones first, and where it was lowest."""
+    runs = sorted(runs, key=lambda one: one.verdict != OVERFITTED)
     panels = [
         Panel(
             [one.train.series(), one.test.series()],
