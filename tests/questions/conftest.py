@@ -126,32 +126,35 @@ def smaller(run: Run) -> Run:
 
 
 AMOUNT = r"[+−-]?\d[\d,.]*(?:e[-+]\d+)?"
-WITH_INTERVAL = re.compile(rf"{AMOUNT}(?: [%a-zA-Z²/ ]+?)? \({AMOUNT} to {AMOUNT}\)")
+WITH_INTERVAL = re.compile(rf"({AMOUNT})(?: [%a-zA-Z²/ ]+?)? \(({AMOUNT}) to ({AMOUNT})\)")
 LONG = re.compile(r"\b(?:0\.0*[1-9]\d{5,}|[1-9][\d,]*\.\d{5,}|\d\.\d{3,}e[-+]\d+)")
 
 
 def said_but_not_measured(found: Finding) -> list[str]:
     """Numbers with intervals in the words of a finding that are none of its numbers or tables.
 
-    Also those that are written with more digits than anybody reads.
+    Whatever unit or sign they are told in. Also those with more digits than anybody reads.
     """
     cells = [cell for table in found.tables for row in table.rows for cell in row]
-    measured = [*found.numbers.values(), *(cell for cell in cells if isinstance(cell, Number))]
-    known = set()
-    for number in measured:
-        known.add(_unsigned(show(number)))
-        if None not in (number.value, number.low, number.high):
-            known.add(_unsigned(show(-number)))
-    told = [found.answer, found.headline, found.decided_by, *found.alerts]
-    told += [text for figure in found.figures for text in (figure.caption, figure.alt)]
-    said = [text for words in told for text in WITH_INTERVAL.findall(words)]
-    return [text for text in said if _unsigned(text) not in known] + [
-        text for words in told for text in LONG.findall(words)
+    known = {amounts for cell in cells if isinstance(cell, str) for amounts in _told(cell)}
+    for number in (*found.numbers.values(), *cells):
+        if isinstance(number, Number) and number.value is not None:
+            for scaled in (number, number.scaled(-1, ""), number.scaled(100, "")):
+                known |= {*_told(show(scaled)), *_told(show(-scaled))}
+    words = [found.answer, found.headline, found.decided_by, *found.alerts]
+    words += [text for figure in found.figures for text in (figure.caption, figure.alt)]
+    said = [amounts for text in words for amounts in _told(text)]
+    return [" ".join(amounts) for amounts in said if amounts not in known] + [
+        text for told in words for text in LONG.findall(told)
     ]
 
 
-def _unsigned(text: str) -> str:
-    return text.replace("−", "-").lstrip("+")
+def _told(text: str) -> list[tuple[str, ...]]:
+    """Value and ends of every number with an interval, without plus signs."""
+    return [
+        tuple(amount.replace("−", "-").lstrip("+") for amount in amounts)
+        for amounts in WITH_INTERVAL.findall(text)
+    ]
 
 
 @pytest.fixture(autouse=True)

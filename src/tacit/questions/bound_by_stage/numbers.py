@@ -181,4 +181,6 @@ class Stages:
             for stage in range(1, self.n_stages(run) + 1):
                 numbers[f"{run}.stage-{stage}.nll"] = self.nll(run, stage)
             numbers[f"{run}.flagged"] = self.flagged(run)
+            if (gain := self.last_gain(run)) is not None:
+                numbers[f"{run}.last-stage-gain"] = gain
         return numbers
