@@ -4,11 +4,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready-dev
+DEMO := --images mnist-5k --quick
 
-.PHONY: demo test test-slow test-processors crash-test fuzz lint check format bench clean
+.PHONY: demo test test-slow test-processors crash-test fuzz lint check format bench package site clean
 
 demo: $(VENV)/.ready
-	$(BIN)/tacit run --seeds 3
+	$(BIN)/tacit run $(DEMO)
 
 test: $(READY)
 	$(BIN)/pytest -n auto
@@ -57,8 +58,24 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	touch $@
 
 $(READY): $(VENV)/.ready
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,onnx,page,parquet,pretrained,scale]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,docs,onnx,page,parquet,pretrained,scale]'
 	touch $@
 
+# The wheel and the whole source; the wheel, in an environment that holds nothing else, runs the demo.
+package: $(READY)
+	rm -rf build/dist build/empty
+	$(BIN)/python -m build --no-isolation --outdir build/dist . >build/package.log
+	$(PYTHON) -m venv build/empty
+	build/empty/bin/pip install --quiet -c constraints.txt torch
+	build/empty/bin/pip install --quiet -c constraints.txt build/dist/*.whl
+	cd build && empty/bin/tacit run $(DEMO) --out ../tacit-out
+
+# The documents with the demo's two pages, under build/site; warnings are errors.
+site: $(READY) tacit-out/transfer/report.html
+	$(BIN)/sphinx-build -q -E -W --keep-going docs build/site
+
+tacit-out/transfer/report.html:
+	$(MAKE) demo
+
 clean:
-	rm -rf $(VENV) tacit-out
+	rm -rf $(VENV) build tacit-out

@@ -36,14 +36,14 @@ def elsewhere(tmp_path, monkeypatch) -> None:
 
 def test_every_tutorial_is_run() -> None:
     assert {path.name for path in TUTORIALS.iterdir()} == {
-        "few-labels.md",
+        "from-pictures-to-a-classifier.md",
         "anomalies.md",
         "own-part.md",
     }
 
 
 def test_few_labels() -> None:
-    names = run("few-labels.md")
+    names = run("from-pictures-to-a-classifier.md")
     assert np.mean(names["scratch"]) > 0.5
     assert np.mean(names["transferred"]) > np.mean(names["scratch"])
     assert len(Path("predictions.csv").read_text().splitlines()) == 21
