@@ -34,7 +34,7 @@ from tacit.training.views import Affine, Blur, Colour, Crop, Recipe, Views
 CONTRASTIVE = (SimCLRTable, VICRegTable, BYOLTable)
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")])
+DOCUMENTS = sorted([*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")])
 STUDIES = (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")
 
 

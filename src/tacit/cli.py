@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from cyclopts import App, CycloptsError
 from rich.console import Console
@@ -36,8 +36,10 @@ app = App(
     # Markdown takes a fifth of the time until the commands are listed, and shows them no better.
     help_format="plaintext",
 )
-for command in (learn, label, encode, reconstruct, sample, score, predict, export, describe):
-    app.command(command, help_format="markdown")
+# In the order in which a user meets them; `run` comes first, `completion` last.
+COMMANDS = (label, learn, predict, score, encode, reconstruct, sample, describe, export)
+for place, command in enumerate(COMMANDS):
+    app.command(command, help_format="markdown", sort_key=1 + place)
 app.command(learn, name="labels", show=False)  # what it was called before
 
 
@@ -90,7 +92,19 @@ def _nowhere() -> bool:
     return False
 
 
-@app.command(help_format="markdown")
+@app.command(help_format="markdown", sort_key=99)
+def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
+    """Print the script by which a shell completes tacit's commands and options.
+
+    Parameters
+    ----------
+    shell
+        As in `source <(tacit completion bash)`.
+    """
+    print(app.generate_completion(shell=shell))
+
+
+@app.command(help_format="markdown", sort_key=0)
 @study_command
 def run(
     study: str | None = None,

@@ -7,7 +7,9 @@ import pytest
 
 from tacit.errors import ImagesError
 from tacit.images.sources import open_images
+from tacit.questions.base import Question
 from tacit.questions.label_efficiency.question import Labels
+from tacit.questions.registry import QUESTIONS
 from tacit.studies.command import Prepared, prepare
 from tacit.studies.description.errors import StudyError
 from tacit.studies.description.named import builtin_names
@@ -147,3 +149,32 @@ def test_the_options_that_were_given_make_the_command_again() -> None:
 )
 def test_numbers_out_of_range_are_named(options: How | RunOptions, said: str) -> None:
     assert list(out_of_range(options)) == [said]
+
+
+def test_a_quick_look_is_smaller_and_says_so(tmp_path: Path) -> None:
+    whole = prepared(tmp_path, "inference", images="mnist-5k")
+    quick = prepared(tmp_path, "inference", images="mnist-5k", quick=True)
+    assert (len(whole.opened.train), len(quick.opened.train)) == (4000, 2000)
+    assert "quick look" in quick.opened.notes[0]
+    assert "quick look" not in " ".join(whole.opened.notes)
+    asked, before = (
+        {name: question.model_dump() for name, question in one.plan.questions.items()}
+        for one in (quick, whole)
+    )
+    assert before["log-probability"]["per_class"] == 100
+    assert asked["log-probability"]["per_class"] == 10
+    assert asked["log-probability"]["proposal"] == before["log-probability"]["proposal"]
+    few = prepared(tmp_path, "transfer", images="digits", quick=True).study.runs
+    assert {run.draws for run in few.values()} == {1, 2, 3}
+
+
+def test_what_is_asked_for_goes_before_a_quick_look(tmp_path: Path) -> None:
+    asked = {"images": "mnist-5k", "quick": True, "train_size": 3000}
+    assert len(prepared(tmp_path, "inference", **asked).opened.train) == 3000
+    few = prepared(tmp_path, "transfer", quick=True, draws=5).study.runs
+    assert max(run.draws for run in few.values()) == 5
+
+
+@pytest.mark.parametrize("kind", QUESTIONS.values(), ids=lambda kind: kind.name)
+def test_a_quick_look_limits_arguments_that_are_there(kind: type[Question]) -> None:
+    assert set(kind.quick) <= set(kind.model_fields)

@@ -30,6 +30,7 @@ def open_images(
     *,
     data_dir: str | Path | None = None,
     train_size: int | None = None,
+    train_most: int | None = None,
     size: int | None = None,
     channels: str | None = None,
     skip_bad: bool = False,
@@ -48,6 +49,7 @@ def open_images(
             gave.
         data_dir: a folder that holds a named set's files; nothing is downloaded then.
         train_size: how many training images to take, stratified by class; None for all.
+        train_most: take at most so many, where no `train_size` is given.
         size: make the images squares of this side (their centred square, resized).
         channels: "gray" or "rgb": make the images so.
         skip_bad: leave unreadable images of a folder out, and list them, instead of stopping.
@@ -68,7 +70,9 @@ def open_images(
         opened = (
             source if isinstance(source, Opened) else _from_arrays(_in_memory(source), "arrays")
         )
-        return _as_asked(opened, size, channels, duplicates, train_size, refuse=True)
+        return _as_asked(
+            opened, size, channels, duplicates, train_size, refuse=True, most=train_most
+        )
     source = os.fspath(source)
     entry = catalog.IDX_SETS.get(source)
     if entry is not None:
@@ -87,7 +91,7 @@ def open_images(
         opened = _from_path(source, size, channels, skip_bad, progress)
     # Who wrote the labels of a published set is not asked to mend them.
     refuse = source not in catalog.NAMES
-    return _as_asked(opened, size, channels, duplicates, train_size, refuse=refuse)
+    return _as_asked(opened, size, channels, duplicates, train_size, refuse=refuse, most=train_most)
 
 
 def _in_memory(source: ArrayLike | tuple[ArrayLike, ArrayLike]) -> Arrays:
@@ -110,11 +114,18 @@ def _as_asked(
     train_size: int | None,
     *,
     refuse: bool,
+    most: int | None,
 ) -> Opened:
-    """Made alike, copies dealt with, and a subset taken; refuse: copies with two labels."""
+    """Made alike, copies dealt with, and a subset taken; refuse: copies with two labels.
+
+    most: training images that are taken where no size is asked for.
+    """
     remove = duplicates == "remove"
     opened = one_label_each(_alike(opened, size, channels), remove=remove, refuse=refuse)
-    return _taken(_without_copies(opened) if remove else opened, train_size)
+    opened = _without_copies(opened) if remove else opened
+    if train_size is None and most is not None:
+        train_size = min(most, len(opened.train))
+    return _taken(opened, train_size)
 
 
 def _from_path(

@@ -184,8 +184,17 @@ class Question(Table):
     needs_labels: ClassVar[bool] = False
     as_trained: ClassVar[bool] = False
     """Whether the verdict is on models as they are, so that it stands where training goes on."""
+    quick: ClassVar[Mapping[str, int]] = {}
+    """Arguments that a quick look limits, and the most that they are then."""
     weight: ClassVar[float] = 1.0
     """Roughly how much work measuring is, in passes over the training images."""
+
+    def quickly(self) -> "Question":
+        """This question with its `quick` arguments no larger than there."""
+        given = self.model_dump()
+        return type(self).model_validate(
+            given | {name: min(given[name], most) for name, most in self.quick.items()}
+        )
 
     @property
     def label_draws(self) -> int:

@@ -1,6 +1,7 @@
 """What ``tacit run`` asks for, made into studies that can be run."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from numpy.typing import ArrayLike
@@ -17,6 +18,7 @@ from tacit.images.sources import open_images
 from tacit.questions.base import Question
 from tacit.questions.label_efficiency.question import Labels
 from tacit.questions.shared.pairs import pairs_of
+from tacit.studies import quick
 from tacit.studies.description.errors import StudyError, errors_of, nearest
 from tacit.studies.description.graph import in_order
 from tacit.studies.description.named import beside, study_text
@@ -58,12 +60,15 @@ def prepare(
         images,
         data_dir=options.data_dir,
         train_size=table.train_size,
+        train_most=quick.TRAIN_IMAGES if options.quick else None,
         size=table.size,
         channels=table.channels,
         skip_bad=table.skip_bad,
         duplicates=table.duplicates,
         progress=progress,
     )
+    if options.quick:
+        opened = replace(opened, notes=[quick.NOTE, *opened.notes])
     return prepared(name, study, questions, opened, out / name, device)
 
 
@@ -119,6 +124,8 @@ def _as_requested(
     changed["runs"] = runs
     if options.draws is not None:
         changed["runs"] = {name: _with_draws(run, options.draws) for name, run in runs.items()}
+    if options.quick:
+        changed["runs"], questions = quick.scaled(runs, questions, options.draws)
     if options.encoder:
         questions = _with_encoders(questions, options.encoder)
     if options.budgets is not None or options.draws is not None:

@@ -116,6 +116,13 @@ class RunOptions(Reading):
             help="Passes over the training images; few-label runs train by updates all the same."
         ),
     ] = None
+    quick: Annotated[
+        Flag,
+        Parameter(
+            help="A first answer sooner: from at most 2,000 training images, with at most three "
+            "choices of few labels, measured on fewer images. The page says so."
+        ),
+    ] = False
     stages: Annotated[
         int | None,
         Parameter(

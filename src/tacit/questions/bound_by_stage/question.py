@@ -39,6 +39,7 @@ class BoundByStage(Question):
         "Tucker, Lawson, Gu and Maddison 2019, Doubly reparameterized gradient estimators",
     )
     weight: ClassVar[float] = 500.0
+    quick: ClassVar[Mapping[str, int]] = {"images": 200, "samples": 1000}
 
     runs: Annotated[tuple[str, ...], Field(min_length=1, max_length=6)]
     samples: Annotated[int, Field(ge=1, le=10**6)] = 5000

@@ -40,6 +40,7 @@ class InferenceGapQuestion(Question):
     )
     as_trained: ClassVar[bool] = True
     weight: ClassVar[float] = 100.0
+    quick: ClassVar[Mapping[str, int]] = {"images": 30}
 
     run: str
     images: Annotated[int, Field(ge=2, le=10**5)] = 100

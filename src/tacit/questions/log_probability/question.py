@@ -71,6 +71,7 @@ class LogProbability(Question):
         *SOURCES,
     )
     weight: ClassVar[float] = 100.0
+    quick: ClassVar[Mapping[str, int]] = {"per_class": 10, "shown_per_class": 2, "samples": 500}
 
     run: str
     proposal: ProposalName = "refined"

@@ -39,6 +39,7 @@ class Overfitting(Question):
     rules: ClassVar[tuple[str, ...]] = ("train-test-gap", "risen")
     decided_by: ClassVar[str] = DECIDED_BY
     weight: ClassVar[float] = 3.0
+    quick: ClassVar[Mapping[str, int]] = {"refine_images": 50}
 
     runs: Annotated[RunNames, Field(min_length=1)]
     refine_images: Annotated[int, Field(ge=2, le=10_000)] = 200
