@@ -45,7 +45,6 @@ class Labels(Question):
 
     name: ClassVar[str] = "label-efficiency"
     title: ClassVar[str] = "With few labels, does anything beat training from scratch?"
-    title: ClassVar[str] = "How many labels, on which representation?"
     quick: ClassVar[Mapping[str, int]] = {"draws": 3}
     asks: ClassVar[str] = (
         "With so many labels, does a representation beat a network trained from scratch, which, in "
