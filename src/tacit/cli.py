@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -37,7 +37,17 @@ app = App(
     help_format="plaintext",
 )
 # In the order in which a user meets them; `run` comes first, `completion` last.
-COMMANDS = (label, learn, predict, score, encode, reconstruct, sample, describe, export)
+COMMANDS: tuple[Callable[..., int | None], ...] = (
+    label,
+    learn,
+    predict,
+    score,
+    encode,
+    reconstruct,
+    sample,
+    describe,
+    export,
+)
 for place, command in enumerate(COMMANDS):
     app.command(command, help_format="markdown", sort_key=1 + place)
 app.command(learn, name="labels", show=False)  # what it was called before
