@@ -112,7 +112,7 @@ def test_an_interrupt_is_pythons_own(study, tmp_path, monkeypatch) -> None:
     def ask(*_) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr("tacit.studies.execution.workers.listen", lambda *_: ask())
+    monkeypatch.setattr("tacit.studies.execution.executors.processes.listen", lambda *_: ask())
     assert threading.current_thread() is threading.main_thread()
     with pytest.raises(KeyboardInterrupt, match="the same call goes on"):
         tacit.run(study, train_size=80, out=tmp_path, progress=False)

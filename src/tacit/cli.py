@@ -146,6 +146,7 @@ def run(
         forking.begin()  # imports beside this process what the lines that follow import in it
     with importing():
         from tacit.studies.command import list_jobs, perform, prepare, tell_images
+        from tacit.studies.execution.executors.opening import opened
         from tacit.studies.execution.progress import reading
         from tacit.studies.provenance import Told
 
@@ -161,10 +162,10 @@ def run(
                 list_jobs(one, console)
             return DONE
         ended = []
-        for one in prepared:
-            again = shlex.join(["tacit", "run", one.name, *options.words()])
-            told = Told(again, options.chosen(), how.at_once, one.device)
-            ended.append(perform(one, told, console))
+        with opened(how, prepared[0].device) as executor:
+            for one in prepared:
+                again = shlex.join(["tacit", "run", one.name, *options.words()])
+                ended.append(perform(one, Told(again, options.chosen()), console, executor))
     return _conclude(ended, console)
 
 

@@ -25,6 +25,7 @@ from tacit.report.summary import summary
 from tacit.saved.trained import TrainedModel, load
 from tacit.studies.command import perform, prepare, tell_images
 from tacit.studies.description.errors import nearest
+from tacit.studies.execution.executors.opening import opened
 from tacit.studies.execution.stopping import Interrupted
 from tacit.studies.options import How, RunOptions
 from tacit.studies.provenance import Told
@@ -195,9 +196,8 @@ def run(
         command = shlex.join(["tacit", "run", os.fspath(study), *chosen.words()])
         if held is not None:
             command += "  # from Python, on images in memory"
-        ended = perform(
-            prepared, Told(command, chosen.chosen(), how.at_once, prepared.device), console
-        )
+        with opened(how, prepared.device) as executor:
+            ended = perform(prepared, Told(command, chosen.chosen()), console, executor)
     except Interrupted as stop:
         if stop.signum == signal.SIGINT:
             raise KeyboardInterrupt(f"{stop}; the same call goes on") from None

@@ -22,6 +22,7 @@ from tacit.studies.description.named import study_text
 from tacit.studies.description.reading import parse
 from tacit.studies.description.spec import Study
 from tacit.studies.execution import work
+from tacit.studies.execution.executors.processes import Processes
 from tacit.studies.execution.runner import Outcome
 from tacit.studies.provenance import Told
 from tacit.studies.study import Ended, prepared, run_study
@@ -138,7 +139,7 @@ def run_here(
     opened = open_images(str(path))
     monkeypatch.setattr(studies, "run_jobs", jobs_here)
     task = prepared(name, study, questions, opened, place / name)
-    return run_study(task, Told(f"tacit run {name}"), Quiet())
+    return run_study(task, Told(f"tacit run {name}"), Quiet(), Processes(1))
 
 
 def jobs_here(jobs, out: Path, **options: object) -> Outcome:

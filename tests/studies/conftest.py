@@ -10,6 +10,7 @@ from rich.console import Console
 from tacit.images.dataset import Images, Split
 from tacit.images.sources import open_images
 from tacit.studies.command import perform, prepare
+from tacit.studies.execution.executors.processes import Processes
 from tacit.studies.options import How, RunOptions
 from tacit.studies.provenance import Told
 
@@ -57,8 +58,8 @@ def run_quietly(path: Path, out: Path, **options):
     asked = RunOptions(train_size=80, **options)
     console = Console(file=io.StringIO(), width=200)
     prepared = prepare(str(path), asked, How(jobs=jobs), out)
-    told = Told("tacit run small", asked.chosen(), jobs, prepared.device)
-    ended = perform(prepared, told, console)
+    told = Told("tacit run small", asked.chosen())
+    ended = perform(prepared, told, console, Processes(jobs, prepared.device))
     return ended, console.file.getvalue()
 
 

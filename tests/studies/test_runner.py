@@ -9,11 +9,12 @@ from pathlib import Path
 from rich.console import Console
 
 from tacit.studies.description.reading import parse
-from tacit.studies.execution import workers
-from tacit.studies.execution.plan import Job, plan
+from tacit.studies.execution.executors import processes
+from tacit.studies.execution.executors.processes import Process, Processes
+from tacit.studies.execution.job import Job
+from tacit.studies.execution.plan import plan
 from tacit.studies.execution.progress import Lines
 from tacit.studies.execution.runner import run_jobs
-from tacit.studies.execution.workers import Worker
 
 TWO = """
 title: Two that need nothing
@@ -49,17 +50,17 @@ def test_the_next_job_does_not_wait_for_a_process_that_is_on_its_way_out(
         def join(self) -> None: ...
         def terminate(self) -> None: ...
 
-    def start(job: Job, out: Path, device: str) -> Worker:
+    def start(job: Job, out: Path, device: str) -> Process:
         started.append(job.name)
         ours, theirs = Pipe(duplex=False)
         theirs.send(("done",))
         theirs.close()
-        return Worker(job, OnItsWayOut(), ours, time.monotonic())  # type: ignore[arg-type]
+        return Process(job, OnItsWayOut(), ours, time.monotonic())  # type: ignore[arg-type]
 
-    monkeypatch.setattr(workers, "start", start)
+    monkeypatch.setattr(processes, "start", start)
     jobs = plan(parse(TWO, "two")[0], (), digits).jobs
     console = Console(file=io.StringIO())
-    outcome = run_jobs(jobs, tmp_path, at_once=1, device="cpu", watcher=Lines(console))
+    outcome = run_jobs(jobs, tmp_path, executor=Processes(1), watcher=Lines(console))
     assert sorted(started) == ["one", "other"]
     assert outcome.done == {job.id for job in jobs}
     assert not outcome.failed
@@ -90,15 +91,15 @@ def test_what_most_work_waits_for_begins_first(digits, tmp_path: Path, monkeypat
         def join(self) -> None: ...
         def terminate(self) -> None: ...
 
-    def start(job: Job, out: Path, device: str) -> Worker:
+    def start(job: Job, out: Path, device: str) -> Process:
         started.append(job.name)
         ours, theirs = Pipe(duplex=False)
         theirs.send(("done",))
         theirs.close()
-        return Worker(job, Ended(), ours, time.monotonic())  # type: ignore[arg-type]
+        return Process(job, Ended(), ours, time.monotonic())  # type: ignore[arg-type]
 
-    monkeypatch.setattr(workers, "start", start)
+    monkeypatch.setattr(processes, "start", start)
     jobs = plan(parse(CHAIN, "chain")[0], (), digits).jobs
-    run_jobs(jobs, tmp_path, at_once=1, device="cpu", watcher=Lines(Console(file=io.StringIO())))
+    run_jobs(jobs, tmp_path, executor=Processes(1), watcher=Lines(Console(file=io.StringIO())))
     # Before it are 6, 4 and 2 epochs of the chain, and 3 of the run that nobody waits for.
     assert started == ["first", "middle", "alone", "last"]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from numpy.typing import ArrayLike
 from pydantic import ValidationError
@@ -25,6 +26,7 @@ from tacit.studies.description.named import beside, study_text
 from tacit.studies.description.reading import parse
 from tacit.studies.description.spec import Run, Study
 from tacit.studies.execution.estimate import Estimate, estimate
+from tacit.studies.execution.executors.base import Executor
 from tacit.studies.execution.progress import duration, reading, shown
 from tacit.studies.options import How, RunOptions, out_of_range
 from tacit.studies.provenance import Told
@@ -255,8 +257,8 @@ def _only(runs: dict[str, Run], names: Sequence[str]) -> dict[str, Run]:
     return {name: run for name, run in runs.items() if name in wanted}
 
 
-def perform(prepared: Prepared, told: Told, console: Console) -> Ended:
-    """Run a prepared study, showing how it goes; as many jobs at once as was told."""
+def perform(prepared: Prepared, told: Told, console: Console, executor: Executor[Any]) -> Ended:
+    """Run a prepared study, showing how it goes."""
     console.print(f"{prepared.name}: {prepared.study.title}", markup=False, highlight=False)
     features = {}
     images = Split(prepared.opened.train, prepared.opened.test)
@@ -264,7 +266,7 @@ def perform(prepared: Prepared, told: Told, console: Console) -> Ended:
         with reading(console, f"encoding by {encoder.about.name}") as progress:
             features[source] = encoded(encoder, images, progress)
     with shown(console) as watcher:
-        return run_study(prepared, told, watcher, features)
+        return run_study(prepared, told, watcher, executor, features)
 
 
 def tell_images(prepared: Prepared, console: Console) -> None:

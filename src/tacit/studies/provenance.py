@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from tacit.report.provenance import (
 )
 from tacit.studies.description.settings import model_config, schedule_of
 from tacit.studies.description.spec import Run, Study
+from tacit.studies.execution.executors.base import Executor
 from tacit.studies.execution.plan import Job, Plan
 from tacit.studies.execution.runner import Outcome
 from tacit.training.objectives import ObjectiveTable
@@ -40,13 +42,10 @@ class Told:
     Attributes:
         command: the command that makes the study again.
         settings: the settings it changed, with their values.
-        jobs: how many jobs ran at once. device: "cpu" or "cuda".
     """
 
     command: str
     settings: Mapping[str, str] = field(default_factory=dict)
-    jobs: int = 1
-    device: str = "cpu"
 
 
 def provenance(
@@ -59,6 +58,7 @@ def provenance(
     sha256: str,
     folder: Path,
     told: Told,
+    executor: Executor[Any],
     encoders: Sequence[About] = (),
 ) -> Provenance:
     """Everything about the study that is no finding."""
@@ -101,7 +101,7 @@ def provenance(
             *(JobDone(name, "failed", cause=cause) for name, cause in unanswered.items()),
         ),
         versions=(("python", platform.python_version()), *((p, version(p)) for p in PACKAGES)),
-        machine=_machine(told),
+        machine=_machine(executor),
         warnings=tuple(outcome.noticed),
         left_out=tuple(LeftOut(*reason.split(": ", 1)) for reason in planned.left_out),
     )
@@ -237,7 +237,7 @@ def _times(folder: Path) -> dict[str, float]:
         return {}
 
 
-def _machine(told: Told) -> str:
+def _machine(executor: Executor[Any]) -> str:
     processor = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -245,6 +245,5 @@ def _machine(told: Told) -> str:
             if line.startswith("model name"):
                 processor = line.partition(":")[2].strip()
                 break
-    device = processor if told.device == "cpu" else torch.cuda.get_device_name()
-    jobs = f"{told.jobs} job{'s' if told.jobs > 1 else ''} at once"
-    return f"{device}, {os.cpu_count()} cores, {jobs}, {platform.system()} {platform.machine()}"
+    system = f"{platform.system()} {platform.machine()}"
+    return f"{processor}, {os.cpu_count()} cores, {executor.words}, {system}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import torch
 
@@ -28,6 +29,7 @@ from tacit.report.page import write_report
 from tacit.report.results import write_records
 from tacit.studies.description.errors import StudyError
 from tacit.studies.description.spec import Study
+from tacit.studies.execution.executors.base import Executor
 from tacit.studies.execution.holding import check_folder, held, prepare_folder
 from tacit.studies.execution.plan import Job, Plan, plan
 from tacit.studies.execution.runner import Outcome, Watcher, run_jobs
@@ -110,13 +112,15 @@ def run_study(
     task: Prepared,
     told: Told,
     watcher: Watcher,
+    executor: Executor[Any],
     features: Mapping[str, Encoded] = MappingProxyType({}),
 ) -> Ended:
     """Train and measure what is not done yet, answer the questions, write the page.
 
     Args:
+        told: what the command line said, for the page.
+        executor: who does the jobs.
         features: of the images by the study's encoders from elsewhere.
-        told: what the command line said: how many jobs run at once, and what the page repeats.
 
     Raises:
         FolderError: the folder cannot be written, or another process works in it.
@@ -135,9 +139,7 @@ def run_study(
         lay(folder / "images", features)
         for text in noticed:
             watcher.noticed(text)
-        outcome = run_jobs(
-            planned.jobs, folder, at_once=told.jobs, device=task.device, watcher=watcher
-        )
+        outcome = run_jobs(planned.jobs, folder, executor=executor, watcher=watcher)
         outcome.noticed[:0] = noticed
         findings, unanswered = _answers(planned, outcome, split, folder, opened.origin.name)
         record = provenance(
@@ -150,6 +152,7 @@ def run_study(
             images_sha256(split),
             folder,
             told,
+            executor,
             [encoder.about for encoder in task.encoders.values()],
         )
         shown = {figure.name for finding in findings for figure in finding.figures}

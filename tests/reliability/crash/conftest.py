@@ -13,9 +13,10 @@ import pytest
 from tacit.images import shared as shared_images
 from tacit.images.dataset import Split
 from tacit.studies.description.reading import parse
-from tacit.studies.execution import work, workers
+from tacit.studies.execution import work
+from tacit.studies.execution.executors import processes
+from tacit.studies.execution.executors.processes import Process
 from tacit.studies.execution.plan import Job, plan
-from tacit.studies.execution.workers import Worker
 
 # What lies here is also run by itself, outside of pytest.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -43,13 +44,13 @@ class Ended:
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs run in this process: seconds are saved, and what they do can be disturbed."""
 
-    def start(job: Job, out: Path, device: str) -> Worker:
+    def start(job: Job, out: Path, device: str) -> Process:
         ours, theirs = Pipe(duplex=False)
         work.perform(asdict(job), str(out), device, theirs)
-        return Worker(job, Ended(), ours, time.monotonic())  # type: ignore[arg-type]
+        return Process(job, Ended(), ours, time.monotonic())  # type: ignore[arg-type]
 
     monkeypatch.setattr(work, "listen_in_worker", lambda on_terminate: None)
-    monkeypatch.setattr(workers, "start", start)
+    monkeypatch.setattr(processes, "start", start)
 
 
 Finished = Callable[[str], tuple[Path, dict[str, str]]]

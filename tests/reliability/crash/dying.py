@@ -22,6 +22,7 @@ from small import Watching, content, sealed, some_digits
 import tacit.training.checkpoint
 from tacit.files import read_record
 from tacit.studies.description.reading import parse
+from tacit.studies.execution.executors.processes import Processes
 from tacit.studies.execution.plan import Job
 from tacit.studies.provenance import Told
 from tacit.studies.study import Ended, prepared, run_study
@@ -65,7 +66,7 @@ def bounded(self, update: int, loss: float, state, history, *, keep) -> None:
 def run(folder: Path, watching: Watching, at_once: int) -> Ended:
     study, questions = parse(STUDY, "dying")
     task = prepared("dying", study, questions, some_digits(), folder)
-    return run_study(task, Told("tacit run dying", jobs=at_once), watching)
+    return run_study(task, Told("tacit run dying"), watching, Processes(at_once))
 
 
 def main(how: str) -> None:

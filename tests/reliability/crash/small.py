@@ -10,6 +10,7 @@ import numpy as np
 from tacit.images.opened import Opened
 from tacit.images.sources import open_images
 from tacit.studies.description.reading import parse
+from tacit.studies.execution.executors.processes import Processes
 from tacit.studies.execution.plan import Job
 from tacit.studies.provenance import Told
 from tacit.studies.study import Ended, prepared, run_study
@@ -185,7 +186,7 @@ def run_small(
     study, questions = parse(STUDIES[name], name)
     watching = Watching()
     task = prepared(name, study, questions, opened, folder)
-    ended = run_study(task, Told(f"tacit run {name}", jobs=at_once), watching)
+    ended = run_study(task, Told(f"tacit run {name}"), watching, Processes(at_once))
     return ended, watching
 
 

@@ -32,6 +32,7 @@ from tacit.saved.about import About, Data
 from tacit.saved.folder import Saved, forget, save
 from tacit.saved.form import Form
 from tacit.studies.command import perform as run_prepared
+from tacit.studies.execution.executors.opening import opened
 from tacit.studies.execution.holding import held
 from tacit.studies.execution.plan import Job
 from tacit.studies.execution.work import read_measurement
@@ -112,8 +113,9 @@ def perform(task: Prompted, console: Console) -> Done:
     """
     asked, files = task.asked, task.files
     again = shlex.join(asked.command())
-    told = Told(again, asked.options.chosen(), asked.how.at_once, task.prepared.device)
-    ended = run_prepared(task.prepared, told, console)
+    told = Told(again, asked.options.chosen())
+    with opened(asked.how, task.prepared.device) as executor:
+        ended = run_prepared(task.prepared, told, console, executor)
     if not ended.whole:
         return Done(ended, files, None)
     with held(asked.out):

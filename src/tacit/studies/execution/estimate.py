@@ -13,7 +13,7 @@ from tacit.images.dataset import Images
 from tacit.models.config import ModelConfig, build
 from tacit.models.parts import freeze, part_of
 from tacit.streams import numpy_stream, seeded_initialisation
-from tacit.studies.execution.plan import Job
+from tacit.studies.execution.job import Job
 from tacit.training.loop import fit
 from tacit.training.objectives import objective_of, read_objective
 from tacit.training.schedule import Schedule

@@ -16,6 +16,7 @@ from tacit.questions.base import Question
 from tacit.studies.description.graph import downstream_of, in_order
 from tacit.studies.description.settings import learned_from, model_config, schedule_of
 from tacit.studies.description.spec import Run, Study
+from tacit.studies.execution.job import Job
 
 CODE_VERSION = 5
 """Raised whenever the code gives other results for the same study."""
@@ -25,39 +26,6 @@ MEASURED_VERSION = 3
 
 MAX_JOBS = 20_000
 """More are surely a slip in `seeds` or `draws`, and listing them would already take minutes."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """One unit of work: a run or a question, for one seed (and draw).
-
-    Attributes:
-        id: a hash of everything that its result depends on.
-        kind: "train" or "measure".
-        name: of the run or the question.
-        seed, draw: which repetition.
-        folder: where it writes, relative to the study's folder; nowhere else.
-        needs: ids of the jobs that it reads.
-        task: what is to be done, as plain data.
-        weight: roughly how much work it is; heavier jobs start first.
-    """
-
-    id: str
-    kind: str
-    name: str
-    seed: int
-    draw: int
-    folder: str
-    needs: tuple[str, ...]
-    task: dict[str, Any]
-    weight: float
-
-    @property
-    def label(self) -> str:
-        """How people are told of it."""
-        draw = f" draw {self.draw}" if self.task.get("few") else ""
-        part = f", {self.task['part']}" if self.task.get("part") else ""
-        return f"{self.name}{part} (seed {self.seed}{draw})"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from tacit.studies.execution.plan import Job
+from tacit.studies.execution.job import Job
 from tacit.studies.execution.runner import Watcher
 
 SECONDS_BETWEEN_LINES = 10.0

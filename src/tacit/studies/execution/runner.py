@@ -1,4 +1,4 @@
-"""Jobs are handed to worker processes; what is finished stays finished."""
+"""Jobs are handed to workers; what is finished stays finished."""
 
 import shutil
 import time
@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Protocol
 
 from tacit.files import Damaged, NotWritten, write_atomically
-from tacit.studies.execution import workers
-from tacit.studies.execution.plan import Job
+from tacit.studies.execution.executors.base import AWorker, Executor, Worker
+from tacit.studies.execution.job import Job
 from tacit.studies.execution.stopping import Interrupted, asked_to_stop
-from tacit.studies.execution.workers import SECONDS_TO_FALL_SILENT, Worker
 from tacit.training.run_folder import DONE, FAILURE, is_done, remove_leftovers, verify
 
 SECONDS_TO_HEAR = 0.5
@@ -51,11 +50,10 @@ def run_jobs(
     jobs: tuple[Job, ...],
     out: Path,
     *,
-    at_once: int,
-    device: str,
+    executor: Executor[AWorker],
     watcher: Watcher,
 ) -> Outcome:
-    """Do the jobs that are not done yet, `at_once` at a time, each after those it needs.
+    """Do the jobs that are not done yet, as many at once as have room, each after those it needs.
 
     A job that fails leaves its siblings alone; what needs it is blocked. The number of jobs at
     once changes no result: a job's threads are part of the job.
@@ -74,21 +72,19 @@ def run_jobs(
     waiting = [job for job in jobs if job.id not in outcome.done]
     urgency = _urgency(jobs)
     waiting.sort(key=lambda job: -urgency[job.id])
-    running: list[Worker] = []
+    running: list[AWorker] = []
     names = {job.id: job.label for job in jobs}
     with asked_to_stop() as asked:
         try:
             while waiting or running:
                 _block(waiting, outcome, names)
-                # One that has done its job may still be on its way out: the next need not wait.
-                free = at_once - sum(not worker.finished for worker in running)
-                for job in _ready(waiting, outcome)[:free]:
+                for job in _ready(waiting, outcome)[: executor.room(running)]:
                     waiting.remove(job)
-                    running.append(workers.start(job, out, device))
+                    running.append(executor.start(job, out))
                     watcher.started(job)
-                workers.listen(running, watcher.progressed)
-                ended = [w for w in running if w.process.exitcode is not None]
-                if any(not worker.explained for worker in ended):
+                executor.listen(running, watcher.progressed)
+                ended = [worker for worker in running if worker.gone]
+                if not all(worker.finished or worker.cause is not None for worker in ended):
                     _hear(asked)
                 if asked():
                     raise Interrupted(asked())
@@ -98,7 +94,7 @@ def run_jobs(
                 for worker in running:
                     _pass_on(worker, outcome, watcher)
         finally:
-            workers.stop(running)
+            executor.stop(running)
     return outcome
 
 
@@ -146,7 +142,7 @@ def _hear(asked: Callable[[], int]) -> None:
 
 
 def _collect(worker: Worker, out: Path, outcome: Outcome, watcher: Watcher) -> None:
-    worker.await_silence(watcher.progressed, SECONDS_TO_FALL_SILENT)
+    worker.settle(watcher.progressed)
     _pass_on(worker, outcome, watcher)
     job, cause = worker.job, None
     # A worker that died after its last write, before it could say so, did its job.
@@ -155,7 +151,7 @@ def _collect(worker: Worker, out: Path, outcome: Outcome, watcher: Watcher) -> N
     else:
         cause = outcome.failed[job.id] = worker.why()
         _write_failure(out / job.folder, worker.traceback or cause)
-    watcher.ended(job, time.monotonic() - worker.started, cause)
+    watcher.ended(job, worker.seconds, cause)
 
 
 def _pass_on(worker: Worker, outcome: Outcome, watcher: Watcher) -> None:

@@ -1,9 +1,9 @@
-"""A process that does one job, and what it says on the way."""
+"""Processes of this machine, one for each job, and what they say on the way."""
 
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection, wait
@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from tacit.studies.execution import forking
-from tacit.studies.execution.plan import Job
+from tacit.studies.execution.executors.base import Progressed
+from tacit.studies.execution.job import Job
 from tacit.studies.execution.stopping import held_back
 
 SECONDS_TO_STOP = 30.0
@@ -20,12 +21,10 @@ SECONDS_TO_FALL_SILENT = 1.0
 FORKING_PROCESS_ENDED = 255
 """The exit code told of a process whose own cannot be known any more."""
 
-Progressed = Callable[[Job, int, int, float], None]
-
 
 @dataclass
-class Worker:
-    """A process that does one job.
+class Process:
+    """A process that does one job: a `Worker`.
 
     Attributes:
         messages: what it says comes from here; closed when nothing more can come.
@@ -44,9 +43,12 @@ class Worker:
     noticed: list[str] = field(default_factory=list)
 
     @property
-    def explained(self) -> bool:
-        """Whether it has said how its job went."""
-        return self.finished or self.cause is not None
+    def gone(self) -> bool:
+        return self.process.exitcode is not None
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
 
     def take_in(self, progressed: Progressed) -> None:
         """Take in what has been said."""
@@ -68,7 +70,7 @@ class Worker:
         except (EOFError, ConnectionResetError):
             self.messages.close()
 
-    def await_silence(self, progressed: Progressed, seconds: float) -> None:
+    def settle(self, progressed: Progressed, seconds: float = SECONDS_TO_FALL_SILENT) -> None:
         """Wait until it can say and write nothing more, or end it.
 
         It may live though an exit code is told: where the process that it was forked from was
@@ -86,7 +88,6 @@ class Worker:
         self.process.join()
 
     def why(self) -> str:
-        """Why its job failed, if it did."""
         if self.cause is not None:
             return self.cause
         code = self.process.exitcode
@@ -102,7 +103,45 @@ class Worker:
         return f"its process ended with exit code {code}"
 
 
-def start(job: Job, out: Path, device: str) -> Worker:
+@dataclass(frozen=True)
+class Processes:
+    """At most so many processes of this machine at once: an `Executor`.
+
+    device: "cpu" or "cuda", where runs are trained.
+    """
+
+    at_once: int
+    device: str = "cpu"
+
+    @property
+    def words(self) -> str:
+        jobs = f"{self.at_once} job{'s' if self.at_once > 1 else ''} at once"
+        if self.device == "cpu":
+            return jobs
+        import torch  # whoever starts a process on a cluster's node needs none
+
+        return f"{jobs} on {torch.cuda.get_device_name()}"
+
+    def room(self, running: Sequence[Process]) -> int:
+        # One that has done its job may still be on its way out: the next need not wait.
+        return self.at_once - sum(not worker.finished for worker in running)
+
+    def start(self, job: Job, out: Path) -> Process:
+        return start(job, out, self.device)
+
+    def listen(self, running: Sequence[Process], progressed: Progressed) -> None:
+        listen(running, progressed)
+
+    def stop(self, running: Sequence[Process]) -> None:
+        """Each is given half a minute."""
+        for worker in running:
+            worker.process.terminate()
+        deadline = time.monotonic() + SECONDS_TO_STOP
+        for worker in running:
+            worker.settle(lambda *_: None, max(0.0, deadline - time.monotonic()))
+
+
+def start(job: Job, out: Path, device: str) -> Process:
     """Begin a job in a process of its own."""
     from tacit.studies.execution.work import perform
 
@@ -114,24 +153,15 @@ def start(job: Job, out: Path, device: str) -> Worker:
     with held_back(), forking.without_main():
         process.start()
     theirs.close()
-    return Worker(job, process, ours, time.monotonic())
+    return Process(job, process, ours, time.monotonic())
 
 
-def listen(workers: Iterable[Worker], progressed: Progressed) -> None:
+def listen(workers: Sequence[Process], progressed: Progressed) -> None:
     """Wait a little for a message or an end, and take in what has been said."""
-    sources: dict[Any, Worker] = {}
+    sources: dict[Any, Process] = {}
     for worker in workers:
         sources[worker.process.sentinel] = worker
         if not worker.messages.closed:
             sources[worker.messages] = worker
     for source in wait(list(sources), timeout=0.2):
         sources[source].take_in(progressed)
-
-
-def stop(workers: Sequence[Worker]) -> None:
-    """Ask workers to keep their state, and wait until none of them writes any more."""
-    for worker in workers:
-        worker.process.terminate()
-    deadline = time.monotonic() + SECONDS_TO_STOP
-    for worker in workers:
-        worker.await_silence(lambda *_: None, max(0.0, deadline - time.monotonic()))

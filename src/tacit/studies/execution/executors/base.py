@@ -1,0 +1,72 @@
+"""Where jobs are done: what processes of this machine and a cluster have in common."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from tacit.studies.execution.job import Job
+
+Progressed = Callable[[Job, int, int, float], None]
+"""Told a job, an update, of how many, and its loss."""
+
+
+class Worker(Protocol):
+    """Whoever does one job.
+
+    Attributes:
+        cause, traceback: why the job failed, as far as was said.
+        finished: whether it has said that the job is done.
+        noticed: what it noticed and nobody was told of yet.
+    """
+
+    job: Job
+    cause: str | None
+    traceback: str
+    finished: bool
+    noticed: list[str]
+
+    @property
+    def gone(self) -> bool:
+        """Whether it has ended, however that was."""
+        ...
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been at it."""
+        ...
+
+    def settle(self, progressed: Progressed) -> None:
+        """Of one that is gone: take in the last that it said, and wait until it writes no more."""
+        ...
+
+    def why(self) -> str:
+        """Why its job failed, if it did."""
+        ...
+
+
+AWorker = TypeVar("AWorker", bound=Worker)
+
+
+class Executor(Protocol[AWorker]):
+    """Hands jobs to workers. What it is changes no result, and no other module asks."""
+
+    @property
+    def words(self) -> str:
+        """What it is, for the page: ``2 jobs at once``."""
+        ...
+
+    def room(self, running: Sequence[AWorker]) -> int:
+        """How many more jobs may begin."""
+        ...
+
+    def start(self, job: Job, out: Path) -> AWorker:
+        """Begin a job of the study in the folder `out`; its images are laid there."""
+        ...
+
+    def listen(self, running: Sequence[AWorker], progressed: Progressed) -> None:
+        """Wait a little for a message or an end, and take in what has been said."""
+        ...
+
+    def stop(self, running: Sequence[AWorker]) -> None:
+        """Ask workers to keep their state, and wait until none of them writes any more."""
+        ...
