@@ -102,6 +102,20 @@ def _nowhere() -> bool:
     return False
 
 
+@app.command(help_format="markdown", sort_key=98)
+def schema() -> None:
+    """Print the JSON schema of a study's file, by which editors complete and check it.
+
+    With `tacit schema > study.schema.json` beside the study, a first line
+    `# yaml-language-server: $schema=study.schema.json` is what most of them look for.
+    """
+    import json
+
+    from tacit.studies.description.places import schema as of_a_study
+
+    print(json.dumps(of_a_study(), indent=1, ensure_ascii=False))
+
+
 @app.command(help_format="markdown", sort_key=99)
 def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
     """Print the script by which a shell completes tacit's commands and options.

@@ -7,9 +7,11 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     SerializerFunctionWrapHandler,
     model_serializer,
 )
+from pydantic_core import CoreSchema
 
 from tacit.models.likelihoods import Bernoulli, Gaussian, Likelihood
 from tacit.models.models import VAE, Autoencoder, Classifier, Contrastive, Model
@@ -41,6 +43,17 @@ class Table(BaseModel):
 def named(value: Any) -> Any:
     """Allow ``network: dense`` for ``network: {kind: dense}``."""
     return {"kind": value} if isinstance(value, str) else value
+
+
+class OrItsKind:
+    """Of a table that `named` may stand for: its schema, for editors, knows the names too."""
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        table = handler(core_schema)
+        kinds = list(table.get("discriminator", {}).get("mapping", {}))
+        return {"anyOf": [table, {"enum": kinds}]}
 
 
 Width = Annotated[int, Field(ge=1, le=65536)]
@@ -104,6 +117,7 @@ class ResNetwork(Table):
 Network = Annotated[
     Annotated[ConvNetwork | DenseNetwork | PoolNetwork | ResNetwork, Field(discriminator="kind")],
     BeforeValidator(named),
+    OrItsKind(),
 ]
 
 
@@ -130,7 +144,9 @@ class BernoulliTable(Table):
 
 
 LikelihoodTable = Annotated[
-    Annotated[GaussianTable | BernoulliTable, Field(discriminator="kind")], BeforeValidator(named)
+    Annotated[GaussianTable | BernoulliTable, Field(discriminator="kind")],
+    BeforeValidator(named),
+    OrItsKind(),
 ]
 
 
@@ -158,7 +174,9 @@ class PerImageTable(Table):
 
 
 PosteriorTable = Annotated[
-    Annotated[AmortizedTable | PerImageTable, Field(discriminator="kind")], BeforeValidator(named)
+    Annotated[AmortizedTable | PerImageTable, Field(discriminator="kind")],
+    BeforeValidator(named),
+    OrItsKind(),
 ]
 
 

@@ -336,5 +336,5 @@ def _by_name(value: Any) -> Any:
     return value
 
 
-NamedViews = Annotated[Views, BeforeValidator(_by_name)]
+NamedViews = Annotated[Views, BeforeValidator(_by_name, json_schema_input_type=Views | Recipe)]
 """Views as a table, or as the name of a recipe."""

@@ -18,7 +18,7 @@ from tacit.questions.label_efficiency.caveats import caveats
 from tacit.questions.label_efficiency.figures import draw, tables
 from tacit.questions.label_efficiency.numbers import Curves, Numbers, Tables, Trials
 from tacit.questions.label_efficiency.words import alerts, decided_by, headline, sentences
-from tacit.questions.shared.pairs import Pair
+from tacit.questions.shared.pairs import AnyPair, Pair
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.trials import known, measured
 
@@ -60,7 +60,7 @@ class Labels(Question):
     as_trained: ClassVar[bool] = True
     needs_labels: ClassVar[bool] = True
 
-    pairs: Annotated[tuple[Pair, ...], Field(min_length=1)]
+    pairs: Annotated[tuple[AnyPair, ...], Field(min_length=1)]
     budgets: Annotated[tuple[Budget, ...], Field(min_length=1)] = (1, 3, 5, 10, 30, 100)
     draws: Annotated[int, Field(ge=2, le=1000)] = 10
     count: Literal["per-class", "in-all"] = "per-class"

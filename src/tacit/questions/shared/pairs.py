@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from tacit.encoders.source import is_source, parse
 from tacit.labels.methods import METHODS, Method, MethodName
@@ -163,6 +163,14 @@ def pairs_of(source: str) -> list[Pair]:
     parse(source)
     able = [m for m in METHODS.values() if m.reads == "codes" and m.recipe is None]
     return [Pair(codes=source, method=method.name) for method in able]
+
+
+def _by_name(value: Any) -> Any:
+    return pair_named(value) if isinstance(value, str) else value
+
+
+AnyPair = Annotated[Pair, BeforeValidator(_by_name, json_schema_input_type=Pair | str)]
+"""A pair as a table, or by its name as on the command line."""
 
 
 def pair_named(name: str) -> Pair:

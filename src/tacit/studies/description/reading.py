@@ -1,7 +1,7 @@
 """Studies from their text; every fault at once."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 from ruamel.yaml import YAML
@@ -12,6 +12,7 @@ from tacit.questions.registry import QUESTIONS
 from tacit.studies.description.errors import StudyError, errors_of, nearest, placed
 from tacit.studies.description.former_names import renamed
 from tacit.studies.description.graph import graph_errors
+from tacit.studies.description.places import elsewhere
 from tacit.studies.description.spec import MAX_RUNS, Run, Study
 
 MAX_DEPTH = 12
@@ -102,7 +103,7 @@ def _with_defaults(data: dict[str, Any], faults: list[str]) -> dict[str, Any]:
     elif isinstance(runs, dict):
         for key in defaults:
             if key not in Run.model_fields:
-                fault = "unknown key" + nearest(str(key), Run.model_fields)
+                fault = "unknown key" + _right_place(str(key), "run")
                 faults.append(placed(data, ("defaults", key), fault))
         known = {key: value for key, value in defaults.items() if key in Run.model_fields}
         merged["runs"] = {
@@ -115,12 +116,15 @@ def _suggest(fault: str) -> str:
     if not fault.endswith(": unknown key"):
         return fault
     path = fault[: -len(": unknown key")].split(", ")[-1].split(".")
-    fields = [*Study.model_fields, "defaults"]
     if path[0] == "runs" and len(path) == 3:
-        fields = list(Run.model_fields)
-    elif len(path) > 1:
-        return fault
-    return fault + nearest(path[-1], fields)
+        return fault + _right_place(path[-1], "run")
+    return fault + _right_place(path[-1], "study") if len(path) == 1 else fault
+
+
+def _right_place(key: str, inside: Literal["run", "study"]) -> str:
+    """Where an unknown key belongs, or what was meant by it."""
+    fields = Run.model_fields if inside == "run" else [*Study.model_fields, "defaults"]
+    return elsewhere(key, inside) or nearest(key, fields)
 
 
 def _questions(data: dict[str, Any], faults: list[str]) -> dict[int, Question]:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, TypeAdapter, model_validator
 
-from tacit.models.config import ModelConfig, Table, named
+from tacit.models.config import ModelConfig, OrItsKind, Table, named
 from tacit.training.objectives.base import Objective
 from tacit.training.objectives.classes import cross_entropy
 from tacit.training.objectives.contrastive import byol, simclr, vicreg
@@ -79,6 +79,7 @@ def _with_kind(value: Any) -> Any:
 AnyObjectiveTable = Annotated[
     Annotated[ObjectiveTable | ContrastiveTable, Field(discriminator="kind")],
     BeforeValidator(_with_kind),
+    OrItsKind(),
 ]
 """What a run minimises, where there is a choice."""
 
