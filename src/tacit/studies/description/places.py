@@ -36,18 +36,16 @@ def elsewhere(key: str, inside: Literal["run", "study"]) -> str:
 
 def schema() -> dict[str, Any]:
     """What a study's file may hold, as a JSON schema (draft 2020-12) for editors."""
-    kinds = {kind.name: kind for kind in QUESTIONS.values()}
+    kinds: dict[str, type[BaseModel]] = {kind.name: kind for kind in QUESTIONS.values()}
+    models: tuple[type[BaseModel], ...] = (Study, Run, *kinds.values())
     refs, shared = models_json_schema(
-        [(model, "validation") for model in (Study, Run, *kinds.values())],
-        title="A tacit study",
+        [(model, "validation") for model in models], title="A tacit study"
     )
     definitions = shared["$defs"]
-    run = definitions[refs[Run, "validation"]["$ref"].rpartition("/")[2]]
-    study = definitions.pop(refs[Study, "validation"]["$ref"].rpartition("/")[2])
+    del definitions["Run"]["required"]  # `defaults` may say what a run leaves out
+    study = definitions.pop("Study")
     properties = study["properties"]
-    properties["defaults"] = {key: value for key, value in run.items() if key != "required"}
-    # `defaults` may say what a run leaves out, so that no key of a run is required.
-    definitions[refs[Run, "validation"]["$ref"].rpartition("/")[2]] = properties["defaults"]
+    properties["defaults"] = refs[Run, "validation"]
     properties["questions"]["items"] = {
         "type": "object",
         "minProperties": 1,
