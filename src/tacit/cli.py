@@ -11,6 +11,7 @@ from cyclopts import App, CycloptsError
 from rich.console import Console
 
 from tacit import __version__
+from tacit.commands.check.command import check
 from tacit.commands.describe import describe
 from tacit.commands.encode import encode
 from tacit.commands.export import export
@@ -38,6 +39,7 @@ app = App(
 )
 # In the order in which a user meets them; `run` comes first, `completion` last.
 COMMANDS: tuple[Callable[..., int | None], ...] = (
+    check,
     label,
     learn,
     predict,

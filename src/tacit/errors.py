@@ -28,5 +28,17 @@ class UnreadableImagesError(ImagesError):
         )
 
 
+class UnlikeImagesError(ImagesError):
+    """Images of a folder that differ in size or channels.
+
+    Attributes:
+        size, channels: what they could be made alike with.
+    """
+
+    def __init__(self, message: str, size: int, channels: str) -> None:
+        self.size, self.channels = size, channels
+        super().__init__(message)
+
+
 class EncoderError(ImagesError):
     """An encoder from elsewhere that cannot be used; the message says why and what would work."""

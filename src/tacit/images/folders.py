@@ -16,7 +16,7 @@ import numpy as np
 import PIL
 from numpy.typing import NDArray
 
-from tacit.errors import ImagesError, UnreadableImagesError
+from tacit.errors import ImagesError, UnlikeImagesError, UnreadableImagesError
 from tacit.images.bounded import shown
 from tacit.images.cache import cache_folder, new_folder
 from tacit.images.dataset import UNLABELLED, Split
@@ -163,7 +163,7 @@ def _build(
                     number,
                     result.content,
                 ):
-                    raise ImagesError(_unlike(listing, size, channels))
+                    raise _unlike(listing, size, channels)
                 else:
                     contents.add(result.content)
                 if progress:
@@ -217,7 +217,7 @@ def _side(entry: Entry, content: bytes, listing: Listing) -> str:
     return "test" if in_test(content) and not unlabelled else "train"
 
 
-def _unlike(listing: Listing, size: int | None, channels: str | None) -> str:
+def _unlike(listing: Listing, size: int | None, channels: str | None) -> UnlikeImagesError:
     """What to say of images of different shapes; only their headers are read."""
 
     def header(entry: Entry) -> tuple[tuple[int, int], bool, bool] | None:
@@ -238,11 +238,12 @@ def _unlike(listing: Listing, size: int | None, channels: str | None) -> str:
         channels = "rgb" if any(colour for *_, colour in headers) else "gray"
     exif = f" (turned by EXIF: {turned:,})" if turned else ""
     common = ", ".join(f"{w}×{h} ({n:,})" for (w, h), n in shapes.most_common(3))
-    return (
+    message = (
         f"{shown(listing.root)}: the images differ in size or channels. Sizes: {len(shapes):,}, "
         f"most often {common}{exif}; in colour: {sum(colour for *_, colour in headers):,} of "
         f"{len(headers):,}. Make them alike with, for example, --size {size} --channels {channels}"
     )
+    return UnlikeImagesError(message, size, channels)
 
 
 def _notes(listing: Listing, kept: Stored, whole: bool) -> list[str]:

@@ -28,6 +28,12 @@ PRIOR_SHARE = 0.3
 """Of large classes the prior weighs as so large a share of their labels: it keeps changes that are
 the same for all classes from being taken for many rare confusions."""
 
+SUSPECTED, SURE = 0.5, 0.99
+"""From these probabilities on a label is suspected to be wrong, or taken to be surely so.
+
+Of the labels of clean sets none is taken to be surely wrong (docs/checking.md says of which sets).
+"""
+
 TURNS = 8
 """By then weights and shares of wrong labels stand still to three digits."""
 
@@ -51,6 +57,17 @@ class Doubts:
     wrong: Floats
     probabilities: Floats
     flips: Floats
+
+    @property
+    def sure(self) -> NDArray[np.bool_]:
+        """Which are surely wrong, (m,)."""
+        return self.wrong >= SURE
+
+    @property
+    def listed(self) -> Integers:
+        """Places among the judged of those at least suspected, the surest first."""
+        order = np.argsort(-self.wrong, kind="stable")
+        return order[self.wrong[order] >= SUSPECTED]
 
 
 def doubts(

@@ -1,26 +1,20 @@
 """What ``tacit learn`` leaves behind, and how it keeps from writing over what people changed."""
 
-import csv
-import hashlib
-import io
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tacit.commands.learn.study import NAME
 from tacit.commands.options import CommandError
-from tacit.files import Damaged, file_sha256, read_record, write_atomically, write_record
+from tacit.commands.written import Written
+from tacit.files import Damaged, read_record
 from tacit.saved.folder import holds_others
 from tacit.saved.runs import INDEX
 from tacit.studies.execution.holding import is_bare
 
 
 @dataclass(frozen=True)
-class Files:
+class Files(Written):
     """The files of one folder."""
-
-    folder: Path
 
     @property
     def predictions(self) -> Path:
@@ -33,10 +27,6 @@ class Files:
     @property
     def model(self) -> Path:
         return self.folder / "model"
-
-    @property
-    def _record(self) -> Path:
-        return self.folder / "written.json"
 
     def check(self) -> None:
         """See, before any work, that nothing of anyone else's would be written over.
@@ -57,53 +47,10 @@ class Files:
         if self.model.is_dir() and holds_others(self.model):
             raise CommandError(f"{self.model} holds other things; move it elsewhere")
         for table in (self.predictions, self.next):
-            self._check_unchanged(table)
-
-    def _check_unchanged(self, table: Path) -> None:
-        ours = [self._written.get(name) for name in (table.name, _coming(table))]
-        if table.exists() and file_sha256(table) not in ours:
-            raise CommandError(
-                f"{table} was changed since it was written, and nothing of yours is written "
-                f"over: move it elsewhere (its labels can be given with --labels, beside "
-                "others), then run the command again"
-            )
-
-    @property
-    def _written(self) -> dict[str, Any]:
-        """The checksum of each table as it was written, and of one that is being written.
-
-        Where that is not known, or damaged, any table may be someone's.
-        """
-        try:
-            return read_record(self._record)
-        except (FileNotFoundError, Damaged):
-            return {}
+            self.check_unchanged(table)
 
     def _study(self) -> str:
         try:
             return str(read_record(self.folder / INDEX).get("study"))
         except (OSError, Damaged):
             return ""
-
-    def write(self, table: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        """Write one of the tables, and note what was written.
-
-        Raises:
-            CommandError: the table there was changed since it was written.
-        """
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
-        content = text.getvalue().encode("utf-8", "surrogateescape")
-        self._check_unchanged(table)
-        # Whatever comes between, the table that is found is known to be no one else's.
-        written, sha256 = self._written, hashlib.sha256(content).hexdigest()
-        write_record(self._record, written | {_coming(table): sha256})
-        write_atomically(table, lambda file: file.write_bytes(content))
-        written.pop(_coming(table), None)
-        write_record(self._record, written | {table.name: sha256})
-
-
-def _coming(table: Path) -> str:
-    return f"{table.name}, coming"

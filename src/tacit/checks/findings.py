@@ -1,0 +1,85 @@
+"""Everything that is looked for in a set of images, and what was found of it."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tacit.checks.copies import Pairs, near_copies
+from tacit.checks.odd import Odd, distance_to_others, odd, statistics
+from tacit.images.dataset import UNLABELLED, Images
+from tacit.labels.draws import Labelled
+from tacit.labels.mislabelled import Doubts, doubts
+
+Codes = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is wrong with a set of images, as far as that can be told.
+
+    Attributes:
+        doubts: of each label that could be held out, `place` being the image's row; or None.
+        not_judged: why there are none.
+        pairs: copies. leaks: which of them are of a training and a test image, (len(pairs),).
+        differ: which of them have two different labels.
+        odd: pictures that are unlike the others.
+    """
+
+    doubts: Doubts | None
+    not_judged: str
+    pairs: Pairs
+    leaks: NDArray[np.bool_]
+    differ: NDArray[np.bool_]
+    odd: Odd
+
+
+def find(
+    images: Images,
+    codes: Codes,
+    sides: NDArray[np.str_] | None = None,
+    *,
+    encoded: Codes | None = None,
+    log_prob: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
+    seed: int = 0,
+) -> Findings:
+    """Look for copies, for odd pictures, and for labels that are probably wrong.
+
+    Args:
+        images: all of them, with labels where there are any.
+        codes: of the same images, (N, D), by which labels are judged and distances taken.
+        sides: "train", "test" or "" of each, (N,).
+        encoded: codes of an encoder that knows what pictures show, by which copies are looked for
+            as well.
+        log_prob: log p(x) of each under a model, and its standard error, (N,) each.
+        seed: of the folds in which labels are held out.
+    """
+    n = len(images)
+    labels = np.full(n, UNLABELLED) if images.labels is None else images.labels
+    sides = np.full(n, "") if sides is None else sides
+    pairs = near_copies(images, encoded)
+    first, second = pairs.first, pairs.second
+    both = (labels[first] != UNLABELLED) & (labels[second] != UNLABELLED)
+    judged, why = _judged(labels, codes, images.n_classes, pairs.groups(n), seed)
+    return Findings(
+        judged,
+        why,
+        pairs,
+        (sides[first] != "") & (sides[second] != "") & (sides[first] != sides[second]),
+        both & (labels[first] != labels[second]),
+        odd(statistics(images.portions()), distance_to_others(codes), log_prob),
+    )
+
+
+def _judged(
+    labels: NDArray[np.int64], codes: Codes, n_classes: int, copies: NDArray[np.int64], seed: int
+) -> tuple[Doubts | None, str]:
+    rows = np.flatnonzero(labels != UNLABELLED)
+    if not len(rows):
+        return None, "no image has a label"
+    try:
+        found = doubts(codes, Labelled(rows, labels[rows]), n_classes, copies=copies, seed=seed)
+    except ValueError as error:
+        return None, str(error)
+    return replace(found, place=rows[found.place]), ""
