@@ -66,12 +66,12 @@ class Pairs:
 def near_copies(images: Images, codes: NDArray[np.floating[Any]] | None = None) -> Pairs:
     """Pairs of pictures of which one was probably made from the other.
 
-    Pictures are made grey and small (`SIDE`) and smoothed a little; each is compared with its
-    nearest ones, by principal components of these and, where given, by codes. Of two pictures
-    shifted by up to a pixel against each other, with the best gain and offset, 1 - r² of the
-    variance is left over. They are copies where little is left over, and little against what is
-    left over between either of them and its other neighbours (their median): handwritten ones
-    are alike without being copies.
+    Pictures are made grey and small (`SIDE`), smoothed a little, and freed of smooth light
+    (`small`); each is compared with its nearest ones, by principal components of these and, where
+    given, by codes. Of two pictures shifted by up to a pixel against each other, with the best gain
+    and offset, 1 - r² of the variance is left over. They are copies where little is left over, and
+    little against what is left over between either of them and its other neighbours (their
+    median): handwritten ones are alike without being copies.
 
     Pictures that are equal to the byte are copies in any case; such of one value only are compared
     in no other way. More than half as many near copies of one picture as `CANDIDATES` hide each
@@ -114,10 +114,28 @@ def _equal(keys: list[bytes]) -> NDArray[np.int64]:
 
 
 def small(portions: Iterable[NDArray[np.uint8]], shape: tuple[int, int, int]) -> Floats:
-    """Grey pictures of at most `SIDE`, smoothed, (N, h, w), in [0, 1]."""
+    """Grey pictures of at most `SIDE`, smoothed, (N, h, w), less the light that falls on them.
+
+    Of each is taken away the polynomial of degree 2 in the place that is nearest to it: of two
+    smooth surfaces lit from the same side, all but the light may differ.
+    """
     _, height, width = shape
     size = (min(SIDE, height), min(SIDE, width))
-    return np.concatenate([_smoothed(portion, size) for portion in portions])
+    light = _smooth_light(size)
+    parts = []
+    for portion in portions:
+        views = _smoothed(portion, size).reshape(len(portion), -1)
+        parts.append((views - views @ light.T @ light).reshape(-1, *size))
+    return np.concatenate(parts)
+
+
+def _smooth_light(size: tuple[int, int]) -> Floats:
+    """Orthonormal polynomials of degree 0 to 2 in two coordinates, (6 or fewer, h w)."""
+    down, right = np.meshgrid(*(np.linspace(-1, 1, side) for side in size), indexing="ij")
+    powers = [down**i * right**j for i in range(3) for j in range(3 - i)]
+    columns = np.stack(powers).reshape(len(powers), -1).T
+    left, scale, _ = np.linalg.svd(columns, full_matrices=False)
+    return np.ascontiguousarray(left[:, scale > 1e-6 * scale[0]].T, np.float32)
 
 
 def _smoothed(portion: NDArray[np.uint8], size: tuple[int, int]) -> Floats:
@@ -172,7 +190,7 @@ def _left_over(
             one, other = _overlap(a, down, right), _overlap(b, -down, -right)
             r = _correlation(one, other)
             best = np.maximum(best, r)
-        yield 1 - best**2
+        yield np.maximum(1 - best**2, 0)
 
 
 def _overlap(views: Floats, down: int, right: int) -> Floats:

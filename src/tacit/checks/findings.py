@@ -34,6 +34,17 @@ class Findings:
     differ: NDArray[np.bool_]
     odd: Odd
 
+    @property
+    def surely_wrong(self) -> NDArray[np.bool_]:
+        """Which of the judged labels are surely wrong, (m,).
+
+        Of a picture that is like no other, classifiers are sure without reason: it is suspected at
+        most.
+        """
+        if self.doubts is None:
+            return np.zeros(0, bool)
+        return self.doubts.sure & ~np.isin(self.doubts.place, self.odd.row)
+
 
 def find(
     images: Images,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import log_softmax
+from scipy.special import gammaln, log_softmax
 
 from tacit.labels.calibration import FOLDS, folds_of, holdable
 from tacit.labels.draws import Labelled
@@ -22,13 +22,13 @@ SMALL = 5_000
 """Up to so many labels the strength C of the linear head is chosen; of more it hardly matters."""
 
 RIGHT, WRONG = 40.0, 0.03
-"""What is thought before any label is seen: 3 % of each class are wrong, as if seen of 40."""
+"""What is thought before any label is seen: 3 % of the labels are wrong, as if seen of 40."""
 
-PRIOR_SHARE = 0.3
-"""Of large classes the prior weighs as so large a share of their labels: it keeps changes that are
-the same for all classes from being taken for many rare confusions."""
+STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+"""Of the belief that wrong labels are any class alike, as a share of a class's labels: of these the
+one under which the changes that are seen are likeliest."""
 
-SUSPECTED, SURE = 0.5, 0.99
+SUSPECTED, SURE = 0.5, 0.95
 """From these probabilities on a label is suspected to be wrong, or taken to be surely so.
 
 Of the labels of clean sets none is taken to be surely wrong (docs/checking.md says of which sets).
@@ -81,11 +81,12 @@ def doubts(
     """Judge each label by classifiers that have not seen it.
 
     Labels are held out by folds that keep classes. Logistic regression and the votes of the nearest
-    codes answer for those held out; q = softmax(a log p_linear + b log p_votes) joins the answers.
+    codes answer for those held out; q = softmax(a log p_linear + b log p_votes) joins the answers,
+    mixed with a share 1 / (m + 1) of all classes alike: m answers cannot vouch for more.
     An image of class c is thought to have label y with probability T_cy:
     p(y | x) = Σ_c q_c T_cy. The weights a and b are those under which the held-out labels are
     likeliest, and T follows by expectation-maximisation (Dawid and Skene 1979, with one annotator
-    and the prior `RIGHT`, `WRONG`), so that q is calibrated to labels some of which are wrong. A
+    and an empirical prior, `_flips`), so that q is calibrated to labels some of which are wrong. A
     label is wrong with probability 1 - q_y T_yy / p(y | x).
 
     It is done twice: the second time nothing is learned from labels that are more probably wrong
@@ -179,15 +180,16 @@ def _linear(
 def _joined(linear: Floats, votes: Floats, y: Integers) -> tuple[Floats, Floats]:
     """q and T of `doubts`: by turns the weights under which the labels are likeliest, and T."""
     k = linear.shape[1]
-    flips = np.full((k, k), WRONG / (k - 1))
-    np.fill_diagonal(flips, 1 - WRONG)
-    strength = np.maximum(RIGHT, PRIOR_SHARE * np.bincount(y, minlength=k))[:, None]
-    prior = strength * flips
+    n_labels = np.bincount(y, minlength=k)
+    flips = _evenly(WRONG, k)
     theta = np.log([0.5, 0.5])
+
+    m = len(y)
 
     def answers(parameters: Floats) -> Floats:
         a, b = np.exp(parameters)
-        return np.exp(log_softmax(a * linear + b * votes, axis=1))
+        # Of m answers one more may be wrong in a way that none of them was: nobody is surer.
+        return (m * np.exp(log_softmax(a * linear + b * votes, axis=1)) + 1 / k) / (m + 1)
 
     def unlikely(parameters: Floats) -> float:
         seen = (answers(parameters) * flips.T[y]).sum(axis=1)
@@ -198,7 +200,38 @@ def _joined(linear: Floats, votes: Floats, y: Integers) -> tuple[Floats, Floats]
         theta = minimize(unlikely, theta, method="L-BFGS-B", bounds=bounds).x
         true = answers(theta) * flips.T[y]
         true /= true.sum(axis=1, keepdims=True)
-        counts = prior.copy()
+        counts = np.zeros((k, k))
         np.add.at(counts.T, y, true)
-        flips = counts / counts.sum(axis=1, keepdims=True)
+        flips = _flips(counts, n_labels)
     return answers(theta), flips
+
+
+def _evenly(wrong: float, k: int) -> Floats:
+    """T where a share of the labels is wrong, any other class alike, (K, K)."""
+    flips = np.full((k, k), wrong / (k - 1))
+    np.fill_diagonal(flips, 1 - wrong)
+    return flips
+
+
+def _flips(counts: Floats, n_labels: Integers) -> Floats:
+    """T from how many images of each class (row) are thought to have each label (column), (K, K).
+
+    One share of wrong labels is taken from all classes, spread evenly, and believed as firmly as
+    `STRENGTHS` say: of these the one that makes the labels of all classes likeliest, by the
+    Dirichlet-multinomial distribution. Random changes are told from confusions so: without it,
+    images that are hard to tell pass for many changes of one class into another, and random changes
+    elsewhere rank behind them (`python -m benchmarks.mislabelled`).
+    """
+    k = len(counts)
+    wrong = counts.sum() - np.trace(counts)
+    even = _evenly((wrong + RIGHT * WRONG) / (counts.sum() + RIGHT), k)
+    firmness = [strength * np.maximum(n_labels, 1)[:, None] for strength in STRENGTHS]
+    likely = [_dirichlet_multinomial(counts, firm * even) for firm in firmness]
+    found = counts + firmness[int(np.argmax(likely))] * even
+    return found / found.sum(axis=1, keepdims=True)
+
+
+def _dirichlet_multinomial(counts: Floats, alpha: Floats) -> float:
+    """Log marginal likelihood of rows of counts, which need not be whole, up to a constant."""
+    of_rows = gammaln(alpha.sum(axis=1)) - gammaln((alpha + counts).sum(axis=1))
+    return float(of_rows.sum() + (gammaln(alpha + counts) - gammaln(alpha)).sum())

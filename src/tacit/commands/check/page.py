@@ -131,11 +131,12 @@ LABELS = (
     f"{100 * mislabelled.SURE:.0f} % on."
 )
 COPIES = (
-    "Pictures are compared small and grey, shifted by up to a pixel against each other, with the "
-    "best gain and offset. Two are copies where next to nothing of one's variance is left over by "
-    f"the other: surely below {100 * copies.SURE[0]:g} % (suspected: {100 * copies.SUSPECTED[0]:g} "
-    f"%), and below {100 * copies.SURE[1]:g} % (suspected: {100 * copies.SUSPECTED[1]:g} %) of "
-    "what is left over between them and their other neighbours. Equal ones are copies in any case."
+    "Pictures are compared small, grey and freed of smooth light, shifted by up to a pixel against "
+    "each other, with the best gain and offset. Two are copies where next to nothing of one's "
+    f"variance is left over by the other: surely below {100 * copies.SURE[0]:g} % (suspected: "
+    f"{100 * copies.SUSPECTED[0]:g} %), and below {100 * copies.SURE[1]:g} % (suspected: "
+    f"{100 * copies.SUSPECTED[1]:g} %) of what is left over between them and their other "
+    "neighbours. Equal ones are copies in any case."
 )
 ODD = (
     "Nothing is on a picture whose values span two levels of 255 or less. Others are odd where "
@@ -166,14 +167,14 @@ def _labels(looked: "Looked") -> Groups:
     found, classes = looked.findings.doubts, looked.checked.images.class_names
     if found is None or not len(found.listed):
         return ()
-    cards = []
+    cards, sure = [], looked.findings.surely_wrong
     for i in found.listed[:SHOWN].tolist():
         tile = _tile(looked, int(found.place[i]))
         fits = f"fits {classes[found.fits[i]]}"
         share = float(found.wrong[i])
         head = f"{classes[found.given[i]]} → {classes[found.fits[i]]}"
         said = f"{100 * share:.0f} % wrong, {fits}"
-        cards.append(Card((tile,), bool(found.sure[i]), head, said, share))
+        cards.append(Card((tile,), bool(sure[i]), head, said, share))
     return (("", tuple(cards)),)
 
 

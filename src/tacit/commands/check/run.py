@@ -203,7 +203,7 @@ def _counts(
 ) -> dict[str, tuple[int, int]]:
     """Of each table how many of its rows are surely wrong, and how many are suspected."""
     doubts, pairs, odd = findings.doubts, findings.pairs, findings.odd
-    wrong = int(doubts.sure.sum()) if doubts else 0
+    wrong = int(findings.surely_wrong.sum())
     unread = 0 if options.skip_bad else len(checked.skipped)
     found = {
         "mislabelled.csv": (wrong, len(doubts.listed) - wrong if doubts else 0),

@@ -41,11 +41,11 @@ def _mislabelled(looked: "Looked") -> Rows:
     found, checked = looked.findings.doubts, looked.checked
     if found is None:
         return
-    classes = checked.images.class_names
+    classes, sure = checked.images.class_names, looked.findings.surely_wrong
     for i in found.listed.tolist():
         name = checked.names[found.place[i]]
         wrong = f"{found.wrong[i]:.4f}"
-        yield name, classes[found.given[i]], classes[found.fits[i]], wrong, int(found.sure[i])
+        yield name, classes[found.given[i]], classes[found.fits[i]], wrong, int(sure[i])
 
 
 def _copies(looked: "Looked") -> Rows:
