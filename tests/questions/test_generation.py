@@ -78,7 +78,7 @@ def test_the_answer_of_one_seed_and_of_two(
     assert one.question == "generation-2"
     assert len(one.numbers) <= 30
     key = "classifier.samples-minus-drawn-codes"
-    assert one.key == "classifier.p"
+    assert one.key == "classifier.samples"
     assert one.numbers[key].interval == "95 % over 100 images a side, paired, given this seed"
     assert two.numbers[key].interval == "95 % over 2 seeds × 100 images a side, paired"
     assert any("one seed" in caveat for caveat in one.caveats)
@@ -123,7 +123,7 @@ def test_without_labels_a_random_network_is_left(study: Any, tmp_path: Path) -> 
     assert question is not None
     finding = question.answer({0: question.measure(study.runs(question))}, study.setting(tmp_path))
     assert finding.runs == ("vae",)
-    assert finding.key == "random.p"
+    assert finding.key == "random.samples"
     assert not any(name.startswith("classifier") for name in finding.numbers)
 
 

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from tacit.studies.execution.plan import Job
-from tacit.studies.execution.progress import Remaining, reading
+from tacit.studies.execution.progress import Lines, Remaining, reading
 
 
 def test_plain_lines_come_every_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,3 +89,21 @@ def test_a_job_that_goes_on_counts_what_is_done_now(monkeypatch: pytest.MonkeyPa
     now[0] += 10
     remaining.progressed(one, 0.85)
     assert remaining.text() == "0 of 1 jobs, about 30 s to go"
+
+
+def test_what_takes_hours_is_said_to_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("tacit.studies.execution.progress.time.monotonic", lambda: now[0])
+    out = io.StringIO()
+    lines = Lines(Console(file=out, width=500))
+    lines.noticed("Before anything is planned.")
+    runs = tuple(job(f"run-{k}", "train", 10.0) for k in range(400))
+    lines.planned(runs, ())
+    for one in runs[:3]:
+        lines.started(one)
+        now[0] += 20
+        lines.ended(one, 20.0, None)
+    said = out.getvalue().splitlines()
+    assert said[1] == "run-0 (seed 0): done in 20 s; 1 of 400 jobs, about 2 h 13 min to go"
+    assert [line.startswith("This takes long: --dry-run") for line in said].index(True) == 2
+    assert sum("--dry-run" in line for line in said) == 1

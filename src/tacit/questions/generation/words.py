@@ -14,12 +14,12 @@ Numbers = Mapping[str, Number]
 
 def headline(numbers: Numbers, networks: Sequence[str]) -> Said:
     """Whether samples pass for images."""
-    key = f"{networks[0]}.p"
-    p = numbers[key].value
+    key = f"{networks[0]}.samples"
+    p = numbers[f"{networks[0]}.p"].value
     gap = numbers[f"{networks[0]}.samples-minus-drawn-codes"]
     if p is None:
         return Said(Verdict.CANNOT_TELL, "How near samples come to images is undefined.")
-    label = "p of the test that samples and images are alike"
+    label = "kernel distance of samples to test images; 0 where they are alike"
     if p >= 0.05:
         text = "By this test, samples cannot be told from images: they may pass for some."
         return Said(Verdict.CANNOT_TELL, text, key, label)

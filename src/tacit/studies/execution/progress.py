@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from tacit.studies.execution.job import Job
 from tacit.studies.execution.runner import Watcher
+from tacit.studies.shorter import LONG
 
 SECONDS_BETWEEN_LINES = 10.0
 
@@ -53,6 +54,7 @@ class Remaining:
         self.running: dict[str, Running] = {}
         self.seconds = dict.fromkeys(("train", "measure"), 0.0)
         self.work = dict.fromkeys(self.seconds, 0.0)
+        self.longest, self.advised = 0.0, False
 
     def started(self, job: Job) -> None:
         self.running[job.id] = Running(job, time.monotonic())
@@ -73,16 +75,26 @@ class Remaining:
     def text(self) -> str:
         """``12 of 40 jobs, about 3 min 10 s to go``; without a guess while there is no basis."""
         text = f"{self.finished} of {self.jobs} jobs"
-        if not self.left:
-            return text
         rates = {kind: rate for kind in self.seconds if (rate := self._rate(kind))}
         kinds = {job.kind for job in self.left.values()}
-        if kinds <= rates.keys():
-            return f"{text}, about {duration(self._to_go(rates, kinds))} to go"
-        if "train" in kinds & rates.keys():
-            training = duration(self._to_go(rates, {"train"}))
-            return f"{text}, about {training} of training to go, then measuring"
-        return text
+        told = kinds & rates.keys()
+        if not told or (told != kinds and "train" not in told):
+            return text
+        seconds = self._to_go(rates, told)
+        self.longest = max(self.longest, seconds)
+        if told == kinds:
+            return f"{text}, about {duration(seconds)} to go"
+        return f"{text}, about {duration(seconds)} of training to go, then measuring"
+
+    def advice(self) -> str:
+        """What to do in place of a study that was told to take very long; "" else, and once."""
+        if self.longest < LONG or self.advised:
+            return ""
+        self.advised = True
+        return (
+            "This takes long: --dry-run names options that bring a first answer sooner. What is "
+            "done now is not lost when you stop, and used again where the options are the same."
+        )
 
     def _rate(self, kind: str) -> float:
         """Seconds for a unit of work; 0 while too little was done to tell."""
@@ -120,6 +132,7 @@ class Lines:
     def __init__(self, console: Console) -> None:
         self.console = console
         self.said = time.monotonic()
+        self.remaining = Remaining((), ())
 
     def planned(self, jobs: tuple[Job, ...], finished: Collection[str]) -> None:
         self.remaining = Remaining(jobs, finished)
@@ -148,7 +161,8 @@ class Lines:
 
     def _say(self, text: str) -> None:
         self.said = time.monotonic()
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        for line in filter(None, (text, self.remaining.advice())):
+            self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def position(job: Job, update: int) -> str:
@@ -184,6 +198,8 @@ class Bars:
         said = f"{position(job, update)}  loss {loss:.4g}"
         self.progress.update(self.tasks[job.id], completed=update, total=updates, said=said)
         self.progress.update(self.whole, said=self.remaining.text())
+        if advice := self.remaining.advice():
+            self.progress.console.print(advice, markup=False)
 
     def ended(self, job: Job, seconds: float, cause: str | None) -> None:
         self.remaining.ended(job, seconds)
