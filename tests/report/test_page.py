@@ -7,15 +7,18 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from fabricated import HOSTILE
 from markupsafe import escape
+from PIL import Image
 
+from tacit.images.sources import open_images
 from tacit.measures.number import Number
 from tacit.questions.finding import Finding, Table
 from tacit.questions.shared.words import ONE_SEED
 from tacit.questions.verdicts import Verdict
-from tacit.report.alerts import alerts_on_top
+from tacit.report.alerts import alerts_on_top, how_read
 from tacit.report.page import (
     FIGURES,
     allowed,
@@ -131,6 +134,33 @@ def test_every_card_has_a_small_figure_of_its_question(study, html):
             svg = (study / FIGURES / finding.figures[0].file).read_text()
             panel = re.search(r'data-panel="([^"]*)"', svg) or re.search(r'viewBox="([^"]*)"', svg)
             assert f'viewBox="{panel[1]}"' in drawn
+
+
+def test_how_images_were_read_is_no_alert(tmp_path):
+    """In the words of the readers themselves; what is copied or converted is one."""
+    random = np.random.default_rng(0)
+    for place in range(24):
+        file = tmp_path / "AB"[place % 2] / f"{place}.png"
+        file.parent.mkdir(exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (8, 8 + 2 * (place == 5)), np.uint8)).save(file)
+    shutil.copy(tmp_path / "A" / "0.png", tmp_path / "A" / "copy.png")
+    folder = open_images(tmp_path, size=8, train_size=12).notes
+    arrays = open_images(random.integers(0, 256, (30, 8, 8), np.uint8)).notes
+    used = replace(EMPTY.images, test=0, notes=(*folder, *arrays))
+    plain, said = how_read(used), alerts_on_top(replace(EMPTY, images=used), ())[1:]
+    assert [text[:12] for text in plain] == [
+        "Sub-folders ",
+        "5 of 25 imag",
+        "12 of the 20",
+        "The test ima",
+    ]
+    assert [text[:18] for text in said] == [
+        "Copies of another ",
+        "1 image: cut to th",
+        "1 image: resized t",
+    ]
+    page = render(replace(EMPTY, images=used), (), tmp_path)
+    assert all(page.count(text) == 1 for text in used.notes)
 
 
 def test_structure_for_those_who_listen(page):

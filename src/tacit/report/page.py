@@ -25,7 +25,7 @@ from tacit.measures.formatting import AS_PERCENT, brief, rounded, significant
 from tacit.measures.number import Number
 from tacit.questions.finding import Finding, Table
 from tacit.questions.verdicts import Verdict
-from tacit.report.alerts import alerts_on_top
+from tacit.report.alerts import alerts_on_top, how_read
 from tacit.report.provenance import Provenance
 from tacit.report.results import read_records
 
@@ -143,6 +143,7 @@ def render(provenance: Provenance, findings: Sequence[Finding], figures: Path) -
         study=provenance,
         sections=sections,
         alerts=alerts,
+        how_read=how_read(provenance.images),
         most_alerts=MOST_ALERTS,
         scripts=scripts(),
         facts=facts(provenance),

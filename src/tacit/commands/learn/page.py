@@ -6,9 +6,11 @@ from numpy.typing import NDArray
 from tacit.commands.learn.pool import Pool
 from tacit.figures.grids import grid
 from tacit.figures.sink import Figure, Figures
+from tacit.measures.formatting import percent
 from tacit.measures.number import Number
 from tacit.questions.finding import Finding, Table
 from tacit.questions.labels_within.numbers import Judged
+from tacit.questions.verdicts import Said, Verdict
 
 COLUMNS = 8
 UNSURE = 0.5
@@ -33,10 +35,11 @@ def asking(
     """
     rest = np.setdiff1d(np.arange(len(probabilities)), judged.labelled.index)
     sure = probabilities[rest].max(axis=1)
+    said = _verdict(judged, sure)
     return Finding(
         question=QUESTION,
-        title="What of the rest, and what to label next?",
-        asks="What are the images without a label, how sure is that, and which of them would help "
+        title="Are the other images named with confidence?",
+        asks="Are the images without a label named with confidence, and which of them would help "
         "most if they had one?",
         answer=_words(judged, sure, len(rows)),
         numbers={
@@ -45,7 +48,10 @@ def asking(
             "unsure": Number(float((sure < UNSURE).mean()), n=len(rest), unit="share"),
         },
         runs=tuple(pair.run for pair in (judged.winner,) if pair.run is not None),
-        key="mean-confidence",
+        key=said.key,
+        verdict=said.verdict,
+        headline=said.headline,
+        label=said.label,
         decided_by=(
             "An image is asked for that is uncertain (its two likeliest classes are close) and "
             "near, over two steps of the graph of nearest neighbours, to many others that are; "
@@ -61,6 +67,19 @@ def asking(
         ),
         sources=("Settles and Craven 2008 (uncertainty times density)",),
     )
+
+
+def _verdict(judged: Judged, sure: NDArray[np.float64]) -> Said:
+    """Whether all are named with confidence, which only labels that were held out can tell."""
+    unsure, n = int((sure < UNSURE).sum()), len(sure)
+    label = f"of them are named with less than {percent(UNSURE, 0)} confidence"
+    if judged.temperature.value is None:
+        text = "How sure the names of the other images are was not measured: too few labels."
+        return Said(Verdict.CANNOT_TELL, text, "unsure", label)
+    if not unsure:
+        return Said(Verdict.YES, "Every image without a label is named with confidence.")
+    text = f"{unsure:,} of {n:,} images without a label are named with little confidence."
+    return Said(Verdict.NO, text, "unsure", label)
 
 
 def _words(judged: Judged, sure: NDArray[np.float64], n_asked: int) -> str:

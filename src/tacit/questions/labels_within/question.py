@@ -39,10 +39,10 @@ class LabelsWithin(Question):
     """
 
     name: ClassVar[str] = "labels-within"
-    title: ClassVar[str] = "Which representation do these labels speak for?"
+    title: ClassVar[str] = "Do these labels choose a representation?"
     asks: ClassVar[str] = (
-        "With these labels and no other, which representation should be used, in which method, and "
-        "how sure is that?"
+        "With these labels and no other, is one representation, in one method, known to be the "
+        "best to use, and which?"
     )
     rules: ClassVar[tuple[str, ...]] = ("worse-than-recommended",)
 

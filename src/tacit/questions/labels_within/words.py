@@ -7,7 +7,7 @@ import numpy as np
 from tacit.figures import charts
 from tacit.figures.sink import Figure
 from tacit.labels.choosing import Choice
-from tacit.measures.formatting import show
+from tacit.measures.formatting import brief, show
 from tacit.measures.number import Number, columns, undefined
 from tacit.questions.base import Setting
 from tacit.questions.finding import Finding, Table
@@ -15,6 +15,7 @@ from tacit.questions.label_efficiency.figures import in_percent
 from tacit.questions.labels_within.numbers import Judged
 from tacit.questions.shared.pairs import Pair
 from tacit.questions.shared.rates import stated
+from tacit.questions.verdicts import Said, Verdict
 
 WANTED = 0.05
 """The accuracy's half-width that is spoken of: five points."""
@@ -30,6 +31,7 @@ def finding_of(
         if choice is None
         else (_accuracies(judged, choice, setting), _reliability(judged, setting))
     )
+    said = headline(judged)
     return Finding(
         question=setting.question,
         title=title,
@@ -57,8 +59,27 @@ def finding_of(
             "Bengio and Grandvalet 2004 (no unbiased variance of cross-validation)",
             "Guo, Pleiss, Sun and Weinberger 2017 (calibration)",
         ),
-        key="accuracy" if choice is not None else "",
+        key=said.key,
+        verdict=said.verdict,
+        headline=said.headline,
+        label=said.label,
     )
+
+
+def headline(judged: Judged) -> Said:
+    """Which pair to use, and whether the labels tell it from all others."""
+    choice, winner = judged.choice, judged.winner
+    if choice is None:
+        text = f"Use {winner.short}, by an order fixed beforehand: no label could be held out."
+        return Said(Verdict.CANNOT_TELL, text)
+    right = f"{brief(choice.accuracy(winner.name))} of the labels held out right"
+    verdicts = {comparison.verdict for comparison in choice.comparisons().values()}
+    key, label = "accuracy", "of the labels held out are told right"
+    if verdicts == {"higher"}:
+        text = f"Use {winner.short}: it tells {right}, and all others tell fewer."
+        return Said(Verdict.YES, text, key, label)
+    text = f"Use {winner.short}: it tells {right}, which is not known to be the most."
+    return Said(Verdict.CANNOT_TELL, text, key, label)
 
 
 def recommendation(judged: Judged) -> str:
