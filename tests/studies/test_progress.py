@@ -105,5 +105,5 @@ def test_what_takes_hours_is_said_to_once(monkeypatch: pytest.MonkeyPatch) -> No
         lines.ended(one, 20.0, None)
     said = out.getvalue().splitlines()
     assert said[1] == "run-0 (seed 0): done in 20 s; 1 of 400 jobs, about 2 h 13 min to go"
-    assert [line.startswith("This takes long: --dry-run") for line in said].index(True) == 2
+    assert [line.startswith("This takes long: --quick") for line in said].index(True) == 2
     assert sum("--dry-run" in line for line in said) == 1

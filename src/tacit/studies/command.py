@@ -310,7 +310,7 @@ def list_jobs(prepared: Prepared, console: Console) -> None:
     )
     if options := _shorter(prepared, seconds):
         console.print(
-            f"That is long; a first answer comes much sooner with: {options}",
+            f"That is long; a first answer comes much sooner with --quick, or with {options}",
             markup=False,
             highlight=False,
             soft_wrap=True,

@@ -92,8 +92,8 @@ class Remaining:
             return ""
         self.advised = True
         return (
-            "This takes long: --dry-run names options that bring a first answer sooner. What is "
-            "done now is not lost when you stop, and used again where the options are the same."
+            "This takes long: --quick brings a first answer sooner, and --dry-run names options "
+            "that do. What is done by now is used again whenever this command is."
         )
 
     def _rate(self, kind: str) -> float:
