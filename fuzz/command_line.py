@@ -25,7 +25,8 @@ PATHS = ("x.npz", "p", "t.csv", "s.yaml", "m", "no", "", ".", "/dev/null", "out.
          "n.npz", "digits", "empty", "-", "\udcff", "日", "x" * 300)  # fmt: skip
 WORDS = ("v", "c", "vae", "a,v", "v,,", ",", "vae.poisson", "pca.logistic", "pixels.nearest", "1,2",
          "auto", "cpu", "cuda", "gray", "rgb", "onnx", "folder", "refined", "annealed", "scratch",
-         "importance", "transfer", "inference", "label-efficiency", "code-size", "burda",
+         "importance", "transfer", "inference", "label-efficiency", "encoders", "code-size",
+         "burda",
          *NUMBERS, *PATHS)  # fmt: skip
 
 ON_MODELS = ("encode", "reconstruct", "sample", "score", "predict", "export", "describe")

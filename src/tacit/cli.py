@@ -147,8 +147,8 @@ def run(
     Parameters
     ----------
     study
-        A built-in study (inference, transfer, label-efficiency, evidence, code-size, burda) or a
-        YAML file; without it inference and transfer.
+        A built-in study (inference, transfer, label-efficiency, encoders, evidence, code-size,
+        burda) or a YAML file; without it inference and transfer.
     out
         Results go to OUT/STUDY.
     """

@@ -35,6 +35,7 @@ class About:
         n_features: the width of a code.
         licence, trained_on: as its makers state them; `UNKNOWN` where they do not.
         recipe: how it reads pictures; None where features were given.
+        n_bytes: of the file of its weights; None where that is not known.
     """
 
     source: str
@@ -45,6 +46,7 @@ class About:
     licence: str = UNKNOWN
     trained_on: str = UNKNOWN
     recipe: Recipe | None = None
+    n_bytes: int | None = None
 
     @property
     def key(self) -> str:

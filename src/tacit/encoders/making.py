@@ -1,5 +1,6 @@
 """Features of many pictures: decoded and encoded on all cores, what is there already not again."""
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 
@@ -24,6 +25,16 @@ Progress = Callable[[int, int], None]
 def store_of(about: About) -> Store:
     """Where the features of an encoder are kept: in the cache, by what they depend on."""
     return Store(cache_folder("features") / about.key[:32], about.n_features)
+
+
+def seconds_for(about: About, n_pictures: int) -> float | None:
+    """About how long it takes to encode so many pictures, as it took those of the store.
+
+    None where none were encoded here.
+    """
+    notes = store_of(about).notes
+    pictures = notes.get("pictures", 0)
+    return n_pictures * notes["seconds"] / pictures if pictures else None
 
 
 def made(
@@ -70,6 +81,7 @@ def _add(
     assert recipe is not None
     run = engine(store, missing)
     store.note(encoder=about.name, engine=run.name)
+    started = time.perf_counter()
     batches = [missing[first : first + BATCH] for first in range(0, len(missing), BATCH)]
 
     def encoded(batch: list[int]) -> NDArray[np.float32]:
@@ -88,6 +100,9 @@ def _add(
             done += len(batch)
             if progress:
                 progress(done, len(missing))
+    taken = time.perf_counter() - started
+    before = store.notes.get("seconds", 0.0), store.notes.get("pictures", 0)
+    store.note(seconds=before[0] + taken, pictures=before[1] + done)
 
 
 def read(originals: Originals, i: int, recipe: Recipe) -> NDArray[np.generic]:

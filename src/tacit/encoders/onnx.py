@@ -91,6 +91,7 @@ def open_onnx(source: Source) -> OnnxEncoder:
         licence=printable(metadata.get("licence", UNKNOWN)),
         trained_on=printable(metadata.get("trained_on", UNKNOWN)),
         recipe=recipe,
+        n_bytes=sum(file.stat().st_size for file in files),
     )
     return OnnxEncoder(about, engine)
 

@@ -91,6 +91,7 @@ def open_timm(source: Source, device: str = "cpu") -> TimmEncoder:
         licence=str(config.get("license") or UNKNOWN) if own else f"{UNKNOWN} in the file",
         trained_on=_trained_on(config) if own else f"{UNKNOWN} in the file",
         recipe=recipe,
+        n_bytes=file.stat().st_size,
     )
     return TimmEncoder(about, module, device)
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tacit.encoders.base import About
 from tacit.evidence.checkpoint import Store
 from tacit.figures.sink import Figure, Figures
 from tacit.images.dataset import Images
@@ -22,6 +23,7 @@ from tacit.questions.shared.rates import stated
 from tacit.questions.shared.words import ONE_SEED
 from tacit.questions.verdicts import Said, alert, not_finished
 from tacit.training.run_folder import SavedRun
+from tacit.training.views import Views
 
 Arrays = dict[str, NDArray[np.generic]]
 Codes = NDArray[np.float32]
@@ -142,6 +144,7 @@ class Setting:
         source: the images' name.
         unfinished: runs whose training had not finished, with the share of its whole fall by which
             the loss still fell (`tacit.measures.unfinished`).
+        encoders: from elsewhere, by what names them.
     """
 
     question: str
@@ -152,6 +155,7 @@ class Setting:
     shape: tuple[int, int, int]
     source: str
     unfinished: Mapping[str, float] = field(default_factory=dict)
+    encoders: Mapping[str, About] = field(default_factory=dict)
 
     def chart(self, name: str, svg: bytes, caption: str, alt: str) -> Figure:
         """Keep a chart as ``QUESTION-NAME.svg``."""
@@ -182,6 +186,8 @@ class Question(Table):
     """The names of the rules that make its sentences, whose error rates are told with them."""
     sources: ClassVar[tuple[str, ...]] = ()
     needs_labels: ClassVar[bool] = False
+    takes_encoders: ClassVar[bool] = False
+    """Whether encoders from elsewhere may be compared in it."""
     as_trained: ClassVar[bool] = False
     """Whether the verdict is on models as they are, so that it stands where training goes on."""
     quick: ClassVar[Mapping[str, int]] = {}
@@ -219,6 +225,10 @@ class Question(Table):
     def encoders(self) -> tuple[str, ...]:
         """The encoders from elsewhere whose features are looked at, by what names them."""
         return ()
+
+    def viewed(self) -> Mapping[str, Views]:
+        """Which of these are asked for features of test pictures under views as well, and which."""
+        return {}
 
     def without(self, run: str) -> "Question | None":
         """This question asked without a run that it can do without; None where it cannot.

@@ -5,6 +5,7 @@ from tacit.questions.bound_by_stage.question import BoundByStage
 from tacit.questions.classifier.question import ClassifierAccuracy
 from tacit.questions.code_size.question import CodeSize
 from tacit.questions.effective_rank.question import EffectiveRank
+from tacit.questions.encoders.question import Encoders
 from tacit.questions.frozen_encoder.question import FrozenEncoder
 from tacit.questions.generation.question import Generation
 from tacit.questions.inference_gap.question import InferenceGapQuestion
@@ -24,6 +25,7 @@ QUESTIONS: dict[str, type[Question]] = {
         ClassifierAccuracy,
         CodeSize,
         EffectiveRank,
+        Encoders,
         FrozenEncoder,
         Generation,
         InferenceGapQuestion,

@@ -55,6 +55,8 @@ class RunUsed:
         sigma: the standard deviation of the Gaussian likelihood, on pixels in [0, 1]; None where
             there is none.
         parameters: how many numbers are learned; None where that is not known.
+        seconds: what learning took, the mean over seeds and draws, or encoding these images; None
+            where that is not known.
     """
 
     name: str
@@ -64,6 +66,7 @@ class RunUsed:
     beta: float | None = None
     sigma: float | None = None
     parameters: int | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from tacit.images.dataset import Split
 from tacit.images.opened import Opened
 from tacit.images.sources import open_images
 from tacit.questions.base import Question
-from tacit.questions.label_efficiency.question import Labels
-from tacit.questions.shared.pairs import pairs_of
+from tacit.questions.encoders.viewed import called, encode_views
+from tacit.questions.label_efficiency.question import FewLabels
+from tacit.questions.registry import QUESTIONS
 from tacit.studies import quick
 from tacit.studies.description.errors import StudyError, errors_of, nearest
 from tacit.studies.description.graph import in_order
@@ -137,22 +138,20 @@ def _as_requested(
 
 
 def _with_encoders(questions: Sequence[Question], sources: Sequence[str]) -> Sequence[Question]:
-    """The questions about few labels asked of these encoders as well, by every method on codes."""
-    if not any(isinstance(question, Labels) for question in questions):
-        names = ", ".join(sorted({question.name for question in questions})) or "none"
-        raise StudyError(
-            "options",
-            [f"--encoder: no question of this study is '{Labels.name}'; its questions: {names}"],
-        )
-    more = [pair for source in dict.fromkeys(sources) for pair in pairs_of(source)]
+    """The questions about few labels asked of these encoders from elsewhere as well."""
+    if not any(isinstance(question, FewLabels) for question in questions):
+        raise StudyError("options", [f"--encoder: {_no_few_labels(questions)}"])
+    return [
+        question.with_encoders(sources) if isinstance(question, FewLabels) else question
+        for question in questions
+    ]
 
-    def asked(question: Question) -> Question:
-        if not isinstance(question, Labels):
-            return question
-        pairs = (*question.pairs, *(pair for pair in more if pair not in question.pairs))
-        return Labels.model_validate(question.model_dump() | {"pairs": pairs})
 
-    return [asked(question) for question in questions]
+def _no_few_labels(questions: Sequence[Question], also: str = "") -> str:
+    """That no question takes few labels, and which there are."""
+    able = " or ".join(f"'{name}'" for name, q in QUESTIONS.items() if issubclass(q, FewLabels))
+    names = ", ".join(sorted({question.name for question in questions})) or "none"
+    return f"no question of this study is {able}{also}; its questions: {names}"
 
 
 def _with_draws(run: Run, draws: int) -> Run:
@@ -171,25 +170,18 @@ def _with_trials(
     given = {"budgets": _budgets(options.budgets), "draws": options.draws}
     asked = {name: value for name, value in given.items() if value is not None}
     named = " and ".join(f"--{name}" for name in asked)
-    few = [question for question in questions if isinstance(question, Labels)]
+    few = [question for question in questions if isinstance(question, FewLabels)]
     if not few and not needed:
         return questions
     if not few:
-        names = ", ".join(sorted({question.name for question in questions})) or "none"
         also = " and no run learns from few images" if options.budgets is None else ""
-        raise StudyError(
-            "options",
-            [
-                f"{named}: no question of this study is 'label-efficiency'{also}; "
-                f"its questions: {names}"
-            ],
-        )
+        raise StudyError("options", [f"{named}: {_no_few_labels(questions, also)}"])
     if any(question.draws_file for question in few):
         raise StudyError("options", [f"{named}: the trials come from the question's draws_file"])
     try:
         return [
-            Labels.model_validate(question.model_dump() | asked)
-            if isinstance(question, Labels)
+            type(question).model_validate(question.model_dump() | asked)
+            if isinstance(question, FewLabels)
             else question
             for question in questions
         ]
@@ -265,6 +257,12 @@ def perform(prepared: Prepared, told: Told, console: Console, executor: Executor
     for source, encoder in prepared.encoders.items():
         with reading(console, f"encoding by {encoder.about.name}") as progress:
             features[source] = encoded(encoder, images, progress)
+    for question in prepared.plan.questions.values():
+        for source, views in question.viewed().items():
+            name = prepared.encoders[source].about.name
+            with reading(console, f"encoding views by {name}") as progress:
+                found = encode_views(prepared.encoders[source], images, views, progress)
+            features[called(source, views)] = found
     with shown(console) as watcher:
         return run_study(prepared, told, watcher, executor, features)
 

@@ -139,15 +139,15 @@ class RunOptions(Reading):
     budgets: Annotated[
         str | None,
         Parameter(
-            help="How many labels trials see in the study label-efficiency (separated by commas), "
-            "per class."
+            help="How many labels trials see in the studies label-efficiency and encoders "
+            "(separated by commas), per class."
         ),
     ] = None
     draws: Annotated[
         int | None,
         Parameter(
             help="How many choices of few labels are made: by each run that learns from few, and "
-            "at each budget of the study label-efficiency."
+            "at each budget of the studies label-efficiency and encoders."
         ),
     ] = None
 
@@ -156,8 +156,8 @@ class RunOptions(Reading):
         Parameter(
             negative=(),
             help="An encoder from elsewhere, timm:NAME[@FILE], onnx:FILE or features:FILE, "
-            "tried by every method on codes in the study label-efficiency; several times for "
-            "several.",
+            "tried by every method on codes in the studies label-efficiency and encoders; several "
+            "times for several.",
         ),
     ] = None
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from tacit.encoders.base import About
+from tacit.encoders.making import seconds_for
 from tacit.files import Damaged, read_record
 from tacit.images.dataset import Images
 from tacit.images.opened import Opened
@@ -63,6 +64,7 @@ def provenance(
 ) -> Provenance:
     """Everything about the study that is no finding."""
     trained = {job.name for job in planned.jobs if job.kind == "train"}
+    seconds = _mean_seconds(planned, folder)
     return Provenance(
         study=name,
         title=study.title,
@@ -90,11 +92,11 @@ def provenance(
         settings=_settings(study, told),
         runs=(
             *(
-                _run_used(run_name, run, study, opened)
+                _run_used(run_name, run, study, opened, seconds.get(run_name))
                 for run_name, run in study.runs.items()
                 if run_name in trained
             ),
-            *map(_encoder_used, encoders),
+            *(_encoder_used(about, len(opened.train) + len(opened.test)) for about in encoders),
         ),
         jobs=(
             *(_job_done(job, outcome, folder) for job in planned.jobs),
@@ -164,7 +166,16 @@ def _shown(value: object) -> str:
     return str(value)
 
 
-def _encoder_used(about: About) -> RunUsed:
+def _mean_seconds(planned: Plan, folder: Path) -> dict[str, float]:
+    """How long a run took, by its name: the mean over the seeds and draws that are done."""
+    found: dict[str, list[float]] = {}
+    for job in planned.jobs:
+        if job.kind == "train" and "seconds" in (times := _times(folder / job.folder)):
+            found.setdefault(job.name, []).append(times["seconds"])
+    return {name: float(np.mean(each)) for name, each in found.items()}
+
+
+def _encoder_used(about: About, n_pictures: int) -> RunUsed:
     """An encoder from elsewhere, in the table of the runs."""
     reads = "" if about.recipe is None else f", reads {about.recipe}"
     return RunUsed(
@@ -172,10 +183,11 @@ def _encoder_used(about: About) -> RunUsed:
         learns=f"nothing here: {about.what}, frozen, {about.n_features:,} features{reads}",
         parts=f"licence: {about.licence}; SHA-256 {about.sha256}",
         trained=f"elsewhere; training set: {about.trained_on}",
+        seconds=None if about.recipe is None else seconds_for(about, n_pictures),
     )
 
 
-def _run_used(name: str, run: Run, study: Study, opened: Opened) -> RunUsed:
+def _run_used(name: str, run: Run, study: Study, opened: Opened, seconds: float | None) -> RunUsed:
     config = model_config(run, opened)
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
         parameters = sum(p.numel() for p in build(config).parameters())
@@ -212,6 +224,7 @@ def _run_used(name: str, run: Run, study: Study, opened: Opened) -> RunUsed:
         beta=run.objective.beta if isinstance(run.objective, ObjectiveTable) and is_vae else None,
         sigma=sigma,
         parameters=parameters,
+        seconds=seconds,
     )
 
 

@@ -23,6 +23,7 @@ from tacit.measures.unfinished import unfinished
 from tacit.models.onednn import held_in
 from tacit.models.precision import dtype_of
 from tacit.questions.base import Measurement, Question, Setting
+from tacit.questions.encoders.viewed import about_views, called
 from tacit.questions.finding import Finding
 from tacit.report.alerts import alerts_on_top
 from tacit.report.page import write_report
@@ -34,6 +35,7 @@ from tacit.studies.execution.holding import check_folder, held, prepare_folder
 from tacit.studies.execution.plan import Job, Plan, plan
 from tacit.studies.execution.runner import Outcome, Watcher, run_jobs
 from tacit.studies.execution.work import read_measurement
+from tacit.studies.photographs import HINT, are_photographs
 from tacit.studies.provenance import Told, provenance
 from tacit.studies.tables import write_tables
 from tacit.training.run_folder import SavedRun
@@ -78,11 +80,16 @@ def prepared(
         if encoder.about.recipe is None:  # features that were given: whether they fit the images
             encoded(encoder, split)
     keys = {source: encoder.about.key for source, encoder in encoders.items()}
+    for question in questions:
+        for source, views in question.viewed().items():
+            keys[called(source, views)] = about_views(encoders[source].about, views).key
     try:
         planned = plan(study, questions, split, keys)
     except ValueError as error:
         raise StudyError(name, [str(error)]) from None
     check_folder(folder)
+    if not encoders and any(q.takes_encoders for q in questions) and are_photographs(opened):
+        opened = replace(opened, notes=[*opened.notes, HINT])
     return Prepared(name, study, opened, folder, planned, device, encoders)
 
 
@@ -141,7 +148,7 @@ def run_study(
             watcher.noticed(text)
         outcome = run_jobs(planned.jobs, folder, executor=executor, watcher=watcher)
         outcome.noticed[:0] = noticed
-        findings, unanswered = _answers(planned, outcome, split, folder, opened.origin.name)
+        findings, unanswered = _answers(task, outcome, split)
         record = provenance(
             task.name,
             study,
@@ -196,9 +203,10 @@ def write_index(folder: Path, name: str, jobs: Sequence[Job]) -> None:
 
 
 def _answers(
-    planned: Plan, outcome: Outcome, split: Split, folder: Path, source: str
+    task: Prepared, outcome: Outcome, split: Split
 ) -> tuple[list[Finding], dict[str, str]]:
     """Answer every question that has measurements, each in its own right."""
+    planned, folder = task.plan, task.folder
     sink = Figures(folder / "figures")
     for old in (*sink.folder.glob("*"), *(folder / "tables").glob("*")):
         old.unlink()
@@ -215,8 +223,9 @@ def _answers(
             n_train=len(split.train),
             n_test=len(split.test),
             shape=split.train.shape,
-            source=source,
+            source=task.opened.origin.name,
             unfinished=falling,
+            encoders={source: encoder.about for source, encoder in task.encoders.items()},
         )
         failure = folder / f"{question_id}.failure.txt"
         failure.unlink(missing_ok=True)

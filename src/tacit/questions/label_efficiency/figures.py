@@ -98,7 +98,7 @@ def _all(curves: Curves, setting: Setting) -> Figure:
             pair.short,
             np.stack([100 * curves.accuracy(pair, b).ravel() for b in curves.budgets]),
             [in_percent(curves.number(pair, b)) for b in curves.budgets],
-            remark=f"{_short(curves.number(pair, at))} %",
+            remark=f"{short(curves.number(pair, at))} %",
             colour=_colour(pair) if pair in curves.candidates else OTHERS,
         )
         for pair in pairs
@@ -175,13 +175,14 @@ def _reliability(curves: Curves, winner: Pair, bins: Floats, setting: Setting) -
 
 def tables(curves: Curves) -> tuple[Table, ...]:
     """Every pair at every budget, and what the best of each budget is worth."""
-    found = [_accuracies(curves), _verdicts(curves)]
+    found = [accuracies(curves), _verdicts(curves)]
     if any(curves.has(p, "test") and curves.has(p, "unlabelled") for p in curves.curved):
-        found.append(_transductive(curves))
+        found.append(transductive(curves))
     return tuple(found)
 
 
-def _accuracies(curves: Curves) -> Table:
+def accuracies(curves: Curves) -> Table:
+    """Every pair at every budget."""
     order = sorted(curves.pairs, key=lambda p: -curves.accuracy(p, curves.middle).mean())
     alike = {b: [p.name for p in curves.those("alike", b)] for b in curves.budgets}
     rows = []
@@ -189,7 +190,7 @@ def _accuracies(curves: Curves) -> Table:
         cells = []
         for budget in curves.budgets:
             mark = WINNER if curves.winner(budget) == pair else ALIKE * (pair.name in alike[budget])
-            cells.append(f"{_short(curves.number(pair, budget), interval=True)} {mark}".strip())
+            cells.append(f"{short(curves.number(pair, budget), interval=True)} {mark}".strip())
         rows.append((pair.short, *cells))
     caption = (
         f"{_what(curves, capital=True)} right, %, mean over all draws and its interval. {WINNER} "
@@ -224,7 +225,8 @@ def _verdicts(curves: Curves) -> Table:
     )
 
 
-def _transductive(curves: Curves) -> Table:
+def transductive(curves: Curves) -> Table:
+    """Answers for the graph's own images beside those for others."""
     at = curves.middle
     rows = []
     for pair in curves.curved:
@@ -247,7 +249,7 @@ def in_percent(number: Number) -> Number:
     return number.scaled(100, "%")
 
 
-def _short(number: Number, *, interval: bool = False) -> str:
+def short(number: Number, *, interval: bool = False) -> str:
     """An accuracy in percent without its unit, where the unit is said elsewhere."""
     if number.value is None:
         return "–"

@@ -236,7 +236,11 @@ class Curves:
 
     @cached_property
     def _winners(self) -> dict[int, Pair]:
-        return {b: max(self.candidates, key=lambda p: self._choosing(p, b)) for b in self.budgets}
+        return {budget: self.best_of(self.candidates, budget) for budget in self.budgets}
+
+    def best_of(self, pairs: Sequence[Pair], budget: int) -> Pair:
+        """The best of these on the choosing draws and images; the first of equal ones."""
+        return max(pairs, key=lambda pair: self._choosing(pair, budget))
 
     def _choosing(self, pair: Pair, budget: int) -> float:
         found = self.measured(pair, budget).take("draw", self.choosing)

@@ -1,6 +1,6 @@
 """How many labels, and on which representation?"""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -18,19 +18,17 @@ from tacit.questions.label_efficiency.caveats import caveats
 from tacit.questions.label_efficiency.figures import draw, tables
 from tacit.questions.label_efficiency.numbers import Curves, Numbers, Tables, Trials
 from tacit.questions.label_efficiency.words import alerts, decided_by, headline, sentences
-from tacit.questions.shared.pairs import AnyPair, Pair
+from tacit.questions.shared.pairs import AnyPair, Pair, pairs_of
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.trials import known, measured
 
 Budget = Annotated[int, Field(ge=1, le=10**7)]
 
 
-class Labels(Question):
-    """Accuracy against labels for pairs of a representation and a method of using labels on it.
+class FewLabels(Question):
+    """Pairs of codes and a method, tried on the same draws of few labels.
 
     Attributes:
-        pairs: what is compared, each a table with `codes`, `method` and, for some methods, `shares`
-            and `recipe`.
         budgets: how many labels each trial sees, per class or in all.
         draws: how many choices of them at each budget; every second one, and half of the test
             images, choose the winner, and the others judge it.
@@ -43,13 +41,7 @@ class Labels(Question):
         draws_content: the checksum of that file, so that another content is measured anew.
     """
 
-    name: ClassVar[str] = "label-efficiency"
-    title: ClassVar[str] = "With few labels, does anything beat training from scratch?"
     quick: ClassVar[Mapping[str, int]] = {"draws": 3}
-    asks: ClassVar[str] = (
-        "With so many labels, does a representation beat a network trained from scratch, which, in "
-        "which method, and what would more labels bring?"
-    )
     rules: ClassVar[tuple[str, ...]] = ("worse-pair", "winner-accuracy", "label-factor")
     sources: ClassVar[tuple[str, ...]] = (
         "Calder, Cook, Thorpe and Slepčev 2020 (Poisson learning)",
@@ -58,9 +50,9 @@ class Labels(Question):
         "Guo, Pleiss, Sun and Weinberger 2017 (calibration)",
     )
     as_trained: ClassVar[bool] = True
+    takes_encoders: ClassVar[bool] = True
     needs_labels: ClassVar[bool] = True
 
-    pairs: Annotated[tuple[AnyPair, ...], Field(min_length=1)]
     budgets: Annotated[tuple[Budget, ...], Field(min_length=1)] = (1, 3, 5, 10, 30, 100)
     draws: Annotated[int, Field(ge=2, le=1000)] = 10
     count: Literal["per-class", "in-all"] = "per-class"
@@ -69,13 +61,14 @@ class Labels(Question):
     draws_file: str | None = None
     draws_content: str = ""
 
-    @field_validator("pairs")
-    @classmethod
-    def _named_once(cls, pairs: tuple[Pair, ...]) -> tuple[Pair, ...]:
-        names = [pair.name for pair in pairs]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"hold '{twice[0]}' twice; each pair is looked at once")
-        return pairs
+    @property
+    def tried(self) -> tuple[Pair, ...]:
+        """The pairs that are compared."""
+        raise NotImplementedError
+
+    def with_encoders(self, sources: Sequence[str]) -> "FewLabels":
+        """The same asked of these encoders from elsewhere as well."""
+        raise NotImplementedError
 
     @field_validator("budgets")
     @classmethod
@@ -93,34 +86,28 @@ class Labels(Question):
         classes = 10 if self.count == "per-class" else 1
         return sum(
             self.draws * pair.work(classes * budget, n_images)
-            for pair in self.pairs
+            for pair in self.tried
             for budget in self.budgets
         )
 
     def encoders(self) -> tuple[str, ...]:
-        found = (pair.encoder for pair in self.pairs)
+        found = (pair.encoder for pair in self.tried)
         return tuple(dict.fromkeys(encoder for encoder in found if encoder is not None))
 
     def needs(self) -> dict[str, tuple[str, ...]]:
         kinds: dict[str, tuple[str, ...]] = {}
-        for pair in self.pairs:
+        for pair in self.tried:
             if pair.run is not None:
                 any_kind = ("autoencoder", "vae", "classifier", "contrastive")
                 wanted = ("classifier",) if pair.using.reads == "classifier" else any_kind
                 kinds[pair.run] = tuple(k for k in wanted if k in kinds.get(pair.run, any_kind))
         return kinds
 
-    def without(self, run: str) -> "Labels | None":
-        left = tuple(pair for pair in self.pairs if pair.run != run)
-        if all(pair.using.oracle for pair in left):
-            return None
-        return self.model_copy(update={"pairs": left})
-
     def errors(self, runs: Mapping[str, Any]) -> Iterator[str]:
         """Something depends on labels, and codes come from runs that learned from all images."""
-        if all(pair.using.oracle for pair in self.pairs):
+        if all(pair.using.oracle for pair in self.tried):
             yield "pairs hold none that depends on how many labels are given"
-        for pair in self.pairs:
+        for pair in self.tried:
             if pair.run is None:
                 continue
             run = runs[pair.run]
@@ -136,13 +123,6 @@ class Labels(Question):
                 and run.encoder.part == "probabilities"
             ):
                 yield f"run '{pair.run}' reads class probabilities; it has no encoder of images"
-
-    def parts(self) -> dict[str, Question]:
-        content = "" if self.draws_file is None else file_sha256(Path(self.draws_file))
-        return {
-            pair.short: self.model_copy(update={"pairs": (pair,), "draws_content": content})
-            for pair in self.pairs
-        }
 
     def check(self, train: Images, test: Images) -> None:
         """See that the trials can be had from these images.
@@ -196,6 +176,57 @@ class Labels(Question):
         if self.small_classes == "refuse" or most < 1:
             return list(self.budgets)
         return sorted({min(budget, most) for budget in self.budgets})
+
+    def each_pair(self) -> dict[str, Question]:
+        """A question for each pair, by its short name, of whose measurements all others consist."""
+        given = {name: getattr(self, name) for name in FewLabels.model_fields if name != "heading"}
+        content = "" if self.draws_file is None else file_sha256(Path(self.draws_file))
+        given["draws_content"] = content
+        return {pair.short: Labels(pairs=(pair,), **given) for pair in self.tried}
+
+
+class Labels(FewLabels):
+    """Accuracy against labels for pairs of a representation and a method of using labels on it.
+
+    Attributes:
+        pairs: what is compared, each a table with `codes`, `method` and, for some methods, `shares`
+            and `recipe`.
+    """
+
+    name: ClassVar[str] = "label-efficiency"
+    title: ClassVar[str] = "With few labels, does anything beat training from scratch?"
+    asks: ClassVar[str] = (
+        "With so many labels, does a representation beat a network trained from scratch, which, in "
+        "which method, and what would more labels bring?"
+    )
+
+    pairs: Annotated[tuple[AnyPair, ...], Field(min_length=1)]
+
+    @field_validator("pairs")
+    @classmethod
+    def _named_once(cls, pairs: tuple[Pair, ...]) -> tuple[Pair, ...]:
+        names = [pair.name for pair in pairs]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"hold '{twice[0]}' twice; each pair is looked at once")
+        return pairs
+
+    @property
+    def tried(self) -> tuple[Pair, ...]:
+        return self.pairs
+
+    def with_encoders(self, sources: Sequence[str]) -> "Labels":
+        more = [pair for source in dict.fromkeys(sources) for pair in pairs_of(source)]
+        pairs = (*self.pairs, *(pair for pair in more if pair not in self.pairs))
+        return Labels.model_validate(self.model_dump() | {"pairs": pairs})
+
+    def without(self, run: str) -> "Labels | None":
+        left = tuple(pair for pair in self.pairs if pair.run != run)
+        if all(pair.using.oracle for pair in left):
+            return None
+        return self.model_copy(update={"pairs": left})
+
+    def parts(self) -> dict[str, Question]:
+        return self.each_pair()
 
     def measure(self, runs: Runs) -> Measurement:
         train, test = runs.train, runs.test

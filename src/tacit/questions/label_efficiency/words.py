@@ -48,10 +48,10 @@ def headline(curves: Curves) -> Said:
         found = Verdict.YES
     if curves.those("better", budget):
         found = Verdict.CANNOT_TELL
-    text = f"With {_count(curves, budget)} use {winner.short}: {brief(accuracy)} right."
+    text = f"With {counted(curves, budget)} use {winner.short}: {brief(accuracy)} right."
     if found is Verdict.CANNOT_TELL:
-        text = f"With {_count(curves, budget)} {winner.short} did best, but may not be the best."
-    return Said(found, text, f"at-{budget}.accuracy", f"accuracy with {_count(curves, budget)}")
+        text = f"With {counted(curves, budget)} {winner.short} did best, but may not be the best."
+    return Said(found, text, f"at-{budget}.accuracy", f"accuracy with {counted(curves, budget)}")
 
 
 def alerts(curves: Curves) -> tuple[str, ...]:
@@ -80,11 +80,11 @@ def _use(curves: Curves) -> str:
     better = curves.those("better", budget)
     if better:
         return (
-            f"With {_count(curves, budget)} the draws disagree: {winner.words} was the best of "
+            f"With {counted(curves, budget)} the draws disagree: {winner.words} was the best of "
             f"those that chose and has {accuracy} on the others, where "
             f"{_listed([p.short for p in better])} did better."
         )
-    text = f"With {_count(curves, budget)} use {winner.words}: {accuracy}"
+    text = f"With {counted(curves, budget)} use {winner.words}: {accuracy}"
     found = curves.efficiency(budget)
     if found is None or base is None:
         return text + ("" if base is None else ", for which no representation was needed") + "."
@@ -225,7 +225,7 @@ def _confidence(curves: Curves) -> str:
     return f"{text}."
 
 
-def _count(curves: Curves, budget: int) -> str:
+def counted(curves: Curves, budget: int) -> str:
     return f"{budget:,} label{'s' * (budget != 1)} {curves.unit}"
 
 

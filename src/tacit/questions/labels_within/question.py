@@ -44,6 +44,7 @@ class LabelsWithin(Question):
         "With these labels and no other, is one representation, in one method, known to be the "
         "best to use, and which?"
     )
+    takes_encoders: ClassVar[bool] = True
     rules: ClassVar[tuple[str, ...]] = ("worse-than-recommended",)
 
     pairs: Annotated[tuple[Pair, ...], Field(min_length=1)]

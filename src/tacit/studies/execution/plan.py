@@ -13,6 +13,7 @@ import torch
 from tacit.images.dataset import UNLABELLED, Split
 from tacit.models.config import build
 from tacit.questions.base import Question
+from tacit.questions.encoders.viewed import called
 from tacit.studies.description.graph import downstream_of, in_order
 from tacit.studies.description.settings import learned_from, model_config, schedule_of
 from tacit.studies.description.spec import Run, Study
@@ -222,7 +223,8 @@ def _measure_job(
     }
     needs = [job.id for draws in looked_at.values() for job in draws]
     arguments = question.model_dump(mode="json")
-    features = {source: encoders[source] for source in question.encoders()}
+    views = [called(*each) for each in question.viewed().items()]
+    features = {source: encoders[source] for source in (*question.encoders(), *views)}
     by_content = _replaced(arguments, features)
     data = [images.train.sha256, images.test.sha256]
     job_id = content_id(

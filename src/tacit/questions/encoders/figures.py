@@ -1,0 +1,205 @@
+"""Encoders side by side, drawn: accuracy against labels, distances from the best, and tables."""
+
+from collections.abc import Mapping
+
+from tacit.encoders.base import About
+from tacit.figures import charts
+from tacit.figures.sink import Figure
+from tacit.measures.formatting import brief, significant
+from tacit.measures.number import Number, columns
+from tacit.questions.base import Setting
+from tacit.questions.encoders.numbers import INDICATORS, Compared
+from tacit.questions.encoders.words import points, without_unit
+from tacit.questions.finding import Table
+from tacit.questions.label_efficiency.figures import (
+    WINNER,
+    accuracies,
+    in_percent,
+    short,
+    transductive,
+)
+from tacit.questions.shared.pairs import BUILT_IN, SHORT
+
+GREY = 4
+"""The colour of codes that need no learning."""
+
+
+def draw(compared: Compared, setting: Setting) -> tuple[Figure, ...]:
+    """The figures in reading order; the first opens the page."""
+    drawn = [_curves(compared, setting)]
+    if len(compared.pairs) > 1:
+        drawn.append(_behind(compared, setting))
+    return tuple(drawn)
+
+
+def _curves(compared: Compared, setting: Setting) -> Figure:
+    """Each representation by its best method at each budget."""
+    curves, at = compared.curves, compared.curves.middle
+    ranked = compared.ranked(at)
+    learned = [codes for codes in ranked if codes not in BUILT_IN]
+    free = [index for index in range(6) if index != GREY]
+    series = []
+    for codes in ranked:
+        numbers = [in_percent(curves.number(compared.best(codes, b), b)) for b in curves.budgets]
+        value, low, high = columns(numbers)
+        built_in = codes in BUILT_IN
+        series.append(
+            charts.Series(
+                SHORT.get(codes, codes),
+                curves.budgets if curves.per_class else curves.labels,
+                value,
+                low,
+                high,
+                colour=GREY if built_in else free[learned.index(codes) % len(free)],
+                dashed=built_in,
+                points=True,
+            )
+        )
+    panel = charts.Panel(
+        series,
+        x_label=f"labels {curves.unit}",
+        y_label="right, %",
+        log_x=len(curves.budgets) > 1,
+        accuracy=True,
+        x_ticks=curves.budgets,
+    )
+    said = "; ".join(f"{c} {brief(curves.number(compared.best(c, at), at))}" for c in ranked)
+    return setting.chart(
+        "curves",
+        charts.curves(panel, height=360),
+        f"Accuracy against labels {curves.unit}: each representation with the method that was best "
+        "on it where methods are chosen, the mean over all draws and images with its interval. "
+        "Grey and dashed is what needs no learning. Every halving of the errors takes the same "
+        "height.",
+        f"Accuracy at {at:,} labels {curves.unit}: {said}.",
+    )
+
+
+def _behind(compared: Compared, setting: Setting) -> Figure:
+    curves = compared.curves
+    order = compared.ranked(curves.middle)
+    panels, said = [], []
+    for budget in curves.budgets:
+        first = compared.winner(budget)
+        found = {c: None if c == first else compared.behind(c, budget) for c in order}
+        panels.append(
+            charts.Behind(
+                f"{budget:,} {curves.unit}",
+                [None if number is None else -number for number in found.values()],
+                [number is not None and number.excludes_zero for number in found.values()],
+            )
+        )
+        n_worse = len(compared.those("worse", budget))
+        said.append(f"at {budget:,} {first} ahead of {n_worse} of {len(order) - 1}")
+    return setting.chart(
+        "differences",
+        charts.behind(
+            [SHORT.get(c, c) for c in order], panels, x_label="accuracy minus the winner's, points"
+        ),
+        "How far each representation, by its best method, is from the winner (star), paired, with "
+        "intervals that hold together in 95 % of studies. Filled: distinguishable; hollow: not "
+        "distinguishable. Each panel has its own scale.",
+        f"Distinguishable from the winner: {'; '.join(said)}.",
+    )
+
+
+def tables(compared: Compared, encoders: Mapping[str, About]) -> tuple[Table, ...]:
+    """Methods by representation, what each costs, what indicators say, and every pair."""
+    curves = compared.curves
+    found = [_by_method(compared), _costs(compared, encoders), _choices(compared)]
+    found.append(accuracies(curves))
+    if any(curves.has(p, "test") and curves.has(p, "unlabelled") for p in curves.curved):
+        found.append(transductive(curves))
+    return tuple(found)
+
+
+def _by_method(compared: Compared) -> Table:
+    curves, at = compared.curves, compared.curves.middle
+    methods = list(dict.fromkeys(p.using.short for p in curves.candidates))
+    rows: list[tuple[str | Number | None, ...]] = []
+    for codes in compared.ranked(at):
+        own = {pair.using.short: pair for pair in compared.pairs[codes]}
+        cells = [
+            "–" if m not in own
+            else f"{short(curves.number(own[m], at))} {WINNER * (own[m] == curves.winner(at))}"
+            for m in methods
+        ]  # fmt: skip
+        last = None if codes == compared.winner(at) else without_unit(compared.behind(codes, at))
+        rows.append((SHORT.get(codes, codes), *(cell.strip() for cell in cells), last))
+    return Table(
+        f"Accuracy by representation and method at {at:,} labels {curves.unit}, %, and how many "
+        f"points the best method on each is behind the winner {WINNER}",
+        ("representation", *methods, "points behind"),
+        tuple(rows),
+    )
+
+
+def _costs(compared: Compared, encoders: Mapping[str, About]) -> Table:
+    elsewhere = {about.name: about for about in encoders.values()}
+    rows = []
+    for codes in compared.ranked(compared.curves.middle):
+        found, about = compared.of_codes.first.codes[codes], elsewhere.get(codes)
+        size = found.size if about is None else about.n_bytes
+        rows.append(
+            (
+                SHORT.get(codes, codes),
+                found.width,
+                "–" if size is None else f"{significant(size / 1e6, 3)} MB",
+                "these images" if about is None and size is not None
+                else "–" if about is None else f"elsewhere: {about.trained_on}",
+            )
+        )  # fmt: skip
+    return Table(
+        "What each representation costs; the seconds that learning or encoding took stand with the "
+        "runs, under how it was made",
+        ("representation", "dimensions", "weights", "learned from"),
+        tuple(rows),
+    )
+
+
+def _choices(compared: Compared) -> Table:
+    """What codes show without labels, and what would have been chosen by it."""
+    at = compared.curves.middle
+    rows: list[tuple[str | Number | None, ...]] = [
+        (
+            SHORT.get(codes, codes),
+            *(_cell(compared.indicator(name, codes)) for name in INDICATORS),
+        )
+        for codes in compared.ranked(at)
+    ]
+    chosen: list[str | None] = []
+    for name in INDICATORS:
+        codes = compared.chosen_by(name)
+        if codes is None:
+            chosen.append("–")
+        elif codes == compared.winner(at):
+            chosen.append(f"{SHORT.get(codes, codes)}, the winner")
+        else:
+            behind = points(compared.behind(codes, at))
+            chosen.append(f"{SHORT.get(codes, codes)}, {behind} points behind")
+    correlations = [compared.correlation(name) for name in INDICATORS]
+    rows += [
+        ("would have chosen", *chosen),
+        (
+            "rank correlation with accuracy",
+            *("–" if c is None else significant(c, 2) for c in correlations),
+        ),
+    ]
+    return Table(
+        "What codes of test images show without a label: about how many directions they vary "
+        "along, and what share of an image's ten nearest neighbours its view has too; and how well "
+        f"that would have chosen at {at:,} labels {compared.curves.unit}",
+        ("representation", *INDICATORS.values()),
+        tuple(rows),
+    )
+
+
+def _cell(number: Number) -> str:
+    """An indicator in a table of few columns; a lone seed has no interval to give."""
+    if number.value is None:
+        return "–"
+    return (
+        short(number, interval=True) + " %"
+        if number.unit == "share"
+        else significant(number.value, 3)
+    )

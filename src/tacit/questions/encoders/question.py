@@ -1,0 +1,131 @@
+"""Which encoder for these images?"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar
+
+from pydantic import Field, field_validator
+
+from tacit.encoders.source import is_source, parse
+from tacit.labels.methods import METHODS, MethodName
+from tacit.questions.base import Measurement, Question, Runs, Setting
+from tacit.questions.encoders.figures import draw, tables
+from tacit.questions.encoders.indicators import can_be_viewed, indicators_of
+from tacit.questions.encoders.numbers import Compared, Indicators
+from tacit.questions.encoders.words import decided_by, headline, sentences
+from tacit.questions.finding import Finding
+from tacit.questions.label_efficiency.caveats import caveats
+from tacit.questions.label_efficiency.numbers import Curves, Numbers
+from tacit.questions.label_efficiency.question import FewLabels
+from tacit.questions.label_efficiency.words import alerts
+from tacit.questions.shared.pairs import BUILT_IN, Pair
+from tacit.questions.shared.seeds import Seeds
+from tacit.training.views import RECIPES, NamedViews, Views
+
+
+class Encoders(FewLabels):
+    """Every representation with every method that can use it, on the same draws of few labels.
+
+    Attributes:
+        codes: representations, as in a pair: "pixels", "pca", "random", runs, and encoders from
+            elsewhere.
+        methods: of using labels on codes. One that trains an encoder on is tried on runs alone.
+        views: how a test image is changed, to see whether its neighbours stay.
+    """
+
+    name: ClassVar[str] = "encoders"
+    title: ClassVar[str] = "Does an encoder beat the pixels, and which?"
+    asks: ClassVar[str] = (
+        "With so many labels, is any encoder worth more than the pixels on these images, which, "
+        "and how far behind are the others?"
+    )
+    rules: ClassVar[tuple[str, ...]] = ("worse-pair", "winner-accuracy")
+    sources: ClassVar[tuple[str, ...]] = (
+        "Calder, Cook, Thorpe and Slepčev 2020 (Poisson learning)",
+        "Searle, Casella and McCulloch 1992 (variance components)",
+        "Garrido, Balestriero, Najman and LeCun 2023 (effective rank as a choice)",
+    )
+
+    codes: Annotated[tuple[str, ...], Field(min_length=1)]
+    methods: Annotated[tuple[MethodName, ...], Field(min_length=1)] = (
+        "logistic",
+        "poisson",
+        "poisson-mbo",
+        "propagate-then-head",
+    )
+    views: NamedViews = RECIPES["photographs"]
+
+    @field_validator("codes")
+    @classmethod
+    def _told_apart(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
+        names = [parse(one).name if is_source(one) else one for one in codes]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"hold '{twice[0]}' twice; figures tell representations apart by name")
+        return codes
+
+    @field_validator("methods")
+    @classmethod
+    def _on_codes(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
+        able = [name for name, m in METHODS.items() if m.reads in ("codes", "encoder")]
+        if wrong := [name for name in methods if name not in able]:
+            raise ValueError(f"'{wrong[0]}' uses no codes; those that do: {', '.join(able)}")
+        if len(set(methods)) < len(methods):
+            raise ValueError(f"{list(methods)} hold one twice; each is tried once")
+        return methods
+
+    @property
+    def tried(self) -> tuple[Pair, ...]:
+        return tuple(
+            Pair(codes=codes, method=method)
+            for codes in self.codes
+            for method in self.methods
+            if METHODS[method].reads == "codes" or not (codes in BUILT_IN or is_source(codes))
+        )
+
+    def viewed(self) -> dict[str, Views]:
+        return {source: self.views for source in self.encoders() if can_be_viewed(source)}
+
+    def with_encoders(self, sources: Sequence[str]) -> "Encoders":
+        codes = tuple(dict.fromkeys((*self.codes, *sources)))
+        return Encoders.model_validate(self.model_dump() | {"codes": codes})
+
+    def needs(self) -> dict[str, tuple[str, ...]]:
+        kinds = ("autoencoder", "amortized vae", "contrastive")
+        return {pair.run: kinds for pair in self.tried if pair.run is not None}
+
+    def without(self, run: str) -> "Encoders | None":
+        left = tuple(codes for codes in self.codes if codes != run)
+        return self.model_copy(update={"codes": left}) if left else None
+
+    def parts(self) -> dict[str, Question]:
+        own = {
+            f"{parse(codes).name if is_source(codes) else codes} without labels": self.model_copy(
+                update={"codes": (codes,)}
+            )
+            for codes in self.codes
+        }
+        return {**self.each_pair(), **own}
+
+    def measure(self, runs: Runs) -> Measurement:
+        """What is known of the codes without labels; accuracies are measured pair by pair."""
+        names = {parse(codes).name if is_source(codes) else codes: codes for codes in self.codes}
+        return Measurement.of(
+            Indicators(
+                {name: indicators_of(codes, self.views, runs) for name, codes in names.items()}
+            )
+        )
+
+    def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
+        curves = Curves(Seeds.of(Numbers, measured), self.tried)
+        compared = Compared(curves, Seeds.of(Indicators, measured))
+        return self.finding(
+            setting,
+            curves.seeds,
+            headline(compared),
+            compared.numbers(),
+            answer=sentences(compared),
+            alerts=alerts(curves),
+            decided_by=decided_by(compared),
+            figures=draw(compared, setting),
+            tables=tables(compared, setting.encoders),
+            caveats=caveats(curves, setting),
+        )
