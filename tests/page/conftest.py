@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,10 +54,21 @@ def session(table: Path) -> Iterator[Session]:
     made.close()
 
 
-@pytest.fixture
-def client(session: Session) -> TestClient:
+def shown_of(session: Session, **more: Any) -> Shown:
+    """Pictures of noise: 50 and 51 are one picture in two lights, 52 is empty."""
     rng = np.random.default_rng(1)
-    images = Images(rng.integers(0, 256, (N, 1, 8, 8), dtype=np.uint8), source="three groups")
-    shown = Shown(session, images, of_arrays(images.pixels)[0])
+    pixels = rng.integers(0, 256, (N, 1, 8, 8), dtype=np.uint8)
+    pixels[51] = np.rint(0.8 * pixels[50] + 20)
+    pixels[52] = 77
+    images = Images(pixels, source="three groups")
+    return Shown(session, images, of_arrays(images.pixels)[0], **more)
+
+
+def client_of(shown: Shown) -> TestClient:
     app = application(shown, token=TOKEN, port=lambda: 80)
     return TestClient(app, base_url="http://127.0.0.1:80", headers={"host": "127.0.0.1:80"})
+
+
+@pytest.fixture
+def client(session: Session) -> TestClient:
+    return client_of(shown_of(session))

@@ -3,11 +3,12 @@
 import json
 from string import printable
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from .conftest import TOKEN, N
+from .conftest import TOKEN, N, client_of, shown_of
 
 
 def url(path: str) -> str:
@@ -21,7 +22,7 @@ def test_the_page_and_its_parts_are_served_with_their_policy(client) -> None:
     assert "unsafe" not in page.headers["content-security-policy"]
     assert page.headers["referrer-policy"] == "no-referrer"
     assert page.headers["cache-control"] == "no-store"
-    for name in ("page.js", "api.js", "grid.js", "map.js", "page.css", "icon.svg"):
+    for name in ("page.js", "api.js", "grid.js", "map.js", "correct.js", "page.css", "icon.svg"):
         assert client.get(url(f"static/{name}")).status_code == 200
         assert "http://" not in client.get(url(f"static/{name}")).text.replace(
             "http://www.w3.org/2000/svg", ""
@@ -107,7 +108,7 @@ def test_grid_neighbours_and_the_map_show_what_is_taken_for_a_class(client, sess
 
 
 PATHS = ["api/answer", "api/clear", "api/undo", "api/items", "api/grid", "api/near", "api/state",
-         "image/1", "small/1", "static/page.js"]  # fmt: skip
+         "api/correct", "image/1", "small/1", "static/page.js"]  # fmt: skip
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: (
@@ -125,7 +126,7 @@ VALUES = st.recursive(
     path=st.sampled_from(PATHS) | st.text(printable, max_size=20),
     body=VALUES.map(json.dumps) | st.text(max_size=20),
     query=st.dictionaries(
-        st.sampled_from(["class", "n", "row", "sort", "like"]), st.text(max_size=8)
+        st.sampled_from(["class", "n", "row", "sort", "like", "list"]), st.text(max_size=8)
     ),
     post=st.booleans(),
 )
@@ -140,3 +141,39 @@ def test_no_request_breaks_the_server(client, path, body, query, post) -> None:
     else:
         answer = client.get(url(safe), params=query)
     assert answer.status_code < 500
+
+
+def test_a_wrong_label_a_copy_and_another_persons_labels_are_listed(session) -> None:
+    shown = shown_of(session, beside={6: "0", 7: "2", 60: "1"})
+    client = client_of(shown)
+    for row in range(6, 40):
+        client.post(url("api/answer"), json={"rows": [row], "label": str((row + (row == 20)) % 3)})
+    (wrong,) = client.get(url("api/correct"), params={"list": "labels"}).json()["entries"]
+    assert (wrong["row"], wrong["label"], wrong["fits"]) == (20, "0", "2")
+    (differ,) = client.get(url("api/correct"), params={"list": "two"}).json()["entries"]
+    assert (differ["row"], differ["label"], differ["theirs"]) == (7, "1", "2")
+    copies = client.get(url("api/correct"), params={"list": "copies"}).json()["entries"]
+    assert [(entry["row"], entry["other"]["row"]) for entry in copies] == [(50, 51)]
+    (odd,) = client.get(url("api/correct"), params={"list": "odd"}).json()["entries"]
+    assert (odd["row"], odd["kind"], odd["sure"]) == (52, "empty", True)
+    client.post(url("api/answer"), json={"rows": [51, 52], "mark": "bad"})
+    for name in ("copies", "odd"):
+        assert client.get(url("api/correct"), params={"list": name}).json()["entries"] == []
+    assert client.get(url("api/correct"), params={"list": "other"}).status_code == 422
+
+
+def test_labels_that_cannot_be_judged_yet_are_said(client) -> None:
+    client.post(url("api/answer"), json={"rows": [1], "label": "a"})
+    told = client.get(url("api/correct"), params={"list": "labels"}).json()
+    assert told["entries"] == []
+    assert "two labels each" in told["why"]
+    assert "--beside" in client.get(url("api/correct"), params={"list": "two"}).json()["why"]
+
+
+def test_the_map_shows_log_p_of_x_once_it_is_there(session) -> None:
+    shown = shown_of(session, scored=True)
+    client = client_of(shown)
+    assert client.get(url("api/state")).json()["scored"]
+    assert client.get(url("api/all")).json()["likely"] is None
+    shown.likely = np.linspace(-90, -1, N)
+    assert client.get(url("api/all")).json()["likely"][0] == -90

@@ -11,6 +11,10 @@ from tacit.commands.options import DONE, CommandError, study_command
 from tacit.studies.options import Reading, out_of_range
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
     from rich.console import Console
 
     from tacit.page.server import Shown
@@ -32,6 +36,15 @@ class LabelOptions(Reading):
             "features say which images are alike; without it tacit learns that from the images."
         ),
     ] = None
+    beside: Annotated[
+        Path | None,
+        Parameter(help="A table of somebody else's labels: where the two differ is shown."),
+    ] = None
+    model: Annotated[
+        Path | None,
+        Parameter(help="A saved VAE or a study: the map shows log p(x) under it."),
+    ] = None
+    run: Annotated[str | None, Parameter(help="The run's name, where --model is a study.")] = None
     by: Annotated[
         str | None,
         Parameter(help="Who labels, for the table; by default your name on this machine."),
@@ -68,6 +81,8 @@ def label(
         raise CommandError(fault)
     if not 0 <= port < 65536:
         raise CommandError(f"--port is {port}; it is 0 to 65535")
+    if options.run is not None and options.model is None:
+        raise CommandError("--run names a run of --model, which is not given")
     if options.labels.is_dir():
         raise CommandError(f"--labels is {options.labels}, a folder; name a file")
     if not options.labels.parent.is_dir():
@@ -83,12 +98,16 @@ def label(
         import tacit.page.server  # noqa: F401
     console = Console()
     with stoppable():
-        shown = opened(source, options, console)
-    return _serve(shown, port, browser, console)
+        shown, score = opened(source, options, console)
+    return _serve(shown, score, port, browser, console)
 
 
-def opened(source: str, options: LabelOptions, console: "Console") -> "Shown":
+def opened(
+    source: str, options: LabelOptions, console: "Console"
+) -> "tuple[Shown, Callable[[], NDArray[np.float64]] | None]":
     """The images, their codes and the table, read and checked, with the session that they make.
+
+    Beside it what works out log p(x) of them, which takes its time; None without a model.
 
     Raises:
         CommandError, ImagesError: what cannot be used, and why.
@@ -98,13 +117,14 @@ def opened(source: str, options: LabelOptions, console: "Console") -> "Shown":
     import numpy as np
 
     from tacit.commands.learn.pool import read_pool
+    from tacit.commands.likely import log_prob_of, open_vae
     from tacit.encoders.opening import open_encoder
     from tacit.images.originals import of_arrays
     from tacit.images.tables import Names
     from tacit.page.codes import codes_for_labelling
     from tacit.page.server import Shown
     from tacit.page.session import Session
-    from tacit.page.table import LabelTable
+    from tacit.page.table import LabelTable, read_beside
     from tacit.studies.execution.progress import reading
     from tacit.training.devices import device_of
 
@@ -118,8 +138,14 @@ def opened(source: str, options: LabelOptions, console: "Console") -> "Shown":
         by = options.by or getpass.getuser()
     except (OSError, KeyError):
         by = "unknown"
+    vae = None
+    if options.model is not None:
+        vae = open_vae(options.model, options.run, pool.images.shape)
     names = Names(pool.names, pool.column, pool.images.source, pool.root)
     table = LabelTable(options.labels, names, by=by, left_out=pool.skipped)
+    beside = {}
+    if options.beside is not None:
+        beside = read_beside(options.beside, names, table, left_out=pool.skipped)
     for note in [*pool.opened.notes, *table.notes]:
         say(note)
     originals = pool.images.originals or of_arrays(pool.images.pixels)[0]
@@ -132,10 +158,26 @@ def opened(source: str, options: LabelOptions, console: "Console") -> "Shown":
         codes = np.asarray(features[np.arange(len(originals))], np.float32)
     copies = np.unique(pool.contents, return_inverse=True)[1].astype(np.int64)
     session = Session(codes, table, copies, seed=options.seed, progress=say)
-    return Shown(session, pool.images, originals, title=pool.images.source)
+    shown = Shown(
+        session,
+        pool.images,
+        originals,
+        title=pool.images.source,
+        beside=beside,
+        scored=vae is not None,
+    )
+    if vae is None:
+        return shown, None
+    return shown, lambda: log_prob_of(vae, pool.images)[0]
 
 
-def _serve(shown: "Shown", port: int, browser: bool, console: "Console") -> int:
+def _serve(
+    shown: "Shown",
+    score: "Callable[[], NDArray[np.float64]] | None",
+    port: int,
+    browser: bool,
+    console: "Console",
+) -> int:
     """Until Ctrl-C."""
     import socket
     import threading
@@ -148,6 +190,8 @@ def _serve(shown: "Shown", port: int, browser: bool, console: "Console") -> int:
 
     def draw_map() -> None:
         shown.places = on_a_plane(shown.session.codes)
+        if score is not None:
+            shown.likely = score()
 
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -47,7 +47,9 @@ def open_vae(model: Path, run: str | None, shape: tuple[int, int, int]) -> "Trai
 
 
 def log_prob_of(
-    trained: "TrainedModel", images: Images, progress: Callable[[int, int], None]
+    trained: "TrainedModel",
+    images: Images,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[Floats, Floats]:
     """log p(x) in nats and its standard error, (N,) each, by `SAMPLES` importance samples.
 

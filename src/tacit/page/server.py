@@ -3,7 +3,7 @@
 import contextlib
 import secrets
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Annotated, Any, Literal
 
@@ -24,6 +24,7 @@ from tacit.files import NotWritten
 from tacit.images.bounded import printable
 from tacit.images.dataset import Images
 from tacit.images.originals import Originals
+from tacit.page.correcting import Corrections
 from tacit.page.pictures import original, small
 from tacit.page.session import Session
 
@@ -77,6 +78,9 @@ class Shown:
         session: the labels. images: made alike, for thumbnails. originals: the pictures.
         places: of all images on a plane, (N, 2), or None while they are looked for.
         title: what the images are called.
+        beside: another person's labels, by row.
+        likely: log p(x) of all images under a VAE, (N,), or None while it is worked out.
+        scored: whether it will be.
     """
 
     session: Session
@@ -84,6 +88,9 @@ class Shown:
     originals: Originals
     places: NDArray[np.float32] | None = None
     title: str = "images"
+    beside: dict[int, str] = field(default_factory=dict)
+    likely: NDArray[np.float64] | None = None
+    scored: bool = False
 
 
 class Guard:
@@ -145,6 +152,7 @@ def application(
 ) -> Starlette:
     """The page and its API below ``/TOKEN/``; everything else is not found."""
     session = shown.session
+    corrections = Corrections(session, shown.images, shown.beside)
     n = len(session.names)
     static = files("tacit.page") / "static"
     served = {item.name: item.read_bytes() for item in static.iterdir() if item.is_file()}
@@ -185,7 +193,12 @@ def application(
         return _state()
 
     def _state(**more: Any) -> Response:
-        told = session.state() | {"title": shown.title, "map": shown.places is not None}
+        told = session.state() | {
+            "title": shown.title,
+            "map": shown.places is not None,
+            "beside": bool(shown.beside),
+            "scored": shown.scored,
+        }
         return JSONResponse(told | more)
 
     def answer(body: bytes) -> Response:
@@ -219,13 +232,16 @@ def application(
         rows = session.near(_number(request, "row", -1), _number(request, "n", 12))
         return JSONResponse([session.item(row) for row in rows])
 
+    def correct(request: Request) -> Response:
+        return JSONResponse(corrections.listed(request.query_params.get("list", "")))
+
     def plane(request: Request) -> Response:
         if shown.places is None:
             return JSONResponse(None)
         return JSONResponse(np.rint(shown.places * 65535).astype(int).ravel().tolist())
 
     def everything(request: Request) -> Response:
-        """Of all images the predicted class, the label, and the confidence in percent."""
+        """Of all images the predicted class, the label, the confidence in percent, and log p(x)."""
         found, met = session.predictions, session.met
         labels = np.full(n, -1, np.int64)
         for name, said in list(session.table.said.items()):
@@ -236,6 +252,7 @@ def application(
                 "best": found.best.tolist(),
                 "labels": labels.tolist(),
                 "sure": np.rint(100 * found.sure).astype(int).tolist(),
+                "likely": None if shown.likely is None else np.round(shown.likely, 1).tolist(),
             }
         )
 
@@ -247,6 +264,7 @@ def application(
         Route("/api/state", state),
         Route("/api/grid", grid),
         Route("/api/near", near),
+        Route("/api/correct", correct),
         Route("/api/plane", plane),
         Route("/api/all", everything),
         *(

@@ -202,6 +202,23 @@ class Session:
         with self._lock:
             return list(self._met)
 
+    def given(self) -> tuple[int, list[int], list[int], list[str]]:
+        """The version of the labels, their rows and classes, and the names of the classes."""
+        with self._lock:
+            met = list(self._met)
+            labels = {
+                self.row_of[name]: met.index(said.label)
+                for name, said in self.table.said.items()
+                if said.label
+            }
+            return self.version, list(labels), list(labels.values()), met
+
+    def marked(self, mark: str) -> set[int]:
+        """The rows that have this mark."""
+        with self._lock:
+            said = self.table.said.items()
+            return {self.row_of[name] for name, one in said if one.mark == mark}
+
     # -- what follows -------------------------------------------------------------------------
 
     def _work(self) -> None:
@@ -221,12 +238,8 @@ class Session:
         """Predictions and the next images from what the table says now."""
         began = time.perf_counter()
         with self._lock:
-            version, met = self.version, list(self._met)
-            given = {
-                self.row_of[name]: met.index(said.label)
-                for name, said in self.table.said.items()
-                if said.label
-            }
+            version, rows, y, met = self.given()
+            given = dict(zip(rows, y, strict=True))
             gone = self._answered()
         self._catch_up(given)
         if len(set(given.values())) < 2:

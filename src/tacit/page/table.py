@@ -213,3 +213,24 @@ class LabelTable:
         """The time, never twice the same, so that what was answered together is known by it."""
         self._last = max(self._now(), self._last + timedelta(microseconds=1))
         return self._last.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def read_beside(
+    path: Path, names: Names, table: LabelTable, *, left_out: Iterable[str] = ()
+) -> dict[int, str]:
+    """Another person's labels by the image's row, spelt as `table` spells them.
+
+    Raises:
+        ImagesError: there is a table that cannot be used; all its faults.
+    """
+    told = read_tables([path], names, left_out=list(left_out))
+    if faults := [*told.missing, *told.faults]:
+        raise ImagesError(faults_listed(faults, "the labels"))
+    mine = Counter(said.label for said in table.said.values() if said.label)
+    classes = classes_of(mine + Counter(told.labels.values()), shown(path))
+    found = {
+        row: classes.number_of(told.labels[name])
+        for row, name in enumerate(names.known)
+        if name in told.labels
+    }
+    return {row: classes.names[y] for row, y in found.items() if y != UNLABELLED}

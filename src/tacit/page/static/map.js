@@ -17,10 +17,22 @@ async function load() {
   $("map-wait").hidden = places !== null;
   if (places === null) { setTimeout(() => known.view === "map" && load(), 1500); return; }
   all = await get("all");
+  ranked();
   draw();
 }
 
+// Colours follow the rank of log p(x) from 0 to 100: its values have a long tail.
+let rank = [], quantiles = [];
+function ranked() {
+  if (!all.likely) { rank = []; return; }
+  const order = all.likely.map((_, i) => i).sort((i, j) => all.likely[i] - all.likely[j]);
+  rank = new Array(order.length);
+  order.forEach((i, place) => { rank[i] = 100 * place / Math.max(1, order.length - 1); });
+  quantiles = [0, 0.5, 1].map((share) => all.likely[order[Math.round(share * (order.length - 1))]]);
+}
+
 function paint(i, kind) {
+  if (kind === "likely") return all.likely ? `hsl(${Math.round(2.1 * rank[i])} 60% 48%)` : null;
   if (kind === "sure") return all.best[i] < 0 ? null : `hsl(${Math.round(2.1 * all.sure[i])} 60% 48%)`;
   const found = kind === "label" ? all.labels[i] : all.best[i];
   return found < 0 ? null : colour(found);
@@ -76,7 +88,9 @@ function drawn() {
     pen.lineWidth = 1.5;
     pen.stroke();
   }
-  const key = kind === "sure" ? [["0 %", "hsl(0 60% 48%)"], ["50 %", "hsl(105 60% 48%)"], ["100 %", "hsl(210 60% 48%)"]]
+  const nats = (value) => `${value.toFixed(0)} nats`;
+  const key = kind === "likely" ? (all.likely ? [[nats(quantiles[0]), "hsl(0 60% 48%)"], [`${nats(quantiles[1])} (median)`, "hsl(105 60% 48%)"], [nats(quantiles[2]), "hsl(210 60% 48%)"]] : [["being worked out …", "transparent"]])
+    : kind === "sure" ? [["0 %", "hsl(0 60% 48%)"], ["50 %", "hsl(105 60% 48%)"], ["100 %", "hsl(210 60% 48%)"]]
     : known.state.classes.map((one, i) => [one.name, colour(i)]).slice(0, 20);
   $("map-key").replaceChildren(...key.map(([text, hue]) => {
     const dot = element("i", { className: "dot" });

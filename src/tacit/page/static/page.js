@@ -1,11 +1,12 @@
 // One image at a time, the keys, the progress, and which view is shown.
 import { $, alarm, colour, element, get, many, percent, post, say, tile, taken } from "./api.js";
+import { correct } from "./correct.js";
 import { grid } from "./grid.js";
 import { map } from "./map.js";
 
 // N, S, X, Z, H, Y, and L and + and 0 on the map, have meanings of their own.
 const KEYS = [..."1234567890", ..."qwertuiopadfgjkcvbm"];
-const views = { one: { show() {}, update() {}, key: oneKey }, grid, map };
+const views = { one: { show() {}, update() {}, key: oneKey }, grid, map, correct };
 export const known = { state: null, shown: null, view: "one" };
 let busy = Promise.resolve();
 
@@ -29,6 +30,9 @@ function take(state) {
   if (before && state.version < before.version) return;
   known.state = state;
   $("title").textContent = state.title;
+  for (const [id, there] of [["correct-two", state.beside], ["map-likely", state.scored]]) {
+    $(id).hidden = $(id).disabled = !there;
+  }
   if (known.shown === null || !state.queue.some((one) => one.row === known.shown.row)) {
     next();
   } else {

@@ -1,0 +1,123 @@
+"""What to look at again: labels probably wrong, copies, odd pictures, two people's labels."""
+
+import threading
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from tacit.checks.copies import Pairs, near_copies
+from tacit.checks.odd import Odd, distance_to_others, odd, statistics
+from tacit.images.bounded import printable
+from tacit.images.dataset import Images
+from tacit.labels.draws import Labelled
+from tacit.labels.mislabelled import doubts
+from tacit.page.session import Session
+
+Kind = Literal["labels", "copies", "odd", "two"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+LISTED = 200
+"""So many entries of a list are shown, the surest first."""
+
+Entry = dict[str, Any]
+
+
+class Corrections:
+    """Lists of a session's images that are worth a second look, made when they are asked for.
+
+    Copies and odd pictures do not depend on labels, and are looked for once; labels are judged anew
+    where they changed.
+
+    Args:
+        session: the labels. images: made alike.
+        beside: another person's labels, by row.
+    """
+
+    def __init__(self, session: Session, images: Images, beside: Mapping[int, str]) -> None:
+        self.session, self.images, self.beside = session, images, dict(beside)
+        self._lock = threading.Lock()
+        self._judged: tuple[int, list[Entry], str] = (-1, [], "")
+
+    def listed(self, kind: str) -> dict[str, Any]:
+        """The entries of a list, and why there are none where nothing could be looked at.
+
+        Raises:
+            ValueError: there is no such list.
+        """
+        if kind not in KINDS:
+            raise ValueError(f"there is no such list; the lists are {', '.join(KINDS)}")
+        with self._lock:
+            found: dict[str, Callable[[], tuple[list[Entry], str]]] = {
+                "labels": self._labels,
+                "copies": self._copies,
+                "odd": self._odd,
+                "two": self._two,
+            }
+            entries, why = found[kind]()
+        return {"entries": entries[:LISTED], "all": len(entries), "why": why}
+
+    def _labels(self) -> tuple[list[Entry], str]:
+        version, rows, y, met = self.session.given()
+        if self._judged[0] != version:
+            self._judged = (version, *self._doubted(rows, y, met))
+        return self._judged[1:]
+
+    def _doubted(self, rows: list[int], y: list[int], met: list[str]) -> tuple[list[Entry], str]:
+        order = np.argsort(rows)
+        labelled = Labelled(np.array(rows, np.int64)[order], np.array(y, np.int64)[order])
+        try:
+            found = doubts(
+                self.session.codes, labelled, len(met), copies=self.pairs.groups(len(self.images))
+            )
+        except ValueError as error:
+            return [], str(error)
+        return [
+            self._entry(int(labelled.index[found.place[i]]))
+            | {"fits": met[found.fits[i]], "wrong": round(float(found.wrong[i]), 4)}
+            for i in found.listed.tolist()
+        ], ""
+
+    def _copies(self) -> tuple[list[Entry], str]:
+        pairs, marks = self.pairs, self.session.marked("bad")
+        entries = []
+        for i in range(len(pairs)):
+            first, second = int(pairs.first[i]), int(pairs.second[i])
+            if first in marks or second in marks:
+                continue
+            one, other = self._entry(first), self._entry(second)
+            differ = bool(one["label"] and other["label"] and one["label"] != other["label"])
+            entries.append(one | {"other": other, "sure": bool(pairs.sure[i]), "differ": differ})
+        return sorted(entries, key=lambda entry: not entry["differ"]), ""
+
+    def _odd(self) -> tuple[list[Entry], str]:
+        found, marks = self.odd, self.session.marked("bad")
+        return [
+            self._entry(row) | {"kind": kind, "sure": bool(sure)}
+            for row, kind, sure in zip(found.row.tolist(), found.kind, found.sure, strict=True)
+            if row not in marks
+        ], ""
+
+    def _two(self) -> tuple[list[Entry], str]:
+        if not self.beside:
+            return [], "no second table was named; --beside names one"
+        _, rows, y, met = self.session.given()
+        return [
+            self._entry(row) | {"theirs": printable(self.beside[row])}
+            for row, label in sorted(zip(rows, y, strict=True))
+            if row in self.beside and self.beside[row] != met[label]
+        ], ""
+
+    def _entry(self, row: int) -> Entry:
+        return self.session.item(row)
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        """Copies, by the pictures and by the session's codes."""
+        return near_copies(self.images, self.session.codes)
+
+    @cached_property
+    def odd(self) -> Odd:
+        """Pictures that are unlike the others."""
+        return odd(statistics(self.images.portions()), distance_to_others(self.session.codes))
