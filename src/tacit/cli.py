@@ -181,7 +181,8 @@ def run(
         with opened(how, prepared[0].device) as executor:
             for one in prepared:
                 again = shlex.join(["tacit", "run", one.name, *options.words()])
-                ended.append(perform(one, Told(again, options.chosen()), console, executor))
+                told = Told(again, options.chosen(), how.explorer)
+                ended.append(perform(one, told, console, executor))
     return _conclude(ended, console)
 
 

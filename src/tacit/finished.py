@@ -168,7 +168,8 @@ def run(
         out: results go to OUT/STUDY.
         progress: show on the error stream how it goes.
         options: those of ``tacit run``, such as ``seeds=3``, ``epochs=10``, ``train_size=1000``,
-            ``draws``, ``runs``, ``jobs`` and ``device`` (`studies.options`), with their defaults.
+            ``draws``, ``runs``, ``jobs``, ``device`` and ``explorer`` (`studies.options`), with
+            their defaults.
 
     Raises:
         TypeError: an option that there is not.
@@ -196,8 +197,9 @@ def run(
         command = shlex.join(["tacit", "run", os.fspath(study), *chosen.words()])
         if held is not None:
             command += "  # from Python, on images in memory"
+        told = Told(command, chosen.chosen(), how.explorer)
         with opened(how, prepared.device) as executor:
-            ended = perform(prepared, Told(command, chosen.chosen()), console, executor)
+            ended = perform(prepared, told, console, executor)
     except Interrupted as stop:
         if stop.signum == signal.SIGINT:
             raise KeyboardInterrupt(f"{stop}; the same call goes on") from None

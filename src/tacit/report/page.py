@@ -26,6 +26,8 @@ from tacit.measures.number import Number
 from tacit.questions.finding import Finding, Table
 from tacit.questions.verdicts import Verdict
 from tacit.report.alerts import alerts_on_top, how_read
+from tacit.report.explorer.making import Explorer
+from tacit.report.explorer.record import embedded, read_explorer
 from tacit.report.provenance import Provenance
 from tacit.report.results import read_records
 
@@ -81,12 +83,18 @@ def write_report(folder: Path) -> Path:
         ValueError: a record or a figure is damaged, or two findings share a name.
     """
     provenance, findings = read_records(folder)
-    html = render(provenance, findings, folder / FIGURES).encode("utf-8", "replace")
+    explorer = read_explorer(folder)
+    html = render(provenance, findings, folder / FIGURES, explorer).encode("utf-8", "replace")
     write_atomically(folder / REPORT, lambda file: file.write_bytes(html))
     return folder / REPORT
 
 
-def render(provenance: Provenance, findings: Sequence[Finding], figures: Path) -> str:
+def render(
+    provenance: Provenance,
+    findings: Sequence[Finding],
+    figures: Path,
+    explorer: Explorer | None = None,
+) -> str:
     """The page as HTML; `figures` is the folder that the findings' figures lie in."""
     for what, names in (
         ("question", [finding.question for finding in findings]),
@@ -139,13 +147,15 @@ def render(provenance: Provenance, findings: Sequence[Finding], figures: Path) -
         "counts": counts,
         "decimals": decimals,
     }
+    tried = None if explorer is None else embedded(explorer)
     return environment.get_template("page.html.jinja").render(
         study=provenance,
         sections=sections,
         alerts=alerts,
         how_read=how_read(provenance.images),
         most_alerts=MOST_ALERTS,
-        scripts=scripts(),
+        explorer=tried,
+        scripts=(*scripts(), *(tried.scripts if tried else ())),
         facts=facts(provenance),
         randomness=randomness(provenance),
         unfinished=[job for job in provenance.jobs if job.status in ("failed", "blocked")],

@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from tacit.report.explorer import Size
+
 Flag = Annotated[bool, Parameter(negative=(), show_default=False)]
 DEVICES = Literal["auto", "cpu", "cuda"]
 
@@ -34,6 +36,14 @@ class How:
     dry_run: Annotated[
         Flag, Parameter(help="List the jobs with estimated time and disk, and train nothing.")
     ] = False
+
+    explorer: Annotated[
+        Size,
+        Parameter(
+            help="The page's explorer of the main VAE and autoencoder: with rounded weights, so "
+            "that the page stays small, with all of them in float16, or none."
+        ),
+    ] = "small"
 
     @property
     def at_once(self) -> int:

@@ -17,6 +17,7 @@ from tacit.files import Damaged, read_record
 from tacit.images.dataset import Images
 from tacit.images.opened import Opened
 from tacit.models.config import GaussianTable, PerImageTable, build
+from tacit.report.explorer import Size
 from tacit.report.provenance import (
     ImagesUsed,
     JobDone,
@@ -43,10 +44,12 @@ class Told:
     Attributes:
         command: the command that makes the study again.
         settings: the settings it changed, with their values.
+        explorer: which explorer the page gets.
     """
 
     command: str
     settings: Mapping[str, str] = field(default_factory=dict)
+    explorer: Size = "small"
 
 
 def provenance(

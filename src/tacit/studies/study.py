@@ -26,6 +26,9 @@ from tacit.questions.base import Measurement, Question, Setting
 from tacit.questions.encoders.viewed import about_views, called
 from tacit.questions.finding import Finding
 from tacit.report.alerts import alerts_on_top
+from tacit.report.explorer import Size
+from tacit.report.explorer.making import Explorer, TooLarge, make
+from tacit.report.explorer.record import write_explorer
 from tacit.report.page import write_report
 from tacit.report.results import write_records
 from tacit.studies.description.errors import StudyError
@@ -148,6 +151,7 @@ def run_study(
             watcher.noticed(text)
         outcome = run_jobs(planned.jobs, folder, executor=executor, watcher=watcher)
         outcome.noticed[:0] = noticed
+        write_explorer(folder, _explorer(planned, outcome, split, folder, told.explorer))
         findings, unanswered = _answers(task, outcome, split)
         record = provenance(
             task.name,
@@ -240,6 +244,20 @@ def _answers(
             write_atomically(failure, partial(Path.write_text, data=trace), durable=False)
         write_tables(folder / "tables", question_id, measured)
     return findings, unanswered
+
+
+def _explorer(
+    planned: Plan, outcome: Outcome, split: Split, folder: Path, size: Size
+) -> Explorer | None:
+    """The page's explorer of the first seed's models; where it is too large, that is noticed."""
+    trained = [job for job in planned.jobs if job.kind == "train" and job.id in outcome.done]
+    seed = min((job.seed for job in trained), default=0)
+    runs = [SavedRun(folder / job.folder) for job in trained if job.seed == seed and job.draw == 0]
+    try:
+        return make(runs, split.train, split.test, size)
+    except TooLarge as error:
+        outcome.noticed.append(str(error))
+        return None
 
 
 def _unfinished(planned: Plan, outcome: Outcome, folder: Path) -> dict[str, float]:

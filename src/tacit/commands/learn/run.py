@@ -113,7 +113,7 @@ def perform(task: Prompted, console: Console) -> Done:
     """
     asked, files = task.asked, task.files
     again = shlex.join(asked.command())
-    told = Told(again, asked.options.chosen())
+    told = Told(again, asked.options.chosen(), asked.how.explorer)
     with opened(asked.how, task.prepared.device) as executor:
         ended = run_prepared(task.prepared, told, console, executor)
     if not ended.whole:
