@@ -29,7 +29,7 @@ from tacit.report.explorer.layers import layers_of
 from tacit.report.explorer.making import chosen, evenly, make, principal
 from tacit.report.explorer.packing import HALF, Packer, as_packed, rounded
 from tacit.report.explorer.pens import pen_of
-from tacit.report.explorer.record import read_explorer, write_explorer
+from tacit.report.explorer.record import embedded, read_explorer, write_explorer
 from tacit.report.page import scripts, write_report
 from tacit.streams import numpy_stream, seeded_initialisation, torch_stream
 from tacit.training.history import History
@@ -144,22 +144,23 @@ def trained(folder: Path, index: np.ndarray | None = None, **config: object) -> 
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory) -> list[SavedRun]:
+def digits():
+    return open_images("digits")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory, digits) -> list[SavedRun]:
     folder = tmp_path_factory.mktemp("explorer") / "jobs"
+    n = len(digits.train)
     return [
         trained(folder / "few", index=np.arange(20), learn="classifier", n_classes=10),
         trained(folder / "classifier", learn="classifier", n_classes=10),
-        trained(folder / "per-image", learn="vae", n_images=1437, posterior={"kind": "per-image"}),
+        trained(folder / "per-image", learn="vae", n_images=n, posterior={"kind": "per-image"}),
         trained(folder / "vae", learn="vae"),
         trained(folder / "few-autoencoder", index=np.arange(20), learn="autoencoder"),
         trained(folder / "autoencoder", learn="autoencoder"),
         trained(folder / "second", learn="autoencoder"),
     ]
-
-
-@pytest.fixture(scope="module")
-def digits():
-    return open_images("digits")
 
 
 @pytest.fixture(scope="module")
@@ -308,3 +309,116 @@ def test_the_page_runs_these_scripts_and_no_others(tmp_path, study, explorer):
     assert html.count("<script") == len(ran) + 2
     assert "&lt;b&gt;" in html
     assert write_report(folder).read_text(encoding="utf-8") == html
+
+
+# The rest needs a browser.
+
+TAKEN_FOR = """
+async ([content, data, image]) => {
+  const buffer = await Network.unpack(data), [model] = content.models;
+  const [encoder, decoder] = [model.encoder, model.decoder].map(l => Network.load(buffer, l));
+  const classifier = Network.load(buffer, content.classifier.layers);
+  const code = Network.run(encoder, {data: image, shape: content.shape});
+  const decoded = Network.run(decoder, code);
+  const times = Array.from({length: 40}, () => {
+    const begun = performance.now();
+    Network.run(decoder, code);
+    return performance.now() - begun;
+  }).sort((a, b) => a - b);
+  const classes = Network.run(classifier, {data: image, shape: content.shape});
+  return [code, decoded, classes].map(x => Array.from(x.data)).concat(times[20]);
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory) -> tuple[making.Explorer, list[SavedRun], Images]:
+    """Networks as large as the reports', on noise."""
+    folder = tmp_path_factory.mktemp("large") / "jobs"
+    size = {"shape": (1, 28, 28), "latent_dim": 200}
+    runs = [
+        trained(folder / "vae", learn="vae", **size),
+        trained(folder / "classifier", learn="classifier", network="pool", n_classes=10, **size),
+    ]
+    pixels = numpy_stream(0, "noise").integers(0, 256, (60, 1, 28, 28), dtype=np.uint8)
+    images = Images(pixels, np.arange(60) % 10, tuple("0123456789"))
+    return make(runs, images, images), runs, images
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+def test_in_a_browser_it_gives_pytorchs_numbers_and_follows_a_hand(tmp_path, study, large):
+    playwright = pytest.importorskip("playwright.sync_api", reason="the browser is driven by it")
+    explorer, (vae, classifier), images = large
+    assert len(explorer.data) < 1_500_000
+    folder = shutil.copytree(study, tmp_path / "study")
+    write_explorer(folder, explorer)
+    address = write_report(folder).as_uri()
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = chromium.new_page(viewport={"width": 390, "height": 844})
+        faults: list[str] = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(address)
+        for precision in (HALF, 40):
+            assert page.evaluate(f"cases => ({COMPARE})(cases)", told(precision)) == "[]"
+
+        values = int(re.search(r"rounded to (\d+)", explorer.note)[1])
+        model, named = vae.model(), classifier.model()
+        for network in (model.posterior.encoder, model.decoder, named):
+            as_packed(network, (values - 1) // 2)
+        x = torch.from_numpy(images.scaled(np.arange(1)))
+        with torch.no_grad():
+            codes = model.encode(x)
+            wanted = [codes, model.decode(codes), named(x).softmax(dim=1)]
+        given = [explorer.content, explorer.data, x.flatten().tolist()]
+        *found, milliseconds = page.evaluate(TAKEN_FOR, given)
+        for mine, theirs in zip(found, wanted, strict=True):
+            assert mine == pytest.approx(theirs.flatten().tolist(), abs=1e-4)
+        assert milliseconds < 16
+
+        page.locator("#explorer").scroll_into_view_if_needed()
+        page.wait_for_selector("#explorer .ex-body:not([hidden])")
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        assert page.locator(".ex-rows input").count() == 10
+        picture = "document.querySelector('.ex-move .ex-picture').toDataURL()"
+
+        def changes(act) -> None:
+            before = page.evaluate(picture)
+            act()
+            page.wait_for_function(f"before => {picture} !== before", arg=before)
+
+        page.focus(".ex-pad")
+        changes(lambda: page.keyboard.press("Shift+ArrowRight"))
+        assert page.inner_text(".ex-rows label:first-child output") == "+0.50"
+        page.focus(".ex-rows label:nth-child(3) input")
+        changes(lambda: page.keyboard.press("ArrowRight"))
+        assert page.inner_text(".ex-rows label:nth-child(3) output") == "+0.05"
+        changes(lambda: page.click(".ex-mean"))
+        changes(lambda: page.click(".ex-prior"))
+        changes(lambda: page.click(".ex-start button:nth-child(5)"))
+
+        page.focus("#ex-tab-move")
+        page.keyboard.press("ArrowRight")
+        assert page.is_visible(".ex-film")
+        assert not page.is_visible(".ex-pad")
+        page.click(".ex-play")
+        page.wait_for_function("document.querySelector('.ex-run input').value === '100'")
+        assert page.inner_text(".ex-play") == "Play"
+        page.keyboard.press("Shift+Tab")
+        page.focus("#ex-tab-walk")
+        page.keyboard.press("ArrowRight")
+        page.focus(".ex-sheet")
+        for key in (" ", *["ArrowDown"] * 8, *["Shift+ArrowRight"] * 3, " "):
+            page.keyboard.press(key)
+        page.wait_for_selector(".ex-classes li")
+        told_of = page.inner_text(".ex-classes li:first-child .ex-share")
+        assert told_of.endswith("%")
+        page.click(".ex-undo")
+        page.wait_for_selector(".ex-classes li", state="detached")
+        assert faults == []
+        assert set(asked) <= {address} | {url for url in asked if url.startswith("data:")}
+        chromium.close()
