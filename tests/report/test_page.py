@@ -30,7 +30,7 @@ from tacit.report.page import (
     value,
     write_report,
 )
-from tacit.report.provenance import ImagesUsed, JobDone, Provenance
+from tacit.report.provenance import ImagesUsed, JobDone, LayerUsed, Provenance, RunUsed
 from tacit.report.results import read_records
 
 EMPTY = Provenance(
@@ -371,3 +371,17 @@ def test_numbers_are_written_as_people_read_them():
         "7",
     ]
     assert decimals(Table("", ("a",), ((1e-9,), (1.5,))), 0) is None
+
+
+def test_networks_are_shown_layer_by_layer_each_once(tmp_path):
+    layers = (
+        LayerUsed("encoder", "convolution 3×3, stride 2, ReLU", (32, 4, 4), 320),
+        LayerUsed("encoder", "linear", (16,), 8_208),
+    )
+    runs = (RunUsed("a", "x", layers=layers), RunUsed("b", "x", layers=layers), RunUsed("c", "x"))
+    html = render(replace(EMPTY, runs=runs), [], tmp_path)
+    page = Page(html)
+    text = " ".join(" ".join(page.text).split())
+    assert text.count("convolution 3×3, stride 2, ReLU 32×4×4 320") == 1
+    assert "a , b : images of 1×8×8, channels first; 8,528 weights" in text
+    assert "layer by layer" not in render(replace(EMPTY, runs=runs[2:]), [], tmp_path)

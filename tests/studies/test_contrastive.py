@@ -9,8 +9,8 @@ import torch
 import tacit
 from bits import same_tensors
 from studies.conftest import run_quietly
-from tacit.commands.layers import layers_of
 from tacit.images.shared import read_images
+from tacit.models.architecture import layers_of
 from tacit.saved.onnx import export
 from tacit.studies.description.errors import StudyError
 from tacit.studies.description.reading import parse

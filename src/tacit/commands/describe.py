@@ -87,7 +87,7 @@ def _print_layers(
 ) -> None:
     from rich.table import Table
 
-    from tacit.commands.layers import layers_of
+    from tacit.models.architecture import layers_of
 
     layers = layers_of(model, shape)
     table = Table(box=None, pad_edge=False)

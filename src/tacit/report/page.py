@@ -28,7 +28,7 @@ from tacit.questions.verdicts import Verdict
 from tacit.report.alerts import alerts_on_top, how_read
 from tacit.report.explorer.making import Explorer
 from tacit.report.explorer.record import embedded, read_explorer
-from tacit.report.provenance import Provenance
+from tacit.report.provenance import LayerUsed, Provenance
 from tacit.report.results import read_records
 
 REPORT, FIGURES = "report.html", "figures"
@@ -156,6 +156,7 @@ def render(
         most_alerts=MOST_ALERTS,
         explorer=tried,
         scripts=(*scripts(), *(tried.scripts if tried else ())),
+        architectures=architectures(provenance),
         facts=facts(provenance),
         randomness=randomness(provenance),
         unfinished=[job for job in provenance.jobs if job.status in ("failed", "blocked")],
@@ -301,6 +302,15 @@ def minus(text: str) -> str:
 def counts(table: Table, column: int) -> bool:
     """Whether a column of a table holds numbers, and so is set to the right."""
     return any(isinstance(row[column], (int, float, Number)) for row in table.rows)
+
+
+def architectures(provenance: Provenance) -> dict[tuple[LayerUsed, ...], list[str]]:
+    """The networks, each with the names of the runs that have it."""
+    found: dict[tuple[LayerUsed, ...], list[str]] = {}
+    for run in provenance.runs:
+        if run.layers:
+            found.setdefault(run.layers, []).append(run.name)
+    return found
 
 
 def facts(provenance: Provenance) -> str:

@@ -44,6 +44,23 @@ class SettingUsed:
 
 
 @dataclass(frozen=True)
+class LayerUsed:
+    """One layer of a network, with what follows it without weights of its own.
+
+    Attributes:
+        part: of the model: "encoder", "decoder", …
+        what: in words ("convolution 3×3, stride 2, ReLU").
+        shape: of what it gives, without the batch.
+        parameters: how many numbers it learns.
+    """
+
+    part: str
+    what: str
+    shape: tuple[int, ...]
+    parameters: int
+
+
+@dataclass(frozen=True)
 class RunUsed:
     """One run of the study.
 
@@ -57,6 +74,7 @@ class RunUsed:
         parameters: how many numbers are learned; None where that is not known.
         seconds: what learning took, the mean over seeds and draws, or encoding these images; None
             where that is not known.
+        layers: of its model, in the order in which an image passes them.
     """
 
     name: str
@@ -67,6 +85,7 @@ class RunUsed:
     sigma: float | None = None
     parameters: int | None = None
     seconds: float | None = None
+    layers: tuple[LayerUsed, ...] = ()
 
 
 @dataclass(frozen=True)

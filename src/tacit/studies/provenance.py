@@ -3,7 +3,7 @@
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,15 @@ from tacit.encoders.making import seconds_for
 from tacit.files import Damaged, read_record
 from tacit.images.dataset import Images
 from tacit.images.opened import Opened
+from tacit.models.architecture import layers_of
 from tacit.models.config import GaussianTable, PerImageTable, build
+from tacit.models.models import Model
+from tacit.models.networks import Shape
 from tacit.report.explorer import Size
 from tacit.report.provenance import (
     ImagesUsed,
     JobDone,
+    LayerUsed,
     LeftOut,
     Provenance,
     RunUsed,
@@ -193,7 +197,7 @@ def _encoder_used(about: About, n_pictures: int) -> RunUsed:
 def _run_used(name: str, run: Run, study: Study, opened: Opened, seconds: float | None) -> RunUsed:
     config = model_config(run, opened)
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
-        parameters = sum(p.numel() for p in build(config).parameters())
+        model = build(config)
     n_images = len(opened.train)
     if run.train is not None:
         n_images = int(np.minimum(opened.train.class_counts, run.train.per_class).sum())
@@ -226,9 +230,23 @@ def _run_used(name: str, run: Run, study: Study, opened: Opened, seconds: float 
         trained=trained,
         beta=run.objective.beta if isinstance(run.objective, ObjectiveTable) and is_vae else None,
         sigma=sigma,
-        parameters=parameters,
+        parameters=sum(p.numel() for p in model.parameters()),
         seconds=seconds,
+        layers=tuple(_layers_used(model, config.shape)),
     )
+
+
+def _layers_used(model: Model, shape: Shape) -> list[LayerUsed]:
+    """The layers of a model on the meta device, each with what follows it without weights."""
+    used: list[LayerUsed] = []
+    # What is in its weights does not matter, and memory that nobody writes to costs nothing.
+    for layer in layers_of(model.to_empty(device="cpu"), shape):
+        last = used[-1] if used else None
+        if layer.parameters or last is None or layer.part != last.part:
+            used.append(LayerUsed(*layer))
+        elif layer.what not in ("flatten", "reshape", "as it is"):
+            used[-1] = replace(last, what=f"{last.what}, {layer.what}", shape=layer.shape)
+    return [layer for layer in used if layer.parameters]
 
 
 def _job_done(job: Job, outcome: Outcome, folder: Path) -> JobDone:

@@ -39,11 +39,11 @@ def layers_of(module: nn.Module, laid: Laid) -> list[Layer]:
     if isinstance(module, nn.Linear):
         return [{"kind": "linear", **_weights(module, laid)}]
     if isinstance(module, nn.Conv2d):
-        sides = {"stride": module.stride, "padding": _padding(module)}
+        sides = {"stride": list(module.stride), "padding": _padding(module)}
         return [{"kind": "convolution", **sides, **_weights(module, laid)}]
     if isinstance(module, nn.ConvTranspose2d):
         names = ("stride", "padding", "output_padding")
-        sides = {name: getattr(module, name) for name in names}
+        sides = {name: list(getattr(module, name)) for name in names}
         return [{"kind": "transposed", **sides, **_weights(module, laid)}]
     if isinstance(module, nn.MaxPool2d) and module.kernel_size == module.stride:
         return [{"kind": "maximum", "size": module.kernel_size}]
@@ -76,10 +76,10 @@ def _weights(module: nn.Module, laid: Laid) -> dict[str, Any]:
     return {name: laid(weight) for name, weight in module.named_parameters(recurse=False)}
 
 
-def _padding(module: nn.Conv2d) -> tuple[int, ...]:
+def _padding(module: nn.Conv2d) -> list[int]:
     """How many rows and columns of zeros go around an image."""
     if module.padding == "valid":
-        return (0, 0)
+        return [0, 0]
     if module.padding == "same":
-        return tuple((side - 1) // 2 for side in module.kernel_size)
-    return tuple(map(int, module.padding))
+        return [(side - 1) // 2 for side in module.kernel_size]
+    return list(map(int, module.padding))
