@@ -54,11 +54,11 @@ def small_study(tmp_path_factory) -> Path:
 
 def run_quietly(path: Path, out: Path, **options):
     """Run a study on 80 digits; returns how it ended and what was printed."""
-    jobs = options.pop("jobs", 1)
+    jobs, explorer = options.pop("jobs", 1), options.pop("explorer", "small")
     asked = RunOptions(train_size=80, **options)
     console = Console(file=io.StringIO(), width=200)
     prepared = prepare(str(path), asked, How(jobs=jobs), out)
-    told = Told("tacit run small", asked.chosen())
+    told = Told("tacit run small", asked.chosen(), explorer)
     ended = perform(prepared, told, console, Processes(jobs, prepared.device))
     return ended, console.file.getvalue()
 

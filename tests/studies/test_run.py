@@ -35,6 +35,10 @@ def test_a_study_leaves_its_records_and_its_page(finished) -> None:
         assert set(number) == {"value", "low", "high", "n", "unit", "interval"}
     page = (finished / "report.html").read_text()
     assert finding["answer"].split(".")[0][:40] in page
+    explored = json.loads((finished / "explorer.json").read_text())["content"]
+    assert [model["run"] for model in explored["models"]] == ["vae", "autoencoder"]
+    assert explored["classifier"]["run"] == "classifier"
+    assert '<section id="explorer"' in page
     assert "seconds" in (finished / "environment.json").read_text()
     assert "seconds" not in results(finished).decode()
 
@@ -45,9 +49,13 @@ def test_a_study_run_again_is_the_same_to_the_bit(finished, small_study, tmp_pat
     assert (tmp_path / "small" / "findings.json").read_bytes() == (
         finished / "findings.json"
     ).read_bytes()
-    # Once more in the same folder: nothing is done twice.
+    explorer = tmp_path / "small" / "explorer.json"
+    assert explorer.read_bytes() == (finished / "explorer.json").read_bytes()
+    # Once more in the same folder: nothing is done twice, and no explorer is left.
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "small" / "jobs").rglob("*.safetensors")}
-    again, printed = run_quietly(small_study, tmp_path, jobs=2)
+    again, printed = run_quietly(small_study, tmp_path, jobs=2, explorer="none")
+    assert not explorer.exists()
+    assert 'id="explorer"' not in again.report.read_text()
     assert len(again.outcome.reused) == len(ended.outcome.done)
     assert "7 of 7 jobs were done before" in printed
     assert all(p.stat().st_mtime_ns == at for p, at in before.items())

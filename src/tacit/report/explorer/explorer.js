@@ -502,6 +502,10 @@
 
   async function start() {
     find(".ex-wait").hidden = false;
+    if (typeof DecompressionStream === "undefined") {
+      find(".ex-wait").textContent = "This browser is too old to unpack the explorer's networks.";
+      return;
+    }
     buffer = await Network.unpack(find(".ex-data").textContent.trim());
     models = content.models.map(modelOf);
     classifier = content.classifier && Network.load(buffer, content.classifier.layers);

@@ -31,7 +31,10 @@ PICTURE_BYTES = 300_000
 
 DIRECTIONS = 10
 CODES, POINTS, COMPARED = 2_000, 300, 64
-"""Codes that principal directions come from, codes shown, and images that rounding is told of."""
+"""Codes that principal directions come from, codes shown, and images that rounding is told of, of
+images of `PIXELS` at most; of larger ones fewer, so that it takes a second or two."""
+
+PIXELS = 4_096
 
 
 class TooLarge(ValueError):
@@ -138,11 +141,11 @@ class _Shown:
         assert isinstance(model, VAE | Autoencoder)
         self.model = model
         learned = train if run.train_index is None else train.take(run.train_index)
-        rows = evenly(len(learned), CODES)
+        rows = some(learned, CODES)
         per_image = run.config.posterior.kind == "per-image"
         self.images = learned if per_image or not len(test) else test
         self.picked = picked(self.images)
-        at = evenly(len(self.images), POINTS)
+        at = some(self.images, POINTS)
         self.encoder: nn.Module | None = None
         self.codes: Tensor | None = None
         if isinstance(model, VAE) and isinstance(model.posterior, PerImage):
@@ -226,7 +229,7 @@ class _Draft:
                 f"Weights are rounded to {2 * int(self.precision) + 1} evenly spaced values a row, "
                 "so that the page stays small."
             ]
-        at = evenly(len(self.images), COMPARED)
+        at = some(self.images, COMPARED)
         for one in self.shown:
             mean, most = rounding(one, self.images, at, self.precision)
             told.append(
@@ -236,10 +239,10 @@ class _Draft:
             )
         if self.classifier is not None:
             same, n = agreement(self.classifier, self.images, self.precision)
-            told.append(f"The classifier says the same as the trained one of {same} of {n} images.")
+            told.append(f"The classifier names the trained one's class for {same} of {n} images.")
         if left_out:
             told.append(
-                f"{', '.join(left_out)} would make the page too large; --explorer full has it."
+                f"{' and '.join(left_out)} would make the page too large; --explorer full has all."
             )
         return told
 
@@ -286,6 +289,12 @@ def principal(
 def evenly(n: int, most: int) -> NDArray[np.int64]:
     """All of `n` rows, or `most` that lie evenly among them."""
     return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.int64))
+
+
+def some(images: Images, most: int) -> NDArray[np.int64]:
+    """Evenly chosen images, `most` or fewer of them."""
+    affordable = most * PIXELS // math.prod(images.shape)
+    return evenly(len(images), min(most, max(20, affordable)))
 
 
 def picked(images: Images) -> NDArray[np.int64]:
@@ -348,7 +357,7 @@ class _Decoding(nn.Module):
 
 def agreement(classifier: Classifier, images: Images, precision: Precision) -> tuple[int, int]:
     """Of how many images rounded weights name the same class, and of how many that is told."""
-    rows = evenly(len(images), POINTS)
+    rows = some(images, POINTS)
     theirs = copy.deepcopy(classifier)
     as_packed(theirs, precision)
     same = run_on(theirs, images, rows).argmax(1) == run_on(classifier, images, rows).argmax(1)
