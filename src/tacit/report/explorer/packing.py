@@ -71,9 +71,9 @@ def rounded(
     A row is what stands under one index of the first axis; its largest weight, in absolute value,
     is `steps` steps.
 
-    >>> sizes, steps = rounded(np.float32([[1.0, -0.5], [0.0, 0.0]]), 10)
-    >>> sizes.round(3).tolist(), steps.tolist()
-    ([0.1, 0.0], [[10, -5], [0, 0]])
+    >>> sizes, steps = rounded(np.float32([[1.0, -0.5], [0.0, 0.0]]), 4)
+    >>> sizes.tolist(), steps.tolist()
+    ([0.25, 0.0], [[4, -2], [0, 0]])
     """
     rows = weight.reshape(len(weight), -1)
     sizes = np.abs(rows).max(axis=1) / np.float32(steps)
