@@ -4,6 +4,7 @@ from tacit.questions.base import Question
 from tacit.questions.bound_by_stage.question import BoundByStage
 from tacit.questions.classifier.question import ClassifierAccuracy
 from tacit.questions.code_size.question import CodeSize
+from tacit.questions.compare.question import Compare
 from tacit.questions.effective_rank.question import EffectiveRank
 from tacit.questions.encoders.question import Encoders
 from tacit.questions.frozen_encoder.question import FrozenEncoder
@@ -24,6 +25,7 @@ QUESTIONS: dict[str, type[Question]] = {
         BoundByStage,
         ClassifierAccuracy,
         CodeSize,
+        Compare,
         EffectiveRank,
         Encoders,
         FrozenEncoder,

@@ -1,0 +1,1 @@
+"""Which of several runs is best, by one measure, and in what do they differ?"""

@@ -1,0 +1,137 @@
+"""What question `compare` measures, and which run is best over all seeds and images."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tacit.measures.distances import Floats
+from tacit.measures.engine import Best, Measured, best
+from tacit.measures.number import Number
+from tacit.questions.base import Runs
+from tacit.questions.compare.measures import MEASURES, Measure, chosen
+from tacit.questions.shared.outputs import IMAGES_COMPARED, labelled
+from tacit.questions.shared.seeds import Seeds, means
+from tacit.training.evaluation import sample_of
+from tacit.training.run_folder import SavedRun
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The measure under one run, (n,)."""
+
+    score: Floats
+
+
+@dataclass(frozen=True)
+class OfImages:
+    """Test images: their rows, (n,), and the measure by run."""
+
+    index: NDArray[np.int64]
+    run: dict[str, Scored]
+
+
+@dataclass(frozen=True)
+class Tables:
+    test_images: OfImages
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What is measured on one seed.
+
+    Attributes:
+        by: the name of the measure.
+        setting: by run, "name: value" of each setting in which runs differ.
+    """
+
+    by: str
+    setting: dict[str, tuple[str, ...]]
+    table: Tables
+
+
+def measure(runs: Runs, names: tuple[str, ...], by: str | None) -> Numbers:
+    """The measure of every run on the same test images."""
+    saved = {name: runs[name] for name in names}
+    by = by or chosen({run.config.learn for run in saved.values()})
+    asked, test = MEASURES[by], runs.test
+    rows = labelled(test) if asked.labels else np.arange(len(test))
+    rows = rows[sample_of(len(rows), "test", size=IMAGES_COMPARED)]
+    score = {name: Scored(asked.per_image(run, runs, test, rows)) for name, run in saved.items()}
+    return Numbers(by, differing(saved), Tables(OfImages(rows, score)))
+
+
+def differing(saved: Mapping[str, SavedRun]) -> dict[str, tuple[str, ...]]:
+    """By run, the settings in which they differ, as "name: value"; "" where a run has none."""
+    settings = {name: dict(_flat(_settings(run))) for name, run in saved.items()}
+    keys = dict.fromkeys(key for one in settings.values() for key in one)
+    apart = [key for key in keys if len({repr(one.get(key)) for one in settings.values()}) > 1]
+    return {
+        name: tuple(f"{key}: {one.get(key, '')}" for key in apart) for name, one in settings.items()
+    }
+
+
+def _settings(run: SavedRun) -> dict[str, Any]:
+    objective = run.objective_table.model_dump() if run.config.learn != "classifier" else {}
+    schedule = run.schedule
+    training = {"batch_size": schedule.batch_size, "updates": schedule.updates}
+    model = run.config.model_dump(exclude={"shape", "n_classes"})
+    return model | {"objective": objective, "rate": schedule.rate, **training}
+
+
+def _flat(table: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
+    """Nested settings by dotted names."""
+    flat: list[tuple[str, Any]] = []
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            flat += _flat(value, f"{before}{name}.")
+        else:
+            flat.append((before + name, value))
+    return flat
+
+
+class Compared:
+    """The runs, best first.
+
+    Attributes:
+        seeds: what was measured.
+        asked: the measure.
+    """
+
+    def __init__(self, seeds: Seeds[Numbers], names: tuple[str, ...]) -> None:
+        self.seeds, self.names = seeds, names
+        self.by = seeds.first.by
+        self.asked: Measure = MEASURES[self.by]
+
+    @cached_property
+    def scores(self) -> dict[str, Measured]:
+        """The measure by run, before its mean is taken."""
+
+        def of(name: str) -> Measured:
+            return self.seeds.measured(
+                lambda one: one.table.test_images.run[name].score, unit=self.asked.unit
+            )
+
+        return {name: of(name) for name in self.names}
+
+    @cached_property
+    def found(self) -> Best:
+        """Which is best, and what is known of its lead."""
+        sign = 1 if self.asked.higher else -1
+        return best({n: one if sign > 0 else -one for n, one in self.scores.items()})
+
+    @cached_property
+    def numbers(self) -> dict[str, Number]:
+        """Those of the finding."""
+        leads = {f"{self.found.best}-ahead-of-{n}": d for n, d in self.found.differences.items()}
+        scores = {f"{name}.{self.by}": one for name, one in self.scores.items()}
+        return {"lead": self.found.lead, **means(scores), **leads}
+
+    @property
+    def factors(self) -> list[str]:
+        """The settings in which the runs differ."""
+        first = self.seeds.first.setting[self.names[0]]
+        return [setting.partition(": ")[0] for setting in first]
