@@ -6,10 +6,15 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready-dev
 DEMO := --images mnist-5k --quick
 
-.PHONY: demo test test-slow test-processors crash-test fuzz lint check format bench package site clean
+.PHONY: demo picture test test-slow test-processors crash-test fuzz lint check format bench package site clean
 
 demo: $(VENV)/.ready
 	$(BIN)/tacit run $(DEMO)
+
+# The first screen of the demo's page, for README; needs Chromium.
+picture: $(READY)
+	$(BIN)/tacit run inference $(DEMO) --out build/picture
+	$(BIN)/python .ci/picture build/picture/inference docs/images/first-look.png
 
 test: $(READY)
 	$(BIN)/pytest -n auto
