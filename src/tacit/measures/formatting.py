@@ -58,13 +58,15 @@ def rounded(value: float, half_width: float) -> str:
     >>> rounded(435.2345, 1.3), rounded(1234567.0, 45000.0), rounded(0.0000123, 0.0000011)
     ('435.2', '1,235,000', '1.23e-05')
     >>> rounded(7.60090238, 3e-8), rounded(0.0, 3e-8)
-    ('7.600902', '0.0e+00')
+    ('7.600902', '0')
     """
     if half_width <= 0:
         return significant(value)
     decimals = 1 - math.floor(math.log10(half_width))
     if decimals > 6:  # a row of zeros is harder to read than a power of ten
         magnitude = max(abs(value), half_width)
+        if value == 0:
+            return "0"
         if magnitude >= 1e-3:
             return _plain(value, 6)
         digits = max(0, decimals + math.floor(math.log10(magnitude)))
