@@ -236,6 +236,9 @@ def test_the_key_number_stands_out_under_a_verdict_alone(study, verdict, stands_
     assert ('class="key firm"' in card) == stands_out
     assert ("right of all" in card) == is_there
     assert f"</svg>{verdict.capitalize()}</span>" in card
+    notebook = told._repr_html_()
+    assert ("<strong>right of all" in notebook) == stands_out
+    assert ("right of all" in notebook) == is_there
 
 
 def test_what_is_known_of_all_answers_stands_on_top_once(study):

@@ -92,8 +92,18 @@ class Finding:
 
     @property
     def shown(self) -> str:
-        """The key; of an answer without a headline, the first of the numbers where it has none."""
+        """The key, of an answer without a headline the first of the numbers where it has none.
+
+        "" where training had not finished: no number is to be taken for an answer.
+        """
+        if self.headline and self.verdict is Verdict.NOT_FINISHED:
+            return ""
         return self.key or ("" if self.headline else next(iter(self.numbers), ""))
+
+    @property
+    def firm(self) -> bool:
+        """Whether the key may stand out: not where there is no verdict."""
+        return self.verdict in (Verdict.YES, Verdict.NO) or not self.headline
 
     def _repr_html_(self) -> str:
         """The verdict, its key number and the answer; tables and caveats unfold."""
@@ -102,7 +112,9 @@ class Finding:
         found += notebook.paragraph(f"{verdict}{self.answer}")
         if key := self.shown:
             number = show(self.numbers[key])
-            found += notebook.paragraph(f"{self.label or key}: {number}", "strong")
+            found += notebook.paragraph(
+                f"{self.label or key}: {number}", "strong" if self.firm else "p"
+            )
         folded = "".join(figure._repr_html_() for figure in self.figures)
         folded += "".join(table._repr_html_() for table in self.tables)
         told = [self.decided_by, *self.caveats]

@@ -24,7 +24,6 @@ from tacit.files import write_atomically
 from tacit.measures.formatting import AS_PERCENT, brief, rounded, significant
 from tacit.measures.number import Number
 from tacit.questions.finding import Finding, Table
-from tacit.questions.verdicts import Verdict
 from tacit.report.alerts import alerts_on_top, how_read
 from tacit.report.explorer.making import Explorer
 from tacit.report.explorer.record import embedded, read_explorer
@@ -61,7 +60,6 @@ class Section:
 
     Attributes:
         small: the figure on its card. key: the number on its card, with its name.
-        firm: whether the key may stand out: not where there is no verdict.
         caveats: those that do not stand on top of the page.
     """
 
@@ -71,7 +69,6 @@ class Section:
     small: Shown | None
     key_name: str
     key: Number | None
-    firm: bool
     caveats: tuple[str, ...]
 
 
@@ -117,7 +114,7 @@ def render(
             pictures.append(show(figure, figures, f"Figure {number}"))
         cover = [figure for figure in finding.figures if figure.name == provenance.cover]
         first = next(iter([*cover, *finding.figures]), None)
-        key = "" if finding.verdict is Verdict.NOT_FINISHED else finding.shown
+        key = finding.shown
         anchor = f"q{place}-" + re.sub(r"[^a-z0-9]+", "-", finding.question.lower()).strip("-")
         sections.append(
             Section(
@@ -127,7 +124,6 @@ def render(
                 None if first is None else small(first, figures),
                 finding.label or re.sub("[-_]", " ", key).replace(".", " · "),
                 finding.numbers[key] if key else None,
-                finding.verdict in (Verdict.YES, Verdict.NO) or not finding.headline,
                 tuple(caveat for caveat in finding.caveats if caveat not in alerts),
             )
         )
