@@ -22,7 +22,7 @@ from tacit.commands.predict import predict
 from tacit.commands.reconstruct import reconstruct
 from tacit.commands.sample import sample
 from tacit.commands.score import score
-from tacit.commands.terminal import quiet_without_a_home, speak_plainly
+from tacit.commands.terminal import quiet_without_a_home, speak_plainly, warnings_as_notes
 from tacit.studies.execution.stopping import Interrupted, importing, stoppable
 from tacit.studies.options import How, RunOptions
 
@@ -68,7 +68,7 @@ def run_command(arguments: Sequence[str]) -> int:
         errors.print("error: the working directory is gone; cd to one that exists", markup=False)
         return USAGE
     try:
-        with _float32():
+        with _float32(), warnings_as_notes():
             result = app(
                 arguments, exit_on_error=False, print_error=True, error_console=errors,
                 result_action="return_value",

@@ -282,7 +282,7 @@ def test_labels_of_any_type_are_predicted_as_they_are(labels, rows, tmp_path) ->
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"n_components": 0}, "n_components: 0: input should be greater"),
+        ({"n_components": 0}, "n_components: 0; it is at least 1"),
         ({"network": "convolution"}, "network: .*'convolution' is none of"),
         ({"network": "pool"}, "network 'pool' has no decoder"),
         ({"max_epochs": 0}, "max_epochs is 0; it is at least 1"),

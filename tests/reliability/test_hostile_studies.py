@@ -23,7 +23,7 @@ HOSTILE = {
     "octal": (f"{STUDY}seeds: [0o{'7' * 90_000}]\n", "a whole number of 270000 bits"),
     "a long key": (f"{STUDY}? 0x{'f' * 9_000}\n: 1\n", "a whole number of 36000 bits"),
     "long epochs": (f"{RUNS}  a: {{learn: vae, epochs: 0x{'f' * 9_000}}}\n", "36000 bits"),
-    "infinity": (f"{STUDY}seeds: [1e999999999]\n", "inf: input should be a finite number"),
+    "infinity": (f"{STUDY}seeds: [1e999999999]\n", "inf; it is a finite number"),
     "deep flow": ("x: " + "[" * 90_000, "nest deeper than 12"),
     "deep keys": ("? " * 45_000, "nest deeper than 12"),
     "deep lists": ("- " * 45_000, "nest deeper than 12"),

@@ -7,6 +7,8 @@ import pytest
 from PIL import Image
 
 from tacit.cli import run_command
+from tacit.encoders.source import parse
+from tacit.questions.label_efficiency.question import Labels
 from tacit.studies.description.errors import StudyError
 from tacit.studies.description.named import beside
 
@@ -58,3 +60,34 @@ def test_what_is_no_relative_folder_stays(project) -> None:
     assert beside("project/s.yaml", "/some/where") == "/some/where"
     with pytest.raises(StudyError, match=r"images\.source is 'pic'"):
         beside("project/s.yaml", "pic")
+
+
+def test_every_file_that_a_study_names_lies_beside_it(project, capsys) -> None:
+    few = "label-efficiency: {pairs: [{codes: 'features:f.npy', method: logistic}], draws_file: d}"
+    study = project / "project/s.yaml"
+    study.write_text(STUDY.split("questions")[0] + f"questions:\n  - {few}\n")
+    assert run_command(["run", "project/s.yaml", "--dry-run"]) == 2
+    said = capsys.readouterr().err
+    assert f"label-efficiency: codes is 'f.npy': there is neither {project}/project/f.npy" in said
+    np.save(project / "project/f.npy", np.zeros((40, 3), np.float32))
+    assert run_command(["run", "project/s.yaml", "--dry-run"]) == 2
+    assert f"draws_file is 'd': there is neither {project}/project/d" in capsys.readouterr().err
+    (project / "project/d").write_text('{"pool": "train", "trials": [[0, 1], [2, 3]]}')
+    assert run_command(["run", "project/s.yaml", "--dry-run"]) == 0
+
+
+def test_a_question_is_known_by_what_its_files_hold_not_by_where_they_lie(project) -> None:
+    def ids(name):
+        (project / name).write_text('{"pool": "train", "trials": [[0, 1], [2, 3]]}')
+        pairs = [{"codes": "pca", "method": "logistic"}]
+        question = Labels.model_validate({"pairs": pairs, "draws_file": name})
+        (part,) = question.parts().values()
+        return part.contents()
+
+    assert list(ids("d").values()) == list(ids("e").values()) != [""]
+
+
+def test_an_encoder_keeps_its_options_where_its_file_is_found() -> None:
+    for text in ("onnx:a.onnx,size=8,mean=0.5/0.5/0.5", "timm:resnet18@a.pt,size=9"):
+        source = parse(text)
+        assert source.with_file("x/a") == text.replace(str(source.file), "x/a")

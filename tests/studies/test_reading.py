@@ -103,7 +103,7 @@ questions:
         ),
         ("a: {learn: classifier, posterior: per-image}", "per-image posteriors belong to 'vae'"),
         ("a: {learn: autoencoder, network: pool}", "network 'pool' has no decoder"),
-        ("a: {learn: vae, epochs: 0}", "epochs: 0: input should be greater than or equal to 1"),
+        ("a: {learn: vae, epochs: 0}", "epochs: 0; it is at least 1"),
         ("a: {learn: vae, likelihood: {kind: gaussian, sigma: -1}}", "sigma: -1"),
         ("A b: {learn: vae}", "is no name"),
     ],
@@ -180,7 +180,5 @@ questions:
     ):  # fmt: skip
         former = former.replace(f"{name}:", f"{old}:")
     assert parse(former, "study") == parse(now, "study")
-    with pytest.raises(
-        StudyError, match=r"line 6, runs\.a\.latent_dim: 0: input should be greater"
-    ):
+    with pytest.raises(StudyError, match=r"line 6, runs\.a\.latent_dim: 0; it is at least 1"):
         parse(former.replace("code: 4", "code: 0"), "study")

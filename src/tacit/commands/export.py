@@ -49,13 +49,14 @@ def export(
             trained.save(out)
         console.print(f"saved in {out}", markup=False, highlight=False)
         return DONE
+    from tacit.commands.outputs import followed
     from tacit.saved.onnx import CHECKED, OnnxError
     from tacit.saved.onnx import export as export_onnx
 
     if out.exists() and not out.is_dir():
         raise CommandError(f"--out is {out}, a file; ONNX files are put in a folder")
     inputs = open_inputs(model, trained, source).first(CHECKED)
-    batch = next(inputs.batches())
+    batch = next(followed(inputs, "checking"))
     try:
         for exported in export_onnx(trained, out, batch.pixels):
             console.print(str(exported), markup=False, highlight=False)

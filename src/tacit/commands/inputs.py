@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import UnidentifiedImageError
 
 from tacit.errors import ImagesError, UnreadableImagesError
 from tacit.images import idx
@@ -17,7 +16,7 @@ from tacit.images.arrays import Arrays, read_npy, read_npz, split_from_arrays
 from tacit.images.bounded import faults_named, shown
 from tacit.images.catalog import IDX_SETS, NAMES
 from tacit.images.dataset import UNLABELLED, Images
-from tacit.images.decoding import MAX_BYTES, NO_IMAGE, decode
+from tacit.images.decoding import MAX_BYTES, decode, why_unreadable
 from tacit.images.folders import check_missing
 from tacit.images.listing import ENDINGS, list_folder
 from tacit.images.parallel import in_order
@@ -51,9 +50,9 @@ class Inputs:
         read: the pixels of one image, by its number, and the kinds of conversion applied; or why
             it cannot be read.
         skip_bad: leave unreadable images out.
-        known: what is to be said of the images before they are read.
-        shape: channels, height and width that each has to have; None where all are known to have
-            them.
+        known: what is known of the images before they are read, for people.
+        shape: channels, height and width that each has to have; None where they are in memory or
+            mapped, and all are known to have them.
         conversions: how many images each kind was applied to.
         skipped: name and reason of those that were left out.
         extent: the smallest and the largest value read.
@@ -199,12 +198,13 @@ def read_inputs(
             as_they_are,
         )
         return replace(inputs, known=(listing.meaning, *listing.notes))
-    parts = parts_of(source, path, data_dir)
-    if as_they_are and (found := parts[0][1].shape) != shape:
+    found = parts_of(source, path, data_dir)
+    own = found.parts[0][1].shape
+    if as_they_are and own != shape:
         raise ImagesError(
-            f"{source}: images are {shape_said(found)}, and the model reads {shape_said(shape)}"
+            f"{source}: images are {shape_said(own)}, and the model reads {shape_said(shape)}"
         )
-    return _alike(parts, shape)
+    return _alike(found, shape)
 
 
 def is_image_folder(source: str, data_dir: Path | None) -> bool:
@@ -226,8 +226,19 @@ def is_image_folder(source: str, data_dir: Path | None) -> bool:
     return folder
 
 
-def parts_of(source: str, path: Path, data_dir: Path | None) -> list[tuple[str, Images]]:
-    """The images of a named set or an array file, in the order of the file."""
+class Parts(NamedTuple):
+    """The images of a source: training and test images by name, or all of them, called ""."""
+
+    parts: list[tuple[str, Images]]
+    conversions: dict[str, int]
+    notes: list[str]
+
+
+def parts_of(source: str, path: Path, data_dir: Path | None, *, labels: bool = True) -> Parts:
+    """The images of a named set or an array file, in the order of the file.
+
+    labels: whether those of an array file are looked at.
+    """
     arrays: Arrays | None = None
     if source not in NAMES and path.is_file():
         suffix = path.suffix.lower()
@@ -237,14 +248,20 @@ def parts_of(source: str, path: Path, data_dir: Path | None) -> list[tuple[str, 
             arrays = Arrays(*idx.read_idx_pair(path, None))
     if arrays is None:
         opened = open_images(source, data_dir=data_dir)
-        return [("train", opened.train), ("test", opened.test)]
-    images, test, *_ = split_from_arrays(arrays, (), shown(Path(path.name)))
-    return [("", images)] if test is None else [("train", images), ("test", test)]
+        parts = [("train", opened.train), ("test", opened.test)]
+        converted = conversions_said(opened.conversions)
+        notes = [note for note in opened.notes if note not in converted]
+        return Parts(parts, dict(opened.conversions), notes)
+    if not labels:
+        arrays = arrays._replace(y=None, y_test=None)
+    images, test, conversions, notes = split_from_arrays(arrays, (), shown(Path(path.name)))
+    parts = [("", images)] if test is None else [("train", images), ("test", test)]
+    return Parts(parts, conversions, notes)
 
 
-def _alike(parts: list[tuple[str, Images]], shape: Shape) -> Inputs:
+def _alike(found: Parts, shape: Shape) -> Inputs:
     channels, height, width = shape
-    conversions: dict[str, int] = {}
+    conversions = dict(found.conversions)
     made = [
         (
             name,
@@ -255,14 +272,14 @@ def _alike(parts: list[tuple[str, Images]], shape: Shape) -> Inputs:
                 conversions,
             ),
         )
-        for name, images in parts
+        for name, images in found.parts
     ]
     if made[0][1].shape != shape:
         raise ImagesError(
             f"images are {shape_said(made[0][1].shape)}, and the model reads {shape_said(shape)}"
         )
     inputs = _from_images(made)
-    return replace(inputs, conversions=Counter(conversions))
+    return replace(inputs, known=tuple(found.notes), conversions=Counter(conversions))
 
 
 def _from_images(parts: list[tuple[str, Images]]) -> Inputs:
@@ -305,11 +322,9 @@ def _from_files(
             if path.stat().st_size > MAX_BYTES:
                 return f"the file has more than {MAX_BYTES:,} bytes"
             pixels, kinds = decode(path.read_bytes(), size=size, channels=colour)
-        except UnidentifiedImageError:
-            return NO_IMAGE
         except Exception as error:
             # A decoder may raise anything on a damaged file; all of it is reported, none is hidden.
-            return str(error) or type(error).__name__
+            return why_unreadable(error)
         return pixels, kinds
 
     return Inputs(names, labels, read, skip_bad, shape=shape)

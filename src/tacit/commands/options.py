@@ -72,7 +72,7 @@ def command(function: Command) -> Command:
         try:
             return function(*arguments, **options)
         except (CommandError, ImagesError, OSError) as error:
-            return _ended(USAGE, str(error))
+            return _ended(USAGE, _words(error))
 
     return careful  # type: ignore[return-value]
 
@@ -111,7 +111,7 @@ def study_command(function: Command) -> Command:
         except OSError as error:  # of a path that was given: too long a name, a folder not readable
             if error.filename is None:
                 raise
-            return _ended(USAGE, f"{error.filename}: {error.strerror}")
+            return _ended(USAGE, _words(error))
 
     return careful  # type: ignore[return-value]
 
@@ -130,7 +130,16 @@ def errors_of_use() -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, OSError) as error:
-        raise CommandError(str(error)) from error
+        raise CommandError(_words(error)) from error
+
+
+def _words(error: Exception) -> str:
+    """What an error says; of one of the system the file and the reason, without its number."""
+    from tacit.files import NotWritten
+
+    if isinstance(error, OSError) and not isinstance(error, NotWritten) and error.strerror:
+        return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def open_model(model: Path, which: Which) -> "TrainedModel":

@@ -10,10 +10,12 @@ import numpy as np
 
 from tacit.commands.inputs import class_name, is_image_folder, parts_of
 from tacit.errors import UnreadableImagesError
+from tacit.images.alike import conversions_said
 from tacit.images.bounded import shown
 from tacit.images.catalog import NAMES
 from tacit.images.dataset import UNLABELLED
-from tacit.images.decoding import MAX_BYTES, picture
+from tacit.images.decoding import MAX_BYTES, picture, why_unreadable
+from tacit.images.folders import check_missing
 from tacit.images.listing import Entry, list_folder
 from tacit.images.originals import ImageFiles, Originals, joined
 from tacit.images.parallel import in_order
@@ -48,7 +50,8 @@ def originals_of(
     path = Path(source)
     if source not in NAMES and is_image_folder(source, data_dir):
         return _of_folder(path, skip_bad, limit, progress)
-    parts = [images for _, images in parts_of(source, path, data_dir)]
+    found, conversions, notes = parts_of(source, path, data_dir)
+    parts = [images for _, images in found]
     known = [images.originals for images in parts if images.originals is not None]
     labels = [
         class_name(images.class_names, int(label))
@@ -58,13 +61,15 @@ def originals_of(
         )
     ]
     originals = reduce(joined, known)
-    return Found(originals.take(np.arange(len(originals))[:limit]), labels[:limit])
+    said = [*notes, *conversions_said(conversions)]
+    return Found(originals.take(np.arange(len(originals))[:limit]), labels[:limit], said)
 
 
 def _of_folder(
     path: Path, skip_bad: bool, limit: int | None, progress: Callable[[int, int], None]
 ) -> Found:
     listing = list_folder(path)
+    check_missing(listing, skip_bad)
     if listing.bad and not skip_bad:
         raise UnreadableImagesError(listing.bad, len(listing.entries) + len(listing.bad))
     bad = list(listing.bad)
@@ -79,7 +84,7 @@ def _of_folder(
                 picture(data, 1)
         except Exception as error:
             # A decoder may raise anything on a damaged file; all of it is reported, none is hidden.
-            return str(error) or type(error).__name__
+            return why_unreadable(error)
         return hashlib.sha256(data).digest()
 
     rows, hashes = [], []
@@ -102,5 +107,6 @@ def _of_folder(
     )
     labels = [class_name(listing.class_names, entries[i].label) for i in rows]
     listed = "; ".join(f"{name} ({reason})" for name, reason in bad)
-    notes = [f"Left out because they cannot be read: {len(bad)} ({listed})."] if bad else []
-    return Found(originals, labels, notes)
+    left_out = f"Left out because they cannot be read: {len(bad)} ({listed})."
+    notes = [listing.meaning.strip(), *listing.notes, *([left_out] if bad else [])]
+    return Found(originals, labels, list(filter(None, notes)))

@@ -2,11 +2,13 @@
 
 import csv
 import io
+import math
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,26 +20,52 @@ from tacit.commands.inputs import Batch, Inputs
 from tacit.commands.options import CommandError
 from tacit.figures.grids import grid, pixels
 from tacit.files import write_atomically
-from tacit.images.listing import PICTURES
+from tacit.images.own import PICTURES, mark
 
 GRID_COLUMNS = 10
+_IN_MEMORY = 256 << 20
 
 
 def followed(inputs: Inputs, doing: str) -> Iterator[Batch]:
-    """Batches with a bar on the terminal.
+    """Batches with a bar on the terminal, once all images were read and all of them is said.
 
-    What is known of the images is said before, and what was done to them afterwards.
+    What cannot be read is so known before any work, and what was done to the images said. Decoded
+    pixels wait in memory, or in a temporary file where they are many.
+
+    Raises:
+        ImagesError: as `Inputs.batches`.
     """
     console = Console(stderr=True)
-    for note in inputs.known:
-        console.print(note, markup=False, highlight=False, soft_wrap=True)
+    for note in filter(None, inputs.known):
+        console.print(note.strip(), markup=False, highlight=False, soft_wrap=True)
+    mapped = inputs.shape is None  # and read again as fast
+    read: list[Batch] = []
+    with tempfile.SpooledTemporaryFile(_IN_MEMORY) as kept:
+        for batch in _counted(inputs.batches(), len(inputs), "reading images", console):
+            if not mapped:
+                kept.write(np.ascontiguousarray(batch.pixels).data)
+                read.append(batch._replace(pixels=batch.pixels[:0]))
+        for note in inputs.notes:
+            console.print(note, markup=False, highlight=False, soft_wrap=True)
+        kept.seek(0)
+        again = inputs.batches() if mapped else (_back(batch, kept) for batch in read)
+        yield from _counted(again, len(inputs), doing, console)
+
+
+def _back(batch: Batch, kept: IO[bytes]) -> Batch:
+    """A batch with its pixels, the next in a file."""
+    shape = (len(batch.names), *batch.pixels.shape[1:])
+    pixels = np.frombuffer(kept.read(math.prod(shape)), np.uint8).reshape(shape)
+    return batch._replace(pixels=pixels)
+
+
+def _counted(batches: Iterable[Batch], n: int, doing: str, console: Console) -> Iterator[Batch]:
+    """Batches of `n` images with a bar on the terminal."""
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(doing, total=len(inputs))
-        for batch in inputs.batches():
+        task = progress.add_task(doing, total=n)
+        for batch in batches:
             yield batch
             progress.advance(task, len(batch.names))
-    for note in inputs.notes:
-        console.print(note, markup=False, highlight=False, soft_wrap=True)
 
 
 def check_out(out: Path | None, suffixes: Sequence[str], *, folder: bool = False) -> None:
@@ -91,7 +119,9 @@ def write_pictures(out: Path, names: Sequence[str], images: NDArray[Any]) -> Non
         stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in Path(name).stem)[:80]
         shown = pixels(image)
         picture = Image.fromarray(shown[:, :, 0] if image.shape[0] == 1 else shown)
-        write_atomically(out / f"{number:05d}-{stem}.png", partial(picture.save, format="PNG"))
+        write_atomically(
+            out / f"{number:05d}-{stem}.png", partial(picture.save, format="PNG", pnginfo=mark())
+        )
 
 
 def write_grid(out: Path, rows: Sequence[Sequence[NDArray[Any] | None]]) -> None:

@@ -7,8 +7,11 @@ import shutil
 import sys
 import tempfile
 import unicodedata
-from contextlib import suppress
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 PLAIN = {
     "·": "-", "…": "...", "–": "-", "—": "-", "−": "-", "×": "x", "±": "+/-", "★": "*",
@@ -54,6 +57,22 @@ def speak_plainly() -> None:
         # Notebooks and tests put other things in their place, which take all text.
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors=HANDLER)
+
+
+@contextmanager
+def warnings_as_notes() -> Iterator[None]:
+    """Within it, what tacit warns of is a line for people, without a place in its source."""
+    others = warnings.showwarning
+
+    def show(message: Any, category: type[Warning], *where: Any, **further: Any) -> None:
+        if category.__module__.split(".")[0] == "tacit":
+            print(f"note: {message}", file=sys.stderr)
+        else:
+            others(message, category, *where, **further)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
 
 
 def quiet_without_a_home() -> None:

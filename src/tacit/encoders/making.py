@@ -12,6 +12,7 @@ from tacit.encoders.recipe import Recipe
 from tacit.encoders.store import ABSENT, Store
 from tacit.errors import EncoderError, ImagesError
 from tacit.images.cache import cache_folder
+from tacit.images.decoding import why_unreadable
 from tacit.images.originals import Originals
 from tacit.images.parallel import in_order
 from tacit.images.rows import RowsOf
@@ -117,4 +118,4 @@ def read(originals: Originals, i: int, recipe: Recipe) -> NDArray[np.generic]:
         raise
     except Exception as error:
         # A decoder may raise anything on a damaged file.
-        raise ImagesError(f"{originals.names[i]}: {error or type(error).__name__}") from error
+        raise ImagesError(f"{originals.names[i]}: {why_unreadable(error)}") from error

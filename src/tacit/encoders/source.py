@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +49,19 @@ class Source:
         stem = self.model if self.kind == "timm" or self.file is None else self.file.stem
         said = [value for key, value in self.options.items() if key in ("size", "output")]
         return _NAME.sub("-", "-".join([stem, *said])).strip("-.")[:MAX_NAME] or self.kind
+
+    def with_file(self, file: str) -> str:
+        """The text that names the same with its file at another path."""
+        before = f"{self.kind}:{self.model}@" if self.kind == "timm" else f"{self.kind}:"
+        return before + file + "".join(f",{key}={value}" for key, value in self.options.items())
+
+
+def placed(text: str, find: Callable[[str], str]) -> str:
+    """What names an encoder, or anything else, with its file where `find` says that it lies."""
+    source = parse(text) if is_source(text) else None
+    return (
+        text if source is None or source.file is None else source.with_file(find(str(source.file)))
+    )
 
 
 def is_source(text: str) -> bool:

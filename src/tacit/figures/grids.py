@@ -15,9 +15,9 @@ import matplotlib
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFont
-from PIL.PngImagePlugin import PngInfo
 
 from tacit.figures import style
+from tacit.images.own import mark
 
 PLATE = (30, 34, 40)
 FRAME = (62, 69, 79)
@@ -136,7 +136,7 @@ class Tiles:
 
 def png(plate: Image.Image, tiles: Tiles | None = None) -> bytes:
     """The bytes of a PNG, which knows where its images lie."""
-    known = PngInfo()
+    known = mark()
     if tiles is not None:
         known.add_text(TILES, json.dumps(asdict(tiles)))
     buffer = io.BytesIO()

@@ -1,9 +1,11 @@
 """Where downloads and decoded folders are kept, and how they get there: whole or not at all."""
 
+import atexit
 import os
 import shutil
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +19,12 @@ from tacit.files import Damaged, file_sha256, read_record, write_array, write_re
 from tacit.images.bounded import shown
 
 _UNFINISHED = ".unfinished-"
+_PASSING = "tacit-cache-"
 _A_DAY = 24 * 3600.0
+
+
+class CacheWarning(UserWarning):
+    """Nothing that is decoded, encoded or downloaded is kept when this process ends."""
 
 
 def cache_folder(*parts: str) -> Path:
@@ -25,25 +32,54 @@ def cache_folder(*parts: str) -> Path:
 
     The cache is the folder named by the environment variable TACIT_CACHE, else pooch's for `tacit`:
     in XDG_CACHE_HOME, else in ~/.cache; the system's own folder for caches on macOS and Windows.
+    Where nobody named one and that one cannot be written, it is a folder that goes with this
+    process, which a `CacheWarning` says once.
 
     Raises:
         ImagesError: it cannot be made.
     """
-    root = os.environ.get("TACIT_CACHE")
-    if not root:
-        import pooch  # costs the command a tenth of a second where nothing is cached
-
-        try:
-            root = pooch.os_cache("tacit").expanduser()
-        except RuntimeError:
-            raise ImagesError(
-                "there is no home folder for the cache; the environment variable TACIT_CACHE can "
-                "name a folder"
-            ) from None
+    root = os.environ.get("TACIT_CACHE") or _usual_cache() or _passing_cache()
     folder = Path(root, *parts)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def _usual_cache() -> Path | None:
+    """The user's own cache for tacit; None where it cannot be written."""
+    import pooch  # costs the command a tenth of a second where nothing is cached
+
+    try:
+        root = Path(pooch.os_cache("tacit")).expanduser()
+        root.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):  # RuntimeError: there is no home folder
+        return None
+    return root if os.access(root, os.W_OK | os.X_OK) else None
+
+
+def _passing_cache() -> str:
+    """A cache for this process and those that it starts, which vanishes with it."""
+    root = tempfile.mkdtemp(prefix=_PASSING)
+    owner = os.getpid()
+
+    def remove() -> None:
+        if os.getpid() == owner:  # a forked process leaves it alone
+            shutil.rmtree(root, ignore_errors=True)
+
+    atexit.register(remove)
+    os.environ["TACIT_CACHE"] = root  # found again by this process, and by those it starts
+    warnings.warn(
+        "the home folder's cache cannot be written: what is decoded, encoded or downloaded is kept "
+        "for this process alone; the environment variable TACIT_CACHE can name a folder",
+        CacheWarning,
+        stacklevel=2,
+    )
+    return root
+
+
+def is_passing(path: Path) -> bool:
+    """Whether a file lies in a cache that vanishes with a process."""
+    return any(parent.name.startswith(_PASSING) for parent in path.parents)
 
 
 @contextmanager

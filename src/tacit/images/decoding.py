@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, TiffImagePlugin
+from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from tacit.errors import ImagesError
 from tacit.images.alike import MODES, channels_first, square
@@ -25,11 +25,23 @@ MAX_BYTES = 512 << 20
 _ORIENTATION, _TURNS, _TURNS_SIDEWAYS = 274, range(2, 9), range(5, 9)
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339
 _WHITE_IS_ZERO, _SIGNED = 0, 2
-_PNG_BIT_DEPTH = 24
+_PNG_BIT_DEPTH, _PNG_SECOND_CHUNK = 24, 33
 _ROWS = 256
 _DECODING = AtOnce(MAX_PIXELS)
 _GREY = ("1", "L", "LA", "La")
 _COLOUR = ("RGB", "RGBA", "RGBa", "P", "PA", "CMYK", "YCbCr")
+
+
+def why_unreadable(error: Exception) -> str:
+    """Why an image file could not be read, whatever a decoder or the system raised of it."""
+    if isinstance(error, ImagesError):
+        return str(error)
+    if isinstance(error, UnidentifiedImageError):
+        return NO_IMAGE
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    text = str(error).strip().splitlines() or [type(error).__name__]
+    return f"it is damaged or cut short ({text[0]})"
 
 
 def open_header(data: bytes) -> Image.Image:
@@ -132,10 +144,14 @@ def _turned(image: Image.Image, kinds: list[str]) -> Image.Image:
 
 
 class _Samples(NamedTuple):
-    """What the header of a file says of its samples: how many bits, and whether 0 is white."""
+    """What the header of a file says of its samples: how many bits, and whether 0 is white.
+
+    `significant`: how many of the bits hold something, where a PNG says so; all, or 0, otherwise.
+    """
 
     bits: int
     white_is_zero: bool
+    significant: int = 0
 
 
 def _samples(image: Image.Image, data: bytes) -> _Samples:
@@ -145,7 +161,7 @@ def _samples(image: Image.Image, data: bytes) -> _Samples:
         ImagesError: they are signed.
     """
     if image.format == "PNG":
-        return _Samples(data[_PNG_BIT_DEPTH], False)
+        return _Samples(data[_PNG_BIT_DEPTH], False, _significant_bits(data))
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
         return _Samples(16 if image.mode == "I" else 8, False)
     tags = image.tag_v2
@@ -156,6 +172,32 @@ def _samples(image: Image.Image, data: bytes) -> _Samples:
         )
     bits = max(tags.get(_BITS_PER_SAMPLE, (1,)))
     return _Samples(bits, tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO)
+
+
+def _significant_bits(data: bytes) -> int:
+    """What the chunk sBIT of a PNG says of its first channel; 0 where there is none."""
+    at = _PNG_SECOND_CHUNK
+    while (kind := data[at + 4 : at + 8]) not in (b"IDAT", b"PLTE", b"IEND", b""):
+        length = int.from_bytes(data[at : at + 4], "big")
+        if kind == b"sBIT" and length:
+            return data[at + 8]
+        at += 12 + length
+    return 0
+
+
+def _bits(values: NDArray[Any], samples: _Samples) -> int:
+    """How many bits the largest value has that samples of 12 or 16 bits can have.
+
+    By the PNG specification, samples of fewer bits are scaled to 16 and their number is said in
+    sBIT. Some programs say it and do not scale: then no value needs more bits, and some have bits
+    set that scaled values of this size would not have.
+    """
+    said = samples.significant
+    if samples.bits == 16 and 8 < said < 16:
+        low = (1 << (16 - said)) - 1
+        if values.max() < 1 << said and np.any(values & low):
+            return said
+    return samples.bits
 
 
 def looks_grey(image: Image.Image) -> bool:
@@ -188,15 +230,19 @@ def upright_size(image: Image.Image) -> tuple[int, int]:
 
 def _grey_or_rgb(image: Image.Image, kinds: list[str], samples: _Samples) -> Image.Image:
     """The image in mode L or RGB."""
-    if samples.bits in (12, 16):
-        kinds.append(f"{samples.bits} bits scaled to 8")
+    mode, key, bits = image.mode, image.info.get("transparency"), samples.bits
+    whole = mode.startswith("I;16") or (mode == "I" and bits == 16)
+    if whole:
+        bits = _bits(np.asarray(image), samples)
+    if bits > 8 and mode != "F":
+        said = ", as the file says," if bits != samples.bits else ""
+        kinds.append(f"{bits} bits{said} scaled to 8")
     if samples.white_is_zero:  # samples of up to 8 bits are turned around by Pillow
         kinds.append("0 is white, as the file says")
-    mode, key = image.mode, image.info.get("transparency")
-    if mode.startswith("I;16") or (mode == "I" and samples.bits == 16):
+    if whole:
         if isinstance(key, int):
             kinds.append("transparency laid on white")
-        white = 4095 if samples.bits == 12 else 65_535
+        white = (1 << bits) - 1
 
         def scaled(values: NDArray[Any]) -> NDArray[Any]:
             grey = scaled_to_bytes(values, white)

@@ -22,11 +22,11 @@ from tacit.images.cache import cache_folder, new_folder
 from tacit.images.dataset import UNLABELLED, Split
 from tacit.images.decoding import (
     MAX_BYTES,
-    NO_IMAGE,
     decode,
     looks_grey,
     open_header,
     upright_size,
+    why_unreadable,
 )
 from tacit.images.listing import LABELS, Entry, Listing, list_folder
 from tacit.images.opened import Opened, own_files
@@ -36,7 +36,7 @@ from tacit.images.pixelcache import SIDES, PixelWriter, Stored, finish, stored
 from tacit.images.splits import both_sides, in_test
 from tacit.images.tables import faults_listed
 
-_VERSION = 4
+_VERSION = 5
 """Raised when decoding or the record changes: an older cache is not taken for a newer one."""
 
 _USUAL_SIDES = (8, 16, 28, 32, 48, 64, 96, 128, 192, 256)
@@ -192,18 +192,10 @@ def _read(entry: Entry, *, root: Path, size: int | None, channels: str | None) -
     try:
         data = (root / entry.path).read_bytes()
         pixels, kinds = decode(data, size=size, channels=channels)
-    except OSError as error:
-        return error.strerror or _plain(error)
     except Exception as error:
         # A decoder may raise anything on a damaged file; all of it is reported, none is hidden.
-        return _plain(error)
+        return why_unreadable(error)
     return _Decoded(hashlib.sha256(data).digest(), pixels, kinds)
-
-
-def _plain(error: Exception) -> str:
-    if isinstance(error, PIL.UnidentifiedImageError):
-        return NO_IMAGE
-    return str(error) or type(error).__name__
 
 
 def _side(entry: Entry, content: bytes, listing: Listing) -> str:

@@ -13,6 +13,7 @@ from tacit.errors import ImagesError
 from tacit.images.bounded import shown
 from tacit.images.classes import Classes, classes_of
 from tacit.images.dataset import UNLABELLED
+from tacit.images.own import RESULTS, among_others
 from tacit.images.tables import Names, faults_listed, read_tables
 
 ENDINGS = (
@@ -20,12 +21,6 @@ ENDINGS = (
     ".ppm", ".pgm", ".pbm", ".pnm",
 )  # fmt: skip
 LABELS = "labels.csv"
-
-PICTURES = ".tacit-pictures"
-"""Lies in a folder that was made for pictures which tacit wrote, and for nothing else."""
-
-RESULTS = (".holder.json", "study.json", PICTURES)
-"""Each is in every folder that tacit wrote results into."""
 
 _LISTED = 12
 _ROLES = {
@@ -94,8 +89,8 @@ def list_folder(root: Path, *, classes: bool = True) -> Listing:
 
     A flat folder has no labels. If the sub-folders are called `train` and `test` (or `training` and
     `testing`, in capitals or not), they are the split, and their sub-folders the classes; images of
-    a sub-folder `unlabeled` are learned from without labels. Names that begin with a dot, and
-    folders with tacit's own results, are passed over.
+    a sub-folder `unlabeled` are learned from without labels. Names that begin with a dot, folders
+    with tacit's own results, and pictures that it wrote among others are passed over.
 
     Args:
         root: the folder.
@@ -108,6 +103,8 @@ def list_folder(root: Path, *, classes: bool = True) -> Listing:
     root = root.resolve()
     listing = Listing(root)
     files = dict(sorted(_walk(listing), key=lambda item: os.fsencode(item[0])))
+    own = among_others(root, files)
+    files = {path: stamp for path, stamp in files.items() if path not in own}
     if not files and not listing.bad:
         raise ImagesError(
             f"{shown(root)}: holds no images; they are files that end with {', '.join(ENDINGS)}"
@@ -134,6 +131,9 @@ def list_folder(root: Path, *, classes: bool = True) -> Listing:
         listing.meaning += _classes_said(listing)
     elif any("/" in path for path in files):
         listing.meaning = "Sub-folders say nothing here: labels come from a table."
+    if own:
+        some = ", ".join(shown(Path(path)) for path in sorted(own)[:3]) + ", …" * (len(own) > 3)
+        listing.notes.append(f"Pictures that tacit made, passed over: {len(own):,} ({some}).")
     listing.notes += _passed_over(listing)
     return listing
 

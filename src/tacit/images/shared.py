@@ -18,6 +18,7 @@ from tacit.files import (
     write_record,
 )
 from tacit.images.arrays import read_npy
+from tacit.images.cache import is_passing
 from tacit.images.dataset import UNLABELLED, Images, Split
 from tacit.images.rows import RowsOf
 
@@ -27,13 +28,16 @@ Notice = Callable[[str], None]
 def write_images(folder: Path, images: Split, notice: Notice = lambda text: None) -> None:
     """Lay the images where workers map them into memory.
 
-    Pixels that are mapped from a file already, such as the cache of an image folder, stay there:
-    the record says where, and `NAME-rows.npy` which of them, if not all. `notice` is told of what
+    Pixels that are mapped from a file already, such as the cache of an image folder, stay there
+    (unless that cache vanishes with this process): the record says where, and `NAME-rows.npy` which
+    of them, if not all. `notice` is told of what
     was there and is damaged; it is written anew.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, part in zip(images._fields, images, strict=True):
         mapped = mapped_from(part.pixels)
+        if mapped is not None and is_passing(mapped[0]):
+            mapped = None
         record: dict[str, Any] = {
             "class_names": list(part.class_names),
             "source": part.source,

@@ -230,6 +230,17 @@ class Question(Table):
         """Which of these are asked for features of test pictures under views as well, and which."""
         return {}
 
+    def placed(self, find: Callable[[str, str], str]) -> "Question":
+        """With every file that it names where `find` says that it lies.
+
+        find: called with the setting's name, for messages, and the path that was written.
+        """
+        return self
+
+    def contents(self) -> Mapping[str, str]:
+        """What is in the files that it names, as hashes by path: a job is known by that."""
+        return {}
+
     def without(self, run: str) -> "Question | None":
         """This question asked without a run that it can do without; None where it cannot.
 

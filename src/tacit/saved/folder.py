@@ -139,7 +139,9 @@ def load_saved(folder: str | Path) -> Saved:
             model = build(about.model)
             form = _empty_form(about)
     except (RuntimeError, ArithmeticError, ValueError, TypeError) as error:
-        raise ModelFileError(f"{shown(folder / CONFIG)} describes no model: {error}") from None
+        own = isinstance(error, ValueError)  # others are PyTorch's, in words about its operations
+        why = str(error) if own else "its sizes make no network"
+        raise ModelFileError(f"{shown(folder / CONFIG)} describes no model: {why}") from None
     wanted = {f"model.{name}": value for name, value in model.state_dict().items()} | form
     check_tensors(path, header, wanted)
     if (found := file_sha256(path)) != config["weights_sha256"]:
@@ -174,10 +176,8 @@ def _read_config(path: Path) -> dict[str, Any]:
         return {name: config[name] for name in ("about", "weights_sha256")}
     except ModelFileError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ModelFileError(
-            f"{shown(path)} is no configuration of a model, or damaged ({error!r})"
-        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise ModelFileError(f"{shown(path)} is no configuration of a model, or damaged") from None
 
 
 def _form_tensors(form: Form) -> dict[str, Tensor]:

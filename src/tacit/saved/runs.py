@@ -129,8 +129,8 @@ def _saved_run(folder: Path) -> SavedRun:
         return saved
     except Damaged:
         raise
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise Damaged(f"{shown(folder)} holds no run of a study ({error!r:.300})") from None
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise Damaged(f"{shown(folder)} holds no run of a study, or a damaged one") from None
 
 
 def _verify(folder: Path, files: list[Path]) -> None:

@@ -21,7 +21,7 @@ from tacit.questions.encoders.viewed import called, encode_views
 from tacit.questions.label_efficiency.question import FewLabels
 from tacit.questions.registry import QUESTIONS
 from tacit.studies import quick
-from tacit.studies.description.errors import StudyError, errors_of, nearest
+from tacit.studies.description.errors import StudyError, errors_of, nearest, wanted_of
 from tacit.studies.description.graph import in_order
 from tacit.studies.description.named import beside, study_text
 from tacit.studies.description.reading import parse
@@ -55,6 +55,7 @@ def prepare(
     device = check_options(options, how)
     file, (name, text) = name, study_text(name)
     study, questions = parse(text, name)
+    questions = [_placed(question, file) for question in questions]
     study, questions = _as_requested(study, questions, options)
     table = study.images
     if images is None:
@@ -73,6 +74,13 @@ def prepare(
     if options.quick:
         opened = replace(opened, notes=[quick.NOTE, *opened.notes])
     return prepared(name, study, questions, opened, out / name, device)
+
+
+def _placed(question: Question, file: str) -> Question:
+    """With the files that it names beside the study's own."""
+    return question.placed(
+        lambda setting, path: beside(file, path, f"{question.name}: {setting}", names=())
+    )
 
 
 def check_options(options: RunOptions, how: How) -> str:
@@ -188,10 +196,14 @@ def _with_trials(
     except ValidationError as error:
         found = [
             f"--{fault['loc'][0]} is {getattr(options, str(fault['loc'][0]))}; "
-            + fault["msg"].removeprefix("Value error, ").replace("Input should", "it should")
+            + (f"it is {wanted}" if (wanted := wanted_of(fault)) else _own_words(fault))
             for fault in error.errors()
         ]
         raise StudyError("options", found) from None
+
+
+def _own_words(fault: Any) -> str:
+    return str(fault.get("ctx", {}).get("error", fault["msg"]))
 
 
 def _budgets(text: str | None) -> tuple[int, ...] | None:

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 from functools import partial
 
 import numpy as np
@@ -230,3 +231,28 @@ def test_pairs_that_need_no_run_are_listed_and_compared(place, capsys) -> None:
     assert "1 jobs, about" in said
     assert "Use PCA of the pixels with logistic regression" in " ".join(said.split())
     assert (place[0] / "no-run" / "model" / "model.safetensors").exists()
+
+
+def test_where_only_copies_are_left_nothing_is_asked_for(place, tmp_path, capsys) -> None:
+    root, _, _ = place
+    pictures = tmp_path / "copies"
+    pictures.mkdir()
+    for i in range(8):
+        for name in (f"{i}.png", f"{i} again.png"):
+            shutil.copy(root / "pictures" / f"{i:02d}.png", pictures / name)
+    write_labels(tmp_path / "t.csv", [(f"{i}.png", "ab"[i % 2]) for i in range(8)])
+    command = ["learn", str(pictures), "--labels", str(tmp_path / "t.csv")]
+    quick = ["--pairs", "pixels.nearest", "--jobs", "1", "--out", str(tmp_path / "out")]
+    assert run_command([*command, *quick]) == 0
+    assert "nothing is left to ask" in capsys.readouterr().out
+    assert table(tmp_path / "out" / "label-next.csv") == []
+    rows = table(tmp_path / "out" / "predictions.csv")
+    assert [row["prediction"] for row in rows] == [c for c in "abababab" for _ in (0, 1)]
+
+
+def test_where_all_have_labels_it_says_what_else_there_is(place, tmp_path, capsys) -> None:
+    write_labels(tmp_path / "t.csv", [(f"{i:02d}.png", i % 3) for i in range(N)])
+    assert run_command(["learn", "pictures", "--labels", str(tmp_path / "t.csv")]) == 2
+    said = capsys.readouterr().err
+    assert "all 90 images have labels" in said
+    assert "tacit run label-efficiency --images" in said

@@ -84,6 +84,9 @@ def _conclude(done: "Done", asked: "Asked", console: "Console") -> int:
     else:
         say(f"Classifier:  none; {done.judged.winner.short} makes none")
     say(f"Report:      {done.ended.report}")
+    if not done.asks:
+        say("Every image without a label is a copy of one with a label: nothing is left to ask.")
+        return DONE
     names = chain(["more.csv"], (f"more-{n}.csv" for n in count(2)))
     more = next(path for name in names if not (path := Path(name)).exists())
     more_labels = replace(asked.options, labels=[*asked.options.labels, more])

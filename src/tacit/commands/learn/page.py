@@ -25,7 +25,7 @@ def asking(
     pool: Pool,
     figures: Figures,
 ) -> Finding:
-    """The finding; its first figure shows the images to label next.
+    """The finding; its first figure shows the images to label next, where there are any.
 
     Args:
         judged: what the labels say.
@@ -58,7 +58,7 @@ def asking(
             "what its label will tell of those is taken off before the next is chosen, so that no "
             "two tell the same. Of equal pictures one is asked for."
         ),
-        figures=(_grid(judged, probabilities, rows, pool, figures),),
+        figures=(_grid(judged, probabilities, rows, pool, figures),) if len(rows) else (),
         tables=(_classes(judged, probabilities, rest),),
         caveats=(
             "Images that were asked for are harder than others: once they have labels, the "
@@ -85,11 +85,16 @@ def _verdict(judged: Judged, sure: NDArray[np.float64]) -> Said:
 def _words(judged: Judged, sure: NDArray[np.float64], n_asked: int) -> str:
     calibrated = "" if judged.temperature.value is not None else " (not calibrated)"
     unsure = int((sure < UNSURE).sum())
+    asked = (
+        f"The labels of the {n_asked:,} images shown would help most: they are uncertain and stand "
+        "for many others."
+        if n_asked
+        else "Each of them is a copy of an image with a label: there is nothing left to ask for."
+    )
     return (
         f"{len(sure):,} images have no label; {judged.winner.short} names their classes with a "
         f"confidence of {100 * sure.mean():.1f} % on average{calibrated}, and is less than "
-        f"{100 * UNSURE:.0f} % sure of {unsure:,}. The labels of the {n_asked:,} images shown "
-        "would help most: they are uncertain and stand for many others."
+        f"{100 * UNSURE:.0f} % sure of {unsure:,}. {asked}"
     )
 
 

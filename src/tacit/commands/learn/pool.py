@@ -87,12 +87,13 @@ def open_pool(
     if source not in NAMES:
         if is_image_folder(source, data_dir):
             return _from_folder(path.resolve(), size, channels, skip_bad, progress)
-        parts = [images for _, images in parts_of(source, path, data_dir)]
+        found, conversions, _ = parts_of(source, path, data_dir, labels=False)
+        parts = [images for _, images in found]
         origin = own_files(shown(Path(path.name)))
     else:
         named = open_images(source, data_dir=data_dir)
         parts, origin = [named.train, named.test], named.origin
-    conversions: dict[str, int] = {}
+        conversions = dict(named.conversions)
     alike = [made_alike(images, size, channels, conversions).pixels for images in parts]
     pixels = alike[0] if len(alike) == 1 else np.concatenate(alike)
     known = [images.originals for images in parts if images.originals is not None]

@@ -76,11 +76,15 @@ class Prompted:
 
 @dataclass(frozen=True)
 class Done:
-    """What the command tells at its end; `judged` is None where jobs failed."""
+    """What the command tells at its end; `judged` is None where jobs failed.
+
+    `asks`: whether there is an image to label next.
+    """
 
     ended: Ended
     files: Files
     judged: Judged | None
+    asks: bool = False
 
 
 def prompted(asked: Asked, console: Console) -> Prompted:
@@ -119,12 +123,16 @@ def perform(task: Prompted, console: Console) -> Done:
     if not ended.whole:
         return Done(ended, files, None)
     with held(asked.out):
-        conclude(task)
-    return Done(ended, files, task.judged)
+        asks = conclude(task)
+    return Done(ended, files, task.judged, asks)
 
 
-def conclude(task: Prompted) -> None:
-    """Predictions, what to label next, the model and the page, from the finished jobs."""
+def conclude(task: Prompted) -> bool:
+    """Predictions, what to label next, the model and the page, from the finished jobs.
+
+    Returns:
+        Whether there is an image to label next.
+    """
     judged, pool = task.judged, task.pool
     probabilities = judged.probabilities
     rows, settles = ask_next(
@@ -144,6 +152,7 @@ def conclude(task: Prompted) -> None:
     shown = replace(record, cover=mine.figures[0].name if mine.figures else "")
     write_records(task.asked.out, shown, (*findings, mine))
     write_report(task.asked.out)
+    return len(rows) > 0
 
 
 def codes_for_graph(task: Prompted) -> NDArray[np.float32]:

@@ -1,11 +1,12 @@
 """Which encoder for these images?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Annotated, ClassVar
 
 from pydantic import Field, field_validator
 
-from tacit.encoders.source import is_source, parse
+from tacit.encoders.source import is_source, parse, placed
 from tacit.labels.methods import METHODS, MethodName
 from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.encoders.figures import draw, tables
@@ -83,6 +84,10 @@ class Encoders(FewLabels):
 
     def viewed(self) -> dict[str, Views]:
         return {source: self.views for source in self.encoders() if can_be_viewed(source)}
+
+    def placed(self, find: Callable[[str, str], str]) -> FewLabels:
+        codes = tuple(placed(one, partial(find, "codes")) for one in self.codes)
+        return super().placed(find).model_copy(update={"codes": codes})
 
     def with_encoders(self, sources: Sequence[str]) -> "Encoders":
         codes = tuple(dict.fromkeys((*self.codes, *sources)))

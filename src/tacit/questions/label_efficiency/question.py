@@ -1,12 +1,14 @@
 """How many labels, and on which representation?"""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, field_validator
 
+from tacit.encoders.source import placed
 from tacit.errors import ImagesError
 from tacit.files import file_sha256
 from tacit.images.dataset import UNLABELLED, Images
@@ -93,6 +95,13 @@ class FewLabels(Question):
     def encoders(self) -> tuple[str, ...]:
         found = (pair.encoder for pair in self.tried)
         return tuple(dict.fromkeys(encoder for encoder in found if encoder is not None))
+
+    def placed(self, find: Callable[[str, str], str]) -> "FewLabels":
+        file = self.draws_file if self.draws_file is None else find("draws_file", self.draws_file)
+        return self.model_copy(update={"draws_file": file})
+
+    def contents(self) -> dict[str, str]:
+        return {} if self.draws_file is None else {self.draws_file: self.draws_content}
 
     def needs(self) -> dict[str, tuple[str, ...]]:
         kinds: dict[str, tuple[str, ...]] = {}
@@ -213,6 +222,14 @@ class Labels(FewLabels):
     @property
     def tried(self) -> tuple[Pair, ...]:
         return self.pairs
+
+    def placed(self, find: Callable[[str, str], str]) -> "FewLabels":
+        found = [placed(pair.codes, partial(find, "codes")) for pair in self.pairs]
+        pairs = tuple(
+            pair.model_copy(update={"codes": codes})
+            for pair, codes in zip(self.pairs, found, strict=True)
+        )
+        return super().placed(find).model_copy(update={"pairs": pairs})
 
     def with_encoders(self, sources: Sequence[str]) -> "Labels":
         more = [pair for source in dict.fromkeys(sources) for pair in pairs_of(source)]

@@ -11,6 +11,30 @@ from tacit.images.bounded import printable
 AT_MOST = 100
 """So many faults are listed."""
 
+_WANTED = {
+    "int": "a whole number",
+    "float": "a number",
+    "finite_number": "a finite number",
+    "bool": "true or false",
+    "string_type": "text",
+    "string_sub_type": "text",
+    "list": "a list",
+    "tuple": "a list",
+    "dict": "a table",
+    "model": "a table",
+    "mapping": "a table",
+    "greater_than_equal": "at least {ge}",
+    "greater_than": "more than {gt}",
+    "less_than_equal": "at most {le}",
+    "less_than": "less than {lt}",
+    "multiple_of": "a multiple of {multiple_of}",
+    "too_short": "at least {min_length} long",
+    "too_long": "at most {max_length} long",
+    "string_too_short": "at least {min_length} characters long",
+    "string_too_long": "at most {max_length} characters long",
+}
+"""What a value is to be, by the beginning of pydantic's name of a fault."""
+
 
 class StudyError(ValueError):
     """A study that cannot be run, with every fault found."""
@@ -121,7 +145,21 @@ def _rule(fault: Any) -> str:
             f"{said(value)} is no name; names are lower-case letters, digits and hyphens, "
             "at most 64 of them"
         )
+    if kind == "invalid_key":
+        return f"{said(value)} is no name of a setting, which is text"
+    if kind == "union_tag_not_found":
+        return "`kind` is missing" if isinstance(value, dict) else f"{said(value)}; it is a table"
+    if wanted := wanted_of(fault):
+        return f"{said(value)}; it is {wanted}"
     return f"{said(value)}: {fault['msg'][0].lower()}{fault['msg'][1:]}"
+
+
+def wanted_of(fault: Any) -> str:
+    """What a value had to be, in words: "at least 1"; "" where a fault is of no such kind."""
+    kind = fault["type"]
+    begins = [name for name in _WANTED if kind == name or kind.startswith(f"{name}_")]
+    wanted = _WANTED[max(begins, key=len)] if begins else ""
+    return wanted.format(**fault.get("ctx", {}))
 
 
 def _choices(expected: str) -> list[str]:

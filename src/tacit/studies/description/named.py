@@ -1,6 +1,7 @@
 """Study files: built-in ones by name, others by path."""
 
 import os
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -17,26 +18,34 @@ def builtin_names() -> list[str]:
     return sorted(p.name[: -len(".yaml")] for p in folder.iterdir() if p.name.endswith(".yaml"))
 
 
-def beside(study: str, source: str) -> str:
-    """The images that a study names: a folder or file that lies beside its file, where there is.
+def beside(
+    study: str, source: str, setting: str = "images.source", names: Sequence[str] = NAMES
+) -> str:
+    """A folder or file that a study names: where one lies beside the study's file, that one.
 
-    Otherwise they are looked for where the command is given, as those of a built-in study are.
+    Otherwise it is looked for where the command is given, as those of a built-in study are.
+
+    Args:
+        study: a built-in study, or the path of its file.
+        source: what is named.
+        setting: where it is named, for messages.
+        names: what is no path.
 
     Raises:
-        StudyError: there are none in either place.
+        StudyError: there is none in either place.
     """
-    if source in NAMES or not source or study in builtin_names() or Path(source).is_absolute():
+    if source in names or not source or study in builtin_names() or Path(source).is_absolute():
         return source
     near = Path(study).parent / source
     if near.exists():
         return str(near)
     if not Path(source).exists() and ("/" in source or near.parent != Path()):
+        named = f", nor a named set of this name ({', '.join(names)})" if names else ""
         raise StudyError(
             study,
             [
-                f"images.source is '{source}': there is neither {near.absolute()}, beside the "
-                f"study, nor {Path(source).absolute()}, where the command is given, nor a named "
-                f"set of this name ({', '.join(NAMES)})"
+                f"{setting} is '{source}': there is neither {near.absolute()}, beside the "
+                f"study, nor {Path(source).absolute()}, where the command is given{named}"
             ],
         )
     return source

@@ -225,7 +225,7 @@ def _measure_job(
     arguments = question.model_dump(mode="json")
     views = [called(*each) for each in question.viewed().items()]
     features = {source: encoders[source] for source in (*question.encoders(), *views)}
-    by_content = _replaced(arguments, features)
+    by_content = _replaced(arguments, {**features, **question.contents()})
     data = [images.train.sha256, images.test.sha256]
     job_id = content_id(
         "measure", CODE_VERSION, MEASURED_VERSION, question.name, by_content, seed, needs, data
