@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shutil
 from typing import get_args
 
 import numpy as np
@@ -11,7 +12,9 @@ from sklearn.datasets import load_digits
 
 import tacit
 from tacit.cli import run_command
+from tacit.commands import outputs
 from tacit.models.config import Learn, ModelConfig, build
+from tacit.saved.trained import TrainedModel
 
 TINY = {"n_components": 3, "max_epochs": 1, "min_updates": 30}
 
@@ -246,3 +249,66 @@ def test_a_damaged_model_is_refused_by_name(models, tmp_path, capsys) -> None:
     weights.write_bytes(data)
     run("describe", tmp_path / "copy", code=2)
     assert "model.safetensors is damaged" in capsys.readouterr().err
+
+
+@pytest.fixture
+def watched(monkeypatch, capsys):
+    """What was said when a model was first asked."""
+    said: list[str] = []
+    ask = TrainedModel.predict_proba
+
+    def asked(self, images):
+        said.append(capsys.readouterr().err)
+        return ask(self, images)
+
+    monkeypatch.setattr(TrainedModel, "predict_proba", asked)
+    return said
+
+
+def test_notes_about_the_images_come_before_any_work(models, pictures, digits, tmp_path, watched):
+    run("predict", models / "classifier", "--images", pictures, "--out", tmp_path / "p.csv")
+    assert "Sub-folders are classes." in watched[0]
+    assert "1 image: converted to gray." in watched[0]
+    labels = np.array(["one", "two ", "two", "nan"])
+    np.savez(tmp_path / "x.npz", x=digits[0][:4] / 255, y=labels)
+    run("predict", models / "classifier", "--images", tmp_path / "x.npz")
+    assert "4 images: float64 values to 8 bits." in watched[1]
+    assert "Taken as no label: 'nan' (1)." in watched[1]
+
+
+def test_what_cannot_be_read_stops_before_any_work(models, pictures, tmp_path, watched, capsys):
+    shutil.copytree(pictures, tmp_path / "p")
+    (tmp_path / "p" / "9").mkdir(exist_ok=True)
+    (tmp_path / "p" / "9" / "last.png").write_bytes(b"x")
+    run("predict", models / "classifier", "--images", tmp_path / "p", code=2)
+    assert watched == []
+    assert "9/last.png: no PNG, JPEG" in capsys.readouterr().err
+
+
+def test_many_decoded_images_wait_in_a_file(models, pictures, monkeypatch, capsys) -> None:
+    run("encode", models / "vae", "--images", pictures)
+    expected = capsys.readouterr().out
+    monkeypatch.setattr(outputs, "_IN_MEMORY", 70)
+    run("encode", models / "vae", "--images", pictures)
+    assert capsys.readouterr().out == expected
+    assert len(expected.splitlines()) == 7
+
+
+def test_learn_looks_at_no_label_of_an_array_file(digits, tmp_path, capsys) -> None:
+    np.savez(tmp_path / "x.npz", x=digits[0][:30] / 255, y=np.arange(30) / 7)
+    (tmp_path / "t.csv").write_text("index,label\n0,a\n1,b\n")
+    run("learn", tmp_path / "x.npz", "--labels", tmp_path / "t.csv", "--dry-run")
+    assert "note: 30 images: float64 values to 8 bits." in capsys.readouterr().out
+
+
+def test_codes_by_an_encoder_are_told_of_the_folder_too(pictures, tmp_path, capsys) -> None:
+    np.save(tmp_path / "f.npy", np.zeros((6, 2), np.float32))
+    run("encode", pictures, "--encoder", f"features:{tmp_path / 'f.npy'}")
+    assert "Sub-folders are classes." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", ["file/below", "x" * 300])
+def test_errors_of_the_system_have_no_numbers(models, tmp_path, capsys, path) -> None:
+    (tmp_path / "file").touch()
+    run("predict", tmp_path / path, "--images", "digits", code=2)
+    assert "[Errno" not in capsys.readouterr().err

@@ -1,4 +1,6 @@
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from PIL import Image
 
 from tacit.errors import ImagesError
 from tacit.images.decoding import MAX_PIXELS, decode, looks_grey, open_header, upright_size
+from tacit.images.folders import read_folder
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (6, 9), dtype=np.uint8)
@@ -289,3 +292,41 @@ def test_the_size_of_a_header_is_that_of_the_pixels(orientation):
     for kind in ("JPEG", "TIFF"):
         data = encoded(Image.fromarray(GREY), kind, exif=exif)
         assert upright_size(open_header(data)) == decoded(data)[0].shape[:0:-1]
+
+
+def sixteen(values, said: int) -> bytes:
+    """A grey PNG of 16 bits that says how many of them are significant."""
+    body = b"sBIT" + bytes([said])
+    chunk = struct.pack(">I", 1) + body + struct.pack(">I", zlib.crc32(body))
+    height, width = values.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    return png(width, height, 16, 0, rows, chunk)
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14])
+def test_samples_that_were_not_scaled_are_where_the_file_says_how_many_bits_they_have(bits):
+    values = np.arange(1 << bits).reshape(-1, 32)
+    white = (1 << bits) - 1
+    pixels, kinds = decoded(sixteen(values, bits))
+    np.testing.assert_array_equal(pixels[0], np.floor(values * 255 / white + 0.5))
+    assert kinds == [f"{bits} bits, as the file says, scaled to 8"]
+
+
+@pytest.mark.parametrize("shade", [1, 1 / 16], ids=["whole range", "a dark picture"])
+def test_samples_that_were_scaled_as_png_has_it_stay(shade):
+    values = (np.arange(4096) * shade).astype(int).reshape(-1, 32)
+    scaled = values << 4 | values >> 8  # left bit replication
+    pixels, kinds = decoded(sixteen(scaled, 12))
+    np.testing.assert_array_equal(pixels[0], np.floor(scaled * 255 / 65_535 + 0.5))
+    assert kinds == ["16 bits scaled to 8"]
+
+
+def test_what_a_file_holds_counts_and_not_how_it_is_called(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(12):
+        image = RNG.integers(0, 256, (6, 9), dtype=np.uint8)
+        kind = ("PNG", "JPEG", "GIF", "BMP")[number % 4]
+        (folder / f"{number}.jpg").write_bytes(encoded(Image.fromarray(image), kind))
+    opened = read_folder(folder)
+    assert len(opened.train) + len(opened.test) == 12

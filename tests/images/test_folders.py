@@ -168,7 +168,7 @@ def spoil(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         "bad/pipe.png": "not a regular file",
         "bad/anim.bmp": NO_IMAGE,
         "bad/bomb.png": "decoded, it would have more than twice as many pixels",
-        "bad/cut.png": "image file is truncated",
+        "bad/cut.png": "it is damaged or cut short (image file is truncated",
         "bad/empty.jpg": "the file is empty",
         "bad/huge.tif": "the file has 629,145,600 bytes; the limit is 536,870,912",
         "bad/locked.png": "Permission denied",

@@ -165,3 +165,25 @@ def test_nothing_but_links_is_said_to_be_links(tmp_path) -> None:
         (tmp_path / "in" / name).symlink_to(tmp_path / "store" / name)
     with pytest.raises(ImagesError, match=r"holds no images.*Not followed, as links.*2 \(a, b\)"):
         list_folder(tmp_path / "in")
+
+
+@pytest.mark.parametrize("folders", [("cat/train", "cat/test"), ("bottle/train/good", "tile/Test")])
+def test_a_split_below_the_classes_is_refused(tmp_path, folders) -> None:
+    with pytest.raises(ImagesError, match=r"A split of your own stands above the classes"):
+        list_folder(made(tmp_path, *folders, "dog/train"))
+
+
+def test_a_table_without_a_label_takes_no_classes_away(tmp_path) -> None:
+    made(tmp_path, "a", "b")
+    (tmp_path / "labels.csv").write_text("path,label\na/0.png,\n")
+    with pytest.raises(ImagesError, match=r"labels\.csv gives no image a label"):
+        list_folder(tmp_path)
+    (tmp_path / "labels.csv").write_text("path,label,split\na/0.png,,test\n")
+    assert list_folder(tmp_path).class_names == ()
+
+
+@pytest.mark.parametrize("name", ["labels.txt", "Labels.json", "annotations.xml", "x.csv"])
+def test_what_may_hold_labels_is_named(tmp_path, name) -> None:
+    write_images(tmp_path, ["1.png", "2.png"])
+    (tmp_path / name).write_text("?")
+    assert any(note.startswith(f"{name}: not read") for note in list_folder(tmp_path).notes)

@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 from image_files import write_images
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
-from tacit.commands.outputs import write_pictures
+from tacit.commands.outputs import write_grid, write_pictures
 from tacit.errors import ImagesError
 from tacit.images.dataset import UNLABELLED
 from tacit.images.listing import list_folder
+from tacit.images.own import mark
 
 
 def listed(folder):
@@ -244,3 +246,29 @@ def test_pictures_that_tacit_wrote_are_no_class(tmp_path) -> None:
     listing = list_folder(tmp_path)
     assert listing.class_names == ("a", "b", "mine")
     assert "tacit's own results in samples, passed over." in listing.notes
+
+
+def noise(path, **options) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(len(str(path))).integers(0, 256, (4, 4), dtype=np.uint8)
+    Image.fromarray(pixels).save(path, **options)
+
+
+@pytest.mark.parametrize("name", ["made.png", "a/made.PNG", "a/b/made.png"])
+def test_a_grid_that_tacit_drew_among_pictures_is_none_of_them(tmp_path, name) -> None:
+    for other in ("a/1.png", "a/b/2.png", "c/3.png"):
+        noise(tmp_path / other)
+    write_grid(tmp_path / name, [[np.zeros((1, 4, 4), np.float32)]])
+    listing = list_folder(tmp_path)
+    assert [entry.path for entry in listing.entries] == ["a/1.png", "a/b/2.png", "c/3.png"]
+    assert f"Pictures that tacit made, passed over: 1 ({name})." in listing.notes
+
+
+def test_a_class_of_pictures_by_tacit_alone_is_somebodys_choice(tmp_path) -> None:
+    for name in ("real/1.png", "real/2.png"):
+        noise(tmp_path / name, pnginfo=PngInfo())
+    for name in ("made/1.png", "made/2.png"):
+        noise(tmp_path / name, pnginfo=mark())
+    noise(tmp_path / "above.png", pnginfo=mark())
+    assert list_folder(tmp_path).class_names == ("made", "real")
+    assert len(list_folder(tmp_path / "made").entries) == 2

@@ -1,6 +1,7 @@
 import gzip
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from tiny_set import FILES, TINY
 
 from tacit.errors import ImagesError
 from tacit.images import catalog, idx
+from tacit.images.opened import own_files
 from tacit.images.sources import open_images
 
 RNG = np.random.default_rng(0)
@@ -167,3 +169,28 @@ def test_nothing_heavy_is_imported():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert answer.stdout.strip() == "set()"
+
+
+def test_opening_what_was_opened_says_nothing_twice(tmp_path):
+    write_images(tmp_path / "p", [f"{kind}/{i}.png" for kind in "abc" for i in range(12)])
+    (tmp_path / "p/a/copy.png").write_bytes((tmp_path / "p/a/0.png").read_bytes())
+    once = open_images(tmp_path / "p", size=6)
+    again = open_images(once, size=6)
+    assert again.notes == once.notes
+    assert "37 images: resized to 6×6." in once.notes
+    fewer = open_images(again, train_size=2)
+    assert sum(note.startswith("Without a training image") for note in fewer.notes) == 1
+    assert sum("were taken" in note for note in fewer.notes) == 1
+
+
+def test_a_published_set_that_was_opened_is_not_to_be_mended():
+    named = open_images("digits")
+    pixels = np.concatenate([named.train.pixels[:1]] * 2 + [named.train.pixels[2:]])
+    assert named.train.labels is not None
+    assert named.train.labels[0] != named.train.labels[1]
+    odd = replace(named, train=replace(named.train, pixels=pixels))
+    noted = open_images(odd)
+    assert "Images with another label than a copy of them: 1." in noted.notes
+    assert open_images(noted).notes == noted.notes
+    with pytest.raises(ImagesError, match="has another label than a copy"):
+        open_images(replace(odd, origin=own_files("mine")))

@@ -111,7 +111,7 @@ def test_it_is_saved_whole_and_exported_as_its_encoder(out, tmp_path) -> None:
         ("{learn: vae, objective: simclr}", "objective 'simclr' belongs to 'contrastive'"),
         ("{learn: vae, projector: {out: 3}}", "a projector belongs to 'contrastive'"),
         ("{learn: contrastive, objective: {views: photos}}", "choices: photographs"),
-        ("{learn: contrastive, objective: {temperature: 0}}", "greater than 0"),
+        ("{learn: contrastive, objective: {temperature: 0}}", "more than 0"),
         ("{learn: contrastive, objective: bylo}", "'bylo'"),
         ("{learn: contrastive, decoder: {from: b}}", "no decoder to take"),
         ("{learn: contrastive, encoder: {from: b, frozen: true}}", "would learn no code"),

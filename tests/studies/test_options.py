@@ -88,6 +88,7 @@ def test_trials_of_a_file_are_not_replaced(tmp_path: Path) -> None:
         "title: Mine\nruns: {a: {learn: autoencoder}}\nquestions:\n"
         "  - label-efficiency: {pairs: [{method: scratch}], draws_file: draws.json}\n"
     )
+    (tmp_path / "draws.json").touch()
     with pytest.raises(StudyError, match="the trials come from the question's draws_file"):
         prepared(tmp_path, str(study), draws=3)
 

@@ -50,10 +50,10 @@ class Classes:
 def class_order(name: str) -> tuple[int, int, bytes]:
     """The order of classes everywhere: whole numbers by their size, before other names.
 
-    >>> sorted(["10", "9", "b", "a"], key=class_order)
-    ['9', '10', 'a', 'b']
+    >>> sorted(["10", "9", "-1", "b", "a"], key=class_order)
+    ['-1', '9', '10', 'a', 'b']
     """
-    number = int(name) if name.isascii() and name.isdigit() and len(name) < 19 else None
+    number = int(name) if re.fullmatch(r"-?\d{1,18}", name, re.ASCII) else None
     spelt = name.encode("utf-8", "surrogateescape")
     return (1, 0, spelt) if number is None else (0, number, spelt)
 

@@ -58,7 +58,7 @@ def one_label_each(opened: Opened, *, remove: bool, refuse: bool = True) -> Open
         )
     if not remove:
         note = f"Images with another label than a copy of them: {len(pairs):,}."
-        return replace(opened, notes=[*opened.notes, note])
+        return replace(opened, notes=list(dict.fromkeys([*opened.notes, note])))
     return _without(opened, parts, pairs)
 
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 from tacit.errors import ImagesError
 from tacit.images.alike import MODES, channels_first, square
 from tacit.images.parallel import AtOnce
-from tacit.images.values import LEVELS, scaled_to_bytes
+from tacit.images.values import LEVELS, scaled_to_bytes, way_into_unit
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
 NO_IMAGE = "no PNG, JPEG, BMP, TIFF, WebP, GIF or PPM image, or a kind of one that is not read"
@@ -270,8 +270,8 @@ def _from_floats(image: Image.Image, kinds: list[str], white_is_zero: bool) -> I
     values = np.asarray(image)
     if not (values.min() >= 0 and values.max() <= 1):  # nor where one is NaN
         raise ImagesError(
-            f"floating-point pixels lie between {values.min()} and {values.max()}; "
-            "they must be in [0, 1]"
+            f"floating-point pixels lie between {values.min():g} and {values.max():g}; they must "
+            f"be in [0, 1]{way_into_unit(float(values.min()), float(values.max()))}"
         )
     kinds.append("floating-point values scaled to 8 bits")
     values = 1 - values if white_is_zero else values

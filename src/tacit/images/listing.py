@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tacit.errors import ImagesError
 from tacit.images.bounded import shown
-from tacit.images.classes import Classes, classes_of
+from tacit.images.classes import Classes, classes_of, visible
 from tacit.images.dataset import UNLABELLED
 from tacit.images.own import RESULTS, among_others
 from tacit.images.tables import Names, faults_listed, read_tables
@@ -270,6 +270,13 @@ def _from_folders(
         _check_height(root, classes[0], tops[classes[0]])
     listing.notes += _without_images(listing, 1, set(tops))
     below = {path.split("/")[1] for top in classes for path in tops[top] if _is_deep(path)}
+    if sides := {name for name in below if _role(name) in ("train", "test")}:
+        raise ImagesError(
+            f"{shown(root)}: folders called {_and(sides)} lie below {_and(classes[:3])}"
+            f"{', …' * (len(classes) > 3)}. A split of your own stands above the classes "
+            f"(train/{shown(Path(classes[0]))}, test/{shown(Path(classes[0]))}), or in {LABELS} "
+            "(path,label,split)"
+        )
     deeper = (
         f" Folders in them ({_and(sorted(below)[:3])}{', …' * (len(below) > 3)}) say nothing."
         if below
@@ -370,7 +377,13 @@ def _without_images(listing: Listing, depth: int, with_images: set[str]) -> list
 
 def _tables_beside(root: Path) -> list[str]:
     """A note on files that may hold labels, and are not read."""
-    found = sorted(p.name for p in root.iterdir() if p.suffix.lower() in _TABLES and p.is_file())
+    found = sorted(
+        p.name
+        for p in root.iterdir()
+        if p.is_file()
+        and (p.suffix.lower() in _TABLES or p.name.lower().startswith(("label", "annotation")))
+        and not p.name.lower().endswith(ENDINGS)
+    )
     if not found:
         return []
     listed = ", ".join(shown(Path(name)) for name in found[:3]) + ", …" * (len(found) > 3)
@@ -386,11 +399,17 @@ def _from_table(
     told = read_tables([table], names, left_out=_as_named(listing), sides=True)
     if told.faults:
         raise ImagesError(f"{source}: {faults_listed(told.faults, shown(Path(table.name)))}")
+    deep = any("/" in path for path in files)
+    if deep and not (told.sides or told.missing or any(map(visible, told.labels.values()))):
+        raise ImagesError(
+            f"{source}: {shown(Path(table.name))} gives no image a label, and where there is such "
+            "a table sub-folders are no classes. Fill it in, or move it away where they are"
+        )
     listing.missing = told.missing
     listing.notes += told.notes
     listing.meaning = (
         f"{shown(Path(table.name))} says what the images are; sub-folders say nothing."
-        if any("/" in path for path in files)
+        if deep
         else f"{shown(Path(table.name))} says what the images are."
     )
     return told.labels, told.sides

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from tacit.images.dataset import Images
 
+_OWN = "the user's own files"
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -26,6 +28,11 @@ class Origin:
     citation: str
     address: str
 
+    @property
+    def is_users(self) -> bool:
+        """Whether the user brought them, and so can mend them."""
+        return self.licence == _OWN
+
 
 @dataclass(frozen=True)
 class Opened:
@@ -39,6 +46,7 @@ class Opened:
         skipped: name and reason of each image that was left out.
         names: of the training and of the test images: paths, or numbers in the file; empty where
             they are not known.
+        present: those of the notes that say what the images are now, and not what was done.
     """
 
     train: Images
@@ -48,6 +56,7 @@ class Opened:
     conversions: Mapping[str, int] = field(default_factory=dict)
     skipped: tuple[tuple[str, str], ...] = ()
     names: tuple[Sequence[str], ...] = ()
+    present: tuple[str, ...] = ()
 
     def taken(
         self, train: NDArray[np.int64] | None = None, test: NDArray[np.int64] | None = None
@@ -68,4 +77,4 @@ class Opened:
 
 def own_files(name: str) -> Origin:
     """The origin of files that the user brought."""
-    return Origin(name, licence="the user's own files", citation="", address=name)
+    return Origin(name, licence=_OWN, citation="", address=name)

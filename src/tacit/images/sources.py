@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -70,9 +70,7 @@ def open_images(
         opened = (
             source if isinstance(source, Opened) else _from_arrays(_in_memory(source), "arrays")
         )
-        return _as_asked(
-            opened, size, channels, duplicates, train_size, refuse=True, most=train_most
-        )
+        return _as_asked(opened, size, channels, duplicates, train_size, train_most)
     source = os.fspath(source)
     entry = catalog.IDX_SETS.get(source)
     if entry is not None:
@@ -89,9 +87,7 @@ def open_images(
         opened = Opened(*catalog.read_embedded(source), catalog.EMBEDDED[source])
     else:
         opened = _from_path(source, size, channels, skip_bad, progress)
-    # Who wrote the labels of a published set is not asked to mend them.
-    refuse = source not in catalog.NAMES
-    return _as_asked(opened, size, channels, duplicates, train_size, refuse=refuse, most=train_most)
+    return _as_asked(opened, size, channels, duplicates, train_size, train_most)
 
 
 def _in_memory(source: ArrayLike | tuple[ArrayLike, ArrayLike]) -> Arrays:
@@ -112,20 +108,23 @@ def _as_asked(
     channels: str | None,
     duplicates: Literal["keep", "remove"],
     train_size: int | None,
-    *,
-    refuse: bool,
     most: int | None,
 ) -> Opened:
-    """Made alike, copies dealt with, and a subset taken; refuse: copies with two labels.
+    """Made alike, copies dealt with, a subset taken, and what is there then described.
 
     most: training images that are taken where no size is asked for.
     """
     remove = duplicates == "remove"
-    opened = one_label_each(_alike(opened, size, channels), remove=remove, refuse=refuse)
+    done = [note for note in opened.notes if note not in opened.present]
+    opened = _alike(replace(opened, notes=done), size, channels)
+    # Who wrote the labels of a published set is not asked to mend them.
+    opened = one_label_each(opened, remove=remove, refuse=opened.origin.is_users)
     opened = _without_copies(opened) if remove else opened
     if train_size is None and most is not None:
         train_size = min(most, len(opened.train))
-    return _taken(opened, train_size)
+    opened = _taken(opened, train_size)
+    present = tuple(_described(opened))
+    return replace(opened, notes=[*opened.notes, *present], present=present)
 
 
 def _from_path(
@@ -180,9 +179,7 @@ def _alike(opened: Opened, size: int | None, channels: str | None) -> Opened:
     conversions = dict(opened.conversions)
     train = made_alike(opened.train, size, channels, conversions)
     test = made_alike(opened.test, size, channels, conversions)
-    few = few_levels(chain(train.portions(), test.portions()))
-    notes = [*opened.notes, *conversions_said(conversions), *([few] if few else [])]
-    return replace(opened, train=train, test=test, notes=notes, conversions=conversions)
+    return replace(opened, train=train, test=test, conversions=conversions)
 
 
 def _without_copies(opened: Opened) -> Opened:
@@ -201,37 +198,43 @@ def _without_copies(opened: Opened) -> Opened:
 
 
 def _taken(opened: Opened, train_size: int | None) -> Opened:
-    """Take the subset of the training images that is asked for, and look for copies."""
-    train, test, notes = opened.train, opened.test, list(opened.notes)
+    """Take the subset of the training images that is asked for."""
+    train = opened.train
     if train_size is not None and not 1 <= train_size <= len(train):
         raise ImagesError(
             f"`train_size` is {train_size:,}; {opened.origin.name} has {len(train):,} training "
             "images, of which 1 to all can be taken"
         )
-    if train_size is not None and train_size < len(train):
-        labels = np.zeros(len(train), np.int64) if train.labels is None else train.labels
-        notes.append(
-            f"{train_size:,} of the {len(train):,} training images were taken"
-            f"{'' if train.labels is None else ', stratified by class'}."
-        )
-        rows = stratified_subset(labels, train_size, numpy_stream(0, "train size"))
-        opened = opened.taken(rows)
-        train = opened.train
-    copies = len(found_in_both(train, test))
-    if copies:
-        notes.append(
+    if train_size is None or train_size == len(train):
+        return opened
+    labels = np.zeros(len(train), np.int64) if train.labels is None else train.labels
+    note = (
+        f"{train_size:,} of the {len(train):,} training images were taken"
+        f"{'' if train.labels is None else ', stratified by class'}."
+    )
+    rows = stratified_subset(labels, train_size, numpy_stream(0, "train size"))
+    return replace(opened.taken(rows), notes=[*opened.notes, note])
+
+
+def _described(opened: Opened) -> Iterator[str]:
+    """What a reader should know of the images as they are."""
+    train, test = opened.train, opened.test
+    yield from conversions_said(opened.conversions)
+    if few := few_levels(chain(train.portions(), test.portions())):
+        yield few
+    if copies := len(found_in_both(train, test)):
+        yield (
             f"{_images(copies)} of the test set {'is a copy' if copies == 1 else 'are copies'} "
             "of a training image."
         )
     unlabelled = 0 if train.labels is None else int((train.labels == UNLABELLED).sum())
     if unlabelled:
-        notes.append(f"{_images(unlabelled)} without a label among the training images.")
+        yield f"{_images(unlabelled)} without a label among the training images."
     for images, side in ((train, "training"), (test, "test")):
         present = set() if images.labels is None else set(images.labels.tolist())
         absent = [name for number, name in enumerate(images.class_names) if number not in present]
         if absent:
-            notes.append(f"Without a {side} image: class {', '.join(absent)}.")
-    return replace(opened, notes=notes)
+            yield f"Without a {side} image: class {', '.join(absent)}."
 
 
 def _images(n: int) -> str:

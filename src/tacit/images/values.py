@@ -91,7 +91,7 @@ def range_of(x: NDArray[Any], source: str) -> Range:
         if not (low >= 0 and high <= 1):  # nor where one is NaN
             raise ImagesError(
                 f"{source}: floating-point pixels lie between {low:g} and {high:g}; they must be "
-                f"numbers in [0, 1]{_way_into_unit(low, high)}"
+                f"numbers in [0, 1]{way_into_unit(low, high)}"
             )
         return Range(1, kind)
     if low < 0 or (high > LEVELS and not sixteen):
@@ -115,7 +115,7 @@ def range_of(x: NDArray[Any], source: str) -> Range:
     return Range(65_535 if sixteen else LEVELS, kind)
 
 
-def _way_into_unit(low: float, high: float) -> str:
+def way_into_unit(low: float, high: float) -> str:
     """What brings floating-point values into [0, 1]."""
     if math.isnan(low) or math.isnan(high):
         return "; NaN is none: leave such images out, or fill them"

@@ -28,8 +28,8 @@ _WANTED = {
     "less_than_equal": "at most {le}",
     "less_than": "less than {lt}",
     "multiple_of": "a multiple of {multiple_of}",
-    "too_short": "at least {min_length} long",
-    "too_long": "at most {max_length} long",
+    "too_short": "of at least {min_length} items",
+    "too_long": "of at most {max_length} items",
     "string_too_short": "at least {min_length} characters long",
     "string_too_long": "at most {max_length} characters long",
 }
@@ -52,7 +52,7 @@ def said(value: Any) -> str:
     """A value in an error: as it is written where it is short, else what it is.
 
     >>> said(3), said("x" * 100), said(16**5000)
-    ('3', 'a str', 'a whole number of 20001 bits')
+    ('3', 'a text', 'a whole number of 20001 bits')
     """
     if isinstance(value, int) and value.bit_length() > 128:  # Python writes no very long one
         return f"a whole number of {value.bit_length()} bits"
@@ -60,7 +60,11 @@ def said(value: Any) -> str:
         text = repr(value)
     except (ValueError, RecursionError):  # it holds such a number, or itself
         return f"a {type(value).__name__}"
-    return text if len(text) < 60 else f"a {type(value).__name__}"
+    if len(text) < 60:
+        return text
+    kinds = {dict: "table", list: "list", tuple: "list", str: "text"}
+    found = next((kind for of, kind in kinds.items() if isinstance(value, of)), "")
+    return f"a {found or type(value).__name__}"
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:
@@ -159,7 +163,10 @@ def wanted_of(fault: Any) -> str:
     kind = fault["type"]
     begins = [name for name in _WANTED if kind == name or kind.startswith(f"{name}_")]
     wanted = _WANTED[max(begins, key=len)] if begins else ""
-    return wanted.format(**fault.get("ctx", {}))
+    bounds = fault.get("ctx", {})
+    return wanted.format(
+        **{name: f"{b:g}" if isinstance(b, float) else b for name, b in bounds.items()}
+    )
 
 
 def _choices(expected: str) -> list[str]:
