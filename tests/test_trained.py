@@ -92,7 +92,7 @@ def test_a_folder_without_a_study_is_named(tmp_path) -> None:
     [
         (np.zeros((2, 1, 9, 8), np.uint8), r"the model takes \(N, 1, 8, 8\)"),
         (np.full((2, 8, 8), 2.0), "pixels lie between 2 and 2"),
-        (np.full((2, 8, 8), np.nan), "NaN is none"),
+        (np.full((2, 8, 8), np.nan), "hold NaN"),
         (np.zeros((8, 8)), "shape"),
     ],
 )

@@ -1,6 +1,7 @@
 """The command: ``tacit run``. Modules that cost time are imported by what needs them."""
 
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -22,7 +23,12 @@ from tacit.commands.predict import predict
 from tacit.commands.reconstruct import reconstruct
 from tacit.commands.sample import sample
 from tacit.commands.score import score
-from tacit.commands.terminal import quiet_without_a_home, speak_plainly, warnings_as_notes
+from tacit.commands.terminal import (
+    close_quietly,
+    quiet_without_a_home,
+    speak_plainly,
+    warnings_as_notes,
+)
 from tacit.studies.execution.stopping import Interrupted, importing, stoppable
 from tacit.studies.options import How, RunOptions
 
@@ -59,7 +65,7 @@ def run_command(arguments: Sequence[str]) -> int:
     """Do what the arguments say; returns the exit code.
 
     0 done, 1 a job failed, 2 the arguments or files cannot be used, 130 interrupted,
-    143 terminated.
+    141 nobody reads the output any more, 143 terminated.
     """
     speak_plainly()
     quiet_without_a_home()
@@ -75,6 +81,9 @@ def run_command(arguments: Sequence[str]) -> int:
             )  # fmt: skip
     except CycloptsError:
         return USAGE
+    except BrokenPipeError:  # what reads the output has had enough, as ``head`` has
+        close_quietly()
+        return 128 + signal.SIGPIPE
     except Interrupted as stop:
         again = shlex.join(["tacit", *arguments])
         errors.print(

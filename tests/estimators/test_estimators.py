@@ -282,11 +282,23 @@ def test_labels_of_any_type_are_predicted_as_they_are(labels, rows, tmp_path) ->
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"n_components": 0}, "n_components: 0; it is at least 1"),
+        ({"n_components": 0}, "n_components is 0; it is a whole number of at least 1"),
+        ({"n_components": 2.5}, r"n_components is 2\.5; it is a whole number"),
+        ({"n_components": "2"}, "n_components is '2'; it is a whole number"),
+        ({"n_components": True}, "n_components is True; it is a whole number"),
+        ({"n_components": 10**9}, "n_components: 1000000000; it is at most 65536"),
+        ({"max_epochs": 1.5}, r"max_epochs is 1\.5; it is a whole number"),
+        ({"max_epochs": None}, "max_epochs is None; it is a whole number"),
+        ({"batch_size": 3.5}, r"batch_size is 3\.5; it is a whole number"),
+        ({"min_updates": -1}, "min_updates is -1; it is a whole number of at least 1"),
+        ({"learning_rate": "fast"}, "learning_rate is 'fast'; it is a positive number"),
+        ({"learning_rate": np.nan}, "learning_rate is nan; it is a positive number"),
+        ({"verbose": "yes"}, "verbose is 'yes'; it is a whole number of at least 0"),
+        ({"random_state": -1}, "random_state is -1; a number is at least 0"),
         ({"network": "convolution"}, "network: .*'convolution' is none of"),
         ({"network": "pool"}, "network 'pool' has no decoder"),
-        ({"max_epochs": 0}, "max_epochs is 0; it is at least 1"),
-        ({"learning_rate": -1.0}, r"learning_rate is -1\.0; it is positive"),
+        ({"max_epochs": 0}, "max_epochs is 0; it is a whole number of at least 1"),
+        ({"learning_rate": -1.0}, r"learning_rate is -1\.0; it is a positive number"),
         ({"posterior": "shared"}, "'shared'; it is amortized or per_image"),
         ({"likelihood": "poisson"}, "'poisson'; it is gaussian or bernoulli"),
         ({"sigma": -0.1}, "sigma"),
@@ -309,6 +321,12 @@ def test_a_parameter_that_cannot_be_is_named(options, message, digits) -> None:
         (np.full((4, 8, 8), np.nan), "NaN"),
         (np.zeros((0, 8, 8)), "0 sample"),
         (np.zeros((2, 2, 2, 2, 2)), "dim"),
+        (
+            np.ma.masked_array(np.zeros((4, 8, 8)), np.eye(8, dtype=bool)[None].repeat(4, 0)),
+            "32 .*masked",
+        ),
+        (np.ma.masked_array(np.zeros((4, 2)), [[True, False]] * 4), "4 values are masked"),
+        ([np.zeros((8, 8)), np.zeros((8, 4))], r"different shapes, such as \(8, 8\) and \(8, 4\)"),
     ],
 )
 def test_images_that_cannot_be_are_named(x, message) -> None:
@@ -433,3 +451,13 @@ def test_former_names_are_taken_with_a_warning(estimator: type) -> None:
     assert not {"n_code", "epochs", "updates", "rate"} & made.get_params().keys()
     with pytest.raises(TypeError, match="n_code is the former name of n_components; give one"):
         estimator(n_code=3, n_components=3)
+
+
+def test_tensors_are_taken_wherever_they_come_from(digits, rows) -> None:
+    x = (digits[0] / digits[0].max()).astype(np.float32)
+    encoder = tacit.Autoencoder(**TINY).fit(x)
+    tensor = torch.tensor(x, requires_grad=True)
+    np.testing.assert_array_equal(encoder.transform(tensor), encoder.transform(x))
+    vae = tacit.VAE(**TINY).fit(torch.tensor(rows, requires_grad=True))
+    assert vae.n_features_in_ == rows.shape[1]
+    tacit.Autoencoder(**TINY, device=torch.device("cpu")).fit(x)

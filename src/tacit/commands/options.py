@@ -71,6 +71,8 @@ def command(function: Command) -> Command:
 
         try:
             return function(*arguments, **options)
+        except BrokenPipeError:
+            raise
         except (CommandError, ImagesError, OSError) as error:
             return _ended(USAGE, _words(error))
 

@@ -91,6 +91,7 @@ def write_table(out: Path | None, header: Sequence[str], rows: Iterable[Sequence
     writer.writerows(rows)
     if out is None:
         sys.stdout.write(text.getvalue())
+        sys.stdout.flush()
     else:
         # Names on disk are bytes; those that are no UTF-8 are written as they are.
         content = text.getvalue().encode("utf-8", "surrogateescape")

@@ -59,6 +59,12 @@ def speak_plainly() -> None:
             reconfigure(errors=HANDLER)
 
 
+def close_quietly() -> None:
+    """What is left for a standard output that nobody reads goes nowhere when Python ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+
+
 @contextmanager
 def warnings_as_notes() -> Iterator[None]:
     """Within it, what tacit warns of is a line for people, without a place in its source."""

@@ -4,6 +4,7 @@ import math
 import warnings
 from collections.abc import Callable
 from copy import deepcopy
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from tacit.estimators.progress import Progress
 from tacit.estimators.rows import Rows
-from tacit.images.values import Range, few_levels, unit_pixels
+from tacit.images.values import Range, as_array, few_levels, unit_pixels
 from tacit.models.config import ConvNetwork, DenseNetwork, ModelConfig, Network, build
 from tacit.models.models import Model
 from tacit.models.parts import freeze
@@ -60,14 +61,15 @@ class RowsEstimator(BaseEstimator):
         Raises:
             ValueError, TypeError: as scikit-learn's estimators do.
         """
-        ndim = x.ndim if hasattr(x, "ndim") else np.asarray(x).ndim
-        images = ndim in (3, 4)
+        if not hasattr(x, "ndim") or hasattr(x, "detach") or isinstance(x, np.ma.MaskedArray):
+            x = as_array(x, "X")
+        images = x.ndim in (3, 4)
         if not reset:
             self._check_kind(x, images)
         options: dict[str, Any] = {"reset": reset} if y is None else {"reset": reset, "y": y}
         if not images:
             return validate_data(self, x, dtype=np.float64, **options)
-        x = unit_pixels(np.asarray(x), "X")
+        x = unit_pixels(as_array(x, "X"), "X")
         shape = x.shape
         # scikit-learn's checks are for two dimensions.
         flat = x.reshape(len(x), math.prod(shape[1:]))
@@ -166,9 +168,11 @@ class NetworkEstimator(RowsEstimator):
         try:
             return _NETWORK.validate_python(self.network)
         except ValidationError as error:
-            raise ValueError("network: " + "; ".join(errors_of(error, self.network))) from None
+            faults = "; ".join(errors_of(error, self.network)).replace("the file: ", "")
+            raise ValueError(f"network: {faults}") from None
 
     def _configured(self, **settings: Any) -> ModelConfig:
+        self._whole("n_components", 1)
         try:
             return ModelConfig(**settings)
         except ValidationError as error:
@@ -187,7 +191,9 @@ class NetworkEstimator(RowsEstimator):
         **about: Any,
     ) -> None:
         """Build the model, `prepare` it, train it, and keep what is known of it."""
-        device, seed = device_of(self.device), seed_of(self.random_state)
+        given = self.device
+        device = device_of(str(given) if isinstance(given, torch.device) else given)
+        seed = seed_of(self.random_state)
         schedule = self._schedule(config, len(x))
         form.to_network(x[:1], np.float32)
         with seeded_initialisation(seed):
@@ -232,10 +238,10 @@ class NetworkEstimator(RowsEstimator):
 
     def _schedule(self, config: ModelConfig, n: int) -> Schedule:
         for name in ("max_epochs", "min_updates", "batch_size"):
-            if (value := getattr(self, name)) < 1:
-                raise ValueError(f"{name} is {value}; it is at least 1")
-        if not (0 < self.learning_rate < math.inf):
-            raise ValueError(f"learning_rate is {self.learning_rate}; it is positive")
+            self._whole(name, 1)
+        rate = self.learning_rate
+        if not (isinstance(rate, Real) and 0 < rate < math.inf):
+            raise ValueError(f"learning_rate is {rate!r}; it is a positive number")
         updates = max(self.max_epochs * math.ceil(n / self.batch_size), self.min_updates)
         return Schedule(
             n_images=n,
@@ -245,7 +251,18 @@ class NetworkEstimator(RowsEstimator):
             evaluate_at=(int(updates),),
         )
 
+    def _whole(self, name: str, least: int) -> None:
+        """See that a parameter is a whole number, and at least so large.
+
+        Raises:
+            ValueError: it is not.
+        """
+        value = getattr(self, name)
+        if not isinstance(value, Integral) or value < least or (least and value is True):
+            raise ValueError(f"{name} is {value!r}; it is a whole number of at least {least}")
+
     def _progress(self, schedule: Schedule) -> Progress | None:
+        self._whole("verbose", 0)
         if not self.verbose:
             return None
         return Progress(type(self).__name__, schedule, every_epoch=self.verbose > 1)
@@ -279,8 +296,14 @@ class NetworkEstimator(RowsEstimator):
 
 
 def seed_of(random_state: Any) -> int:
-    """A seed from a parameter `random_state`: a number, a generator, or None for a new one."""
+    """A seed from a parameter `random_state`: a number, a generator, or None for a new one.
+
+    Raises:
+        ValueError: it is none of these.
+    """
     if isinstance(random_state, int | np.integer):
+        if random_state < 0:
+            raise ValueError(f"random_state is {random_state}; a number is at least 0")
         return int(random_state)
     if random_state is None:
         return int(np.random.default_rng().integers(2**31))

@@ -4,12 +4,14 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import ClassifierMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from tacit.estimators.base import NetworkEstimator
+from tacit.estimators.holding import Holding, called
+from tacit.estimators.labels import check_labels
 from tacit.estimators.names import takes_former_names
 from tacit.models import models
 from tacit.models.config import ModelConfig
@@ -19,7 +21,7 @@ from tacit.saved.about import classes_as_data
 from tacit.saved.form import Form
 
 
-class Classifier(ClassifierMixin, NetworkEstimator):
+class Classifier(Holding, ClassifierMixin, NetworkEstimator):
     """p(y | x) = softmax(head(encoder(x))), trained for the cross-entropy.
 
     X is an array (n, d), whose features are standardised and go through dense networks, or images
@@ -51,6 +53,8 @@ class Classifier(ClassifierMixin, NetworkEstimator):
     0.8...
     """
 
+    held = "encoder"
+
     @takes_former_names
     def __init__(
         self,
@@ -79,49 +83,19 @@ class Classifier(ClassifierMixin, NetworkEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def __sklearn_clone__(self) -> Self:
-        cloned: Self = super().__sklearn_clone__()
-        if not _unfitted(self.encoder):
-            # A clone of the encoder would have forgotten what it learned.
-            cloned.encoder = self.encoder
-        return cloned
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters; those of the encoder (``encoder__NAME``) in a clone of it, not fitted.
-
-        Raises:
-            ValueError: there is no such parameter, or no encoder that could be fitted anew.
-        """
-        nested = {n.removeprefix("encoder__"): n for n in params if n.startswith("encoder__")}
-        if not nested:
-            return super().set_params(**params)
-        held = params.get("encoder", self.encoder)
-        given = {own: params.pop(name) for own, name in nested.items()}
-        if isinstance(held, FrozenEstimator):  # which a clone would be itself
-            encoder: Any = FrozenEstimator(held.estimator)
-        elif isinstance(held, BaseEstimator):
-            encoder = clone(held)
-        else:
-            raise ValueError(
-                f"{', '.join(nested.values())}: encoder is {_called(held)}, which has no such "
-                "parameters; give an Autoencoder, a VAE or a Classifier"
-            )
-        encoder.set_params(**given)
-        return super().set_params(**params | {"encoder": encoder})
-
     def fit(self, X: Any, y: Any) -> Self:
         """Learn from X and its labels."""
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None")
+        y = check_labels(y, none_said=False)
         self.encoder_ = self._encoder_for(X, y)
         given = self._given()
         x, y = self._checked(X, y, reset=True)
         check_classification_targets(y)
         classes, labels = np.unique(y, return_inverse=True)
         if len(classes) < 2:
-            raise ValueError(
-                f"y holds one class, {classes[0]!r}; a classifier tells at least 2 classes apart"
-            )
+            (only,) = classes.tolist()
+            raise ValueError(f"y holds one class, {only!r}; a classifier tells at least 2 apart")
         form = self._form_of(x)
         latent_dim, network = self.n_components, None
         if given is not None:
@@ -188,7 +162,7 @@ class Classifier(ClassifierMixin, NetworkEstimator):
         if given is None or isinstance(given, NetworkEstimator) or is_model:
             return given
         raise TypeError(
-            f"encoder is {_called(given)}; it is a tacit Autoencoder, VAE or Classifier, one of "
+            f"encoder is {called(given)}; it is a tacit Autoencoder, VAE or Classifier, one of "
             "them in scikit-learn's FrozenEstimator, or what tacit.load gives"
         )
 
@@ -213,7 +187,3 @@ class Classifier(ClassifierMixin, NetworkEstimator):
 def _unfitted(encoder: Any) -> bool:
     """Whether an encoder is an estimator that has learned nothing yet."""
     return isinstance(encoder, NetworkEstimator) and not hasattr(encoder, "model_")
-
-
-def _called(encoder: Any) -> str:
-    return "None" if encoder is None else f"a {type(encoder).__name__}"

@@ -15,6 +15,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
 from tacit.estimators.base import NetworkEstimator, RowsEstimator, seed_of
+from tacit.estimators.holding import Holding
+from tacit.estimators.labels import check_labels, missing_in
 from tacit.estimators.rows import Rows
 from tacit.images.dataset import UNLABELLED
 from tacit.labels.cross_validation import held_out_trials, turns_for
@@ -45,7 +47,7 @@ METHODS_OF_IMAGES = tuple(
 )
 
 
-class FewLabelClassifier(ClassifierMixin, RowsEstimator):
+class FewLabelClassifier(Holding, ClassifierMixin, RowsEstimator):
     """Learns from all rows of X and the few labels that y has, and chooses how by these labels.
 
     Every representation is tried with every method on the labels, some of each class held out in
@@ -87,6 +89,8 @@ class FewLabelClassifier(ClassifierMixin, RowsEstimator):
     True
     """
 
+    held = "representation"
+
     def __init__(
         self, representation: Any = "auto", method: Any = "auto", *, random_state: Any = 0
     ) -> None:
@@ -95,7 +99,7 @@ class FewLabelClassifier(ClassifierMixin, RowsEstimator):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Learn from X and the labels in y, (n,); -1 (or None) stands where a row has none.
+        """Learn from X and the labels in y, (n,); -1 (or None, or NaN) stands where a row has none.
 
         In an array of text -1 is "-1", as NumPy writes it.
 
@@ -287,17 +291,21 @@ def _read(y: Any) -> tuple[NDArray[Any], Labelled]:
     Raises:
         ValueError: y is no vector of classes, or has labels of fewer than two.
     """
-    y = column_or_1d(y, warn=True)
+    y = column_or_1d(check_labels(y, none_said=True), warn=True)
+    gone = missing_in(y)
     if y.dtype.kind == "f":
-        assert_all_finite(y, input_name="y")
+        assert_all_finite(y[~gone], input_name="y")
     if y.dtype.kind == "O":
-        none = np.array([label is None or str(label) == str(UNLABELLED) for label in y], bool)
+        none = [
+            bool(out) or str(label) == str(UNLABELLED) for out, label in zip(gone, y, strict=True)
+        ]
+        rows = np.flatnonzero(~np.array(none, bool))
+        known = np.array(y[rows].tolist())
     else:
-        none = y == (str(UNLABELLED) if y.dtype.kind in "US" else UNLABELLED)
-    rows = np.flatnonzero(~none)
-    known = y[rows]
-    if y.dtype.kind == "O":
-        known = np.array(known.tolist())
+        rows = np.flatnonzero(
+            ~gone & (y != (str(UNLABELLED) if y.dtype.kind in "US" else UNLABELLED))
+        )
+        known = y[rows]
     check_classification_targets(known)
     classes, numbers = np.unique(known, return_inverse=True)
     if len(classes) < 2:

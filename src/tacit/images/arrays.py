@@ -15,7 +15,7 @@ from tacit.images.bounded import faults_named, read_exactly, shown
 from tacit.images.classes import classes_of
 from tacit.images.dataset import MAX_CLASSES, UNLABELLED, Images, check_classes
 from tacit.images.originals import Originals, of_arrays
-from tacit.images.values import range_of
+from tacit.images.values import as_array, range_of
 
 _KEYS = {
     "x": ("x", "images", "x_train"),
@@ -67,8 +67,8 @@ def images_from_arrays(
     >>> images.shape, images.class_names
     ((1, 8, 8), ('cat', 'dog'))
     """
-    labels = None if y is None else np.asarray(y)
-    return split_from_arrays(Arrays(np.asanyarray(x), labels), class_names, source).train
+    labels = None if y is None else np.asarray(as_array(y, "labels"))
+    return split_from_arrays(Arrays(as_array(x, source), labels), class_names, source).train
 
 
 class FromArrays(NamedTuple):

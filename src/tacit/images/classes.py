@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tacit.errors import ImagesError
@@ -172,11 +172,20 @@ def _confused(name: str) -> str:
     return _BETWEEN_LETTERS.sub("", folded)
 
 
-def _check_alike(sizes: Mapping[str, int], source: str) -> None:
+def look_alike(names: Iterable[str]) -> list[list[str]]:
+    """Groups of two or more names that people take for one.
+
+    >>> look_alike(["Cat", "cat ", "dog", "0", "0.0"])
+    [['Cat', 'cat '], ['0', '0.0']]
+    """
     groups: dict[str, list[str]] = defaultdict(list)
-    for name in sizes:
-        groups[_confused(name)].append(name)
-    doubtful = [names for names in groups.values() if len(names) > 1]
+    for name in names:
+        groups[_confused(plain(name))].append(name)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _check_alike(sizes: Mapping[str, int], source: str) -> None:
+    doubtful = look_alike(sizes)
     if doubtful:
         listed = "; ".join(
             " and ".join(f"{quoted(name)} ({sizes[name]:,})" for name in names)

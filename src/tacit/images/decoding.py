@@ -268,7 +268,9 @@ def _grey_or_rgb(image: Image.Image, kinds: list[str], samples: _Samples) -> Ima
 
 def _from_floats(image: Image.Image, kinds: list[str], white_is_zero: bool) -> Image.Image:
     values = np.asarray(image)
-    if not (values.min() >= 0 and values.max() <= 1):  # nor where one is NaN
+    if np.isnan(values.min()):
+        raise ImagesError("floating-point pixels hold NaN")
+    if not (values.min() >= 0 and values.max() <= 1):
         raise ImagesError(
             f"floating-point pixels lie between {values.min():g} and {values.max():g}; they must "
             f"be in [0, 1]{way_into_unit(float(values.min()), float(values.max()))}"

@@ -21,7 +21,7 @@ from tacit.images.dataset import UNLABELLED
 from tacit.images.folders import read_folder
 from tacit.images.opened import Opened, own_files
 from tacit.images.splits import found_in_both, sides_by_content, stratified_subset
-from tacit.images.values import few_levels
+from tacit.images.values import as_array, few_levels
 from tacit.streams import numpy_stream
 
 
@@ -93,13 +93,13 @@ def open_images(
 def _in_memory(source: ArrayLike | tuple[ArrayLike, ArrayLike]) -> Arrays:
     """Images, or a pair of images and labels."""
     if not isinstance(source, tuple):
-        return Arrays(np.asanyarray(source))
+        return Arrays(as_array(source, "arrays"))
     if len(source) != 2:
         raise ImagesError(
             f"images are a tuple of {len(source)}; it is images, or the pair (images, labels)"
         )
     x, y = source
-    return Arrays(np.asanyarray(x), np.asarray(y))
+    return Arrays(as_array(x, "arrays"), np.asarray(as_array(y, "labels")))
 
 
 def _as_asked(

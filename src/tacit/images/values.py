@@ -56,6 +56,26 @@ def scaled_to_bytes(x: NDArray[Any], white: int) -> NDArray[np.uint8]:
     return ((x.astype(np.uint32) * LEVELS + white // 2) // white).astype(np.uint8)
 
 
+def as_array(x: Any, source: str) -> NDArray[Any]:
+    """What a user brings as an array: a tensor of any device, lists, or an array already.
+
+    Raises:
+        ImagesError: values are masked, or rows have different shapes.
+    """
+    if hasattr(x, "detach"):
+        x = x.detach().cpu()
+    if isinstance(x, np.ma.MaskedArray) and (n := int(np.ma.getmaskarray(x).sum())):
+        raise ImagesError(f"{source}: {n:,} values are masked; fill them, or leave such rows out")
+    try:
+        return np.asanyarray(x)
+    except ValueError:
+        shapes = list(dict.fromkeys(str(np.shape(row)) for row in x))
+        raise ImagesError(
+            f"{source}: rows of different shapes, such as {' and '.join(shapes[:2])}; images are "
+            "made alike first"
+        ) from None
+
+
 def range_of(x: NDArray[Any], source: str) -> Range:
     """How the values of an array are to be read, by their type and range.
 
@@ -88,7 +108,11 @@ def range_of(x: NDArray[Any], source: str) -> Range:
     low, high = extremes(x)
     sixteen = dtype.name == "uint16"  # in either order of bytes
     if dtype.kind == "f":
-        if not (low >= 0 and high <= 1):  # nor where one is NaN
+        if math.isnan(low) or math.isnan(high):
+            raise ImagesError(
+                f"{source}: floating-point pixels hold NaN; leave such images out, or fill them"
+            )
+        if not (low >= 0 and high <= 1):
             raise ImagesError(
                 f"{source}: floating-point pixels lie between {low:g} and {high:g}; they must be "
                 f"numbers in [0, 1]{way_into_unit(low, high)}"
@@ -117,8 +141,6 @@ def range_of(x: NDArray[Any], source: str) -> Range:
 
 def way_into_unit(low: float, high: float) -> str:
     """What brings floating-point values into [0, 1]."""
-    if math.isnan(low) or math.isnan(high):
-        return "; NaN is none: leave such images out, or fill them"
     if math.isinf(low) or math.isinf(high):
         return "; infinity is none"
     if low >= 0:

@@ -11,7 +11,7 @@ from tacit.evidence.estimate import LogProbEstimate
 from tacit.evidence.methods import Method, score
 from tacit.evidence.precision import MORE_SAMPLES, log_prob_to_precision
 from tacit.evidence.refine import refine
-from tacit.images.values import unit_pixels
+from tacit.images.values import as_array, unit_pixels
 from tacit.models.config import ModelConfig
 from tacit.models.models import VAE, Autoencoder, Classifier
 from tacit.saved.folder import Saved, is_model_folder, load_saved, save
@@ -191,7 +191,7 @@ def as_pixels(images: ArrayLike | torch.Tensor, shape: tuple[int, int, int]) -> 
     Raises:
         ValueError: another size or number of channels, values outside the range, or NaN.
     """
-    x = np.asarray(images)
+    x = as_array(images, "images")
     channels, height, width = shape
     if x.ndim == 3 and channels == 1:
         x = x[:, None]
@@ -199,7 +199,7 @@ def as_pixels(images: ArrayLike | torch.Tensor, shape: tuple[int, int, int]) -> 
         x = x.transpose(0, 3, 1, 2)
     if x.ndim != 4 or x.shape[1:] != shape:
         raise ValueError(
-            f"images of shape {np.shape(images)}; the model takes (N, {channels}, {height}, "
+            f"images of shape {x.shape}; the model takes (N, {channels}, {height}, "
             f"{width}), channels also last"
         )
     x = unit_pixels(x, "images")
