@@ -101,7 +101,7 @@ class FewLabelClassifier(Holding, ClassifierMixin, RowsEstimator):
     def fit(self, X: Any, y: Any) -> Self:
         """Learn from X and the labels in y, (n,); -1 (or None, or NaN) stands where a row has none.
 
-        In an array of text -1 is "-1", as NumPy writes it.
+        In an array of text -1 is "-1", as NumPy writes it, and "" says the same.
 
         Raises:
             ValueError: labels of fewer than two classes, or parameters that cannot be.
@@ -295,17 +295,12 @@ def _read(y: Any) -> tuple[NDArray[Any], Labelled]:
     gone = missing_in(y)
     if y.dtype.kind == "f":
         assert_all_finite(y[~gone], input_name="y")
-    if y.dtype.kind == "O":
-        none = [
-            bool(out) or str(label) == str(UNLABELLED) for out, label in zip(gone, y, strict=True)
-        ]
-        rows = np.flatnonzero(~np.array(none, bool))
-        known = np.array(y[rows].tolist())
-    else:
-        rows = np.flatnonzero(
-            ~gone & (y != (str(UNLABELLED) if y.dtype.kind in "US" else UNLABELLED))
-        )
-        known = y[rows]
+    if y.dtype.kind in "OUS":
+        gone |= np.isin(y.astype(str), (str(UNLABELLED), ""))
+    elif y.dtype.kind != "M":
+        gone |= y == UNLABELLED
+    rows = np.flatnonzero(~gone)
+    known = np.array(y[rows].tolist()) if y.dtype.kind == "O" else y[rows]
     check_classification_targets(known)
     classes, numbers = np.unique(known, return_inverse=True)
     if len(classes) < 2:

@@ -17,6 +17,8 @@ def missing_in(y: NDArray[Any]) -> NDArray[np.bool_]:
     """Which labels are missing: None, NaN, and what pandas has in their place, (n,)."""
     if y.dtype.kind == "f":
         return np.isnan(y)
+    if y.dtype.kind in "mM":
+        return np.isnat(y)
     if y.dtype.kind != "O":
         return np.zeros(len(y), bool)
     # Of all that is equal to nothing, not even to itself; pandas's NA will not say whether it is.
@@ -52,6 +54,8 @@ def check_labels(y: Any, *, none_said: bool) -> Any:
             "or learn from the others and them by FewLabelClassifier"
         )
     known = flat[~gone]
+    if none_said:
+        known = known[known != ""]
     kinds = {isinstance(label, str): label for label in known.tolist()}
     if len(kinds) == 2 and not _means_none(known, none_said):
         text, number = kinds[True], kinds[False]
@@ -74,7 +78,7 @@ def _warn_of_spellings(labels: Iterable[str]) -> None:
         " and ".join(f"{quoted(name)} ({counts[name]:,})" for name in group)
         for group in look_alike(counts)
     ]
-    none = [f"{quoted(name)} ({n:,})" for name, n in counts.items() if _looks_missing(name)]
+    none = [f"{quoted(name)} ({n:,})" for name, n in counts.items() if visible(name) in MISSING]
     if said:
         warnings.warn(
             "labels in y that look like one class in several spellings, each of which is a class "
@@ -87,7 +91,3 @@ def _warn_of_spellings(labels: Iterable[str]) -> None:
             f"{', '.join(none[:_LISTED])}",
             stacklevel=4,
         )
-
-
-def _looks_missing(name: str) -> bool:
-    return visible(name) in MISSING or not visible(name)

@@ -8,6 +8,9 @@ from pydantic import ValidationError
 
 from tacit.images.bounded import printable
 
+NAME = r"^[a-z0-9][a-z0-9-]{0,63}$"
+"""Of runs, questions and what else a study calls by a name."""
+
 AT_MOST = 100
 """So many faults are listed."""
 
@@ -144,6 +147,8 @@ def _rule(fault: Any) -> str:
         )
     if kind == "union_tag_invalid":
         return f"kind {context['tag']!r} is none of {context['expected_tags']}"
+    if kind == "string_pattern_mismatch" and context["pattern"] != NAME:
+        return f"{said(value)} is not of the form {context['pattern']}"
     if kind == "string_pattern_mismatch":
         return (
             f"{said(value)} is no name; names are lower-case letters, digits and hyphens, "

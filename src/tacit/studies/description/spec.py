@@ -17,13 +17,14 @@ from tacit.models.config import (
     Table,
 )
 from tacit.models.precision import Precision
+from tacit.studies.description.errors import NAME
 from tacit.training.objectives import ObjectiveTable
 from tacit.training.objectives.tables import AnyObjectiveTable
 
 MAX_RUNS, MAX_QUESTIONS = 500, 500
 
 Count = Annotated[int, Field(ge=1, le=10**9)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+Name = Annotated[str, Field(pattern=NAME)]
 
 
 class FewLabels(Table):
