@@ -63,7 +63,7 @@ def test_bytes_stay_where_they_are():
         (np.zeros((2, 8, 8, 4)), "c = 1 or 3"),
         (np.zeros((0, 8, 8)), "at least one"),
         (np.full((1, 8, 8), 1.5), r"must be numbers in \[0, 1\]"),
-        (np.full((1, 8, 8), np.nan), "between nan and nan"),
+        (np.full((1, 8, 8), np.nan), "hold NaN"),
         (np.full((1, 8, 8), np.inf), "inf"),
         (np.full((1, 8, 8), 256), "0 to 255"),
         (np.full((1, 8, 8), -1), "0 to 255"),

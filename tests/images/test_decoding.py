@@ -123,7 +123,7 @@ def test_floating_point():
     assert pixels.ravel().tolist() == list(range(256))
     assert kinds == ["floating-point values scaled to 8 bits"]
     for wrong in (2.0, np.nan):
-        with pytest.raises(ImagesError, match=r"must be in \[0, 1\]"):
+        with pytest.raises(ImagesError, match=r"must be in \[0, 1\]|hold NaN"):
             decoded(encoded(Image.fromarray(np.full((4, 4), wrong, np.float32)), "TIFF"))
 
 

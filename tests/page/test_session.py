@@ -73,6 +73,19 @@ def test_every_image_gets_its_turn(session) -> None:
     assert session.state()["marks"]["skip"] == N - 1  # the copy counts as answered
 
 
+def test_where_all_are_answered_nothing_is_asked_for(session, table) -> None:
+    session.answer([row for row in range(N) if TRUTH[row] == "0"], label="0")
+    session.answer([row for row in range(N) if TRUTH[row] == "1"], label="1")
+    session.answer([row for row in range(N) if TRUTH[row] == "2"], label="2")
+    said = settled(session).state()
+    assert (said["queue"], said["labels"], said["confidence"]) == ([], N, None)
+    assert session.grid("0", 5, sort="sure") == []
+    again = settled(new_session(table))  # as when the page is opened once more
+    assert again.state()["queue"] == []
+    assert again.near(0, 2)
+    again.close()
+
+
 def test_undo_brings_the_table_and_the_predictions_back(session, table) -> None:
     label_next(session, 12)
     before, sure = table.read_bytes(), settled(session).predictions.sure.copy()
