@@ -127,7 +127,7 @@ def _from_folder(
         "path",
         np.array([entry.side for entry in entries], np.str_),
         tuple(opened.skipped),
-        (listing.meaning.strip(), *conversions_said(opened.conversions)),
+        (listing.meaning.strip(), *listing.notes, *conversions_said(opened.conversions)),
         root,
     )
 
@@ -136,8 +136,7 @@ def _from_arrays(
     source: str, data_dir: Path | None, size: int | None, channels: str | None
 ) -> Checked:
     """A named set, an array file, or a folder of idx files."""
-    parts = parts_of(source, Path(source), data_dir)
-    conversions: dict[str, int] = {}
+    parts, conversions, said = parts_of(source, Path(source), data_dir)
     alike = [made_alike(images, size, channels, conversions) for _, images in parts]
     pixels = alike[0].pixels if len(alike) == 1 else np.concatenate([one.pixels for one in alike])
     known = [one.originals for one in alike if one.originals is not None]
@@ -150,7 +149,7 @@ def _from_arrays(
     )
     sides = [np.full(len(one), side) for (side, _), one in zip(parts, alike, strict=True)]
     names = tuple(str(number) for number in range(len(images)))
-    notes = tuple(conversions_said(conversions))
+    notes = (*said, *conversions_said(conversions))
     return Checked(images, names, "index", np.concatenate(sides), notes=notes)
 
 
