@@ -92,7 +92,7 @@ def test_every_representation_is_held_by_its_best_method(tmp_path: Path) -> None
     assert {len(row) for row in finding.tables[0].rows} == {4}
     assert [row[0] for row in finding.tables[0].rows][:3] == ["own", "views", "vae"]
     costs = {str(row[0]): row[1:] for row in finding.tables[1].rows}
-    assert costs["own"][:2] == (16, "2 MB")
+    assert costs["own"][:2] == (16, "2.0 MB")
 
 
 def test_what_no_label_chose_is_held_against_the_winner(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from rich.filesize import decimal
+
 from tacit.encoders.base import About
 from tacit.figures import charts
 from tacit.figures.sink import Figure
@@ -144,7 +146,7 @@ def _costs(compared: Compared, encoders: Mapping[str, About]) -> Table:
             (
                 SHORT.get(codes, codes),
                 found.width,
-                "–" if size is None else f"{significant(size / 1e6, 3)} MB",
+                "–" if size is None else decimal(size),
                 "these images" if about is None and size is not None
                 else "–" if about is None else f"elsewhere: {about.trained_on}",
             )

@@ -87,8 +87,8 @@ def _alike(compared: Compared) -> str:
     alike = compared.those("alike", budget)
     if not alike:
         return ""
-    said = [f"{_short(codes)} ({points(compared.behind(codes, budget))})" for codes in alike]
-    return f"Not distinguishable from it, in points behind: {listed(said)}."
+    said = [f"{_short(codes)} {points(compared.behind(codes, budget))}" for codes in alike]
+    return f"Not distinguishable from it, points behind: {listed(said)}."
 
 
 def _elsewhere(compared: Compared) -> list[str]:
