@@ -69,7 +69,7 @@ def _use(compared: Compared) -> str:
             f"With {counted(curves, budget)} the draws disagree: {pair.words} was best where it "
             f"was chosen and has {accuracy} elsewhere, where {listed(better)} did better."
         )
-    return f"With {counted(curves, budget)} use {pair.words}: {accuracy}."
+    return f"That is {pair.words}: {accuracy}."
 
 
 def _others(compared: Compared) -> str:
