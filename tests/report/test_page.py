@@ -17,8 +17,8 @@ from tacit.images.sources import open_images
 from tacit.measures.number import Number
 from tacit.questions.finding import Finding, Table
 from tacit.questions.shared.words import ONE_SEED
-from tacit.questions.verdicts import Verdict
-from tacit.report.alerts import alerts_on_top, how_read
+from tacit.questions.verdicts import Verdict, alert
+from tacit.report.alerts import alerts_on_top, how_read, together
 from tacit.report.page import (
     FIGURES,
     allowed,
@@ -134,6 +134,25 @@ def test_every_card_has_a_small_figure_of_its_question(study, html):
             svg = (study / FIGURES / finding.figures[0].file).read_text()
             panel = re.search(r'data-panel="([^"]*)"', svg) or re.search(r'viewBox="([^"]*)"', svg)
             assert f'viewBox="{panel[1]}"' in drawn
+
+
+def test_many_unfinished_runs_are_one_alert():
+    two = ["Flagged.", alert("vae", 0.023), alert("per-image", 0.04)]
+    assert together(two) == tuple(two)
+    said = together([alert("x", 1.0), *two, alert("autoencoder", 0.022), "Other."])
+    assert said == (
+        alert("x", 1.0),
+        "Flagged.",
+        "Training of vae (2.3 %), per-image (4.0 %) and autoencoder (2.2 %) had not finished: in "
+        "brackets, how much of its whole fall the loss still fell by over the last tenth of the "
+        "updates.",
+        "Other.",
+    )
+    more = [
+        f"{alert(run, 0.03)[:-1]}; about {k} times as many updates should do."
+        for run, k in (("a", 1.5), ("b", 4), ("c", 2.1))
+    ]
+    assert together(more)[0].endswith("updates; about 4 times as many updates should do.")
 
 
 def test_how_images_were_read_is_no_alert(tmp_path):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from tacit.questions.finding import Finding, alerts_of
-from tacit.questions.shared.words import ONE_SEED
+from tacit.questions.shared.words import ONE_SEED, listed
 from tacit.report.provenance import ImagesUsed, Provenance
 
 FEWEST_SEEDS, FEWEST_TESTED = 3, 200
@@ -14,6 +14,29 @@ HOW_READ = re.compile(
     r"^(Sub-folders |All images lie in one folder)|chosen by (their )?content|were taken(,|\.)"
 )
 """Notes on images that say how they were read, and nothing that a reader must be warned of."""
+
+
+FALLING = re.compile(
+    r"Training of (.+) had not finished: .* by ([\d.]+ %) of its whole fall"
+    r"(?:; about ([\d.]+) times .*)?\."
+)
+"""What `tacit.questions.verdicts.alert` says of a run whose loss still fell."""
+
+
+def together(alerts: Sequence[str]) -> tuple[str, ...]:
+    """Runs whose loss still fell in one sentence, where they are more than two."""
+    found = {text: match for text in alerts if (match := FALLING.fullmatch(text))}
+    if len(found) < 3:
+        return tuple(alerts)
+    runs = [f"{match[1]} ({match[2]})" for match in found.values()]
+    times = [float(match[3]) for match in found.values() if match[3]]
+    text = (
+        f"Training of {listed(runs)} had not finished: in brackets, how much of its whole fall the "
+        "loss still fell by over the last tenth of the updates"
+    )
+    if len(times) == len(found):
+        text += f"; about {max(times):g} times as many updates should do"
+    return tuple(dict.fromkeys(f"{text}." if alert in found else alert for alert in alerts))
 
 
 def how_read(images: ImagesUsed) -> tuple[str, ...]:
@@ -33,4 +56,4 @@ def alerts_on_top(study: Provenance, findings: Sequence[Finding]) -> tuple[str, 
         said.append(f"Only {n_test:,} test images: intervals are wide.")
     plain = how_read(study.images)
     said += [note for note in study.images.notes if note not in plain]
-    return tuple(dict.fromkeys(said))
+    return together(tuple(dict.fromkeys(said)))
