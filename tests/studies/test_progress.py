@@ -69,8 +69,10 @@ def test_a_quick_training_promises_nothing_of_the_questions(
     remaining.started(questions[0])
     now[0] += 100
     assert remaining.text() == "4 of 7 jobs", "4 s a job was said for minutes"
+    assert remaining.foreseen(questions[1]) == "measuring"
     remaining.ended(questions[0], 100.0)
     assert remaining.text() == "5 of 7 jobs, about 3 min 20 s to go"
+    assert remaining.foreseen(questions[1]) == "measuring, about 1 min 40 s"
     remaining.started(questions[1])
     now[0] += 60
     assert remaining.text() == "5 of 7 jobs, about 2 min 20 s to go"

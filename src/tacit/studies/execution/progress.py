@@ -96,6 +96,13 @@ class Remaining:
             "that do. What is done by now is used again whenever this command is."
         )
 
+    def foreseen(self, job: Job) -> str:
+        """What is said of a job that tells no progress: that it measures, and for how long."""
+        if job.kind != "measure":
+            return ""
+        seconds = self._rate(job.kind) * weight(job)
+        return f"measuring, about {duration(seconds)}" if seconds else "measuring"
+
     def _rate(self, kind: str) -> float:
         """Seconds for a unit of work; 0 while too little was done to tell."""
         seconds, work = self.seconds[kind], self.work[kind]
@@ -190,7 +197,7 @@ class Bars:
     def started(self, job: Job) -> None:
         self.remaining.started(job)
         self.tasks[job.id] = self.progress.add_task(
-            escape(job.label), total=None, said="measuring" if job.kind == "measure" else ""
+            escape(job.label), total=None, said=self.remaining.foreseen(job)
         )
 
     def progressed(self, job: Job, update: int, updates: int, loss: float) -> None:
