@@ -19,7 +19,6 @@ from tacit.images.dataset import UNLABELLED
         ({"\u00e9t\u00e9": 1, "e\u0301te\u0301": 1, "hiver": 1}, ("hiver", "\u00e9t\u00e9")),
         ({"A": 5, "a": 5, "b": 1}, ("A", "a", "b")),
         ({"C": 5, "C++": 5, "C#": 1}, ("C", "C#", "C++")),
-        ({"none": 3, "scratch": 4}, ("none", "scratch")),
         ({"1": 1, "2": 1, "3": 1}, ("1", "2", "3")),
         ({str(n): 1 for n in range(10)}, tuple(map(str, range(10)))),
         ({str(n): 2 for n in range(0, 900, 30)}, tuple(map(str, range(0, 900, 30)))),
@@ -49,6 +48,7 @@ def test_what_is_a_class(counts, names) -> None:
         ({f"{1.37 * n:.2f}": 1 + (n == 3) for n in range(30)}, "29 of 30 occur once"),
         ({str(n * n): 1 for n in range(12)}, "measurements, or numbers of the images"),
         ({str(n): 1 for n in range(40)}, "measurements, or numbers of the images"),
+        ({"c\u0430t": 3, "cat": 1}, "one class in several spellings"),
         ({"-1": 4, "1": 5}, "call the classes 0 and 1"),
         ({"x" * 201: 1, "y": 2}, "201 characters"),
     ],
@@ -87,3 +87,11 @@ def test_what_shows_nothing_is_shown() -> None:
     assert visible(" a \t b ") == "a b"
     joined = "\N{CAT FACE}\N{ZERO WIDTH JOINER}\N{BLACK LARGE SQUARE}"
     assert visible(joined) == joined
+
+
+@pytest.mark.parametrize("text", ["none", "NAN", "na", "?", "-", "unknown", "Unlabeled", "TODO"])
+def test_what_may_mean_no_label_is_named(text) -> None:
+    found = classes_of({text: 3, "scratch": 4}, "labels.csv")
+    assert set(found.names) == {text, "scratch"}
+    assert f"Classes called as if they were none: '{text}' (3)." in found.notes[0]
+    assert not classes_of({text: 3, "scratch": 4}, "a folder", folders=True).notes

@@ -210,10 +210,10 @@ def test_labels_for_images_that_do_not_exist(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "its first line is ''"),
+        ("", "is empty; its first line names"),
         ("1.png,a\n", r"its first line is '1\.png,a'; it has to name the columns path"),
         ('path,label\n"1.png,a\n', "line 2"),
-        ("path,label\n" + "x" * 200_000 + ",a\n", "line 2: field larger than"),
+        ("path,label\n" + "x" * 200_000 + ",a\n", "line 2 is no line of a table"),
     ],
 )
 def test_what_is_no_table(tmp_path, text, message):

@@ -194,3 +194,13 @@ def test_a_published_set_that_was_opened_is_not_to_be_mended():
     assert open_images(noted).notes == noted.notes
     with pytest.raises(ImagesError, match="has another label than a copy"):
         open_images(replace(odd, origin=own_files("mine")))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("one.png", "one image; name the folder"), ("a.zip", "an archive; unpack it")],
+)
+def test_files_of_another_kind_are_told_what_they_are(tmp_path, name, said):
+    (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(ImagesError, match=said):
+        open_images(tmp_path / name)

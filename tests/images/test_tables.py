@@ -1,5 +1,6 @@
 """One reader for all tables of labels: what spreadsheets, scripts and other machines write."""
 
+import gzip
 import unicodedata
 from pathlib import PureWindowsPath
 
@@ -61,6 +62,7 @@ def both(root, text):
         rows("{path},{label}.0"),
         "\ufeff" + rows().replace("\n", "\r\n"),
         rows() + f"{PATHS[35]},nan\n",
+        "\n \n" + rows("{path};{label}", "path;label"),
     ],
 )
 def test_one_table_says_the_same_to_run_and_learn(pictures, text) -> None:
@@ -92,6 +94,12 @@ def test_paths_in_another_composition_of_accents(tmp_path) -> None:
     [
         (rows().encode("utf-16"), "is UTF-16 text; save it as CSV in UTF-8"),
         (b"PK\3\4", "workbook"),
+        (rows().encode("utf-32"), "is UTF-32 text"),
+        (gzip.compress(rows().encode()), "is compressed with gzip"),
+        (b"", "is empty; its first line names the columns"),
+        (rows() + f'{PATHS[35]},"{"x" * 200_000}', "is a quotation mark opened there"),
+        (rows() + f"{PATHS[35].upper()},1\n", f"did you mean '{PATHS[35]}'"),
+        (rows() + f"{PATHS[35][:-4]},1\n", f"did you mean '{PATHS[35]}'"),
         (rows("{path},caff\u00e8").encode("cp1252"), "no UTF-8; in cp1252.* 'caff\u00e8'"),
         (rows() + "gone.png,1\n", r"1 fault in .*line 32: there is no image 'gone\.png'"),
         (rows() + "sub/00.png,1\n", r"did you mean '"),

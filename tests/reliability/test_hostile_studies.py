@@ -137,7 +137,8 @@ def test_titles_are_no_markup() -> None:
     from tacit.questions.finding import Finding
 
     finding = Finding("q", "[/x] [bold]", "?", "", {}, (), headline="[/y]", alerts=("[/z]",))
-    ended = SimpleNamespace(findings=[finding], unanswered={}, report="r", whole=True)
+    said = {"findings": [finding], "alerts": finding.alerts, "unanswered": {}, "report": "r"}
+    ended = SimpleNamespace(**said, whole=True)
     console = Console(record=True, width=80)
     assert _conclude([ended], console) == 0
     shown = console.export_text()

@@ -16,8 +16,9 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 
 from tacit.estimators.base import NetworkEstimator, RowsEstimator, seed_of
 from tacit.estimators.holding import Holding
-from tacit.estimators.labels import check_labels, missing_in
+from tacit.estimators.labels import check_labels
 from tacit.estimators.rows import Rows
+from tacit.images.classes import missing_in
 from tacit.images.dataset import UNLABELLED
 from tacit.labels.cross_validation import held_out_trials, turns_for
 from tacit.labels.draws import Labelled

@@ -8,27 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tacit.images.classes import MISSING, look_alike, quoted, visible
+from tacit.images.classes import MISSING, look_alike, missing_in, quoted, visible
 
 _LISTED = 5
-
-
-def missing_in(y: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which labels are missing: None, NaN, and what pandas has in their place, (n,)."""
-    if y.dtype.kind == "f":
-        return np.isnan(y)
-    if y.dtype.kind in "mM":
-        return np.isnat(y)
-    if y.dtype.kind != "O":
-        return np.zeros(len(y), bool)
-    # Of all that is equal to nothing, not even to itself; pandas's NA will not say whether it is.
-    return np.array(
-        [v is None or type(v).__name__ == "NAType" or (_is_scalar(v) and v != v) for v in y], bool
-    )
-
-
-def _is_scalar(value: Any) -> bool:
-    return isinstance(value, float | np.generic) or type(value).__name__ == "NaTType"
 
 
 def check_labels(y: Any, *, none_said: bool) -> Any:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from tacit.errors import ImagesError
 from tacit.images.alike import count
 from tacit.images.bounded import faults_named, read_exactly, shown
-from tacit.images.classes import classes_of
+from tacit.images.classes import classes_of, missing_in
 from tacit.images.dataset import MAX_CLASSES, UNLABELLED, Images, check_classes
 from tacit.images.originals import Originals, of_arrays
 from tacit.images.values import as_array, range_of
@@ -232,7 +232,18 @@ def _encode(
     y: NDArray[Any], class_names: tuple[str, ...], source: str
 ) -> tuple[NDArray[np.int64], tuple[str, ...], list[str]]:
     """Class numbers, class names, and what is to be said of the labels."""
-    y = _whole(y, source)
+    gone = missing_in(y)
+    numbers = np.full(len(y), UNLABELLED, np.int64)
+    if gone.all():
+        return numbers, class_names, []
+    numbers[~gone], names, notes = _encode_known(_whole(y[~gone], source), class_names, source)
+    return numbers, names, notes
+
+
+def _encode_known(
+    y: NDArray[Any], class_names: tuple[str, ...], source: str
+) -> tuple[NDArray[np.int64], tuple[str, ...], list[str]]:
+    """`_encode` of names or whole numbers."""
     text = y.dtype.kind == "U"
     missing = y == ("" if text else UNLABELLED)
     if class_names:
@@ -262,17 +273,21 @@ def _encode(
 
 
 def _whole(y: NDArray[Any], source: str) -> NDArray[Any]:
-    """Labels as names or as whole numbers; a table read by pandas has them as 0.0, 1.0, NaN."""
+    """Labels as names or as whole numbers; a table read by pandas has them as 0.0, 1.0, or objects.
+
+    y: without missing labels, at least one.
+    """
+    if y.dtype.kind == "O":
+        y = _of_one_type(y, source)
     if y.dtype.kind == "b":
         return y.astype(np.str_)
     if y.dtype.kind == "f":
-        known = ~np.isnan(y)
-        if np.isinf(y).any() or (y[known] != np.rint(y[known])).any():
+        if np.isinf(y).any() or (y != np.rint(y)).any():
             raise ImagesError(
                 f"{source}: labels are {y.dtype}, not all of them whole; they are whole numbers or "
                 "names of classes (tacit does not learn measurements)"
             )
-        y = np.where(known, y, UNLABELLED).astype(np.int64)
+        y = y.astype(np.int64)
     if y.dtype.kind not in "iuU":
         raise ImagesError(f"{source}: labels are {y.dtype}; they are whole numbers or names")
     if y.dtype.kind == "i" and y.size and y.min() < UNLABELLED:
@@ -280,3 +295,21 @@ def _whole(y: NDArray[Any], source: str) -> NDArray[Any]:
             f"{source}: a label is {y.min()}; whole numbers are 0 or more, and -1 for no label"
         )
     return y
+
+
+def _of_one_type(y: NDArray[Any], source: str) -> NDArray[Any]:
+    """Objects as an array of their type, where they are all text, all numbers or all booleans."""
+    labels = y.tolist()
+    kinds: dict[str, Any] = {}
+    for label in labels:
+        kinds.setdefault(np.asarray(label).dtype.kind, label)
+    if kinds.keys() <= {"U"} or kinds.keys() <= {"b"} or kinds.keys() <= set("iuf"):
+        return np.array(labels)
+    if len(kinds) > 1:
+        some = " and ".join(f"{label!r:.40}" for label in list(kinds.values())[:2])
+        raise ImagesError(
+            f"{source}: labels are of several types, such as {some}; give all of them as text, or "
+            "all as whole numbers"
+        )
+    (one,) = kinds.values()
+    raise ImagesError(f"{source}: labels are such as {one!r:.60}; they are whole numbers or names")

@@ -5,6 +5,10 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tacit.errors import ImagesError
 from tacit.images.bounded import printable
@@ -16,6 +20,12 @@ MISSING = frozenset(
 )  # fmt: skip
 """What pandas reads as missing (its documented list), and writes where a time is missing."""
 
+_PERHAPS_MISSING = frozenset(
+    ("-", "--", "?", "??", "???", ".", "empty", "missing", "n.a.", "no label", "not labeled", "tbd",
+     "todo", "undefined", "unknown", "unlabeled", "unlabelled", *map(str.casefold, MISSING))
+)  # fmt: skip
+"""What may be said of an image without a label, in small letters, and may be a class as well."""
+
 _FEW = 20
 """So many numbers that each occur once may be one label of each class; more are surely none."""
 
@@ -24,6 +34,14 @@ _PLAIN = re.compile(r"-?(?:0|[1-9]\d{0,17})", re.ASCII)
 _WHOLE_AS_FLOAT = re.compile(r"(-?(?:0|[1-9]\d{0,17}))\.0*", re.ASCII)
 _BETWEEN_LETTERS = re.compile(r"(?<=[^\W\d_])[\s_\-]+(?=[^\W\d_])")
 _NEVER_SEEN = re.compile("[\u00ad\u200b\u2060\ufeff]")
+_SEEN_AS_LATIN = str.maketrans(
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u0410\u0412\u0415\u041a\u041c\u041d"
+    "\u041e\u0420\u0421\u0422\u0423\u0425\u0406\u0408\u0405\u03bf\u0391\u0392\u0395\u0396\u0397\u0399"
+    "\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7",
+    "aeopcyxijsABEKMHOPCTYXIJSoABEZHIKMNOPTYX",
+)
+"""Cyrillic and Greek letters that nobody tells from Latin ones."""
+
 _JOINERS = "\u200c\u200d\u200e\u200f"
 _LISTED = 10
 
@@ -116,6 +134,25 @@ def classes_of(counts: Mapping[str, int], source: str, *, folders: bool = False)
     )
 
 
+def missing_in(labels: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which labels of an array are missing: None, NaN, and what pandas has in their place, (n,)."""
+    if labels.dtype.kind == "f":
+        return np.isnan(labels)
+    if labels.dtype.kind in "mM":
+        return np.isnat(labels)
+    if labels.dtype.kind != "O":
+        return np.zeros(len(labels), bool)
+    return np.array([_is_missing(label) for label in labels], bool)
+
+
+def _is_missing(label: Any) -> bool:
+    """Whether a label is None or equal to nothing, not even to itself."""
+    kind = type(label).__name__
+    if label is None or kind == "NAType":  # pandas's NA will not say what it is equal to
+        return True
+    return (isinstance(label, float | np.generic) or kind == "NaTType") and bool(label != label)
+
+
 def quoted(text: str) -> str:
     """A spelling in quotation marks, with what shows nothing as escapes.
 
@@ -165,7 +202,7 @@ def _confused(name: str) -> str:
         return f"{float(name):g}" if len(name) < 16 else name
     if re.fullmatch(r"[+-]?\d{1,15},\d{1,15}", name):
         return _confused(name.replace(",", "."))
-    folded = unicodedata.normalize("NFKC", name)
+    folded = unicodedata.normalize("NFKC", name).translate(_SEEN_AS_LATIN)
     if len(folded) == 1:
         return folded  # letters are classes of their own: A and a
     folded = "".join(c for c in folded.casefold() if unicodedata.category(c) != "Cf")
@@ -237,4 +274,14 @@ def _notes(
     if said := sorted(text for text in absent if visible(text)):
         listed = ", ".join(f"{quoted(text)} ({counts[text]:,})" for text in said)
         notes.append(f"Taken as no label: {listed}.")
+    doubtful = [] if folders else [n for n in together if n.casefold() in _PERHAPS_MISSING]
+    if doubtful:
+        listed = ", ".join(
+            f"{quoted(name)} ({sum(counts[text] for text in together[name]):,})"
+            for name in doubtful[:_LISTED]
+        )
+        notes.append(
+            f"Classes called as if they were none: {listed}. Where they mean that an image has no "
+            "label, leave it empty."
+        )
     return notes

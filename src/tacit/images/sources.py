@@ -19,10 +19,13 @@ from tacit.images.bounded import faults_named, shown
 from tacit.images.copies import one_label_each
 from tacit.images.dataset import UNLABELLED
 from tacit.images.folders import read_folder
+from tacit.images.listing import ENDINGS
 from tacit.images.opened import Opened, own_files
 from tacit.images.splits import found_in_both, sides_by_content, stratified_subset
 from tacit.images.values import as_array, few_levels
 from tacit.streams import numpy_stream
+
+_ARCHIVES = (".zip", ".tar", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 
 
 def open_images(
@@ -148,6 +151,10 @@ def _from_path(
     if path.is_dir():
         return read_folder(path, size=size, channels=channels, skip_bad=skip_bad, progress=progress)
     suffix = path.suffix.lower()
+    if suffix in ENDINGS:
+        raise ImagesError(f"{shown(path)}: one image; name the folder of images, or an array file")
+    if suffix in _ARCHIVES:
+        raise ImagesError(f"{shown(path)}: an archive; unpack it, and name the folder of images")
     if suffix == ".npy":
         return _from_arrays(read_npy(path), name)
     if suffix == ".npz":

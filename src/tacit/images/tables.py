@@ -24,8 +24,10 @@ _NAMES_SEARCHED = 5_000
 
 _SIDES = {"": "", "train": "train", "training": "train", "test": "test", "testing": "test"}
 _NO_TEXT = {
+    b"\xff\xfe\0\0": "is UTF-32 text",
     b"\xff\xfe": "is UTF-16 text",
     b"\xfe\xff": "is UTF-16 text",
+    b"\x1f\x8b": "is compressed with gzip",
     b"PK": "is a workbook or another zip archive",
     b"\xd0\xcf\x11\xe0": "is a workbook",
 }
@@ -127,9 +129,14 @@ class Names:
 
     def _near(self, name: str) -> list[str]:
         """Images with a name like this one, or with the same one in another folder."""
-        near = difflib.get_close_matches(name, self._some, n=1)
-        last = PurePosixPath(name.replace("\\", "/")).name
-        return near or [other for other in self._some if PurePosixPath(other).name == last]
+        path = PurePosixPath(name.replace("\\", "/"))
+        alike = [
+            other
+            for other in self._some
+            if name.casefold() in (other.casefold(), str(PurePosixPath(other).with_suffix("")))
+        ]
+        near = alike or difflib.get_close_matches(name, self._some, n=1)
+        return near or [other for other in self._some if PurePosixPath(other).name == path.name]
 
     @cached_property
     def _some(self) -> list[str]:
@@ -211,7 +218,7 @@ def as_written(table: Path, column: str) -> tuple[str, list[str], list[list[str]
     names of its columns in small letters, and its rows that are not empty."""
     with table.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
         separator = _separator(stream, column)
-        header, *rows = filter(None, csv.reader(stream, delimiter=separator, strict=True))
+        header, *rows = filter(_says, csv.reader(stream, delimiter=separator, strict=True))
     return separator, [name.strip().lower() for name in header], rows
 
 
@@ -254,7 +261,7 @@ def _rows(table: Path, column: str, sides: bool, faults: list[str]) -> Iterator[
             separator = _separator(stream, column)
             rows = csv.reader(stream, delimiter=separator, strict=True)
             try:
-                header = [name.strip().lower() for name in next(rows, [])]
+                header = [name.strip().lower() for name in next(filter(_says, rows), [])]
                 places = _places(header, column, sides, table)
                 for row in filter(None, rows):
                     where = f"{shown(Path(table.name))}, line {rows.line_num}"
@@ -262,7 +269,15 @@ def _rows(table: Path, column: str, sides: bool, faults: list[str]) -> Iterator[
                     if found is not None:
                         yield found
             except csv.Error as error:
-                raise ImagesError(f"{shown(table)}: line {rows.line_num}: {error}") from None
+                raise ImagesError(
+                    f"{shown(table)}: line {rows.line_num} is no line of a table; is a quotation "
+                    f"mark opened there and not closed? ({error})"
+                ) from None
+
+
+def _says(row: list[str]) -> bool:
+    """Whether a row says anything."""
+    return any(value.strip() for value in row)
 
 
 def _row(
@@ -310,6 +325,8 @@ def _check_text(table: Path) -> None:
 def _places(header: list[str], column: str, sides: bool, table: Path) -> list[int]:
     """Where the columns stand that are read."""
     wanted = [column, "label"] + ["split"] * (sides and "split" in header)
+    if not header:
+        raise ImagesError(f"{shown(table)}: is empty; its first line names the columns")
     if any(header.count(name) != 1 for name in wanted):
         called = (
             "images of a folder are called by their path below it"
@@ -328,7 +345,7 @@ def _separator(stream: Iterator[str], column: str) -> str:
 
     Spreadsheets differ, and some say it in a line of their own, "sep=;".
     """
-    first = next(stream, "")
+    first = next((line for line in stream if line.strip()), "")
     if first.lower().startswith("sep=") and (said := first.rstrip("\r\n")[4:]) in _SEPARATORS:
         return said
     stream.seek(0)  # type: ignore[attr-defined]

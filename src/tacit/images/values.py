@@ -13,6 +13,7 @@ from tacit.errors import ImagesError
 LEVELS = 255
 _DARKEST_SIXTEEN_BITS = 1 << 12
 _AT_ONCE = 2**24
+_ROUNDING = 1e-3
 _FEW_LEVELS = 64
 """14 bits stored in 16 use as many of 256 levels; a picture of such contrast is hardly seen."""
 
@@ -114,8 +115,8 @@ def range_of(x: NDArray[Any], source: str) -> Range:
             )
         if not (low >= 0 and high <= 1):
             raise ImagesError(
-                f"{source}: floating-point pixels lie between {low:g} and {high:g}; they must be "
-                f"numbers in [0, 1]{way_into_unit(low, high)}"
+                f"{source}: floating-point pixels lie between {low:.9g} and {high:.9g}; they must "
+                f"be numbers in [0, 1]{way_into_unit(low, high)}"
             )
         return Range(1, kind)
     if low < 0 or (high > LEVELS and not sixteen):
@@ -143,6 +144,8 @@ def way_into_unit(low: float, high: float) -> str:
     """What brings floating-point values into [0, 1]."""
     if math.isinf(low) or math.isinf(high):
         return "; infinity is none"
+    if low >= -_ROUNDING and high <= 1 + _ROUNDING:
+        return " (what rounding left over is taken off by np.clip(x, 0, 1))"
     if low >= 0:
         white = next((w for w in (LEVELS, 4095, 65_535) if 16 < high <= w), None)
         return f" (divide by the largest possible value{f', as x / {white}' if white else ''})"
