@@ -174,7 +174,7 @@ def _beside_classes(scores: Scores, setting: Setting) -> Figure:
     return setting.chart(
         "explained",
         scatter(
-            {"classes": (x, y)},
+            {"test": (x, y)},
             x_label="log-likelihood of the class's mean image, nats",
             y_label="log p(x), nats",
             names=names,
@@ -194,9 +194,7 @@ def _over_images(scores: Scores, setting: Setting) -> Figure:
     found = {c: show(r) for c, r in scores.correlations().items()}
     return setting.chart(
         "intensity",
-        scatter(
-            {"test images": (intensity, y)}, x_label="mean intensity", y_label="log p(x), nats"
-        ),
+        scatter({"test": (intensity, y)}, x_label="mean intensity", y_label="log p(x), nats"),
         f"Every test image's log p(x) against its mean intensity; their correlation is "
         f"{found['mean_intensity']}.",
         f"correlation of log p(x) with the mean intensity: {found['mean_intensity']}; with the "
