@@ -37,6 +37,9 @@ SPLITS = {"train": (0, False), "test": (1, True)}
 """Training and test images, in every figure: the number of their colour, where colours tell nothing
 else, and whether their line is dashed."""
 
+DASHES = (0, (3.5, 1.8))
+"""Of a dashed line."""
+
 FONT_SIZE = 10.0
 """Points; 13.3 px where a chart is shown at its own size."""
 

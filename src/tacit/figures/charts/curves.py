@@ -147,7 +147,7 @@ def _draw(axes: Axes, panel: Panel) -> None:
             x,
             y,
             color=colour,
-            linestyle=(0, (3.5, 1.8)) if dashed else "-",
+            linestyle=style.DASHES if dashed else "-",
             marker="o" if series.points or np.isfinite(y).sum() == 1 else "",
             markersize=4,
         )

@@ -38,7 +38,8 @@ def histogram(
         number = style.place(name, list(kept).index(name))
         heights = np.histogram(values, edges)[0] / len(values)
         axes.stairs(heights, edges, fill=True, color=style.colour(number), alpha=0.22)
-        axes.stairs(heights, edges, color=style.colour(number), linewidth=1.6)
+        dashes = style.DASHES if style.SPLITS.get(name, (0, False))[1] else "-"
+        axes.stairs(heights, edges, color=style.colour(number), linewidth=1.6, linestyle=dashes)
     for place, name in marks:
         axes.axvline(place, color=style.INK, alpha=0.6, linewidth=0.9, linestyle=(0, (1, 2)))
         style.note_at_line(axes, name, place)

@@ -203,7 +203,7 @@ def _over_images(scores: Scores, setting: Setting) -> Figure:
 
 
 def _distributions(scores: Scores, setting: Setting) -> Figure:
-    values = {f"{split} images": scores.mean(split, "log_prob") for split in SPLITS}
+    values = {split: scores.mean(split, "log_prob") for split in SPLITS}
     train, test = (show(scores.average(split)) for split in SPLITS)
     return setting.chart(
         "distribution",
