@@ -186,24 +186,24 @@ def run(
             for one in prepared:
                 list_jobs(one, console)
             return DONE
-        ended = []
+        whole = True
         with opened(how, prepared[0].device) as executor:
             for one in prepared:
                 again = shlex.join(["tacit", "run", one.name, *options.words()])
                 told = Told(again, options.chosen(), how.explorer)
-                ended.append(perform(one, told, console, executor))
-    return _conclude(ended, console)
+                ended = perform(one, told, console, executor)
+                _conclude(ended, console)  # a page can be read while the next study runs
+                whole = whole and ended.whole
+    return DONE if whole else FAILED
 
 
-def _conclude(ended: "Sequence[Ended]", console: Console) -> int:
+def _conclude(ended: "Ended", console: Console) -> None:
     from tacit.report.summary import summary
 
-    for one in ended:
-        console.print()
-        for line, heading in summary(one.alerts, one.findings):
-            console.print(line, style="bold" * heading, markup=False, highlight=False)
-        for question, cause in one.unanswered.items():
-            console.print(f"could not answer '{question}': {cause}", markup=False)
-    for one in ended:
-        console.print(f"Report: {one.report}", markup=False, highlight=False, soft_wrap=True)
-    return DONE if all(one.whole for one in ended) else FAILED
+    console.print()
+    for line, heading in summary(ended.alerts, ended.findings):
+        console.print(line, style="bold" * heading, markup=False, highlight=False)
+    for question, cause in ended.unanswered.items():
+        console.print(f"could not answer '{question}': {cause}", markup=False)
+    console.print(f"Report: {ended.report}", markup=False, highlight=False, soft_wrap=True)
+    console.print()

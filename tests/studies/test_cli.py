@@ -4,6 +4,8 @@ import pytest
 
 from tacit import __version__
 from tacit.cli import run_command
+from tacit.studies.execution.runner import Outcome
+from tacit.studies.study import Ended
 
 
 @pytest.mark.parametrize(
@@ -63,3 +65,17 @@ def test_without_a_name_the_two_reports_are_run_and_no_other(monkeypatch, tmp_pa
     assert listed == ["inference", "transfer"]
     assert run_command(["run", "code-size", *options]) == 0
     assert listed[2:] == ["code-size"]
+
+
+def test_a_page_is_told_of_before_the_next_study_begins(monkeypatch, tmp_path, capsys) -> None:
+    said = []
+
+    def perform(prepared, *_):
+        said.append(capsys.readouterr().out)
+        return Ended(tmp_path / prepared.name / "report.html", (), Outcome(), {}, ())
+
+    monkeypatch.setattr("tacit.studies.command.perform", perform)
+    assert run_command(["run", "--train-size", "200", "--out", str(tmp_path)]) == 0
+    assert len(said) == 2
+    assert f"Report: {tmp_path / 'inference' / 'report.html'}" in said[1]
+    assert f"Report: {tmp_path / 'transfer' / 'report.html'}" in capsys.readouterr().out
