@@ -2,7 +2,9 @@
 
 import csv
 import io
+import os
 import shutil
+import sys
 from typing import get_args
 
 import numpy as np
@@ -312,3 +314,14 @@ def test_errors_of_the_system_have_no_numbers(models, tmp_path, capsys, path) ->
     (tmp_path / "file").touch()
     run("predict", tmp_path / path, "--images", "digits", code=2)
     assert "[Errno" not in capsys.readouterr().err
+
+
+def test_a_pipe_that_nobody_reads_ends_a_command_quietly(
+    models, pictures, monkeypatch, capsys
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as closed:
+        monkeypatch.setattr(sys, "stdout", closed)
+        run("encode", models / "vae", "--images", pictures, code=141)
+    assert "error" not in capsys.readouterr().err

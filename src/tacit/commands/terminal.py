@@ -61,8 +61,11 @@ def speak_plainly() -> None:
 
 def close_quietly() -> None:
     """What is left for a standard output that nobody reads goes nowhere when Python ends."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    with (
+        suppress(OSError),
+        Path(os.devnull).open("wb") as nowhere,
+    ):  # notebooks' streams have no file
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 @contextmanager
