@@ -24,8 +24,15 @@ from tacit.questions.inference_method.numbers import (
     Tables,
 )
 from tacit.questions.inference_method.question import InferenceMethod
-from tacit.questions.inference_method.words import caveats, described, sentences
+from tacit.questions.inference_method.words import (
+    caveats,
+    described,
+    headline,
+    sentences,
+    verdict_of,
+)
 from tacit.questions.shared.seeds import Seeds, means
+from tacit.questions.verdicts import Verdict
 from tacit.studies.description.errors import StudyError
 from tacit.studies.description.reading import parse
 
@@ -265,3 +272,24 @@ def test_numbers_are_few_and_shares_are_of_images() -> None:
     assert (numbers["p.encoder-worse.squared-error"].value or 0) > 0.7
     assert show(numbers["encoder-misses.test.elbo"]).startswith("5.0")
     assert len(numbers) <= 12
+
+
+def test_a_run_that_had_not_finished_leaves_the_verdict_on_the_others() -> None:
+    found = fabricated(lead=250, decoder=150, unfinished=100)
+    runs = found.seeds.first.table.train.runs
+    assert runs["a"].elbo is not None
+    ahead = 40 + np.random.default_rng(1).normal(size=200)
+    runs["q"] = replace(runs["p"], elbo=runs["a"].elbo + ahead)
+    both = Inferred(found.seeds, "a", ("p", "q"))
+    assert headline(both).verdict == Verdict.CANNOT_TELL
+    said = headline(both, {"p"})
+    assert said.verdict == Verdict.NO
+    assert said.headline == (
+        "Every image's own codes are better than the shared encoder's; p had not finished."
+    )
+    assert (said.key, said.runs) == ("q.encoder-minus-own.elbo", ("a", "q"))
+    assert headline(both, {"p", "q"}).runs == ("a", "p", "q")
+    assert verdict_of(both, "p", {"p"}) == "not finished"
+    assert verdict_of(both, "q", {"p"}) == "own codes better"
+    assert verdict_of(both, "p", ()) == "encoder better"
+    assert verdict_of(both, "q", {"a"}) == "not finished"

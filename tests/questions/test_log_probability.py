@@ -97,6 +97,15 @@ def test_it_is_answered_for_one_seed_and_for_two(
     assert len(one.tables[0].rows) == 10
     assert len(one.figures) == 5
     assert all((tmp_path / "one" / figure.file).stat().st_size for figure in one.figures)
+    first, arrays = one.figures[0], measured[0].arrays
+    values = {
+        split: arrays[f"table/{split}/log_prob"][arrays[f"shown/{split}/rows"][0]]
+        for split in ("train", "test")
+    }
+    # One training and one test image of each class, each with its own value.
+    assert first.alt.startswith("class 0: ")
+    assert f"{values['train']:.1f}" in first.alt.split(";")[0].split(" in training, ")[0]
+    assert f"{values['test']:.1f}" in first.alt.split(";")[0].split(" in training, ")[1]
     two = ASKED.answer(measured, study.setting(tmp_path / "two"))
     assert "2 seeds" in two.numbers["test.log-prob"].interval
     assert two.answer != one.answer

@@ -11,7 +11,9 @@ from pydantic import ValidationError
 from tacit.figures.sink import Figures
 from tacit.images.dataset import Images
 from tacit.measures.intervals import decide
+from tacit.measures.unfinished import StillFalling
 from tacit.questions.base import Measurement, Question, Runs, Setting
+from tacit.questions.finding import Finding
 from tacit.questions.overfitting.figures import columns_of
 from tacit.questions.overfitting.numbers import (
     BETTER,
@@ -19,6 +21,7 @@ from tacit.questions.overfitting.numbers import (
     NONE,
     OVERFITTED,
     UNDECIDED,
+    UNFINISHED,
     Final,
     Numbers,
     OfRun,
@@ -29,6 +32,7 @@ from tacit.questions.overfitting.numbers import (
 from tacit.questions.overfitting.question import Overfitting
 from tacit.questions.shared.curves import Kept, Line
 from tacit.questions.shared.seeds import Seeds
+from tacit.questions.verdicts import Verdict
 from tacit.streams import numpy_stream
 
 UPDATE = np.arange(1, 11) * 100
@@ -102,6 +106,30 @@ def test_the_verdict_follows_gap_and_rise(
         assert f"{verdict}: one." in finding.answer.lower()
         assert finding.verdict == ("yes" if verdict == OVERFITTED else "no")
         assert ("lowest at the last evaluation" in finding.answer) == (test is FALLING)
+
+
+def test_each_run_has_its_own_verdict_where_one_had_not_finished(tmp_path: Path) -> None:
+    flat, overfitted = (fabricated(gap, TURNING).by_seed[0] for gap in (0.0, 0.5))
+    three = Numbers({"a": flat.run["one"], "b": flat.run["one"], "c": overfitted.run["one"]}, {})
+
+    def answered(runs: tuple[str, ...], *unfinished: str) -> Finding:
+        setting = Setting("asked", Figures(tmp_path), (), 160, 100, (1, 8, 8), "digits")
+        falling = dict.fromkeys(unfinished, StillFalling(0.1))
+        setting = replace(setting, unfinished=falling)
+        return Overfitting(runs=runs).answer({0: Measurement.of(three)}, setting)
+
+    some = answered(("a", "b"), "b")
+    assert some.verdict == Verdict.NO
+    assert some.headline == "No model that finished is overfitted; b had not finished."
+    assert some.key == "a.gap"
+    assert [row[-1] for row in some.tables[0].rows] == [NONE, UNFINISHED]
+    assert answered(("a", "b"), "a", "b").verdict == Verdict.NOT_FINISHED
+    # That a run is overfitted already, more training would not change.
+    assert answered(("a", "c"), "c").verdict == Verdict.YES
+    assert "Training of c had not finished" in answered(("a", "c"), "c").alerts[0]
+    assert answered(("a", "b")).headline.startswith("No model is overfitted")
+    assert "training had not finished" in some.decided_by
+    assert "training had not finished" not in answered(("a", "b")).decided_by.split("How often")[1]
 
 
 def test_what_an_interval_is_over() -> None:

@@ -1,19 +1,23 @@
 """N(0, I) for optimised codes: the three verdicts on fabricated numbers, and end to end."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from pydantic import ValidationError
 
+from tacit.models.models import VAE
 from tacit.questions.base import Measurement
+from tacit.questions.generation.question import Generation
 from tacit.questions.prior.numbers import Compared, prior_numbers
 from tacit.questions.prior.question import Prior
-from tacit.questions.prior.words import words
+from tacit.questions.prior.words import headline, words
 from tacit.questions.shared.sample_quality import RIGHT
-from tacit.streams import numpy_stream
+from tacit.streams import numpy_stream, torch_stream
 
 NETWORK, N = "random", 200
 ASKED = Prior(
@@ -176,9 +180,28 @@ def test_measured_and_answered_on_digits(
     assert one.numbers["per-image.share-of-start"].value == pytest.approx(1, abs=0.05)
     # An autoencoder's codes are nothing like N(0, I), whatever else two epochs taught.
     assert two.numbers["autoencoder.prior-cost"].value is not None
-    assert [figure.kind for figure in one.figures] == ["grid", "chart"]
+    assert [figure.kind for figure in one.figures] == ["grid", "grid", "chart"]
     assert all((tmp_path / "one" / figure.file).stat().st_size for figure in one.figures)
     assert len(one.tables) == 3
+
+
+def test_samples_by_epoch_are_of_the_same_latent_draws_for_all_models(
+    study: Any, measured: dict[int, Measurement]
+) -> None:
+    generation = Generation(run="vae", classifier="classifier")
+    theirs = generation.measure(study.runs(generation)).arrays
+    arrays, run = measured[0].arrays, study.runs(ASKED)["per-image"]
+    z = torch_stream(0, "samples")
+    draws = torch.randn((100, 200), generator=z)[:10]
+    for epoch in (1, 2):
+        name = f"epoch/{epoch}"
+        assert np.array_equal(arrays[f"shown/vae/{name}"], theirs[f"shown/{name}"])
+        model = run.model(run.snapshots[epoch])
+        assert isinstance(model, VAE)
+        with torch.no_grad():
+            slowly = torch.cat([model.decode(one[None]) for one in draws])
+        assert arrays[f"shown/per-image/{name}"] == pytest.approx(slowly.numpy(), abs=1e-5)
+    assert "shown/per-image-small/epoch/1" not in arrays
 
 
 def test_a_classifier_that_knows_no_class_is_told_of(
@@ -216,3 +239,16 @@ def test_arguments_are_checked() -> None:
         Prior(amortized="vae", per_image=())
     with pytest.raises(ValidationError, match="components"):
         Prior(amortized="vae", per_image=("per-image",), components=0)
+
+
+def test_the_headline_names_the_run_that_it_is_about_and_who_had_not_finished() -> None:
+    # As `Prior.answer` orders them: those whose training had finished come first.
+    found = replace(
+        compared(vae=GOOD, wide=(0.9, 0.1, 0.1), narrow=GOOD), per_image=("narrow", "wide")
+    )
+    said = headline(found, prior_numbers(found), ["wide"])
+    assert said.key == "narrow.prior-cost-minus-vae"
+    assert said.runs == ("vae", "narrow")
+    assert said.headline.endswith("cannot be told; wide had not finished.")
+    alone = headline(found, prior_numbers(found), ["narrow", "wide"])
+    assert "had not finished" not in alone.headline

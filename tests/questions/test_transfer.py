@@ -12,6 +12,7 @@ from tacit.images.dataset import Images
 from tacit.measures.intervals import decide
 from tacit.models.models import Classifier
 from tacit.questions.base import Measurement, Setting
+from tacit.questions.shared.curves import SPLITS, Kept, Line
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.transfer.numbers import Compared, Draws, Losses, Means, Numbers, Tables
 from tacit.questions.transfer.question import Transfer
@@ -45,7 +46,10 @@ def fabricated(
                 np.ones(DRAWS), np.zeros(DRAWS), right.mean(axis=1), test.mean(axis=1)
             )
         table = Tables(Draws(np.arange(DRAWS), means))
-        measured[seed] = Measurement.of(Numbers(100, True, losses, majority, table))
+        line = Line(np.full((DRAWS, 2), 0.5), np.full((DRAWS, 2), 0.01))
+        kept = Kept(np.array([10, 20]), 0.0, {}, {"train": line, "test": line})
+        curves = dict.fromkeys(losses, kept)
+        measured[seed] = Measurement.of(Numbers(100, True, losses, majority, table, curves))
     return measured
 
 
@@ -132,7 +136,18 @@ def test_end_to_end(trained: Callable, tmp_path: Path) -> None:
             accuracy = found.table.draws.methods[method].test_accuracy
             assert accuracy[draw] == pytest.approx(right)
             assert found.method[method].right[draw].mean() == pytest.approx(right)
+    for method, run in asked.methods.items():
+        _, test, _ = study.runs(asked).draws(run)[1].history.curve("test", "accuracy")
+        assert np.array_equal(found.curves[method].accuracy["test"].mean[1], test)
     finding = asked.answer(measured, study.setting(tmp_path))
+    learning = finding.figures[0]
+    ends = [100 * found.curves["frozen"].accuracy[split].mean[:, -1].mean() for split in SPLITS]
+    other = measured[1].typed(Numbers).curves["frozen"].accuracy
+    ends = [
+        (end + 100 * other[split].mean[:, -1].mean()) / 2
+        for end, split in zip(ends, SPLITS, strict=True)
+    ]
+    assert f"frozen {ends[0]:.1f} % on training and {ends[1]:.1f} % on test" in learning.alt
     assert finding.numbers["transferred-minus-scratch.test-accuracy"].n == 2
     assert all(figure.name.startswith("asked-") for figure in finding.figures)
     assert all((tmp_path / figure.file).exists() for figure in finding.figures)

@@ -15,6 +15,7 @@ from PIL import Image
 
 from tacit.images.sources import open_images
 from tacit.measures.number import Number
+from tacit.measures.unfinished import StillFalling
 from tacit.questions.finding import Finding, Table
 from tacit.questions.shared.words import ONE_SEED
 from tacit.questions.verdicts import Verdict, alert
@@ -137,11 +138,13 @@ def test_every_card_has_a_small_figure_of_its_question(study, html):
 
 
 def test_many_unfinished_runs_are_one_alert():
-    two = ["Flagged.", alert("vae", 0.023), alert("per-image", 0.04)]
+    two = ["Flagged.", alert("vae", StillFalling(0.023)), alert("per-image", StillFalling(0.04))]
     assert together(two) == tuple(two)
-    said = together([alert("x", 1.0), *two, alert("autoencoder", 0.022), "Other."])
+    said = together(
+        [alert("x", StillFalling(1.0)), *two, alert("autoencoder", StillFalling(0.022)), "Other."]
+    )
     assert said == (
-        alert("x", 1.0),
+        alert("x", StillFalling(1.0)),
         "Flagged.",
         "Training of vae (2.3 %), per-image (4.0 %) and autoencoder (2.2 %) had not finished: in "
         "brackets, how much of its whole fall the loss still fell by over the last tenth of the "
@@ -149,7 +152,7 @@ def test_many_unfinished_runs_are_one_alert():
         "Other.",
     )
     more = [
-        f"{alert(run, 0.03)[:-1]}; about {k} times as many updates should do."
+        f"{alert(run, StillFalling(0.03))[:-1]}; about {k} times as many updates should do."
         for run, k in (("a", 1.5), ("b", 4), ("c", 2.1))
     ]
     assert together(more)[0].endswith("updates; about 4 times as many updates should do.")

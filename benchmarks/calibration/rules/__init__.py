@@ -76,7 +76,7 @@ def markdown(found: Mapping[str, Rates]) -> str:
         "| --- | --- | --- | --- | --- |",
     ]
     for name, one in found.items():
-        asking = ", ".join(q.name for q in QUESTIONS.values() if name in q.rules)
+        asking = ", ".join(q.name for q in QUESTIONS.values() if name in q.rules) or "all"
         for cases, allowed in ((one.null, f"{100 * one.allowed:.0f} %"), (one.effects, "")):
             lines += [
                 f"| {asking} | {one.says} | {case} | {100 * tally.share:.1f} % of "

@@ -85,7 +85,7 @@ def gained(seeds: int, gain: float = 0.0, images: int = 100) -> Verdict:
                 for method, right in rights.items()
             }
             table = transfer.Tables(transfer.Draws(np.arange(DRAWS), {}))
-            return transfer.Numbers(100, True, losses, 0.1, table)
+            return transfer.Numbers(100, True, losses, 0.1, table, {})
 
         measured = Seeds({seed: of(seed) for seed in range(seeds)})
         compared = transfer.Compared(measured, dict.fromkeys(rights, ""))

@@ -15,6 +15,7 @@ from tacit.evidence.checkpoint import Store
 from tacit.figures.sink import Figure, Figures
 from tacit.images.dataset import Images
 from tacit.measures.number import Number
+from tacit.measures.unfinished import StillFalling
 from tacit.models.config import Table
 from tacit.questions import typed
 from tacit.questions.finding import Finding
@@ -142,8 +143,7 @@ class Setting:
         n_train, n_test: how many images there are.
         shape: channels, height, width.
         source: the images' name.
-        unfinished: runs whose training had not finished, with the share of its whole fall by which
-            the loss still fell (`tacit.measures.unfinished`).
+        unfinished: runs whose training had not finished (`tacit.measures.unfinished`).
         encoders: from elsewhere, by what names them.
     """
 
@@ -154,7 +154,7 @@ class Setting:
     n_test: int
     shape: tuple[int, int, int]
     source: str
-    unfinished: Mapping[str, float] = field(default_factory=dict)
+    unfinished: Mapping[str, StillFalling] = field(default_factory=dict)
     encoders: Mapping[str, About] = field(default_factory=dict)
 
     def chart(self, name: str, svg: bytes, caption: str, alt: str) -> Figure:
@@ -298,8 +298,8 @@ class Question(Table):
 
         Args:
             seeds: what was measured, by seed; of one seed the page says so.
-            said: the verdict, and its headline; on runs whose training had not finished there is
-                none, but for questions about models `as_trained`.
+            said: the verdict, its headline, and the runs that it rests on; where training of one of
+                those had not finished there is none, but for questions about models `as_trained`.
             answer: a few sentences to follow the headline; empty ones are left out, as are empty
                 caveats and alerts.
             numbers: by name; None is left out.
@@ -308,9 +308,13 @@ class Question(Table):
         """
         falling = setting.unfinished
         unfinished = {run: falling[run] for run in self.needs() if run in falling}
-        headline = said.headline
+        rested = self.needs() if said.runs is None else said.runs
+        resting = {run: falling[run] for run in rested if run in falling}
+        headline, rules = said.headline, self.rules
         if unfinished and not self.as_trained:
-            said = not_finished(said, unfinished)
+            rules = (*rules, "unfinished")
+        if resting and not self.as_trained:
+            said = not_finished(said, resting)
             headline = f"{said.headline} As far as it went: {headline}"
         return Finding(
             question=setting.question,
@@ -319,7 +323,7 @@ class Question(Table):
             answer=" ".join(filter(None, [headline, *answer])),
             numbers={name: number for name, number in numbers.items() if number is not None},
             runs=tuple(self.needs()),
-            decided_by=f"{decided_by or self.decided_by} {stated(self.rules)}".strip(),
+            decided_by=f"{decided_by or self.decided_by} {stated(rules)}".strip(),
             figures=tuple(figures),
             tables=tuple(tables),
             caveats=(*filter(None, caveats), *([ONE_SEED] if len(seeds) == 1 else [])),
@@ -329,7 +333,7 @@ class Question(Table):
             headline=said.headline,
             label=said.label,
             alerts=(
-                *(alert(run, share) for run, share in unfinished.items()),
+                *(alert(run, still) for run, still in unfinished.items()),
                 *filter(None, alerts),
             ),
         )

@@ -1,16 +1,21 @@
 """A verdict: yes, no, cannot tell or not finished, with the sentence and the number it rests on."""
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tacit.measures.formatting import percent
 from tacit.measures.intervals import decide
 from tacit.measures.number import Number
+from tacit.measures.unfinished import StillFalling
 
 MOST_WORDS, MOST_NUMBERS = 25, 2
 """Of a headline."""
+
+MOST_TIMES = 10
+"""Beyond so many times the updates, how many more are needed is not guessed."""
 
 
 class Verdict(StrEnum):
@@ -30,12 +35,14 @@ class Said:
         headline: one sentence of at most `MOST_WORDS` words and `MOST_NUMBERS` numbers.
         key: the one of the finding's numbers that the verdict rests on; "" for none.
         label: what that number is, for a reader.
+        runs: those that the verdict rests on; None for all that the question looks at.
     """
 
     verdict: Verdict
     headline: str
     key: str = ""
     label: str = ""
+    runs: tuple[str, ...] | None = None
 
 
 def ruled(difference: Number, *, yes: str = "higher") -> Verdict:
@@ -50,16 +57,15 @@ def ruled(difference: Number, *, yes: str = "higher") -> Verdict:
     return Verdict.YES if decided == yes else Verdict.NO
 
 
-def not_finished(said: Said, unfinished: Mapping[str, float]) -> Said:
-    """In place of a verdict on runs whose training had not finished.
+def not_finished(said: Said, unfinished: Mapping[str, StillFalling]) -> Said:
+    """In place of a verdict that rests on runs whose training had not finished.
 
     Args:
-        unfinished: by run, by what share of its whole fall its loss still fell
-            (`tacit.measures.unfinished`); none leaves the verdict as it is.
+        unfinished: by run; without any the verdict stays as it is.
     """
     if not unfinished:
         return said
-    worst = max(unfinished, key=lambda run: unfinished[run])
+    worst = max(unfinished, key=lambda run: unfinished[run].share)
     others = len(unfinished) - 1
     more = f" (and {others} more)" if others else ""
     return replace(
@@ -69,14 +75,41 @@ def not_finished(said: Said, unfinished: Mapping[str, float]) -> Said:
     )
 
 
-def alert(run: str, share: float) -> str:
+def finished(runs: Iterable[str], unfinished: Container[str]) -> tuple[str, ...]:
+    """The runs that a verdict can rest on: those whose training had finished, or all if none had.
+
+    >>> finished(["a", "b"], {"b": 0.1}), finished(["b"], {"b": 0.1})
+    (('a',), ('b',))
+    """
+    runs = tuple(runs)
+    return tuple(run for run in runs if run not in unfinished) or runs
+
+
+def had_not(runs: Sequence[str]) -> str:
+    """To be put at the end of a headline on finished runs: which others had not finished.
+
+    >>> had_not([]), had_not(["a"]), had_not(["a", "b"])
+    ('', '; a had not finished', '; a and 1 more had not finished')
+    """
+    if not runs:
+        return ""
+    more = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
+    return f"; {runs[0]}{more} had not finished"
+
+
+def alert(run: str, falling: StillFalling) -> str:
     """What is said on top of a run whose training had not finished."""
-    if share >= 1:
+    if falling.share >= 1:
         return f"{run} was trained for too few updates to tell whether it had finished."
-    return (
+    text = (
         f"Training of {run} had not finished: over the last tenth of its updates the loss fell by "
-        f"{percent(share)} of its whole fall."
+        f"{percent(falling.share)} of its whole fall"
     )
+    if falling.times is None or falling.times > MOST_TIMES:
+        return f"{text}."
+    # Rounded up: what is asked for is to be enough.
+    times = math.ceil(10 * falling.times) / 10
+    return f"{text}; about {times:g} times as many updates should do."
 
 
 def words_in(sentence: str) -> int:

@@ -19,7 +19,7 @@ from tacit.files import NotWritten, remove_unfinished, write_atomically, write_r
 from tacit.images.dataset import Split
 from tacit.images.opened import Opened
 from tacit.images.shared import write_images
-from tacit.measures.unfinished import unfinished
+from tacit.measures.unfinished import StillFalling, unfinished
 from tacit.models.onednn import held_in
 from tacit.models.precision import dtype_of
 from tacit.questions.base import Measurement, Question, Setting
@@ -260,14 +260,14 @@ def _explorer(
         return None
 
 
-def _unfinished(planned: Plan, outcome: Outcome, folder: Path) -> dict[str, float]:
-    """The runs whose training had not finished, by how much their loss still fell."""
+def _unfinished(planned: Plan, outcome: Outcome, folder: Path) -> dict[str, StillFalling]:
+    """The runs whose training had not finished."""
     losses: dict[str, list[list[float]]] = {}
     for job in planned.jobs:
         if job.kind == "train" and job.id in outcome.done:
             losses.setdefault(job.name, []).append(SavedRun(folder / job.folder).history.loss)
-    shares = {run: unfinished(each) for run, each in losses.items()}
-    return {run: share for run, share in shares.items() if share is not None}
+    found = {run: unfinished(each) for run, each in losses.items()}
+    return {run: still for run, still in found.items() if still is not None}
 
 
 def _measured(

@@ -25,16 +25,17 @@ def rule(sizes: Sizes) -> str:
 
 
 def headline(sizes: Sizes) -> Said:
-    """Which code is enough."""
+    """Which code is enough; smaller ones do not matter to that, larger ones do."""
+    runs = sizes.by_size[sizes.by_size.index(sizes.chosen) :]
     code, key, label = sizes.code(sizes.chosen), "chosen-code", "latent dimensions that are enough"
     if sizes.chosen == sizes.largest:
         text = f"No code tried is known to be enough: the largest, {code}, is the best."
-        return Said(Verdict.CANNOT_TELL, text, key, "the largest code tried")
+        return Said(Verdict.CANNOT_TELL, text, key, "the largest code tried", runs)
     if sizes.smaller is None:
         text = f"A code of {code} is enough, the smallest tried: fewer dimensions may do as well."
     else:
         text = f"A code of {code} is enough; more dimensions bring little."
-    return Said(Verdict.YES, text, key, label)
+    return Said(Verdict.YES, text, key, label, runs)
 
 
 def sentences(sizes: Sizes) -> Iterator[str]:

@@ -10,6 +10,7 @@ from tacit.figures.sink import Figure
 from tacit.measures.formatting import show, significant
 from tacit.measures.number import Number
 from tacit.questions.base import Measurement, Setting
+from tacit.questions.shared.codes import epochs_of
 from tacit.questions.shared.sample_quality import networks_of, on_features
 
 ROWS = {
@@ -37,11 +38,7 @@ def draw(
 
 
 def _by_epoch(run: str, seed: int, first: Measurement, setting: Setting) -> Figure:
-    epochs = sorted(
-        int(name.removeprefix("shown/epoch/"))
-        for name in first.arrays
-        if name.startswith("shown/epoch/")
-    )
+    epochs = epochs_of(first.arrays, "shown")
     rows = [first.arrays[f"shown/epoch/{epoch}"] for epoch in epochs]
     labels = [f"epoch {epoch}" for epoch in epochs]
     if not rows:

@@ -1,6 +1,7 @@
 """What a VAE generates from N(0, I): how near to images it comes, and why it stays away."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -13,7 +14,16 @@ from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
 from tacit.questions.generation.figures import draw
 from tacit.questions.generation.words import headline, words
-from tacit.questions.shared.codes import against_prior, counted, decoded, drawn, of_codes, posterior
+from tacit.questions.shared.codes import (
+    against_prior,
+    counted,
+    decoded,
+    decoded_by_epoch,
+    drawn,
+    of_codes,
+    posterior,
+    prior_draws,
+)
 from tacit.questions.shared.sample_quality import (
     TRAINING,
     SampleQuality,
@@ -24,7 +34,7 @@ from tacit.questions.shared.sample_quality import (
     null_quantile,
     on_features,
 )
-from tacit.streams import numpy_stream, torch_stream
+from tacit.streams import numpy_stream
 
 SHOWN = 10
 SAMPLES, RECONSTRUCTIONS, DRAWN = "samples", "reconstructions", "drawn codes"
@@ -74,7 +84,7 @@ class Generation(Question):
         quality = SampleQuality(runs, [learned], self.classifier)
         model = run.model()
         assert isinstance(model, VAE)
-        z = model.draw_prior(max(quality.size, SHOWN), torch_stream(runs.seed, "samples"))
+        z = prior_draws(model, max(quality.size, SHOWN), runs.seed)
         samples = decoded(model, z)
         means, log_vars = posterior(model, learned, quality.learned)
         codes = drawn(means, log_vars, numpy_stream(runs.seed, "drawn codes"))
@@ -99,10 +109,8 @@ class Generation(Question):
             "shown/nearest": learned.scaled(rows[:SHOWN]),
             "shown/final": samples[:SHOWN],
         }
-        for epoch, update in sorted(run.snapshots.items()):
-            then = run.model(update)
-            assert isinstance(then, VAE)
-            found.arrays[f"shown/epoch/{epoch}"] = decoded(then, z[:SHOWN])
+        by_epoch = decoded_by_epoch(run, z[:SHOWN])
+        found.arrays |= {f"shown/{name}": pictures for name, pictures in by_epoch.items()}
         return found
 
     def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
@@ -111,7 +119,7 @@ class Generation(Question):
         return self.finding(
             setting,
             measured,
-            headline(numbers, networks_of(measured)),
+            replace(headline(numbers, networks_of(measured)), runs=(self.run,)),
             numbers,
             answer=[words(numbers, networks_of(measured))],
             decided_by=(

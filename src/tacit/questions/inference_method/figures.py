@@ -1,5 +1,7 @@
 """Figures and tables of inference: curves, what separates the methods, reconstructions."""
 
+from collections.abc import Container
+
 import numpy as np
 
 from tacit.evidence.refine import TOLERANCE
@@ -10,7 +12,7 @@ from tacit.measures.formatting import percent, show, significant
 from tacit.questions.base import Setting
 from tacit.questions.finding import Table
 from tacit.questions.inference_method.numbers import OVER, Inferred
-from tacit.questions.inference_method.words import described
+from tacit.questions.inference_method.words import described, verdict_of
 
 
 def figures_of(found: Inferred, setting: Setting) -> tuple[Figure, ...]:
@@ -25,8 +27,8 @@ def figures_of(found: Inferred, setting: Setting) -> tuple[Figure, ...]:
     )
 
 
-def tables_of(found: Inferred) -> tuple[Table, ...]:
-    """Every run's own and refined codes."""
+def tables_of(found: Inferred, unfinished: Container[str] = ()) -> tuple[Table, ...]:
+    """Every run's own and refined codes, and the verdict on it."""
     rows = []
     for run in found.runs:
         own_on_test = run == found.amortized
@@ -40,6 +42,7 @@ def tables_of(found: Inferred) -> tuple[Table, ...]:
                 found.of("test", run, "refined_elbo").mean(),
                 found.of("train", run, "squared_error").mean(),
                 found.of("train", run, "refined_squared_error").mean(),
+                None if own_on_test else verdict_of(found, run, unfinished),
             )
         )
     return (
@@ -56,6 +59,7 @@ def tables_of(found: Inferred) -> tuple[Table, ...]:
                 "refined ",
                 "squared error, train, own",
                 "refined  ",
+                "verdict",
             ),
             rows=tuple(rows),
         ),

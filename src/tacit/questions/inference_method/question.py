@@ -70,10 +70,10 @@ class InferenceMethod(Question):
         return self.finding(
             setting,
             found.seeds,
-            headline(found),
+            headline(found, setting.unfinished),
             means(found.numbers()),
             answer=sentences(found),
             figures=figures_of(found, setting),
-            tables=tables_of(found),
+            tables=tables_of(found, setting.unfinished),
             caveats=caveats(found),
         )

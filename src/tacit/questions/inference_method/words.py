@@ -1,6 +1,6 @@
 """Which way infers better codes, in words: unfinished, worse, or neither."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from tacit.measures.formatting import percent, show, significant
 from tacit.measures.intervals import decide
 from tacit.questions.inference_method.numbers import Inferred
 from tacit.questions.shared.words import listed, verdict
-from tacit.questions.verdicts import Said, Verdict
+from tacit.questions.verdicts import Said, Verdict, finished, had_not, ruled
 
 MOSTLY_CONVERGED = 0.95
 
@@ -21,24 +21,40 @@ DECIDED_BY = (
 )
 
 
-def headline(found: Inferred) -> Said:
-    """Whether the shared encoder infers better codes than every image's own optimisation."""
-    leads = {run: found.encoder_minus_own(run).mean() for run in found.per_image}
-    decided = {run: decide(lead) for run, lead in leads.items()}
-    first = found.per_image[0]
-    key = f"{first}.encoder-minus-own.elbo"
-    label = f"ELBO of the shared encoder minus that of {first}"
-    if set(decided.values()) == {"higher"}:
-        text = "The shared encoder's codes are better than every image's own, as trained."
-        return Said(Verdict.YES, text, key, label)
-    if set(decided.values()) == {"lower"}:
-        text = "Every image's own codes are better than the shared encoder's, as trained."
-        return Said(Verdict.NO, text, key, label)
-    if {"higher", "lower"} <= set(decided.values()):
-        text = "It depends: own codes beat the shared encoder or not by how they are optimised."
+def headline(found: Inferred, unfinished: Container[str] = ()) -> Said:
+    """Whether the shared encoder infers better codes than every image's own optimisation.
+
+    Of the runs whose training had finished; that others had not is said at the end.
+    """
+    runs = finished(found.per_image, unfinished)
+    verdicts = {_verdict(found, run) for run in runs}
+    key = f"{runs[0]}.encoder-minus-own.elbo"
+    label = f"ELBO of the shared encoder minus that of {runs[0]}"
+    left = had_not([run for run in found.per_image if run not in runs])
+    verdict = Verdict.CANNOT_TELL
+    if verdicts == {Verdict.YES}:
+        verdict, text = Verdict.YES, "The shared encoder's codes are better than every image's own"
+    elif verdicts == {Verdict.NO}:
+        verdict, text = Verdict.NO, "Every image's own codes are better than the shared encoder's"
+    elif {Verdict.YES, Verdict.NO} <= verdicts:
+        text = "It depends: own codes beat the shared encoder or not by how they are optimised"
     else:
-        text = "Whether the shared encoder infers better codes cannot be told for every run."
-    return Said(Verdict.CANNOT_TELL, text, key, label)
+        text = "Whether the shared encoder infers better codes cannot be told for every run"
+    told = ", as trained" if verdict in (Verdict.YES, Verdict.NO) and not left else ""
+    return Said(verdict, f"{text}{told}{left}.", key, label, (found.amortized, *runs))
+
+
+def _verdict(found: Inferred, run: str) -> Verdict:
+    """Whether the shared encoder's codes are better than those of one run."""
+    return ruled(found.encoder_minus_own(run).mean())
+
+
+def verdict_of(found: Inferred, run: str, unfinished: Container[str]) -> str:
+    """The verdict on one run, in the words of a table."""
+    if run in unfinished or found.amortized in unfinished:
+        return Verdict.NOT_FINISHED
+    said = _verdict(found, run)
+    return {Verdict.YES: "encoder better", Verdict.NO: "own codes better"}.get(said, said)
 
 
 def sentences(found: Inferred) -> Iterator[str]:

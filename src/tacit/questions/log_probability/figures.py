@@ -68,31 +68,40 @@ def class_table(scores: Scores, setting: Setting) -> Table:
 
 
 def _one_each(scores: Scores, setting: Setting) -> Figure:
-    """The first test image of each class, whatever its value."""
+    """The first image of each class, of training and test images, whatever its value."""
     arrays = scores.first.arrays
-    rows, pixels = arrays["shown/test/rows"], arrays["shown/test/pixels"]
-    labels = arrays["table/test/label"][rows]
-    classes, at = np.unique(labels, return_index=True)
-    values = arrays["table/test/log_prob"][rows[at]]
-    errors = arrays["table/test/standard_error"][rows[at]]
-    flagged = arrays["table/test/flagged"][rows[at]]
-    notes = [
-        f"≥ {v:.1f}" if unreliable else f"{v:.1f} ± {e:.1f}"
-        for v, e, unreliable in zip(values, errors, flagged, strict=True)
-    ]
-    lines = [range(start, min(start + PER_ROW, len(at))) for start in range(0, len(at), PER_ROW)]
+    pictures: list[NDArray[np.generic]] = []
+    notes: list[list[str]] = []
+    for split in SPLITS:
+        rows = arrays[f"shown/{split}/rows"]
+        classes, at = np.unique(arrays[f"table/{split}/label"][rows], return_index=True)
+        pictures.append(arrays[f"shown/{split}/pixels"][at])
+        columns = ("log_prob", "standard_error", "flagged")
+        values = (arrays[f"table/{split}/{column}"][rows[at]] for column in columns)
+        notes.append(
+            [
+                f"≥ {value:.1f}" if unreliable else f"{value:.1f} ± {error:.1f}"
+                for value, error, unreliable in zip(*values, strict=True)
+            ]
+        )
     names = [setting.class_names[c] for c in classes.tolist()]
+    lines = [slice(start, start + PER_ROW) for start in range(0, len(names), PER_ROW)]
     return setting.grid(
         "one-of-each-class",
         grid(
-            [[pixels[at[k]] for k in line] for line in lines],
+            [list(shown[line]) for line in lines for shown in pictures],
+            row_labels=[split for _ in lines for split in SPLITS],
             column_labels=names if len(lines) == 1 else (),
-            notes=[[notes[k] for k in line] for line in lines],
+            notes=[told[line] for line in lines for told in notes],
         ),
-        "One test image of each class with its log p(x) and standard error in nats. Where the "
-        "weights are unreliable (≥) the value is a lower bound, with no error to be believed. The "
-        "images were drawn at random, not chosen by their value." + _not_all(scores),
-        "; ".join(f"class {n}: {note} nats" for n, note in zip(names, notes, strict=True)),
+        "One training and one test image of each class with its log p(x) and standard error in "
+        "nats. Where the weights are unreliable (≥) the value is a lower bound, with no error to "
+        "be believed. The images were drawn at random, not chosen by their value."
+        + _not_all(scores),
+        "; ".join(
+            f"class {name}: {train} nats in training, {test} in test"
+            for name, train, test in zip(names, *notes, strict=True)
+        ),
     )
 
 

@@ -33,12 +33,13 @@ REFINED_EARLIER = 50
 REPORT_SAMPLES = 16
 """Samples of the ELBO that is reported for a refined image."""
 
-OVERFITTED, BETTER, NONE, LOWER, UNDECIDED = VERDICTS = (
+OVERFITTED, BETTER, NONE, LOWER, UNDECIDED, UNFINISHED = VERDICTS = (
     "overfitted",
     "better on training images, but the test loss has not distinguishably risen",
     "no distinguishable gap",
     "better on test images",
     "undecided",
+    "not finished",
 )
 
 
@@ -317,6 +318,7 @@ class Judged:
         accuracy_gap: training minus test, of a classifier.
         train, test: the loss curves.
         final: the mean loss after the last update, by split.
+        finished: whether training had.
     """
 
     name: str
@@ -329,18 +331,23 @@ class Judged:
     train: Curve
     test: Curve
     final: dict[str, float]
+    finished: bool = True
 
     @property
     def verdict(self) -> str:
         """By the rule that `Overfitting` states."""
         found = decide(self.gap)
+        if found == decide(self.rise) == "higher":
+            return OVERFITTED
+        if not self.finished:
+            return UNFINISHED
         if found == "higher":
-            return OVERFITTED if decide(self.rise) == "higher" else BETTER
+            return BETTER
         return {"lower": LOWER, "undefined": UNDECIDED}.get(found, NONE)
 
 
-def judge(seeds: Seeds[Numbers], run: str) -> Judged:
-    """The numbers of one run, over all seeds, draws and images."""
+def judge(seeds: Seeds[Numbers], run: str, *, finished: bool = True) -> Judged:
+    """The numbers of one run, over all seeds, draws and images; `finished`: its training."""
     first = seeds.first.run[run]
     unit = "" if first.kind == "autoencoder" else "nats"
     names = {"train": "training images", "test": "test images"}
@@ -376,6 +383,7 @@ def judge(seeds: Seeds[Numbers], run: str) -> Judged:
         train=train,
         test=test,
         final={split: one.value for split, one in losses.items()},
+        finished=finished,
     )
 
 

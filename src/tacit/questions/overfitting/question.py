@@ -57,7 +57,7 @@ class Overfitting(Question):
 
     def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
         seeds = Seeds.of(Numbers, measured)
-        judged = [judge(seeds, run) for run in self.runs]
+        judged = [judge(seeds, run, finished=run not in setting.unfinished) for run in self.runs]
         pictured = [one for one in judged if one.of.pictures]
         return self.finding(
             setting,

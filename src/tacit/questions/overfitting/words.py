@@ -5,10 +5,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from tacit.questions.finding import Table
-from tacit.questions.overfitting.numbers import OVERFITTED, UNDECIDED, VERDICTS, Judged, Numbers
+from tacit.questions.overfitting.numbers import (
+    OVERFITTED,
+    UNDECIDED,
+    UNFINISHED,
+    VERDICTS,
+    Judged,
+    Numbers,
+)
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.words import listed, verdict
-from tacit.questions.verdicts import Said, Verdict
+from tacit.questions.verdicts import Said, Verdict, had_not
 
 NAMED = 4
 """At most so many models are named in the headline."""
@@ -20,28 +27,38 @@ DECIDED_BY = (
     "lies above zero and the test loss has also risen since its lowest snapshot: that interval is "
     "widened to hold for all snapshots together, so that the choice of the lowest does not count. "
     "With a gap alone, it fits its training images better, as every model that learns does in some "
-    "measure. Nothing else is chosen from a test curve: every other number is of the last update."
+    "measure. Of a run whose training had not finished no more is said than that it is overfitted, "
+    "where it is. Nothing else is chosen from a test curve: every other number is of the last "
+    "update."
 )
 
 
 def headline(judged: Sequence[Judged]) -> Said:
-    """Which models are overfitted; the key is the gap of the worst of them."""
+    """Which models are overfitted; the key is the gap of the worst of them.
+
+    A model that is overfitted before its training has finished is so all the same; that another
+    is not, only a finished training can show.
+    """
     found = [one for one in judged if one.verdict == OVERFITTED]
-    undecided = [one for one in judged if one.verdict == UNDECIDED]
-    worst = max(found or judged, key=lambda one: one.gap.value or 0.0)
+    left = [one.name for one in judged if one.verdict == UNFINISHED]
+    told = found or [one for one in judged if one.verdict != UNFINISHED] or judged
+    worst = max(told, key=lambda one: one.gap.value or 0.0)
     key, label = f"{worst.name}.gap", f"test minus training loss of {worst.name}"
+    runs = tuple(one.name for one in told)
     if found:
-        names = listed([one.name for one in found])
+        names = listed(runs)
         if len(found) > NAMED:
             names = f"{len(found)} of {len(judged)} models"
         are = "is" if len(found) == 1 else "are"
         text = f"Overfitted {are} {names}: the test loss rose again while training went on."
-        return Said(Verdict.YES, text, key, label)
-    if undecided:
+        return Said(Verdict.YES, text, key, label, ())
+    if any(one.verdict == UNDECIDED for one in told):
         text = "Whether any of the models is overfitted cannot be told from these images."
-        return Said(Verdict.CANNOT_TELL, text, key, label)
+        return Said(Verdict.CANNOT_TELL, text, key, label, runs)
     text = "No model is overfitted: none has both a gap and a test loss that rose again."
-    return Said(Verdict.NO, text, key, label)
+    if left and len(left) < len(judged):
+        text = f"No model that finished is overfitted{had_not(left)}."
+    return Said(Verdict.NO, text, key, label, runs)
 
 
 def summary(judged: Sequence[Judged]) -> str:

@@ -1,7 +1,5 @@
 """Figures and tables of samples from a prior and from fitted densities."""
 
-from collections.abc import Mapping
-
 from tacit.figures.charts import intervals
 from tacit.figures.grids import grid
 from tacit.figures.sink import Figure
@@ -17,15 +15,44 @@ from tacit.questions.prior.numbers import (
     RECONSTRUCTIONS,
     Compared,
 )
-from tacit.questions.shared.codes import counted, of_codes
+from tacit.questions.shared.codes import counted, epochs_of, of_codes
 from tacit.questions.shared.sample_quality import TRAINING, contrast, on_features
+from tacit.questions.shared.words import listed
 
 DENSITIES = {PRIOR: "N(0, I)", GAUSSIAN: "Gaussian", MIXTURE: "mixture"}
 SETS = {**DENSITIES, DRAWN: "own codes"}
 
 
-def draw(compared: Compared, numbers: Mapping[str, Number], setting: Setting) -> tuple[Figure, ...]:
-    """The samples themselves, and their distances; none where there were too few images."""
+def draw(compared: Compared, setting: Setting) -> tuple[Figure, ...]:
+    """Samples while the models learned and at the end, and their distances as far as measured."""
+    return (*_by_epoch(compared, setting), *_at_the_end(compared, setting))
+
+
+def _by_epoch(compared: Compared, setting: Setting) -> tuple[Figure, ...]:
+    """The same latent draws under an encoder's and an optimised decoder, side by side."""
+    seed, first = next(iter(compared.measured.items()))
+    kept = {run: epochs_of(first.arrays, f"shown/{run}") for run in compared.models}
+    runs = [run for run, epochs in kept.items() if epochs]
+    if not runs:
+        return ()
+    rows = {
+        f"epoch {epoch} · {run}": first.arrays[f"shown/{run}/epoch/{epoch}"]
+        for epoch in sorted(set().union(*kept.values()))
+        for run in runs
+        if epoch in kept[run]
+    }
+    return (
+        setting.grid(
+            "samples-by-epoch",
+            grid([list(pictures) for pictures in rows.values()], row_labels=list(rows)),
+            f"Ten codes drawn from N(0, I), decoded by {listed(runs)} at each of these epochs: a "
+            f"column is one code throughout, the same for all models (seed {seed}).",
+            f"Decoded means of the same ten draws from N(0, I): {', '.join(rows)}.",
+        ),
+    )
+
+
+def _at_the_end(compared: Compared, setting: Setting) -> tuple[Figure, ...]:
     seed, first = next(iter(compared.measured.items()))
     rows = {
         f"{run} · {named}": first.arrays[f"shown/{run}/{density}"]

@@ -23,7 +23,14 @@ from tacit.questions.prior.numbers import (
     prior_numbers,
 )
 from tacit.questions.prior.words import headline, words
-from tacit.questions.shared.codes import against_prior, decoded, drawn, posterior
+from tacit.questions.shared.codes import (
+    against_prior,
+    decoded,
+    decoded_by_epoch,
+    drawn,
+    posterior,
+    prior_draws,
+)
 from tacit.questions.shared.sample_quality import (
     AT_LEAST,
     SampleQuality,
@@ -114,6 +121,13 @@ class Prior(Question):
                     f"codes/{name}/mean-std": run.config.posterior.mean_std,
                     f"codes/{name}/updates": run.config.posterior.updates,
                 }
+            if name in (self.amortized, self.per_image[0]):
+                assert isinstance(model, VAE)
+                z = prior_draws(model, max(quality.size, SHOWN), runs.seed)[:SHOWN]
+                found.arrays |= {
+                    f"shown/{name}/{when}": pictures
+                    for when, pictures in decoded_by_epoch(run, z).items()
+                }
             if quality.size < AT_LEAST:
                 continue
             means, log_vars = posterior(model, images, quality.learned)
@@ -144,13 +158,18 @@ class Prior(Question):
         }
 
     def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        """Three verdicts: on the prior, on the fit, and on the initialisation."""
-        compared = Compared(measured, self.amortized, self.per_image, self.autoencoder)
+        """Three verdicts: on the prior, on the fit, and on the initialisation.
+
+        They are on the first run whose training had finished, or on the first if none had.
+        """
+        left = [run for run in self.per_image if run in setting.unfinished]
+        runs = (*(run for run in self.per_image if run not in left), *left)
+        compared = Compared(measured, self.amortized, runs, self.autoencoder)
         numbers = prior_numbers(compared)
         return self.finding(
             setting,
             measured,
-            headline(compared, numbers),
+            headline(compared, numbers, left),
             numbers,
             answer=[words(compared, numbers)],
             decided_by=(
@@ -165,7 +184,7 @@ class Prior(Question):
                 "when codes start near zero instead; all on "
                 f"{on_features(networks_of(measured)[0])}."
             ),
-            figures=draw(compared, numbers, setting),
+            figures=draw(compared, setting),
             tables=tables(compared),
             caveats=(
                 *no_better_than_one_class(measured),

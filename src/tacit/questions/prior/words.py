@@ -9,30 +9,36 @@ from tacit.questions.generation.words import agreement
 from tacit.questions.prior.numbers import DRAWN, MIXTURE, PRIOR, Compared
 from tacit.questions.shared.sample_quality import on_features
 from tacit.questions.shared.words import listed
-from tacit.questions.verdicts import Said, Verdict
+from tacit.questions.verdicts import Said, Verdict, had_not
 
 Numbers = Mapping[str, Number]
 NOTHING = "has nothing to repair in the samples of"
 WHOLLY = "repairs, as far as can be told wholly, the samples of"
 
 
-def headline(compared: Compared, numbers: Numbers) -> Said:
-    """Whether samples from the prior still work."""
-    key = f"{compared.per_image[0]}.prior-cost-minus-{compared.amortized}"
+def headline(compared: Compared, numbers: Numbers, unfinished: Sequence[str] = ()) -> Said:
+    """Whether samples from the prior still work, by the first of the per-image runs."""
+    main = compared.per_image[0]
     found = prior_verdict(compared, numbers)
     text = {
         "worse": "The standard normal prior works less well for optimised codes than for an "
-        "encoder's.",
+        "encoder's",
         "better": "The standard normal prior works for optimised codes, and better than for an "
-        "encoder's.",
+        "encoder's",
         "not the prior": "Samples of optimised codes are worse, but the prior is not shown to be "
-        "the reason.",
-        "open": "That the prior works less well for optimised codes cannot be told.",
-        "undecided": "Whether the prior still works for optimised codes is not decided.",
+        "the reason",
+        "open": "That the prior works less well for optimised codes cannot be told",
+        "undecided": "Whether the prior still works for optimised codes is not decided",
     }[found]
+    left = had_not(unfinished) if main not in unfinished else ""
     verdict = {"worse": Verdict.NO, "better": Verdict.YES}.get(found, Verdict.CANNOT_TELL)
-    label = "cost of sampling from the prior: optimised codes minus an encoder's"
-    return Said(verdict, text, key, label)
+    return Said(
+        verdict,
+        f"{text}{left}.",
+        f"{main}.prior-cost-minus-{compared.amortized}",
+        f"cost of sampling from the prior: {main} minus an encoder's",
+        (compared.amortized, main),
+    )
 
 
 def words(compared: Compared, numbers: Numbers) -> str:

@@ -17,7 +17,7 @@ from tacit.models.config import build
 from tacit.models.models import VAE, Autoencoder, Model
 from tacit.models.posteriors import PerImage
 from tacit.questions.base import Measurement
-from tacit.streams import numpy_stream, seeded_initialisation
+from tacit.streams import numpy_stream, seeded_initialisation, torch_stream
 from tacit.training.evaluation import sample_of
 from tacit.training.many import of_images, of_rows
 from tacit.training.objectives import Batch
@@ -73,6 +73,27 @@ def drawn(means: Floats, log_vars: Floats, rng: np.random.Generator) -> Floats:
     anything near those: where q(z | x) is close to N(0, I), all means lie at the centre.
     """
     return means + np.exp(0.5 * log_vars) * rng.standard_normal(means.shape)
+
+
+def prior_draws(model: VAE, n: int, seed: int) -> Tensor:
+    """n draws from N(0, I), (n, D): the same for all models of a study with as many dimensions."""
+    return model.draw_prior(n, torch_stream(seed, "samples"))
+
+
+def decoded_by_epoch(run: SavedRun, codes: Tensor) -> dict[str, NDArray[np.float32]]:
+    """What a VAE made of the same codes at each of its snapshots, by ``epoch/EPOCH``."""
+    found = {}
+    for epoch, update in sorted(run.snapshots.items()):
+        then = run.model(update)
+        assert isinstance(then, VAE)
+        found[f"epoch/{epoch}"] = decoded(then, codes)
+    return found
+
+
+def epochs_of(arrays: Mapping[str, NDArray[np.generic]], prefix: str) -> list[int]:
+    """The epochs of what `decoded_by_epoch` gave, kept under ``PREFIX/epoch/EPOCH``."""
+    start = f"{prefix}/epoch/"
+    return sorted(int(name.removeprefix(start)) for name in arrays if name.startswith(start))
 
 
 def untrained(run: SavedRun) -> Model:

@@ -6,6 +6,7 @@ from tacit.figures import charts
 from tacit.figures.sink import Figure
 from tacit.measures.formatting import show
 from tacit.questions.base import Setting
+from tacit.questions.shared.curves import SPLITS, Curve, looked_at
 from tacit.questions.transfer.numbers import METHODS, Compared
 
 
@@ -25,6 +26,31 @@ def draw_accuracy(compared: Compared, setting: Setting) -> Figure:
         f"Test accuracy with {compared.labels} labels: every draw of every seed as a dot, the mean "
         f"with its interval ({shown[0].interval}).",
         f"Mean test accuracy: {said}.",
+    )
+
+
+def draw_learning(compared: Compared, setting: Setting) -> Figure:
+    """Accuracy on training and test images while each method learned."""
+    panels, ends = [], []
+    for method in compared.methods:
+        kept = [one.curves[method] for one in compared.seeds]
+        lines = [Curve.of(kept, "accuracy", split) for split in SPLITS]
+        panels.append(
+            charts.Panel(
+                [line.series() for line in lines],
+                x_label=kept[0].axis,
+                y_label="accuracy",
+                title=METHODS[method],
+                y_limits=(0.0, 1.02),
+            )
+        )
+        train, test = (100 * line.average[-1] for line in lines)
+        ends.append(f"{METHODS[method]} {train:.1f} % on training and {test:.1f} % on test images")
+    return setting.chart(
+        "learning",
+        charts.curves(*panels, height=250),
+        f"Accuracy while each method learned; {lines[0].band_is}." + looked_at(setting.n_test),
+        f"At the end: {'; '.join(ends)}.",
     )
 
 

@@ -12,6 +12,7 @@ from tacit.measures.distances import Floats
 from tacit.measures.engine import Measured
 from tacit.measures.number import Number
 from tacit.questions.base import Runs
+from tacit.questions.shared.curves import Kept
 from tacit.questions.shared.majority_class import share_right
 from tacit.questions.shared.outputs import comparable, labelled, terms
 from tacit.questions.shared.seeds import Seeds
@@ -63,6 +64,7 @@ class Numbers:
         labels: how many are learned from. few: whether they are draws of few labels.
         method: by `METHODS`.
         majority: how often the class that is most frequent in training is right.
+        curves: what was seen while each method learned.
     """
 
     labels: int
@@ -70,6 +72,7 @@ class Numbers:
     method: dict[str, Losses]
     majority: float
     table: Tables
+    curves: dict[str, Kept]
 
 
 def measure(runs: Runs, methods: Mapping[str, str]) -> Numbers:
@@ -114,6 +117,7 @@ def measure(runs: Runs, methods: Mapping[str, str]) -> Numbers:
             runs.train.labels[labelled(runs.train)], runs.test.labels[labelled(runs.test)]
         ),
         table=Tables(Draws(np.arange(n_draws), means)),
+        curves={method: Kept.of(saved[:n_draws]) for method, saved in draws.items()},
     )
 
 

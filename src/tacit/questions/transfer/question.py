@@ -6,7 +6,7 @@ from typing import ClassVar
 from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
 from tacit.questions.shared.seeds import Seeds
-from tacit.questions.transfer.figures import draw_accuracy, draw_differences
+from tacit.questions.transfer.figures import draw_accuracy, draw_differences, draw_learning
 from tacit.questions.transfer.numbers import METHODS, Compared, Numbers, measure
 from tacit.questions.transfer.words import DECIDED_BY, caveats, headline, sentences, table
 
@@ -60,7 +60,11 @@ class Transfer(Question):
             headline(compared),
             compared.numbers,
             answer=sentences(compared),
-            figures=(draw_accuracy(compared, setting), draw_differences(compared, setting)),
+            figures=(
+                draw_learning(compared, setting),
+                draw_accuracy(compared, setting),
+                draw_differences(compared, setting),
+            ),
             tables=(table(compared),),
             caveats=caveats(compared),
         )

@@ -30,7 +30,8 @@ def headline(compared: Compared) -> Said:
         Verdict.CANNOT_TELL: f"{labels}, transfer gains nothing measurable over training from "
         "scratch.",
     }
-    return Said(found := ruled(gain), text[found], key, "accuracy gained by transfer")
+    runs = tuple(compared.methods[method] for method in ("scratch", "transferred"))
+    return Said(found := ruled(gain), text[found], key, "accuracy gained by transfer", runs)
 
 
 def sentences(compared: Compared) -> Iterator[str]:
