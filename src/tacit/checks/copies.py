@@ -1,6 +1,6 @@
 """Copies of one picture that are not equal to the byte: re-encoded, resized, brighter, cropped."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -12,12 +12,15 @@ from scipy.ndimage import gaussian_filter
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
+from tacit.checks.pieces import pieces
 from tacit.images.dataset import Images
 from tacit.images.splits import content_hashes
 from tacit.labels.propagation.graph import nearest_rows
 from tacit.labels.representations import fitted_components
+from tacit.streams import numpy_stream
 
 Floats = NDArray[np.float32]
+Halves = NDArray[np.float16]
 
 SIDE = 32
 """Pictures are compared at this size, or at their own where that is smaller."""
@@ -29,7 +32,8 @@ CANDIDATES = 8
 """As many of the nearest pictures are looked at closely; their median says how alike are others."""
 
 SHIFTS = tuple(product((-1, 0, 1), repeat=2))
-_AT_ONCE = 4096
+_AT_ONCE = 1024
+_LEARNED_FROM = 10_000  # pictures from which principal components are found
 
 SUSPECTED, SURE = (0.05, 0.25), (0.02, 0.1)
 """Thresholds of `left_over`: absolute, and relative to what is usual nearby."""
@@ -85,12 +89,12 @@ def near_copies(images: Images, codes: NDArray[np.floating[Any]] | None = None) 
     equal = _equal(keys)
     # One of equal pictures stands for all, so that the others do not hide what is near it.
     ones = np.array(sorted({key: row for row, key in reversed(list(enumerate(keys)))}.values()))
-    views = small(images.take(ones).portions(), images.shape)
-    textured = _deviation(views) > 1e-3
+    views, contrast = small(images.take(ones))
+    textured = contrast > 1e-3
     ones, views = ones[textured], views[textured]
     parts = [(equal[:, 0], equal[:, 1], np.zeros(len(equal)), np.zeros(len(equal)))]
     if len(ones) > 2:
-        near = _nearest(_normal(views).reshape(len(views), -1))
+        near = _nearest(views.reshape(len(views), -1))
         found = [_compared(views, near)]
         if codes is not None:
             found.append(_compared(views, _nearest(np.asarray(codes)[ones])))
@@ -113,20 +117,31 @@ def _equal(keys: list[bytes]) -> NDArray[np.int64]:
     return np.array([pair for pair in pairs if pair[0] != pair[1]], np.int64).reshape(-1, 2)
 
 
-def small(portions: Iterable[NDArray[np.uint8]], shape: tuple[int, int, int]) -> Floats:
-    """Grey pictures of at most `SIDE`, smoothed, (N, h, w), less the light that falls on them.
+def small(images: Images) -> tuple[Halves, Floats]:
+    """Grey pictures of at most `SIDE`, smoothed, less the light that falls on them, of length 1.
 
     Of each is taken away the polynomial of degree 2 in the place that is nearest to it: of two
     smooth surfaces lit from the same side, all but the light may differ.
+
+    Returns:
+        The pictures, (N, h, w), and the standard deviation of what was left of each, where grey is
+        in [0, 1], (N,).
     """
-    _, height, width = shape
+    _, height, width = images.shape
     size = (min(SIDE, height), min(SIDE, width))
     light = _smooth_light(size)
-    parts = []
-    for portion in portions:
-        views = _smoothed(portion, size).reshape(len(portion), -1)
-        parts.append((views - views @ light.T @ light).reshape(-1, *size))
-    return np.concatenate(parts)
+    views = np.empty((len(images), *size), np.float16)
+    contrast = np.empty(len(images), np.float32)
+    start = 0
+    for piece in pieces(images.portions()):
+        rows = slice(start, start + len(piece))
+        start += len(piece)
+        flat = _smoothed(piece, size).reshape(len(piece), -1)
+        flat -= flat @ light.T @ light
+        contrast[rows] = flat.std(axis=1)
+        length = np.sqrt((flat**2).sum(axis=1, keepdims=True))
+        views[rows] = (flat / np.maximum(length, 1e-12)).reshape(-1, *size)
+    return views, contrast
 
 
 def _smooth_light(size: tuple[int, int]) -> Floats:
@@ -147,24 +162,18 @@ def _smoothed(portion: NDArray[np.uint8], size: tuple[int, int]) -> Floats:
     return gaussian_filter(grey, (0, size[0] * BLUR, size[1] * BLUR)).astype(np.float32)
 
 
-def _deviation(views: Floats) -> Floats:
-    return views.reshape(len(views), -1).std(axis=1)
-
-
-def _normal(views: Floats) -> Floats:
-    """With mean 0 and length 1."""
-    centred = views - views.mean(axis=(1, 2), keepdims=True)
-    return centred / np.sqrt((centred**2).sum(axis=(1, 2), keepdims=True))
-
-
 def _nearest(codes: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
-    points = np.asarray(codes, np.float32)
+    points = np.asarray(codes)
     if points.shape[1] > 64:
-        points = fitted_components(points, 0)[1]
+        some = np.sort(numpy_stream(0, "copies").permutation(len(points))[:_LEARNED_FROM])
+        pca, _ = fitted_components(points[some].astype(np.float32), 0)
+        starts = range(0, len(points), _AT_ONCE)
+        parts = (points[start : start + _AT_ONCE].astype(np.float32) for start in starts)
+        points = np.concatenate([pca.transform(part) for part in parts])
     return nearest_rows(points, CANDIDATES)[0]
 
 
-def _compared(views: Floats, near: NDArray[np.int64]) -> tuple[NDArray[Any], ...]:
+def _compared(views: Halves, near: NDArray[np.int64]) -> tuple[NDArray[Any], ...]:
     """Every picture with its nearest ones: rows, rows, what is left over, and that by its usual."""
     n, k = near.shape
     rows = np.repeat(np.arange(n), k)
@@ -179,12 +188,12 @@ def _compared(views: Floats, near: NDArray[np.int64]) -> tuple[NDArray[Any], ...
 
 
 def _left_over(
-    views: Floats, first: NDArray[np.int64], second: NDArray[np.int64]
+    views: Halves, first: NDArray[np.int64], second: NDArray[np.int64]
 ) -> Iterator[NDArray[np.float64]]:
     """1 - r² at the best shift, of some pairs at a time."""
     for start in range(0, len(first), _AT_ONCE):
-        a = views[first[start : start + _AT_ONCE]]
-        b = views[second[start : start + _AT_ONCE]]
+        a = views[first[start : start + _AT_ONCE]].astype(np.float32)
+        b = views[second[start : start + _AT_ONCE]].astype(np.float32)
         best = np.zeros(len(a))
         for down, right in SHIFTS:
             one, other = _overlap(a, down, right), _overlap(b, -down, -right)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tacit.checks.pieces import pieces
 from tacit.labels.propagation.graph import nearest_rows
 
 Floats = NDArray[np.float64]
@@ -50,7 +51,7 @@ def statistics(portions: Iterable[NDArray[np.uint8]]) -> dict[str, Floats]:
         portions: pixels, uint8, (n, C, H, W) each.
     """
     found: dict[str, list[NDArray[Any]]] = {}
-    for portion in portions:
+    for portion in pieces(portions):
         grey = portion.mean(axis=1, dtype=np.float32) / 255
         flat = grey.reshape(len(grey), -1)
         inner = grey[:, 1:-1, 1:-1]

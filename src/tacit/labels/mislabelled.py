@@ -28,7 +28,7 @@ STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 """Of the belief that wrong labels are any class alike, as a share of a class's labels: of these the
 one under which the changes that are seen are likeliest."""
 
-SUSPECTED, SURE = 0.5, 0.95
+SUSPECTED, SURE = 0.2, 0.95
 """From these probabilities on a label is suspected to be wrong, or taken to be surely so.
 
 Of the labels of clean sets none is taken to be surely wrong (docs/checking.md says of which sets).
