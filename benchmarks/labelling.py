@@ -1,99 +1,179 @@
 """The labelling page, answered by a script that knows the truth, against labels at random.
 
-    python -m benchmarks.labelling --data-dir DIR [--images 10000] [--starts 10]
+    python -m benchmarks.labelling mnist --data-dir DIR --images 10000 --starts 10
+    python -m benchmarks.labelling FOLDER --encoder timm:NAME@FILE --after 6 12 24
+    python -m benchmarks.labelling mnist --data-dir DIR --images 10000 --answers 500
 
-Images are the first so many of MNIST's training images. For each start: accuracy on all images
-without an answer after 10, 20 and 50 answers, from nothing; what the page said of its confidence;
-and how long an answer and what follows from it took. `--answers 500` is a simulated hour.
+For each start: accuracy on all images without an answer after so many answers, from nothing; what
+the page said of its confidence; what it said that 20 labels more would make of the accuracy on
+labels held out, beside what they made of it; and how long an answer and what follows from it took.
+`--answers 500` is a simulated hour. `--repeat 10` shows every image ten times, a little moved, for
+the time of large sets alone.
 """
 
 import argparse
 import resource
 import tempfile
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from tacit.commands.check.reading import read_checked
+from tacit.encoders.opening import open_encoder
 from tacit.images.dataset import Images
-from tacit.images.sources import open_images
+from tacit.images.originals import of_arrays
 from tacit.images.splits import content_hashes
 from tacit.images.tables import Names
 from tacit.labels.propagation.graph import neighbour_graph
 from tacit.labels.propagation.incremental import Spread
 from tacit.page.codes import codes_for_labelling
+from tacit.page.judging import MORE
 from tacit.page.session import Session
 from tacit.page.table import LabelTable
 from tacit.streams import numpy_stream
 
-AFTER = (10, 20, 50)
+
+@dataclass
+class Answered:
+    """What was seen in one start."""
+
+    right: list[float] = field(default_factory=list)
+    said: list[float] = field(default_factory=list)
+    writing: list[float] = field(default_factory=list)
+    following: list[float] = field(default_factory=list)
+    held_out: dict[int, float] = field(default_factory=dict)
+    forecast: dict[int, tuple[float, float, float]] = field(default_factory=dict)
+    memory: list[float] = field(default_factory=list)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data-dir", type=Path, required=True)
-    for name, default in (("images", 10_000), ("starts", 10), ("answers", 50)):
+    parser.add_argument("source", nargs="?", default="mnist")
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--encoder")
+    parser.add_argument("--after", type=int, nargs="+", default=[10, 20, 50])
+    for name, default in (("images", None), ("starts", 10), ("answers", None), ("repeat", 1)):
         parser.add_argument(f"--{name}", type=int, default=default)
     given = parser.parse_args()
-    train = open_images("mnist", data_dir=given.data_dir).train
-    images = Images(train.pixels[: given.images], source="mnist")
-    assert train.labels is not None
-    y = train.labels[: given.images]
-    codes = codes_for_labelling(images, say=print)
-    copies = np.unique(list(content_hashes(images)), return_inverse=True)[1].astype(np.int64)
-    asked, luck, said = [], [], []
+    checked = read_checked(given.source, data_dir=given.data_dir)
+    n_answers = given.answers or max(given.after)
+    images = checked.images.take(np.arange(given.images or len(checked.images)))
+    y = images.labels
+    assert y is not None
+    names = np.array(images.class_names)[y]
+    codes, copies = _codes(images, given.encoder), _copies(images)
+    if given.repeat > 1:
+        rng, n = numpy_stream(0, "repeated"), given.repeat
+        moved = rng.normal(0, 0.2 * codes.std(), (n, *codes.shape)).astype(np.float32)
+        codes, names = (codes + moved).reshape(-1, codes.shape[1]), np.tile(names, n)
+        copies = np.arange(len(codes))
+    seen, luck = [], []
     for start in range(given.starts):
-        with tempfile.TemporaryDirectory() as folder:
-            names = Names(map(str, range(len(y))), "index", "mnist")
-            table = LabelTable(Path(folder) / "labels.csv", names, by="script")
-            session = Session(codes, table, copies, seed=start)
-            answered = _answer(session, y, given.answers)
-            session.close()
-        asked.append(answered["right"])
-        said.append(answered["said"])
-        luck.append(_at_random(codes, y, start))
-        writing, following = answered["writing"], answered["following"]
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        seen.append(one := _start(codes, copies, names, start, n_answers, given.after))
+        luck.append(_at_random(codes, names, start, given.after))
         print(
-            f"start {start}: right {_shares(asked[-1])}, sure {_shares(said[-1])}; at random "
-            f"{_shares(luck[-1])}; an answer {1000 * np.median(writing):.0f} ms (first ten "
-            f"{1000 * np.median(writing[:10]):.0f}, last ten {1000 * np.median(writing[-10:]):.0f})"
-            f", what follows {np.median(following):.3f} s (last ten "
-            f"{np.median(following[-10:]):.3f}, longest {max(following):.3f}); {memory:.0f} MiB",
+            f"start {start}: right {_shares(one.right)}, sure {_shares(one.said)}; at random "
+            f"{_shares(luck[-1])}; an answer {1000 * np.median(one.writing):.0f} ms (last ten "
+            f"{1000 * np.median(one.writing[-10:]):.0f}), what follows "
+            f"{np.median(one.following):.3f} s (last ten {np.median(one.following[-10:]):.3f}, "
+            f"longest {max(one.following):.3f}); {one.memory[len(one.memory) // 10]:.0f} MiB "
+            f"after a tenth of them, {one.memory[-1]:.0f} MiB at the end",
             flush=True,
         )
-    for name, found in (("asked for", asked), ("sure of them", said), ("at random", luck)):
+    right, said = ([getattr(one, what) for one in seen] for what in ("right", "said"))
+    for name, found in (("asked for", right), ("sure of them", said), ("at random", luck)):
         print(f"{name}: {_shares(np.mean(found, axis=0))} (sd {_shares(np.std(found, axis=0))})")
+    _forecasts(seen)
 
 
-def _answer(session: Session, y: np.ndarray, n: int) -> dict[str, list[float]]:
-    found: dict[str, list[float]] = {"right": [], "said": [], "writing": [], "following": []}
+def _codes(images: Images, encoder: str | None) -> np.ndarray:
+    if encoder is None:
+        return codes_for_labelling(images, say=print)
+    originals = images.originals or of_arrays(images.pixels)[0]
+    features = open_encoder(encoder).features(originals)
+    return np.asarray(features[np.arange(len(originals))], np.float32)
+
+
+def _copies(images: Images) -> np.ndarray:
+    return np.unique(list(content_hashes(images)), return_inverse=True)[1].astype(np.int64)
+
+
+def _start(
+    codes: np.ndarray, copies: np.ndarray, names: np.ndarray, start: int, n: int, after: list[int]
+) -> Answered:
+    with tempfile.TemporaryDirectory() as folder:
+        called = Names(map(str, range(len(names))), "index", "images")
+        table = LabelTable(Path(folder) / "labels.csv", called, by="script")
+        session = Session(codes, table, copies, seed=start)
+        found = _answer(session, names, n, after)
+        session.close()
+    return found
+
+
+def _answer(session: Session, names: np.ndarray, n: int, after: list[int]) -> Answered:
+    found = Answered()
     for number in range(1, n + 1):
         row = session.state()["queue"][0]["row"]
         began = time.perf_counter()
-        session.answer([row], label=str(y[row]))
-        found["writing"].append(time.perf_counter() - began)
+        session.answer([row], label=str(names[row]))
+        found.writing.append(time.perf_counter() - began)
         session.wait(session.version - 1, 60)
-        found["following"].append(time.perf_counter() - began)
-        if number in AFTER:
-            told = session.predictions
-            rest = np.setdiff1d(np.arange(len(y)), [int(name) for name in session.table.said])
-            best = np.array([int(name) for name in told.classes])[told.best[rest]]
-            found["right"].append(float((best == y[rest]).mean()))
-            found["said"].append(float(told.sure[rest].mean()))
+        found.following.append(time.perf_counter() - began)
+        found.memory.append(_resident())
+        told = session.predictions
+        if told.judged.accuracy is not None:
+            found.held_out[number] = told.judged.accuracy
+        if told.judged.coming is not None:
+            judged = told.judged
+            assert judged.coming_low is not None
+            assert judged.coming_high is not None
+            found.forecast[number] = (judged.coming, judged.coming_low, judged.coming_high)
+        if number in after:
+            rest = np.setdiff1d(np.arange(len(names)), [int(one) for one in session.table.said])
+            best = np.array(told.classes)[told.best[rest]]
+            found.right.append(float((best == names[rest]).mean()))
+            found.said.append(float(told.sure[rest].mean()))
     return found
 
 
-def _at_random(codes: np.ndarray, y: np.ndarray, seed: int) -> list[float]:
-    order = numpy_stream(seed, "at random").permutation(len(y))
-    graph = neighbour_graph(codes)
-    found = []
-    for n in AFTER:
-        spread = Spread(graph)
-        spread.give(order[:n].tolist(), y[order[:n]].tolist())
-        best = spread.scores(int(y.max()) + 1).argmax(axis=1)
+def _forecasts(seen: list[Answered]) -> None:
+    """What was said of 20 labels more beside what they made of it, by how many there were."""
+    for number in (20, 30, 50, 80):
+        pairs = [
+            (one.forecast[number], one.held_out[number + MORE], one.held_out[number])
+            for one in seen
+            if number in one.forecast and number + MORE in one.held_out
+        ]
+        if not pairs:
+            continue
+        said, came, was = (np.array([pair[i] for pair in pairs]) for i in range(3))
+        within = np.mean((said[:, 1] <= came) & (came <= said[:, 2]))
+        print(
+            f"at {number} labels, held out: right {100 * was.mean():.1f} %, said to come "
+            f"{100 * said[:, 0].mean():.1f} %, came {100 * came.mean():.1f} % (mean absolute error "
+            f"{100 * np.abs(said[:, 0] - came).mean():.1f} points, of saying 'as now' "
+            f"{100 * np.abs(was - came).mean():.1f}); within what was said {within:.0%} of "
+            f"{len(pairs)}"
+        )
+
+
+def _at_random(codes: np.ndarray, names: np.ndarray, seed: int, after: list[int]) -> list[float]:
+    order = numpy_stream(seed, "at random").permutation(len(names))
+    classes, y = np.unique(names, return_inverse=True)
+    spread, found = Spread(neighbour_graph(codes)), []
+    for first, n in zip([0, *after], after, strict=False):
+        spread.give(order[first:n].tolist(), y[order[first:n]].tolist())
+        best = spread.scores(len(classes)).argmax(axis=1)
         found.append(float((best == y)[order[n:]].mean()))
     return found
+
+
+def _resident() -> float:
+    """Resident memory of this process in MiB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
 
 
 def _shares(values: object) -> str:

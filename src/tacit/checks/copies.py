@@ -95,10 +95,13 @@ def near_copies(images: Images, codes: NDArray[np.floating[Any]] | None = None) 
     parts = [(equal[:, 0], equal[:, 1], np.zeros(len(equal)), np.zeros(len(equal)))]
     if len(ones) > 2:
         near = _nearest(views.reshape(len(views), -1))
-        found = [_compared(views, near)]
+        first, second, left, where = _compared(views, near)
+        usual = np.median(left[where], axis=1)
+        found = [(first, second, left)]
         if codes is not None:
-            found.append(_compared(views, _nearest(np.asarray(codes)[ones])))
-        for first, second, left, relative in found:
+            found.append(_compared(views, _nearest(np.asarray(codes)[ones]))[:3])
+        for first, second, left in found:
+            relative = left / np.maximum(np.minimum(usual[first], usual[second]), 1e-12)
             parts.append((ones[first], ones[second], left, relative))
     first, second, left, relative = map(np.concatenate, zip(*parts, strict=True))
     kept = (left <= SUSPECTED[0]) & (relative <= SUSPECTED[1])
@@ -174,7 +177,8 @@ def _nearest(codes: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
 
 
 def _compared(views: Halves, near: NDArray[np.int64]) -> tuple[NDArray[Any], ...]:
-    """Every picture with its nearest ones: rows, rows, what is left over, and that by its usual."""
+    """Every picture with its nearest ones: rows, rows, what is left over between them; and of each
+    picture where among these its pairs are, (n, k)."""
     n, k = near.shape
     rows = np.repeat(np.arange(n), k)
     others = near.ravel()
@@ -182,9 +186,7 @@ def _compared(views: Halves, near: NDArray[np.int64]) -> tuple[NDArray[Any], ...
     pairs, where = np.unique(first * n + second, return_inverse=True)
     first, second = pairs // n, pairs % n
     left = np.concatenate([np.empty(0), *_left_over(views, first, second)])
-    usual = np.median(left[where].reshape(n, k), axis=1)
-    relative = left / np.maximum(np.minimum(usual[first], usual[second]), 1e-12)
-    return first, second, left, relative
+    return first, second, left, where.reshape(n, k)
 
 
 def _left_over(

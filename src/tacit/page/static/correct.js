@@ -26,7 +26,7 @@ async function load() {
   const entries = told.entries.filter((entry) => !kept[list].has(name(entry)));
   $("correct-cards").replaceChildren(...entries.map((entry) => card(list, entry)));
   $("correct-many").textContent = told.why ? `Nothing could be looked at: ${told.why}.`
-    : entries.length ? `${many(told.all)} found, the surest first` : NOTHING[list];
+    : entries.length ? `${many(told.all)} found${list === "two" ? "" : ", the surest first"}` : NOTHING[list];
   say($("correct-many").textContent);
 }
 
