@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tacit.commands.label import LabelOptions, to_learn
 from tacit.errors import ImagesError
 from tacit.images.tables import Names, read_tables
 from tacit.page.session import Session
@@ -185,3 +187,10 @@ def test_a_killed_page_loses_nothing_that_was_answered(table, tmp_path) -> None:
     held = LabelTable(table, NAMES, by="ada").said
     assert set(map(str, range(21))) <= set(held)
     assert Counter(one.label for one in held.values())["0"] >= 7
+
+
+def test_the_command_that_learns_from_the_labels_is_told() -> None:
+    options = LabelOptions(labels=Path("a b.csv"), encoder="onnx:net.onnx", size=64)
+    assert shlex.join(to_learn("pictures", options)) == (
+        "tacit learn pictures --labels 'a b.csv' --encoder onnx:net.onnx --size 64"
+    )

@@ -1,14 +1,15 @@
 """``tacit label``: a page on this machine to label images on, which learns while you do."""
 
 import contextlib
-from dataclasses import dataclass
+import shlex
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from tacit.commands.options import DONE, CommandError, study_command
-from tacit.studies.options import Reading, out_of_range
+from tacit.studies.options import LearnOptions, Reading, out_of_range
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,7 +100,20 @@ def label(
     console = Console()
     with stoppable():
         shown, score = opened(source, options, console)
-    return _serve(shown, score, port, browser, console)
+    ended = _serve(shown, score, port, browser, console)
+    console.print(
+        f"Next: {shlex.join(to_learn(source, options))}",
+        markup=False, highlight=False, soft_wrap=True,
+    )  # fmt: skip
+    return ended
+
+
+def to_learn(source: str, options: LabelOptions) -> list[str]:
+    """The words of the command that learns from the labels, on the features that are there."""
+    shared = {field.name: getattr(options, field.name) for field in fields(Reading)}
+    encoder = None if options.encoder is None else [options.encoder]
+    learn = LearnOptions(labels=[options.labels], encoder=encoder, seed=options.seed, **shared)
+    return ["tacit", "learn", source, *learn.words()]
 
 
 def opened(
