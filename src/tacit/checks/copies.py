@@ -176,7 +176,9 @@ def _nearest(codes: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
     return nearest_rows(points, CANDIDATES)[0]
 
 
-def _compared(views: Halves, near: NDArray[np.int64]) -> tuple[NDArray[Any], ...]:
+def _compared(
+    views: Halves, near: NDArray[np.int64]
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Every picture with its nearest ones: rows, rows, what is left over between them; and of each
     picture where among these its pairs are, (n, k)."""
     n, k = near.shape
