@@ -14,6 +14,10 @@ from tacit.questions.verdicts import Said, Verdict
 
 COLUMNS = 8
 UNSURE = 0.5
+"""Less confidence than this is little."""
+
+FEW = 0.05
+"""So small a share of the images may be named with little confidence."""
 
 QUESTION = "next-labels"
 
@@ -48,11 +52,11 @@ def asking(
             "unsure": Number(float((sure < UNSURE).mean()), n=len(rest), unit="share"),
         },
         runs=tuple(pair.run for pair in (judged.winner,) if pair.run is not None),
-        key=said.key,
         verdict=said.verdict,
         headline=said.headline,
-        label=said.label,
         decided_by=(
+            "Images are named with confidence where it is below "
+            f"{percent(UNSURE, 0)} for at most {percent(FEW, 0)} of them. "
             "An image is asked for that is uncertain (its two likeliest classes are close) and "
             "near, over two steps of the graph of nearest neighbours, to many others that are; "
             "what its label will tell of those is taken off before the next is chosen, so that no "
@@ -70,16 +74,13 @@ def asking(
 
 
 def _verdict(judged: Judged, sure: NDArray[np.float64]) -> Said:
-    """Whether all are named with confidence, which only labels that were held out can tell."""
+    """Whether all but a few are named with confidence, which only held-out labels can calibrate."""
     unsure, n = int((sure < UNSURE).sum()), len(sure)
-    label = f"of them are named with less than {percent(UNSURE, 0)} confidence"
     if judged.temperature.value is None:
         text = "How sure the names of the other images are was not measured: too few labels."
-        return Said(Verdict.CANNOT_TELL, text, "unsure", label)
-    if not unsure:
-        return Said(Verdict.YES, "Every image without a label is named with confidence.")
+        return Said(Verdict.CANNOT_TELL, text)
     text = f"{unsure:,} of {n:,} images without a label are named with little confidence."
-    return Said(Verdict.NO, text, "unsure", label)
+    return Said(Verdict.YES if unsure <= FEW * n else Verdict.NO, text)
 
 
 def _words(judged: Judged, sure: NDArray[np.float64], n_asked: int) -> str:
