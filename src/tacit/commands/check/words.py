@@ -48,7 +48,7 @@ def lines(looked: "Looked") -> dict[str, str]:
         "mislabelled.csv": f"Labels: not judged, {found.not_judged}."
         if found.doubts is None
         else _line("Labels", *counts["mislabelled.csv"], "wrong"),
-        "copies.csv": _line("Pairs of copies", *counts["copies.csv"], "copies", more),
+        "copies.csv": _line("Pairs of copies", *counts["copies.csv"], "", more),
         "odd.csv": _line("Odd pictures", *counts["odd.csv"], "useless", _kinds(looked)),
     }
     if looked.beside is not None:
@@ -64,7 +64,7 @@ def lines(looked: "Looked") -> dict[str, str]:
 def _line(what: str, sure: int, suspected: int, being: str, more: list[str] | None = None) -> str:
     if not sure + suspected:
         return f"{what}: none found."
-    told = [f"{sure:,} surely {being}"] if sure else []
+    told = [f"{sure:,} surely {being}" if being else f"{sure:,} sure"] if sure else []
     told += [f"{suspected:,} suspected"] if suspected else []
     in_detail = f" ({', '.join(more)})" if more else ""
     return f"{what}: {', '.join(told)}{in_detail}."
