@@ -164,7 +164,9 @@ def test_a_quick_look_is_smaller_and_says_so(tmp_path: Path) -> None:
     assert before["log-probability"]["per_class"] == 100
     assert asked["log-probability"]["per_class"] == 10
     assert asked["log-probability"]["proposal"] == before["log-probability"]["proposal"]
+    assert (quick.study.runs["vae"].epochs, whole.study.runs["vae"].epochs) == (45, 30)
     few = prepared(tmp_path, "transfer", images="digits", quick=True).study.runs
+    assert few["autoencoder"].epochs == 10
     assert {run.draws for run in few.values()} == {1, 2, 3}
 
 

@@ -73,6 +73,7 @@ def prepare(
     )
     if options.quick:
         opened = replace(opened, notes=[quick.NOTE, *opened.notes])
+        study = quick.scaled(study, options, len(opened.train))
     return prepared(name, study, questions, opened, out / name, device)
 
 
@@ -136,7 +137,7 @@ def _as_requested(
     if options.draws is not None:
         changed["runs"] = {name: _with_draws(run, options.draws) for name, run in runs.items()}
     if options.quick:
-        changed["runs"], questions = quick.scaled(runs, questions, options.draws)
+        questions = [question.quickly() for question in questions]
     if options.encoder:
         questions = _with_encoders(questions, options.encoder)
     if options.budgets is not None or options.draws is not None:
