@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from tacit.measures.engine import Measured
@@ -84,7 +85,13 @@ class Compared:
             return Measured(values, ("seed",), given="these test images").mean()
         if any(one.codes[codes].kept is None for one in self.of_codes):
             return undefined("features were given, and none of views")
-        return self.of_codes.measured(lambda one: one.codes[codes].kept, "share").mean()  # type: ignore[arg-type, return-value]
+
+        def kept(one: Indicators) -> NDArray[np.float64]:
+            found = one.codes[codes].kept
+            assert found is not None
+            return found
+
+        return self.of_codes.measured(kept, "share").mean()
 
     def chosen_by(self, name: str) -> str | None:
         """The codes whose indicator is the largest; None where fewer than two have it."""
