@@ -139,7 +139,10 @@ def trained(folder: Path, index: np.ndarray | None = None, **config: object) -> 
         train_index=index,
     )
     with seeded_initialisation(len(folder.name)):
-        write_trained(folder, build(config), History())
+        model = build(config)
+    if config.learn == "vae" and config.posterior.kind == "amortized":
+        model.posterior.encoder.code.weight.data *= 30  # so that codes differ as trained ones do
+    write_trained(folder, model, History())
     return SavedRun(folder)
 
 

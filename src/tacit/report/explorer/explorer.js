@@ -80,6 +80,9 @@
     return one;
   }
 
+  /** The two images that are chosen at first. */
+  const start = () => model.n > 14 ? [4, 14] : [0, model.n - 1];
+
   /** Class probabilities of an image, likeliest first: [[name, share], …]. */
   function classesOf(data) {
     const shares = Network.run(classifier, {data, shape: content.shape}).data;
@@ -195,9 +198,9 @@
     find(".ex-rows").replaceChildren(...sliders.map(([slider, output], k) => made(
       "label", {}, made("span", {class: "quiet"}, String(k + 1)), slider, output,
     )));
-    pressStart = strip(find(".ex-start .ex-strip"), (i) => setCode(model.codeOf(i)));
+    pressStart = strip(find(".ex-start .ex-strip"), (i) => setCode(model.codeOf(i)), start()[0]);
     find(".ex-prior").hidden = !model.prior;
-    setCode(model.mean);
+    setCode(model.codeOf(start()[0]));
   }
 
   function moveTo(x, y) {
@@ -257,18 +260,17 @@
   });
 
   const showFilm = eachFrame(() => {
+    if (find("#ex-walk").hidden) return; // ten pictures that nobody would see
     all(".ex-film canvas").forEach((canvas, k) => paint(canvas, model.decode(between(k / (STEPS - 1)))));
     showWay();
   });
 
   function buildWalk() {
-    const last = model.n - 1;
-    const start = [Math.min(last, 4), Math.min(last, 14)];
-    ends = start.map(model.codeOf);
+    ends = start().map(model.codeOf);
     all(".ex-ends .ex-strip").forEach((place, side) => strip(place, (i) => {
       ends[side] = model.codeOf(i);
       showFilm();
-    }, start[side]));
+    }, start()[side]));
     find(".ex-film").replaceChildren(...Array.from({length: STEPS}, () => made("canvas")));
     showFilm();
   }
@@ -302,14 +304,18 @@
   function showSheet() {
     paper.fillStyle = ground;
     paper.fillRect(0, 0, SIDE, SIDE);
-    paper.lineCap = paper.lineJoin = "round";
-    paper.lineWidth = pen.width * SIDE;
+    stroke(paper, pen.width * SIDE);
+  }
+
+  function stroke(onto, line) {
+    onto.lineCap = onto.lineJoin = "round";
+    onto.lineWidth = line;
     for (const {colour, points} of strokes) {
-      paper.strokeStyle = colour;
-      paper.beginPath();
-      points.forEach(([x, y], i) => (i ? paper.lineTo(x, y) : paper.moveTo(x, y)));
-      if (points.length === 1) paper.lineTo(points[0][0], points[0][1] + 0.1);
-      paper.stroke();
+      onto.strokeStyle = colour;
+      onto.beginPath();
+      points.forEach(([x, y], i) => (i ? onto.lineTo(x, y) : onto.moveTo(x, y)));
+      if (points.length === 1) onto.lineTo(points[0][0], points[0][1] + 0.1);
+      onto.stroke();
     }
   }
 
@@ -345,8 +351,9 @@
     copy.fillStyle = ground;
     copy.fillRect(0, 0, scratch.width, scratch.height);
     const scale_x = scratch.width / side, scale_y = scratch.height / side;
-    copy.imageSmoothingQuality = "high";
-    copy.drawImage(sheet, -x * scale_x, -y * scale_y, SIDE * scale_x, SIDE * scale_y);
+    // Drawn anew, so that strokes are as wide as the images' own however large the drawing is.
+    copy.setTransform(scale_x, 0, 0, scale_y, -x * scale_x, -y * scale_y);
+    stroke(copy, pen.width * side);
     const {data} = copy.getImageData(0, 0, scratch.width, scratch.height);
     const out = new Float64Array(channels * height * width);
     for (let row = 0; row < scratch.height; row++) {
@@ -362,6 +369,7 @@
   }
 
   const showDrawn = eachFrame(() => {
+    if (find("#ex-draw").hidden) return;
     showSheet();
     const [seen, made_] = all(".ex-results .ex-picture");
     const image = drawn(), z = model.encode(image);
@@ -456,7 +464,7 @@
     const tab = find("#ex-tab-draw");
     tab.hidden = !model.encoder;
     if (tab.hidden && tab.getAttribute("aria-selected") === "true") open_(find("#ex-tab-move"));
-    if (model.encoder) showDrawn();
+    showDrawn();
   }
 
   // ---- all together ----------------------------------------------------------------------------
@@ -469,6 +477,8 @@
       document.getElementById(other.getAttribute("aria-controls")).hidden = !chosen;
     }
     setPlaying(false);
+    showFilm();
+    showDrawn();
   }
 
   function listen() {
@@ -500,7 +510,7 @@
 
   const WORDS = {vae: "VAE", autoencoder: "autoencoder"};
 
-  async function start() {
+  async function begin() {
     find(".ex-wait").hidden = false;
     if (typeof DecompressionStream === "undefined") {
       find(".ex-wait").textContent = "This browser is too old to unpack the explorer's networks.";
@@ -532,6 +542,6 @@
   new IntersectionObserver((seen, observer) => {
     if (!seen.some((one) => one.isIntersecting)) return;
     observer.disconnect();
-    start();
+    begin();
   }, {rootMargin: "400px"}).observe(root);
 })();

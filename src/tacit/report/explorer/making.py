@@ -275,8 +275,11 @@ def principal(
     """Mean, principal directions and standard deviations along them, of codes (n, D).
 
     At most `DIRECTIONS`; directions along which codes hardly differ (less than a millionth of the
-    widest) are left out. Each points to where its largest entry is positive.
+    widest) are left out, and so are all where a code is not finite. Each points to where its
+    largest entry is positive.
     """
+    if not np.isfinite(codes).all():
+        codes = np.zeros_like(codes)
     mean = codes.mean(axis=0)
     _, values, directions = np.linalg.svd(codes - mean, full_matrices=False)
     spread = values / math.sqrt(max(1, len(codes) - 1))
