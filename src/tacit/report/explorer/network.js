@@ -52,6 +52,10 @@ const Network = (() => {
       for (const name of ["within", "shortcut"]) {
         if (layer[name]) loaded[name] = load(buffer, layer[name]);
       }
+      if (["convolution", "transposed"].includes(layer.kind)) {
+        loaded.kernel = layer.weight.shape.slice(2);
+        loaded.taps = taps(loaded.weight, layer.kind === "transposed");
+      }
       return loaded;
     });
   }
@@ -93,59 +97,24 @@ const Network = (() => {
     },
 
     /** A convolution; weight: (out, in, kernel, kernel). */
-    convolution({data, shape}, {weight, bias, stride, padding}) {
-      const [n_in, height, width] = shape;
-      const [n_out, , kernel_y, kernel_x] = weight.shape;
-      const tall = Math.floor((height + 2 * padding[0] - kernel_y) / stride[0]) + 1;
-      const wide = Math.floor((width + 2 * padding[1] - kernel_x) / stride[1]) + 1;
-      const out = new Float64Array(n_out * tall * wide);
-      for (let o = 0, tap = 0; o < n_out; o++) {
-        const base = o * tall * wide;
-        if (bias) out.fill(bias.data[o], base, base + tall * wide);
-        for (let i = 0; i < n_in; i++) {
-          for (let ky = 0; ky < kernel_y; ky++) {
-            const [first_y, end_y] = within(ky - padding[0], stride[0], height, tall);
-            for (let kx = 0; kx < kernel_x; kx++) {
-              const w = weight.data[tap++];
-              const [first_x, end_x] = within(kx - padding[1], stride[1], width, wide);
-              for (let y = first_y; y < end_y; y++) {
-                const from = (i * height + y * stride[0] + ky - padding[0]) * width
-                  + kx - padding[1];
-                const to = base + y * wide;
-                for (let x = first_x; x < end_x; x++) out[to + x] += w * data[from + x * stride[1]];
-              }
-            }
-          }
-        }
-      }
-      return {data: out, shape: [n_out, tall, wide]};
+    convolution(value, layer) {
+      const {weight: {shape: [n_out, , ...kernel]}, stride, padding} = layer;
+      const sides = value.shape.slice(1).map(
+        (side, axis) => Math.floor((side + 2 * padding[axis] - kernel[axis]) / stride[axis]) + 1,
+      );
+      return scattered(value, layer, n_out, sides, (axis, from, tap) => {
+        const to = (from + padding[axis] - tap) / stride[axis];
+        return Number.isInteger(to) ? to : -1;
+      });
     },
 
     /** A convolution's transpose; weight: (in, out, kernel, kernel). */
-    transposed({data, shape}, {weight, bias, stride, padding, output_padding}) {
-      const [n_in, height, width] = shape;
-      const [, n_out, kernel_y, kernel_x] = weight.shape;
-      const tall = (height - 1) * stride[0] - 2 * padding[0] + kernel_y + output_padding[0];
-      const wide = (width - 1) * stride[1] - 2 * padding[1] + kernel_x + output_padding[1];
-      const out = new Float64Array(n_out * tall * wide);
-      if (bias) bias.data.forEach((b, o) => out.fill(b, o * tall * wide, (o + 1) * tall * wide));
-      for (let i = 0, tap = 0; i < n_in; i++) {
-        for (let o = 0; o < n_out; o++) {
-          for (let ky = 0; ky < kernel_y; ky++) {
-            const [first_y, end_y] = within(ky - padding[0], stride[0], tall, height);
-            for (let kx = 0; kx < kernel_x; kx++) {
-              const w = weight.data[tap++];
-              const [first_x, end_x] = within(kx - padding[1], stride[1], wide, width);
-              for (let y = first_y; y < end_y; y++) {
-                const to = (o * tall + y * stride[0] + ky - padding[0]) * wide + kx - padding[1];
-                const from = (i * height + y) * width;
-                for (let x = first_x; x < end_x; x++) out[to + x * stride[1]] += w * data[from + x];
-              }
-            }
-          }
-        }
-      }
-      return {data: out, shape: [n_out, tall, wide]};
+    transposed(value, layer) {
+      const {weight: {shape: [, n_out, ...kernel]}, stride, padding, output_padding} = layer;
+      const sides = value.shape.slice(1).map((side, axis) =>
+        (side - 1) * stride[axis] - 2 * padding[axis] + kernel[axis] + output_padding[axis]);
+      return scattered(value, layer, n_out, sides,
+        (axis, from, tap) => from * stride[axis] + tap - padding[axis]);
     },
 
     /** The largest of each square of `size` × `size`; what is left over at the edges is dropped. */
@@ -199,11 +168,52 @@ const Network = (() => {
     shaped: ({data}, {shape}) => ({data, shape}),
   };
 
-  /** From which to before which place a tap that is moved by `offset` stays inside `side`. */
-  function within(offset, stride, side, places) {
-    const first = Math.max(0, Math.ceil(-offset / stride));
-    const end = Math.min(places, Math.floor((side - 1 - offset) / stride) + 1);
-    return [first, end];
+  /**
+   * Every number times every tap, added to where `goes(axis, from, tap)` says; outside is dropped.
+   *
+   * Channels are innermost on the way, so that the inner loop is long and runs through memory in
+   * order; noughts, which ReLU leaves many of, cost nothing.
+   */
+  function scattered({data, shape: [n_in, ...from]}, {taps, kernel, bias}, n_out, sides, goes) {
+    const [tall, wide] = sides, out = new Float64Array(tall * wide * n_out);
+    if (bias) for (let at = 0; at < out.length; at += n_out) out.set(bias.data, at);
+    const [down, across] = from.map((side, axis) => Array.from({length: side}, (_, place) =>
+      Array.from({length: kernel[axis]}, (_, tap) => [tap, goes(axis, place, tap)])
+        .filter(([, to]) => to >= 0 && to < sides[axis])));
+    for (let i = 0, at = 0; i < n_in; i++) {
+      for (let y = 0; y < from[0]; y++) {
+        for (let x = 0; x < from[1]; x++) {
+          const number = data[at++];
+          if (number === 0) continue;
+          for (const [tap_y, to_y] of down[y]) {
+            for (const [tap_x, to_x] of across[x]) {
+              const first = ((i * kernel[0] + tap_y) * kernel[1] + tap_x) * n_out;
+              const to = (to_y * wide + to_x) * n_out;
+              for (let o = 0; o < n_out; o++) out[to + o] += number * taps[first + o];
+            }
+          }
+        }
+      }
+    }
+    const turned = new Float64Array(out.length);
+    for (let o = 0, at = 0; o < n_out; o++) {
+      for (let place = o; place < out.length; place += n_out) turned[at++] = out[place];
+    }
+    return {data: turned, shape: [n_out, tall, wide]};
+  }
+
+  /** The taps of a convolution as `scattered` takes them: (in, kernel, kernel, out). */
+  function taps({data, shape}, transposed) {
+    const [n_in, n_out] = transposed ? shape : [shape[1], shape[0]];
+    const size = shape[2] * shape[3], turned = new Float32Array(data.length);
+    for (let i = 0, at = 0; i < n_in; i++) {
+      for (let tap = 0; tap < size; tap++) {
+        for (let o = 0; o < n_out; o++) {
+          turned[at++] = data[(transposed ? i * n_out + o : o * n_in + i) * size + tap];
+        }
+      }
+    }
+    return turned;
   }
 
   /** What layers make of a value, one after the other. */
