@@ -394,6 +394,7 @@ def test_in_a_browser_it_gives_pytorchs_numbers_and_follows_a_hand(tmp_path, stu
             act()
             page.wait_for_function(f"before => {picture} !== before", arg=before)
 
+        changes(lambda: page.click(".ex-mean"))
         page.focus(".ex-pad")
         changes(lambda: page.keyboard.press("Shift+ArrowRight"))
         assert page.inner_text(".ex-rows label:first-child output") == "+0.50"
