@@ -1,17 +1,22 @@
 """How images reach the workers."""
 
 import logging
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 
-from tacit.files import Damaged
+from tacit.files import Damaged, read_record, write_record
 from tacit.images.arrays import images_from_arrays
 from tacit.images.dataset import Images, Split
 from tacit.images.rows import RowsOf
 from tacit.images.shared import mapped_from, read_images, write_images
+from tacit.images.sources import open_images
 from tacit.streams import numpy_stream
-from tacit.studies.execution.work import mean_image, noticing
+from tacit.studies.description.reading import parse
+from tacit.studies.execution.plan import plan
+from tacit.studies.execution.work import mean_image, noticing, train
+from tacit.training.checkpoint import Stopped
 from tacit.training.examples import Chosen
 
 
@@ -137,3 +142,21 @@ def test_what_modules_log_is_noticed_once_and_only_within() -> None:
         logging.getLogger("faiss.loader").info("not ours")
     logger.info("afterwards")
     assert told == ["neighbours among 5 codes"]
+
+
+def test_the_seconds_of_a_run_that_was_stopped_are_those_of_all_its_parts(tmp_path) -> None:
+    opened = open_images("digits", train_size=80)
+    images = Split(opened.train, opened.test)
+    text = "title: t\nruns: {a: {learn: autoencoder, epochs: 1, updates: 30}}\nquestions: []\n"
+    (job,) = plan(*parse(text, "t"), images).jobs
+    (tmp_path / job.folder).mkdir(parents=True)
+    told = {"device": "cpu", "report": lambda *progress: None}
+    with pytest.raises(Stopped):
+        train(asdict(job), tmp_path, images, stop=lambda: True, **told)
+    times = tmp_path / job.folder / "times.json"
+    assert read_record(times)["seconds"] > 0
+    write_record(times, {"seconds": 1000.0})  # as if that had taken long
+    train(asdict(job), tmp_path, images, stop=lambda: False, **told)
+    found = read_record(times)
+    assert 1000 < found["seconds"] < 1100
+    assert found["images_per_second"] == pytest.approx(30 * 80 / found["seconds"])

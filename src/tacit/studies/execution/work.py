@@ -22,6 +22,7 @@ from tacit.files import (
     Damaged,
     NotWritten,
     read_json,
+    read_record,
     write_atomically,
     write_json,
     write_record,
@@ -116,17 +117,23 @@ def train(
         report=lambda update, loss: report(update, schedule.updates, loss),
         notice=notice,
     )
+    before = _seconds_before(folder)
     started = time.perf_counter()
-    history = fit(
-        model,
-        objective_of(config, objective),
-        learned,
-        schedule,
-        seed=job["seed"],
-        test=_testable(config, images.test),
-        checkpointer=checkpointer,
-    )
-    seconds = time.perf_counter() - started
+    try:
+        history = fit(
+            model,
+            objective_of(config, objective),
+            learned,
+            schedule,
+            seed=job["seed"],
+            test=_testable(config, images.test),
+            checkpointer=checkpointer,
+        )
+    except Stopped:
+        seconds = before + time.perf_counter() - started
+        write_record(folder / "times.json", {"seconds": seconds}, durable=False)
+        raise
+    seconds = before + time.perf_counter() - started
     write_trained(folder, model.cpu(), history)
     seen = schedule.updates * min(schedule.batch_size, schedule.n_images)
     write_record(
@@ -135,6 +142,14 @@ def train(
         durable=False,
     )
     seal(folder, durable=seconds > SECONDS_WORTH_SYNCING)
+
+
+def _seconds_before(folder: Path) -> float:
+    """How long a run learned before it was stopped; what a killed one had done is not known."""
+    try:
+        return float(read_record(folder / "times.json").get("seconds", 0.0))
+    except (FileNotFoundError, Damaged):
+        return 0.0
 
 
 def mean_image(images: Examples) -> torch.Tensor:
