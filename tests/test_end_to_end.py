@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 
 from tacit.cli import run_command
+from tacit.questions.verdicts import words_in
+from tacit.report.alerts import alerts_on_top
+from tacit.report.results import read_records
+from tacit.report.summary import MOST_WORDS, summary
 from tacit.studies.description.named import study_text
 
 sys.path.insert(0, str(Path(__file__).parent / "report"))
@@ -43,6 +47,16 @@ def test_every_question_is_answered_with_numbers_and_figures(study) -> None:
     assert list((study / "tables").glob("*.csv"))
 
 
+# Tables that are wider than their place, with what is said above them; everything unfolded.
+CUT = """
+new Promise(done => {
+  for (const fold of document.querySelectorAll('details')) fold.open = true;
+  setTimeout(() => done([...document.querySelectorAll('.scroll:has(> table)')]
+    .filter(box => box.scrollWidth > box.clientWidth + 1)
+    .map(box => [box.getAttribute('aria-label'), getComputedStyle(box, '::before').content])), 150);
+})
+"""
+
 PICTURES = """
 [...document.querySelectorAll('figure')].map(figure => {
   const picture = figure.querySelector('svg, img');
@@ -76,3 +90,16 @@ def test_the_page_opens_by_itself(study, tmp_path) -> None:
             assert all(drawn)
             assert len(drawn) == kept
             assert page.run("document.documentElement.scrollWidth") == width
+            cut = page.run(CUT)
+            assert cut == [] if width == 1280 else cut, "on a desk every table is seen whole"
+            assert all(cue.startswith('"More') for _, cue in cut)
+
+
+def test_a_study_is_told_in_three_hundred_words(study) -> None:
+    provenance, findings = read_records(study)
+    alerts = alerts_on_top(provenance, findings)
+    lines = [line for line, _ in summary(alerts, findings)]
+    assert sum(words_in(line) for line in lines) <= MOST_WORDS == 300
+    for finding in findings:
+        assert finding.title in lines
+        assert f"{finding.verdict.capitalize()}. {finding.headline}" in lines
