@@ -32,7 +32,7 @@ from tacit.training.devices import device_of
 from tacit.training.history import History
 from tacit.training.loop import fit
 from tacit.training.many import in_parts
-from tacit.training.objectives import ObjectiveTable, objective_of
+from tacit.training.objectives import ObjectiveTable, objective_of, weighted
 from tacit.training.schedule import Schedule
 
 CHUNK = 256
@@ -187,6 +187,7 @@ class NetworkEstimator(RowsEstimator):
         labels: NDArray[np.int64] | None = None,
         *,
         objective: ObjectiveTable | None = None,
+        weights: NDArray[np.float64] | None = None,
         prepare: Callable[[Model], None] = lambda model: None,
         **about: Any,
     ) -> None:
@@ -201,9 +202,12 @@ class NetworkEstimator(RowsEstimator):
         prepare(model)
         model.to(device)
         objective = objective or ObjectiveTable()
+        minimised = objective_of(config, objective)
+        if weights is not None:
+            minimised = weighted(minimised, torch.from_numpy(weights / weights.mean()))
         history = fit(
             model,
-            objective_of(config, objective),
+            minimised,
             Rows(x, form, labels),
             schedule,
             seed=seed,

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, clone
 from sklearn.frozen import FrozenEstimator
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from tacit.estimators.base import NetworkEstimator
 from tacit.estimators.holding import Holding, called
@@ -35,6 +36,8 @@ class Classifier(Holding, ClassifierMixin, NetworkEstimator):
             first. Where a parameter of it is set (``encoder__max_epochs``, as a grid search does),
             it is fitted anew with that; the estimator that was given stays as it is.
         frozen: leave the given encoder as it is and learn the head alone.
+        class_weight: "balanced", or a weight for each class, as in scikit-learn: what its rows'
+            losses are multiplied by. None for 1.
         n_components: width of the code that the head reads.
         network: as in `tacit.estimators.autoencoder.Autoencoder`, and "pool".
         max_epochs, min_updates, batch_size, learning_rate, device, random_state, verbose: as there.
@@ -61,6 +64,7 @@ class Classifier(Holding, ClassifierMixin, NetworkEstimator):
         encoder: Any = None,
         *,
         frozen: bool = False,
+        class_weight: Any = None,
         n_components: int = 16,
         network: Any = "auto",
         max_epochs: int = 30,
@@ -73,6 +77,7 @@ class Classifier(Holding, ClassifierMixin, NetworkEstimator):
     ) -> None:
         self.encoder = encoder
         self.frozen = frozen
+        self.class_weight = class_weight
         self.n_components = n_components
         self.network = network
         self.max_epochs = max_epochs
@@ -83,8 +88,12 @@ class Classifier(Holding, ClassifierMixin, NetworkEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any) -> Self:
-        """Learn from X and its labels."""
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn from X and its labels.
+
+        sample_weight: what each row's loss is multiplied by, (n,), beside `class_weight`; only
+            their ratios count.
+        """
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None")
         y = check_labels(y, none_said=False)
@@ -128,12 +137,32 @@ class Classifier(Holding, ClassifierMixin, NetworkEstimator):
             form,
             x,
             labels.astype(np.int64),
+            weights=self._weights(sample_weight, x, y),
             prepare=take,
             classes=plain,
             class_kind=kind,
         )
         self.classes_ = classes
         return self
+
+    def _weights(
+        self, sample_weight: Any, x: NDArray[Any], y: NDArray[Any]
+    ) -> NDArray[np.float64] | None:
+        """A weight for each row; None where all are 1.
+
+        Raises:
+            ValueError: they are not one for each row, negative, not finite, or all zero.
+        """
+        if sample_weight is None and self.class_weight is None:
+            return None
+        flat = x.reshape(len(x), -1)
+        weights = _check_sample_weight(
+            sample_weight, flat, dtype=np.float64, ensure_non_negative=True
+        )
+        weights = weights * compute_sample_weight(self.class_weight, y)
+        if not weights.any():
+            raise ValueError("sample_weight and class_weight leave no row with a weight above 0")
+        return weights
 
     def _given(self) -> tuple[Form, ModelConfig, Any] | None:
         """Form, configuration and encoder of what was given."""

@@ -6,7 +6,7 @@ for people to read. Sums run over pixels and latent dimensions, never means: a m
 beside a mean over latent dimensions is a hidden β of 784 / (2 σ² 200).
 """
 
-from tacit.training.objectives.base import Batch, Objective, Terms
+from tacit.training.objectives.base import Batch, Objective, Terms, weighted
 from tacit.training.objectives.classes import cross_entropy, generalised_cross_entropy
 from tacit.training.objectives.contrastive import byol, nt_xent, simclr, vicreg
 from tacit.training.objectives.generative import dreg, elbo, iwae, squared_error
@@ -35,4 +35,5 @@ __all__ = [
     "simclr",
     "squared_error",
     "vicreg",
+    "weighted",
 ]

@@ -1,6 +1,7 @@
 """What an objective is: per-image terms of a model on a batch of images."""
 
 from collections.abc import Callable
+from functools import wraps
 from typing import NamedTuple, Protocol, TypeVar
 
 import torch
@@ -39,6 +40,20 @@ def compares_images(objective: AnyObjective) -> AnyObjective:
     """
     objective.needs_whole_batch = True  # type: ignore[attr-defined]
     return objective
+
+
+def weighted(objective: Objective, weights: Tensor) -> Objective:
+    """The objective with every training image's loss times its weight.
+
+    weights: (N,), looked up by the batch's index.
+    """
+
+    @wraps(objective)
+    def with_weights(model: torch.nn.Module, batch: Batch, generator: torch.Generator) -> Terms:
+        terms = objective(model, batch, generator)
+        return terms | {"loss": terms["loss"] * weights.to(terms["loss"])[batch.index]}
+
+    return with_weights
 
 
 def needs_whole_batch(objective: Objective) -> bool:
