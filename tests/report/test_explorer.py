@@ -399,8 +399,8 @@ def test_in_a_browser_it_gives_pytorchs_numbers_and_follows_a_hand(tmp_path, stu
         changes(lambda: page.keyboard.press("Shift+ArrowRight"))
         assert page.inner_text(".ex-rows label:first-child output") == "+0.50"
         page.focus(".ex-rows label:nth-child(3) input")
-        changes(lambda: page.keyboard.press("ArrowRight"))
-        assert page.inner_text(".ex-rows label:nth-child(3) output") == "+0.05"
+        changes(lambda: page.keyboard.press("End"))
+        assert page.inner_text(".ex-rows label:nth-child(3) output") == "+3.00"
         changes(lambda: page.click(".ex-mean"))
         changes(lambda: page.click(".ex-prior"))
         changes(lambda: page.click(".ex-start button:nth-child(5)"))
