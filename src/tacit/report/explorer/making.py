@@ -233,8 +233,8 @@ class _Draft:
         for one in self.shown:
             mean, most = rounding(one, self.images, at, self.precision)
             told.append(
-                f"Pictures of {one.run.run} differ by {mean:.2g} on average from the trained "
-                f"model's and by {most:.2g} at most, where black is 0 and white is 1 "
+                f"Pictures of {one.run.run} differ by {plain(mean)} on average from the trained "
+                f"model's and by {plain(most)} at most, where black is 0 and white is 1 "
                 f"({len(at)} images)."
             )
         if self.classifier is not None:
@@ -347,6 +347,15 @@ def rounding(
             nn.Sequential(one.encoder, _Decoding(one.model)), images, rows
         )
     return float(differences.abs().mean()), float(differences.abs().max())
+
+
+def plain(value: float) -> str:
+    """Two digits that count, without an exponent.
+
+    >>> plain(0.0000264), plain(0.0958)
+    ('0.000026', '0.096')
+    """
+    return np.format_float_positional(value, 2, fractional=False)
 
 
 class _Decoding(nn.Module):
