@@ -31,7 +31,7 @@ class Judgement:
         low, high: Wilson's 95 % interval over labels.
         n: how many labels were held out, each counting once.
         temperature: of the confidence.
-        coming: the accuracy to expect with `MORE` labels more; None where that cannot be said.
+        coming: the accuracy to expect at most with `MORE` labels more; None where it cannot be said.
         coming_low, coming_high: the same from the ends of the interval.
     """
 
@@ -68,8 +68,9 @@ def judge(spread: Spread, n_classes: int, *, seed: int = 0) -> Judgement:
     """Hold labels out by `tacit.labels.cross_validation`, and see what the others make of them.
 
     The forecast takes the error to fall as a power of the number of labels, by what half of the
-    labels make of the other half beside what all but one of each class make of those: a rule of
-    thumb, not yet measured against what further labels brought.
+    labels make of the other half beside what all but one of each class make of those. It is an
+    upper end: the images that are asked for get harder, so that less came where it was measured
+    (docs/labelling.md).
     """
     y = np.asarray(spread.y, np.int64)
     if len(np.unique(y)) < 2:
