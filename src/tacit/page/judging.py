@@ -31,7 +31,7 @@ class Judgement:
         low, high: Wilson's 95 % interval over labels.
         n: how many labels were held out, each counting once.
         temperature: of the confidence.
-        coming: the accuracy to expect at most with `MORE` labels more; None where it cannot be said.
+        coming: the accuracy to expect at most with `MORE` labels more; None where nobody can say.
         coming_low, coming_high: the same from the ends of the interval.
     """
 
