@@ -60,9 +60,9 @@ def loop(folder: Path, encoder: str, n: int) -> Seconds:
     from PIL import Image
     from timm.data import create_transform, resolve_model_data_config
 
-    from tacit.encoders.making import cores
     from tacit.encoders.opening import open_encoder
     from tacit.encoders.timm import TimmEncoder
+    from tacit.studies.options import cores
 
     opened = open_encoder(encoder)
     assert isinstance(opened, TimmEncoder)

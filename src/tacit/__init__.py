@@ -10,6 +10,9 @@ scikit-learn estimators
     FewLabelClassifier
                     classes from a few labels (-1 for none) and many rows without
 
+    PretrainedEncoder
+                    features of pictures by an encoder from elsewhere, as it is
+
 Trained models
     load            a `TrainedModel`: a run of a study, or a saved model;
                     images in, NumPy arrays out

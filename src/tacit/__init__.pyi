@@ -2,6 +2,7 @@ from ._version import __version__ as __version__
 from .estimators.autoencoder import Autoencoder as Autoencoder
 from .estimators.classifier import Classifier as Classifier
 from .estimators.few_labels import FewLabelClassifier as FewLabelClassifier
+from .estimators.pretrained import PretrainedEncoder as PretrainedEncoder
 from .estimators.vae import VAE as VAE
 from .evidence.annealed import annealed_importance_sampling as annealed_importance_sampling
 from .evidence.estimate import LogProbEstimate as LogProbEstimate

@@ -168,8 +168,8 @@ def run(
         out: results go to OUT/STUDY.
         progress: show on the error stream how it goes.
         options: those of ``tacit run``, such as ``seeds=3``, ``epochs=10``, ``train_size=1000``,
-            ``draws``, ``runs``, ``jobs``, ``device`` and ``explorer`` (`studies.options`), with
-            their defaults.
+            ``draws``, ``runs``, ``encoder`` (one or several), ``jobs``, ``device`` and
+            ``explorer`` (`studies.options`), with their defaults.
 
     Raises:
         TypeError: an option that there is not.
@@ -185,16 +185,17 @@ def run(
         if name not in ours | theirs:
             raise TypeError(f"tacit.run has no option '{name}'" + nearest(name, ours | theirs))
     named, held = (images, None) if isinstance(images, str | os.PathLike) else (None, images)
-    chosen = RunOptions(
-        images=None if named is None else os.fspath(named),
-        **{name: value for name, value in options.items() if name in theirs},  # type: ignore[arg-type]
-    )
+    asked = {name: value for name, value in options.items() if name in theirs}
+    if isinstance(asked.get("encoder"), str):  # one, which would be taken for its characters
+        asked["encoder"] = [asked["encoder"]]
+    chosen = RunOptions(images=None if named is None else os.fspath(named), **asked)  # type: ignore[arg-type]
     how = How(**{name: value for name, value in options.items() if name in ours})  # type: ignore[arg-type]
     console = Console(file=sys.stderr, quiet=not progress)
     try:
         prepared = prepare(os.fspath(study), chosen, how, Path(out), images=held)
+        words = ["tacit", "run", os.fspath(study), *chosen.words()]
         tell_images(prepared, console)
-        command = shlex.join(["tacit", "run", os.fspath(study), *chosen.words()])
+        command = shlex.join(words)
         if held is not None:
             command += "  # from Python, on images in memory"
         told = Told(command, chosen.chosen(), how.explorer)

@@ -1,16 +1,22 @@
 """Real weights, by timm and by ONNX, against a loop that anybody would write."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+import tacit
 from tacit.cli import run_command
 from tacit.commands.originals import originals_of
 from tacit.encoders import making
 from tacit.encoders.opening import open_encoder
+from tacit.encoders.recipe import Recipe
 from tacit.errors import EncoderError, ImagesError
+from tacit.saved.onnx import export_on_features
 
 SIZE = 64
 TIMM = "timm:tf_efficientnet_lite0"
@@ -183,3 +189,27 @@ def test_the_command_says_what_does_not_go_together(graph, capsys):
     )
     assert run_command(["encode", "x", *encoder, "--images", "digits"]) == 2
     assert "named first" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_classifier_is_saved_and_exported_with_its_network(timm, weights, photographs, tmp_path):
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    kept = shutil.copy(weights, tmp_path / "lite0.safetensors")
+    paths = sorted(photographs.rglob("*.*"))
+    y = [path.parent.name for path in paths]
+    source = f"timm:tf_efficientnet_lite0@{kept},size=64"
+    learned = tacit.Classifier(source, min_updates=50, max_epochs=1, device="cpu").fit(paths, y)
+    learned.save_pretrained(tmp_path / "model")
+    model = tacit.load(tmp_path / "model")
+    assert np.allclose(model.predict_proba(paths), learned.predict_proba(paths), atol=1e-5)
+    (exported,) = export_on_features(model, tmp_path / "onnx", paths, include_encoder=True)
+    session = runtime.InferenceSession(str(exported.path))
+    recipe = json.loads(session.get_modelmeta().custom_metadata_map["tacit.recipe"])
+    assert recipe["size"] == [64, 64]
+    whole = np.stack([Recipe(**_tuples(recipe)).apply(Image.open(path)) for path in paths])
+    (found,) = session.run(None, {"pictures": whole})
+    assert np.abs(found - model.predict_proba(paths)).max() < 0.01
+
+
+def _tuples(recipe):
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in recipe.items()}

@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+import tacit
 from tacit.cli import run_command
+from tacit.encoders.base import About
 from tacit.images.dataset import Split
 from tacit.images.sources import open_images
 from tacit.questions.shared.pairs import Pair, pairs_of
 from tacit.studies.description.errors import StudyError
 from tacit.studies.description.reading import parse
 from tacit.studies.execution.plan import plan
+from tacit.training.run_folder import SavedRun
 
 STUDY = """
 title: given features
@@ -83,14 +86,17 @@ def test_jobs_are_named_by_what_a_file_holds_and_not_by_where_it_lies(pixels, tm
     opened = open_images("digits")
     images = Split(opened.train, opened.test)
 
-    def ids(source: str, key: str) -> list[str]:
-        study, questions = parse(STUDY.format(source=source), "given")
-        return [job.id for job in plan(study, questions, images, {source: key}).jobs]
+    def ids(source: str, sha256: str) -> list[str]:
+        runs = f'{{kept: {{learn: classifier, encoder: {{pretrained: "{source}"}}}}}}'
+        text = STUDY.format(source=source).replace("runs: {}", f"runs: {runs}")
+        study, questions = parse(text, "given")
+        about = About(source, "own", "features given in npy", sha256, 64)
+        return [job.id for job in plan(study, questions, images, {source: about}).jobs]
 
     assert ids("features:a/own.npy", "0" * 64) == ids("features:b/own.npy", "0" * 64)
     first, second = ids("features:own.npy", "0" * 64), ids("features:own.npy", "1" * 64)
-    assert first[:3] == second[:3]
-    assert not set(first[3:]) & set(second[3:])
+    assert first[1:4] == second[1:4]
+    assert not set(first[:1] + first[4:]) & set(second[:1] + second[4:])
 
 
 @pytest.mark.parametrize(
@@ -107,7 +113,7 @@ def test_what_names_no_encoder_is_a_fault_of_the_study(source, said):
 
 def test_methods_that_need_a_trained_run_are_refused():
     with pytest.raises(ValueError, match="takes a trained run"):
-        Pair(codes="timm:resnet18", method="fine-tune")
+        Pair(codes="timm:resnet18", method="all-labels")
     assert Pair(codes="timm:resnet18@/home/me/w.pth", method="poisson").words == (
         "the codes of resnet18 with Poisson propagation"
     )
@@ -144,3 +150,111 @@ def test_learn_recommends_predicts_and_asks_by_given_features(tmp_path, capsys):
     right = np.mean([f == "abc"[y[r]] for f, r in zip(found, rows, strict=True)])
     assert right > 0.95
     assert f"--encoder features:{tmp_path / 'own.npy'}" in said
+
+
+RUNS = """
+title: on features
+images: {{source: digits}}
+snapshots: [1]
+defaults: {{updates: 150, rate: 0.01}}
+runs:
+  head: {{learn: classifier, encoder: {{pretrained: "{source}", frozen: true}}}}
+  few: {{learn: classifier, encoder: {{pretrained: "{source}"}}, train: {{per_class: 2, draws: 2}}}}
+  scratch: {{learn: classifier, train: {{per_class: 2, draws: 2}}}}
+  decoder: {{learn: autoencoder, encoder: {{pretrained: "{source}"}}}}
+questions:
+  - classifier: {{run: head}}
+  - transfer: {{scratch: scratch, frozen: few}}
+  - overfitting: {{runs: [head, decoder]}}
+  - effective-rank: {{runs: [decoder]}}
+"""
+
+
+@pytest.fixture(scope="module")
+def telling(tmp_path_factory) -> Path:
+    """Features that say the class of each picture, at any scale, and nothing else."""
+    path = tmp_path_factory.mktemp("telling") / "telling.npy"
+    np.save(path, 1000 + 50 * np.eye(10, dtype=np.float32)[load_digits().target])
+    return path
+
+
+def test_runs_learn_on_features_that_are_looked_up_by_image(telling, tmp_path):
+    (tmp_path / "runs.yaml").write_text(RUNS.format(source=f"features:{telling}"))
+    done = tacit.run(str(tmp_path / "runs.yaml"), out=tmp_path / "out", progress=False)
+    assert not done.failed
+    # A picture that were given another's features would be told wrongly.
+    assert done.findings["classifier"].numbers["test-accuracy"].value == 1
+    gained = done.findings["transfer"]
+    assert gained.numbers["frozen.test-accuracy"].value == 1
+    assert gained.numbers["frozen-minus-scratch.test-accuracy"].value > 10
+    assert "learned elsewhere" in gained.caveats[0]
+    # A decoder of the class alone is as good as the mean picture of the class, and no better.
+    digits, y = load_digits(return_X_y=True)
+    means = np.stack([digits[y == c].mean(axis=0) for c in range(10)])
+    least = np.square((digits - means[y]) / 16).sum(axis=1).mean()
+    (folder,) = (tmp_path / "out" / "runs" / "jobs").glob("decoder-*")
+    error = SavedRun(folder).history.evaluations[-1].test["loss"].mean
+    assert 0.95 * least < error < 1.25 * least
+    rank = done.findings["effective-rank"].numbers["decoder.effective-rank"].value
+    assert 8 < rank < 9.5  # ten classes about their mean
+    page = (tmp_path / "out" / "runs" / "report.html").read_text()
+    assert "encoder telling, frozen" in page
+
+
+def test_transfer_is_asked_of_an_encoder_from_elsewhere(telling, tmp_path):
+    study = tmp_path / "small.yaml"
+    study.write_text(
+        RUNS.format(source="features:none.npy").split("runs:")[0]
+        + "runs:\n"
+        + "  own: {learn: autoencoder}\n"
+        + "  scratch: {learn: classifier, train: {per_class: 2, draws: 2}}\n"
+        + "  kept: {learn: classifier, train: {per_class: 2, draws: 2}, "
+        + "encoder: {from: own, frozen: true}}\n"
+        + "questions:\n  - transfer: {scratch: scratch, frozen: kept}\n"
+    )
+    done = tacit.run(study, out=tmp_path / "out", progress=False, encoder=f"features:{telling}")
+    own, elsewhere = done.findings["transfer"], done.findings["transfer-2"]
+    assert "seen all training images" in own.caveats[0]
+    assert elsewhere.title == "What transfer from telling gains"
+    assert elsewhere.runs == ("scratch", "few-telling")
+    assert elsewhere.numbers["scratch.test-accuracy"] == own.numbers["scratch.test-accuracy"]
+    assert elsewhere.numbers["frozen.test-accuracy"].value == 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ("frozen: false", "runs.head.encoder.frozen: an encoder from elsewhere stays as it is"),
+        ("zap: 1", "runs.head.encoder.zap: unknown key"),
+        ("from: few", "runs.head.encoder.from: unknown key"),
+    ],
+)
+def test_faults_of_a_pretrained_encoder_are_named_at_their_place(changed, said):
+    text = RUNS.format(source="features:own.npy").replace("frozen: true", changed)
+    with pytest.raises(StudyError) as error:
+        parse(text, "on features")
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("bad: {learn: vae, encoder: {pretrained: 'timm:a'}}", "'vae' learns its own encoder"),
+        ("bad: {learn: contrastive, encoder: {pretrained: 'timm:a'}}", "would learn no code"),
+        ("bad: {learn: classifier, encoder: {pretrained: 'tim:a'}}", "Did you mean 'timm:a'"),
+        ("bad: {learn: classifier, encoder: {from: head}}", "its encoder comes from elsewhere"),
+        ("bad: {learn: autoencoder, decoder: {from: decoder}}", "reads other codes"),
+    ],
+)
+def test_what_cannot_go_with_a_pretrained_encoder_is_refused(line, said):
+    text = RUNS.format(source="features:own.npy").replace("runs:\n", f"runs:\n  {line}\n", 1)
+    with pytest.raises(StudyError, match=said):
+        parse(text, "on features")
+
+
+def test_questions_that_give_models_pixels_refuse_them():
+    text = RUNS.format(source="features:own.npy")
+    text = text.replace("runs:\n", "runs:\n  plain: {learn: autoencoder}\n", 1)
+    text = text.replace("  - classifier: {run: head}", "  - code-size: {runs: [plain, decoder]}")
+    with pytest.raises(StudyError, match="'decoder' reads codes from elsewhere"):
+        parse(text, "on features")

@@ -41,7 +41,7 @@ def _reference(codes, labels, new):
 @pytest.mark.parametrize(("n", "d"), [(40, 6), (20, 60)])
 def test_it_is_ridge_regression_with_each_image_left_out_in_turn(n, d):
     codes, classes, new = problem(n, d)
-    found = spread_heads(codes, classes, 3, new)
+    found = spread_heads(codes, classes, 3).probabilities(new)
     assert found.shape == (2, 7, 3)
     for one, labels in zip(found, classes, strict=True):
         assert np.allclose(one, _reference(codes, labels, new), atol=2e-3)
@@ -49,7 +49,8 @@ def test_it_is_ridge_regression_with_each_image_left_out_in_turn(n, d):
 
 def test_a_class_that_tells_apart_is_found_and_shuffled_labels_are_chance():
     codes, classes, _ = problem(300, 5)
-    right = spread_heads(codes[:200], classes[:1, :200], 3, codes[200:])[0].argmax(axis=1)
+    right = spread_heads(codes[:200], classes[:1, :200], 3)
+    right = right.probabilities(codes[200:])[0].argmax(axis=1)
     assert np.mean(right == classes[0, 200:]) > 0.7
-    flat = spread_heads(codes[:200], classes[1:, :200], 3, codes[200:])[0]
+    flat = spread_heads(codes[:200], classes[1:, :200], 3).probabilities(codes[200:])[0]
     assert flat.max(axis=1).mean() < 0.45

@@ -165,3 +165,17 @@ def test_runs_of_other_images_are_refused(trained: Callable) -> None:
 def _accuracy(model: Classifier, images: Images) -> float:
     answered = model(torch.from_numpy(images.scaled())).argmax(dim=1).numpy()
     return float(np.mean(answered == images.labels))
+
+
+def test_an_encoder_that_is_only_frozen_is_judged(tmp_path):
+    asked = Transfer(scratch="few", frozen="kept")
+    found = asked.answer(fabricated(-0.05), setting(tmp_path))
+    assert found.key == "frozen-minus-scratch.test-accuracy"
+    assert found.verdict == "yes"
+    assert "The frozen encoder gains " in found.answer
+    assert "The one on the frozen encoder overfits less" in found.answer
+    assert not any("two by two" in caveat for caveat in found.caveats)
+    assert asked.without("kept") is None
+    assert ASKED.without("taken") == asked
+    with pytest.raises(ValueError, match="compares nothing"):
+        Transfer(scratch="few")

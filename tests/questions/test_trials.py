@@ -364,10 +364,9 @@ def test_what_runs_a_pair_needs_is_checked() -> None:
         "a": ("autoencoder", "vae", "classifier", "contrastive"),
         "b": ("classifier",),
     }
-    per_image = SimpleNamespace(
-        train=None, posterior=SimpleNamespace(kind="per-image"), encoder=None
-    )
-    few = SimpleNamespace(train="few", posterior=SimpleNamespace(kind="amortized"), encoder=None)
+    own = {"pretrained": None, "taken_encoder": None}
+    per_image = SimpleNamespace(train=None, posterior=SimpleNamespace(kind="per-image"), **own)
+    few = SimpleNamespace(train="few", posterior=SimpleNamespace(kind="amortized"), **own)
     told = list(question.errors({"a": per_image, "b": few}))
     assert told == [
         "run 'a' has per-image codes, and so no encoder to fine-tune",

@@ -58,6 +58,8 @@ def describe(
         for m in about.measured:
             text = f"{m.split} {m.term}: {m.value:.5g} ± {m.standard_error:.2g} (n = {m.n:,})"
             console.print(text, markup=False, highlight=False)
+        if about.encoder is not None:
+            console.print(f"encoder: {about.encoder.words}", markup=False, highlight=False)
         _print_layers(saved.model, saved.form.shape, console, "values" if values else "image")
         return DONE
     import torch

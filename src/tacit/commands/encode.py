@@ -11,6 +11,7 @@ from tacit.commands.options import (
     CommandError,
     Source,
     Which,
+    check_limit,
     command,
     open_inputs,
     open_model,
@@ -88,8 +89,7 @@ def _from_elsewhere(
             f"with --encoder the images are named first: tacit encode {source.images[0]} --encoder "
             f"{encoder}"
         )
-    if source.limit is not None and source.limit < 1:
-        raise CommandError(f"--limit is {source.limit}; it is at least 1")
+    check_limit(source)
     opened = open_encoder(encoder, device_of("auto"))
     console = Console(stderr=True)
     with reading(console, "reading images") as progress:

@@ -144,7 +144,17 @@ def _words(error: Exception) -> str:
     return str(error)
 
 
-def open_model(model: Path, which: Which) -> "TrainedModel":
+def check_limit(source: Source) -> None:
+    """See that the number of images makes sense.
+
+    Raises:
+        CommandError: it does not.
+    """
+    if source.limit is not None and source.limit < 1:
+        raise CommandError(f"--limit is {source.limit}; it is at least 1")
+
+
+def open_model(model: Path, which: Which, encoder: str | None = None) -> "TrainedModel":
     """The model that was named.
 
     Raises:
@@ -153,7 +163,14 @@ def open_model(model: Path, which: Which) -> "TrainedModel":
     from tacit.saved.trained import load
 
     with errors_of_use():
-        return load(model, which.run, seed=which.seed, draw=which.draw, epoch=which.epoch)
+        return load(
+            model,
+            which.run,
+            seed=which.seed,
+            draw=which.draw,
+            epoch=which.epoch,
+            encoder=encoder,
+        )
 
 
 def open_inputs(
@@ -169,8 +186,12 @@ def open_inputs(
     """
     from tacit.commands.inputs import read_inputs, study_inputs
 
-    if source.limit is not None and source.limit < 1:
-        raise CommandError(f"--limit is {source.limit}; it is at least 1")
+    check_limit(source)
+    if trained.reads_originals:
+        raise CommandError(
+            f"{model} reads original pictures by an encoder from elsewhere, and gives their "
+            "classes: tacit predict; the features are had by tacit encode IMAGES --encoder SOURCE"
+        )
     if source.images:
         inputs = read_inputs(
             source.images,

@@ -1,7 +1,7 @@
 """Original pictures that a command names, of whatever sizes: nothing is made alike."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from tacit.commands.inputs import class_name, is_image_folder, parts_of
-from tacit.errors import UnreadableImagesError
+from tacit.errors import ImagesError, UnreadableImagesError
 from tacit.images.alike import conversions_said
 from tacit.images.bounded import shown
 from tacit.images.catalog import NAMES
 from tacit.images.dataset import UNLABELLED
 from tacit.images.decoding import MAX_BYTES, picture, why_unreadable
 from tacit.images.folders import check_missing
-from tacit.images.listing import Entry, list_folder
-from tacit.images.originals import ImageFiles, Originals, joined
+from tacit.images.listing import ENDINGS, Entry, list_folder
+from tacit.images.originals import ImageFiles, Originals, joined, of_pictures
 from tacit.images.parallel import in_order
 
 
@@ -63,6 +63,42 @@ def originals_of(
     originals = reduce(joined, known)
     said = [*notes, *conversions_said(conversions)]
     return Found(originals.take(np.arange(len(originals))[:limit]), labels[:limit], said)
+
+
+def named_originals(
+    sources: Sequence[str],
+    data_dir: Path | None,
+    skip_bad: bool,
+    limit: int | None,
+    progress: Callable[[int, int], None],
+) -> Found:
+    """As `originals_of`; several sources are image files."""
+    if not all(Path(one).suffix.lower() in ENDINGS for one in sources):
+        if len(sources) > 1:
+            odd = next(one for one in sources if Path(one).suffix.lower() not in ENDINGS)
+            raise ImagesError(
+                f"{odd} is no image file; several sources can be named where all are files that "
+                f"end with {', '.join(ENDINGS)}"
+            )
+        return originals_of(sources[0], data_dir, skip_bad, limit, progress)
+    paths = [Path(one) for one in sources][:limit]
+    bad = {}
+    for number, path in enumerate(paths):
+        try:
+            picture(path.read_bytes(), 1)
+        except Exception as error:
+            # A decoder may raise anything on a damaged file; all of it is reported, none is hidden.
+            bad[path] = str(error) or type(error).__name__
+        progress(number + 1, len(paths))
+    listed = [(shown(path), reason) for path, reason in bad.items()]
+    if len(bad) == len(paths) or (bad and not skip_bad):
+        raise UnreadableImagesError(listed, len(paths))
+    notes = [
+        f"Left out because they cannot be read: {len(bad)} "
+        f"({'; '.join(f'{name} ({reason})' for name, reason in listed)})."
+    ]
+    found = of_pictures([path for path in paths if path not in bad])
+    return Found(found, [""] * len(found), notes if bad else [])
 
 
 def _of_folder(

@@ -70,6 +70,11 @@ class Encoder(Protocol):
 
     @property
     def about(self) -> About: ...
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What was read: weights, or a graph and then what it keeps beside itself."""
+        ...
+
     def features(
         self, originals: Originals, progress: Callable[[int, int], None] | None = None
     ) -> Features:

@@ -45,6 +45,11 @@ class GivenFeatures:
     keys: tuple[str, ...] | None
     column: str
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The file."""
+        return (self.path,)
+
     def features(
         self, originals: Originals, progress: Callable[[int, int], None] | None = None
     ) -> Features:

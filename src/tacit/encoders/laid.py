@@ -1,7 +1,7 @@
 """Features of a study's images as files that its workers read."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -87,3 +87,28 @@ def read_laid(folder: Path, key: str) -> tuple[NDArray[np.float32], NDArray[np.f
         return np.load(path, allow_pickle=False).astype(np.float32)
 
     return side("train"), side("test")
+
+
+def with_features(images: Split, folder: Path, keys: Iterable[str]) -> Split:
+    """The images with the features that `lay` wrote, as networks learn from them.
+
+    They are less their mean over the training images, and divided by their root mean square there:
+    one number for all of them, so that dimensions that hold nothing stay small.
+
+    Raises:
+        FileNotFoundError, Damaged: as `read_laid`.
+    """
+    train, test = dict(images.train.features), dict(images.test.features)
+    for key in keys:
+        own, others = read_laid(folder, key)
+        mean, scale = mean_and_scale(own)
+        train[key], test[key] = (own - mean) / scale, (others - mean) / scale
+    return Split(replace(images.train, features=train), replace(images.test, features=test))
+
+
+def mean_and_scale(features: NDArray[np.float32]) -> tuple[NDArray[np.float32], np.float32]:
+    """The mean of features, (D,), and the root mean square of what they differ from it by."""
+    mean = features.mean(axis=0, dtype=np.float64).astype(np.float32)
+    centred = features - mean
+    square = float(np.square(centred, dtype=np.float32).mean(dtype=np.float64))
+    return mean, np.float32(square**0.5 or 1.0)

@@ -44,6 +44,7 @@ class OnnxEncoder:
 
     about: About
     engine: Onnx
+    files: tuple[Path, ...]
 
     def features(
         self, originals: Originals, progress: Callable[[int, int], None] | None = None
@@ -93,7 +94,7 @@ def open_onnx(source: Source) -> OnnxEncoder:
         recipe=recipe,
         n_bytes=sum(file.stat().st_size for file in files),
     )
-    return OnnxEncoder(about, engine)
+    return OnnxEncoder(about, engine, tuple(files))
 
 
 def _model(path: Path) -> Any:

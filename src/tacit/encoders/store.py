@@ -26,8 +26,9 @@ ABSENT = -1
 class Store:
     """The features of one encoder in a folder of their own.
 
-    Features are kept as float16, in half the space; what that costs was not measured. Where one is
-    too large for that, the store becomes one of float32.
+    Features are kept as float16, in half the space: of 54,000 answers by six methods to photographs
+    of textures, 27 were others than with float32 (docs/encoders.md). Where one is too large for
+    that, the store becomes one of float32.
 
     Args:
         folder: made where it is missing.

@@ -4,6 +4,7 @@ import difflib
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +25,7 @@ from tacit.encoders.weights import differences, fits_in_order, read_weights
 from tacit.errors import EncoderError
 from tacit.files import file_sha256
 from tacit.images.originals import Originals
+from tacit.models.pretrained import PretrainedNetwork
 
 HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 FITS: dict[str, Fit] = {"center": "cut", "squash": "squash", "border": "pad"}
@@ -37,6 +39,7 @@ class TimmEncoder:
 
     about: About
     module: nn.Module
+    files: tuple[Path, ...]
     device: str = "cpu"
 
     def features(
@@ -49,6 +52,15 @@ class TimmEncoder:
 
         with own_threads():
             return made(self.about, originals, engine, progress)
+
+    def network(self) -> PretrainedNetwork:
+        """A copy that can be trained on, block by block as timm divides it."""
+        from timm.models import group_parameters
+
+        module = deepcopy(self.module).cpu()
+        divided = group_parameters(module, module.group_matcher(coarse=False))  # type: ignore[operator]
+        blocks = [divided[number] for number in sorted(divided)]
+        return PretrainedNetwork(module, self.about.n_features, blocks)
 
     def _engine(self, store: Store, originals: Originals, missing: Sequence[int]) -> Engine:
         """The engine that the store was begun with, or the faster one."""
@@ -93,7 +105,7 @@ def open_timm(source: Source, device: str = "cpu") -> TimmEncoder:
         recipe=recipe,
         n_bytes=file.stat().st_size,
     )
-    return TimmEncoder(about, module, device)
+    return TimmEncoder(about, module, (file,), device)
 
 
 def _timm(source: str) -> ModuleType:

@@ -29,6 +29,7 @@ from tacit.saved.form import Form
 from tacit.streams import seeded_initialisation
 from tacit.studies.description.errors import errors_of
 from tacit.training.devices import device_of
+from tacit.training.examples import Examples
 from tacit.training.history import History
 from tacit.training.loop import fit
 from tacit.training.many import in_parts
@@ -126,7 +127,8 @@ class NetworkEstimator(RowsEstimator):
             ValueError: the folder holds other things.
         """
         check_is_fitted(self, "model_")
-        save(folder, Saved(self.model_, self.form_, self.about_))
+        included: Path | None = getattr(self, "_included", None)
+        save(folder, Saved(self.model_, self.form_, self.about_, included))
 
     save = save_pretrained
 
@@ -147,9 +149,15 @@ class NetworkEstimator(RowsEstimator):
         if found != cls.__name__:
             raise ValueError(f"{folder} holds a model for {found}, not for {cls.__name__}")
         known = saved.about.estimator
-        estimator = cls(**(known.parameters if known else {}))
+        elsewhere = saved.about.encoder
+        if known is None and elsewhere is not None:
+            given: dict[str, Any] = {"encoder": elsewhere.source}
+        else:
+            given = known.parameters if known else {}
+        estimator = cls(**given)
         estimator._become(saved)
-        estimator.n_features_in_ = math.prod(saved.form.shape)
+        if elsewhere is None:
+            estimator.n_features_in_ = math.prod(saved.form.shape)
         return estimator
 
     def _become(self, saved: Saved) -> None:
@@ -160,6 +168,8 @@ class NetworkEstimator(RowsEstimator):
             saved.model,
         )
         self.about_ = saved.about.model_copy(update={"layout": self.form_.layout})
+        if saved.encoder is not None:
+            self._included = saved.encoder
 
     def _network(self, form: Form) -> Any:
         """The network table: dense for values and convolutional for images, unless it is said."""
@@ -192,11 +202,42 @@ class NetworkEstimator(RowsEstimator):
         **about: Any,
     ) -> None:
         """Build the model, `prepare` it, train it, and keep what is known of it."""
+        form.to_network(x[:1], np.float32)
+        data = Data(
+            source=f"an array of shape {x.shape}", n=len(x), sha256=array_sha256(form, x, labels)
+        )
+        examples = Rows(x, form, labels)
+        self._train(
+            config,
+            form,
+            examples,
+            data,
+            objective=objective,
+            weights=weights,
+            prepare=prepare,
+            **about,
+        )
+
+    def _train(
+        self,
+        config: ModelConfig,
+        form: Form,
+        examples: Examples,
+        data: Data,
+        *,
+        objective: ObjectiveTable | None = None,
+        weights: NDArray[np.float64] | None = None,
+        prepare: Callable[[Model], None] = lambda model: None,
+        **about: Any,
+    ) -> None:
+        """As `_learn`, from any examples.
+
+        data: what is kept of them.
+        """
         given = self.device
         device = device_of(str(given) if isinstance(given, torch.device) else given)
         seed = seed_of(self.random_state)
-        schedule = self._schedule(config, len(x))
-        form.to_network(x[:1], np.float32)
+        schedule = self._schedule(config, len(examples))
         with seeded_initialisation(seed):
             model = build(config)
         prepare(model)
@@ -208,7 +249,7 @@ class NetworkEstimator(RowsEstimator):
         history = fit(
             model,
             minimised,
-            Rows(x, form, labels),
+            examples,
             schedule,
             seed=seed,
             checkpointer=self._progress(schedule),
@@ -225,11 +266,7 @@ class NetworkEstimator(RowsEstimator):
         known = About(
             model=config,
             layout=form.layout,
-            data=Data(
-                source=f"an array of shape {x.shape}",
-                n=len(x),
-                sha256=array_sha256(form, x, labels),
-            ),
+            data=data,
             training=training,
             measured=measured_at(history),
             estimator=Estimator.model_validate(

@@ -1,32 +1,47 @@
 """A classifier, with an encoder of its own or one that is given."""
 
+import hashlib
 from typing import Any, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+)
 
+from tacit.encoders.laid import mean_and_scale
 from tacit.estimators.base import NetworkEstimator
 from tacit.estimators.holding import Holding, called
 from tacit.estimators.labels import check_labels
 from tacit.estimators.names import takes_former_names
+from tacit.estimators.pretrained import PretrainedEncoder
+from tacit.estimators.rows import Featured
+from tacit.images.originals import of_pictures
 from tacit.models import models
 from tacit.models.config import ModelConfig
 from tacit.models.models import Model
 from tacit.models.parts import copy_part, freeze, part_of
-from tacit.saved.about import classes_as_data
+from tacit.saved.about import Data, classes_as_data
+from tacit.saved.elsewhere import described, opened
 from tacit.saved.form import Form
+from tacit.training.devices import device_of
 
 
 class Classifier(Holding, ClassifierMixin, NetworkEstimator):
     """p(y | x) = softmax(head(encoder(x))), trained for the cross-entropy.
 
     X is an array (n, d), whose features are standardised and go through dense networks, or images
-    (n, h, w) or (n, h, w, c), uint8 or floats in [0, 1], which go through convolutions.
+    (n, h, w) or (n, h, w, c), uint8 or floats in [0, 1], which go through convolutions. With an
+    encoder from elsewhere X are pictures of any sizes: a list of paths, of Pillow's images or of
+    arrays, or one array of images.
 
     Args:
         encoder: an `Autoencoder`, `VAE` or `Classifier`, or a model that `tacit.load` gave:
@@ -35,6 +50,9 @@ class Classifier(Holding, ClassifierMixin, NetworkEstimator):
             scikit-learn's `FrozenEstimator`; of one that was not, a clone is fitted to the rows
             first. Where a parameter of it is set (``encoder__max_epochs``, as a grid search does),
             it is fitted anew with that; the estimator that was given stays as it is.
+            Or an encoder from elsewhere, by what names it ("timm:resnet18", "onnx:FILE"), or as a
+            `PretrainedEncoder`: it stays as it is, whatever `frozen` says, and a head is learned on
+            its features.
         frozen: leave the given encoder as it is and learn the head alone.
         class_weight: "balanced", or a weight for each class, as in scikit-learn: what its rows'
             losses are multiplied by. None for 1.
@@ -97,14 +115,13 @@ class Classifier(Holding, ClassifierMixin, NetworkEstimator):
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None")
         y = check_labels(y, none_said=False)
+        if isinstance(self.encoder, str | PretrainedEncoder):
+            return self._fit_on_features(X, y, sample_weight)
         self.encoder_ = self._encoder_for(X, y)
         given = self._given()
         x, y = self._checked(X, y, reset=True)
         check_classification_targets(y)
-        classes, labels = np.unique(y, return_inverse=True)
-        if len(classes) < 2:
-            (only,) = classes.tolist()
-            raise ValueError(f"y holds one class, {only!r}; a classifier tells at least 2 apart")
+        classes, labels = self._classes_of(y)
         form = self._form_of(x)
         latent_dim, network = self.n_components, None
         if given is not None:
@@ -136,7 +153,7 @@ class Classifier(Holding, ClassifierMixin, NetworkEstimator):
             config,
             form,
             x,
-            labels.astype(np.int64),
+            labels,
             weights=self._weights(sample_weight, x, y),
             prepare=take,
             classes=plain,
@@ -163,6 +180,73 @@ class Classifier(Holding, ClassifierMixin, NetworkEstimator):
         if not weights.any():
             raise ValueError("sample_weight and class_weight leave no row with a weight above 0")
         return weights
+
+    def _fit_on_features(self, X: Any, y: Any, sample_weight: Any) -> Self:
+        """Learn a head on features; the weights that are kept read them as the encoder gives them.
+
+        While they are learned from they are less their mean, and divided by their root mean square.
+        """
+        given = self.encoder
+        source, device = (
+            (given, self.device) if isinstance(given, str) else (given.source, given.device)
+        )
+        self.encoder_ = PretrainedEncoder(source, device=device).fit()
+        about = self.encoder_.about_
+        assert about.recipe is not None
+        pictures = of_pictures(X)
+        y = column_or_1d(y, warn=True)
+        check_consistent_length(pictures, y)
+        check_classification_targets(y)
+        classes, labels = self._classes_of(y)
+        features = self.encoder_.transform(pictures)
+        mean, scale = mean_and_scale(features)
+        config = self._configured(
+            learn="classifier",
+            shape=(about.recipe.channels, *about.recipe.size),
+            latent_dim=about.n_features,
+            n_classes=len(classes),
+            features=about.key,
+        )
+        plain, kind = classes_as_data(classes)
+        contents = b"".join(pictures.content(i) for i in range(len(pictures)))
+        self._train(
+            config,
+            Form("nchw", config.shape),
+            Featured(about.key, (features - mean) / scale, labels),
+            Data(
+                source=f"{len(pictures):,} pictures",
+                n=len(pictures),
+                sha256=hashlib.sha256(contents + repr(y.tolist()).encode()).hexdigest(),
+            ),
+            weights=self._weights(sample_weight, features, y),
+            classes=plain,
+            class_kind=kind,
+            encoder=described(self.encoder_.opened, include=False),
+        )
+        assert isinstance(self.model_, models.Classifier)
+        linear = self.model_.head.linear
+        with torch.no_grad():
+            linear.weight.div_(float(scale))
+            linear.bias.sub_(linear.weight @ torch.from_numpy(mean))
+        self.classes_ = classes
+        return self
+
+    def _classes_of(self, y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        classes, labels = np.unique(y, return_inverse=True)
+        if len(classes) < 2:
+            raise ValueError(
+                f"y holds one class, {classes.tolist()[0]!r}; a classifier tells at least 2 apart"
+            )
+        return classes, labels.astype(np.int64)
+
+    def _features(self, X: Any) -> NDArray[np.float32]:
+        """Of pictures, by the encoder from elsewhere that the head was learned on."""
+        known = self.about_.encoder
+        assert known is not None
+        if self.__dict__.get("encoder_") is None:  # it was saved
+            found = opened(known, getattr(self, "_included", None), device=device_of(self.device))
+            return np.asarray(found.features(of_pictures(X)), np.float32)
+        return self.encoder_.transform(X)
 
     def _given(self) -> tuple[Form, ModelConfig, Any] | None:
         """Form, configuration and encoder of what was given."""
@@ -192,15 +276,19 @@ class Classifier(Holding, ClassifierMixin, NetworkEstimator):
             return given
         raise TypeError(
             f"encoder is {called(given)}; it is a tacit Autoencoder, VAE or Classifier, one of "
-            "them in scikit-learn's FrozenEstimator, or what tacit.load gives"
+            "them in scikit-learn's FrozenEstimator, what tacit.load gives, or what names an "
+            "encoder from elsewhere, such as 'timm:resnet18'"
         )
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probabilities, (n, n_classes), in the order of `classes_`."""
         check_is_fitted(self, "model_")
-        x = self._checked(X, reset=False)
         model = self._exact()
         assert isinstance(model, models.Classifier)
+        if self.about_.encoder is not None:
+            features = self._features(X).astype(np.float64)
+            return self._through(lambda part: model.head(part).softmax(dim=1), features, codes=True)
+        x = self._checked(X, reset=False)
         return self._through(lambda part: model(part).softmax(dim=1), x)
 
     def predict(self, X: Any) -> NDArray[Any]:

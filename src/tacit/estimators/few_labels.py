@@ -17,9 +17,11 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 from tacit.estimators.base import NetworkEstimator, RowsEstimator, seed_of
 from tacit.estimators.holding import Holding
 from tacit.estimators.labels import check_labels
+from tacit.estimators.pretrained import PretrainedEncoder
 from tacit.estimators.rows import Rows
 from tacit.images.classes import missing_in
 from tacit.images.dataset import UNLABELLED
+from tacit.images.originals import Originals, of_pictures
 from tacit.labels.cross_validation import held_out_trials, turns_for
 from tacit.labels.draws import Labelled
 from tacit.labels.methods import METHODS, Problem
@@ -31,11 +33,15 @@ from tacit.questions.base import Measurement
 from tacit.questions.labels_within.numbers import Judged
 from tacit.questions.labels_within.question import LABELS_SEED
 from tacit.questions.shared.pairs import Pair
+from tacit.saved.form import Form
 from tacit.saved.trained import TrainedModel
 
 AUTO_OF_IMAGES, AUTO_OF_ROWS = ("pca",), ("features", "standardized")
 NAMED = {"images": ("pixels", "pca"), "rows": ("features", "standardized", "pca")}
 """Representations that have a name."""
+
+AUTO_METHODS_OF_FEATURES = ("propagate-then-head", "poisson-then-head", "logistic")
+"""The same on features of an encoder from elsewhere, where heads do best."""
 
 AUTO_METHODS = ("poisson-mbo", "poisson", "poisson-then-head", "logistic")
 """What "auto" tries. Of those that the labels cannot tell apart the first is taken."""
@@ -56,7 +62,9 @@ class FewLabelClassifier(Holding, ClassifierMixin, RowsEstimator):
     a standard error of the difference behind. Then all labels are learned from. Class shares, where
     a method takes them, are estimated on the graph.
 
-    X is an array (n, d), or images (n, h, w) or (n, h, w, c), uint8 or floats in [0, 1].
+    X is an array (n, d), or images (n, h, w) or (n, h, w, c), uint8 or floats in [0, 1]. With
+    `encoder` X are pictures of any sizes: a list of paths, of Pillow's images or of arrays, or one
+    array of images.
 
     Args:
         representation: what the methods see. "pixels" or "features": the values as they are;
@@ -64,10 +72,15 @@ class FewLabelClassifier(Holding, ClassifierMixin, RowsEstimator):
             components. Or a transformer, such as `tacit.VAE()`, a clone of which learns from X
             without labels; a tacit estimator that was fitted, scikit-learn's `FrozenEstimator` and
             what `tacit.load` gives are taken as they are. Or a list of these, to choose from.
-            "auto" is "pca" of images, and "features" and "standardized" of rows.
+            "auto" is "pca" of images, "features" and "standardized" of rows, and with `encoder` its
+            features.
         method: a name of `tacit.labels.methods.METHODS` or a list of names; "auto" tries
-            "poisson-mbo", "poisson", "poisson-then-head" and "logistic". Methods that train a
-            network are for images.
+            "poisson-mbo", "poisson", "poisson-then-head" and "logistic", or with `encoder`
+            "propagate-then-head", "poisson-then-head" and "logistic". Methods that train a network
+            are for images.
+        encoder: from elsewhere, which stays as it is and gives the representation: what names it
+            ("timm:resnet18", "onnx:FILE"), a `PretrainedEncoder`, or a list of these, to choose
+            from.
         random_state: of what is random; None for new ones at every fit.
 
     Attributes:
@@ -93,10 +106,16 @@ class FewLabelClassifier(Holding, ClassifierMixin, RowsEstimator):
     held = "representation"
 
     def __init__(
-        self, representation: Any = "auto", method: Any = "auto", *, random_state: Any = 0
+        self,
+        representation: Any = "auto",
+        method: Any = "auto",
+        *,
+        encoder: Any = None,
+        random_state: Any = 0,
     ) -> None:
         self.representation = representation
         self.method = method
+        self.encoder = encoder
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any) -> Self:
@@ -109,16 +128,17 @@ class FewLabelClassifier(Holding, ClassifierMixin, RowsEstimator):
         """
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None")
-        x = self._checked(X, reset=True)
+        x: Any = of_pictures(X) if self._reads_pictures else self._checked(X, reset=True)
         check_consistent_length(x, y)
         self.classes_, labelled = _read(y)
-        self.form_ = self._form_of(x)
+        if not self._reads_pictures:
+            self.form_ = self._form_of(x)
         names = self._methods()
         seed = seed_of(self.random_state)
         self._fitted = self._representations(x, seed)
-        rows = Rows(x, self.form_)
         pairs, problems = [], {}
         for name, (_, codes) in self._fitted.items():
+            rows = self._rows(x, codes)
             for method in names:
                 takes = METHODS[method].takes_shares
                 own = "pixels" if METHODS[method].reads == "images" else name
@@ -169,15 +189,16 @@ class FewLabelClassifier(Holding, ClassifierMixin, RowsEstimator):
         answers by itself. A row's result does not depend on the others.
         """
         check_is_fitted(self, "transduction_")
-        x = self._checked(X, reset=False)
-        new, method = Rows(x, self.form_), self._pair.using
+        x: Any = of_pictures(X) if self._reads_pictures else self._checked(X, reset=False)
+        method = self._pair.using
         if self._network is not None:
-            scores = class_probabilities(self._network, new)
+            scores = class_probabilities(self._network, self._rows(x))
         else:
+            codes = self._codes(self._transformer, x)
             # A copy keeps the graph, which is of the rows that were learned from.
             problem = copy.copy(self._problem)
-            problem.new = new
-            problem.seen = Represented(problem.seen.pool, self._codes(self._transformer, x))
+            problem.new = self._rows(x, codes)
+            problem.seen = Represented(problem.seen.pool, codes)
             (answered,) = method.answers(problem, [self._labelled], [0])
             scores = answered.new
         return self._temperature.probabilities(method.logits(scores))
@@ -186,6 +207,23 @@ class FewLabelClassifier(Holding, ClassifierMixin, RowsEstimator):
         """The likeliest class of each row."""
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
+
+    @property
+    def _reads_pictures(self) -> bool:
+        """Whether an encoder from elsewhere reads pictures as they are."""
+        return self.encoder is not None
+
+    @property
+    def _of_images(self) -> bool:
+        """Whether methods may look at images themselves."""
+        return not self._reads_pictures and self.form_.layout != "values"
+
+    def _rows(self, x: Any, codes: NDArray[np.float32] | None = None) -> Rows:
+        """Rows as methods look at them: of pictures their codes alone."""
+        if not self._reads_pictures:
+            return Rows(x, self.form_)
+        assert codes is not None
+        return Rows(codes, Form.of_values(codes))
 
     @property
     def _transformer(self) -> Any:
@@ -197,22 +235,24 @@ class FewLabelClassifier(Holding, ClassifierMixin, RowsEstimator):
         Raises:
             ValueError: one is no method, or none for such rows.
         """
-        given = AUTO_METHODS if _is_auto(self.method) else self.method
+        tried = AUTO_METHODS_OF_FEATURES if self._reads_pictures else AUTO_METHODS
+        given = tried if _is_auto(self.method) else self.method
         names = list(dict.fromkeys([given] if isinstance(given, str) else given))
-        images = self.form_.layout != "values"
+        images = self._of_images
         able = METHODS_OF_IMAGES if images else METHODS_OF_ROWS
         for name in names:
             if name not in able:
                 kind = "images" if images else "rows of values"
+                kind = "features" if self._reads_pictures else kind
                 raise ValueError(f"method is {name!r}; for {kind} it is auto or {', '.join(able)}")
         if not names:
             raise ValueError(f"method is {self.method!r}; give at least one, or auto")
         return names
 
-    def _representations(
-        self, x: NDArray[Any], seed: int
-    ) -> dict[str, tuple[Any, NDArray[np.float32]]]:
+    def _representations(self, x: Any, seed: int) -> dict[str, tuple[Any, NDArray[np.float32]]]:
         """For each representation to try, by name, its fitted transformer and the codes of x."""
+        if self._reads_pictures:
+            return self._encoded(x)
         images = self.form_.layout != "values"
         given = self.representation
         if _is_auto(given):
@@ -236,6 +276,28 @@ class FewLabelClassifier(Holding, ClassifierMixin, RowsEstimator):
             raise ValueError(f"representation is {given!r}; give at least one, or auto")
         return found
 
+    def _encoded(self, pictures: Originals) -> dict[str, tuple[Any, NDArray[np.float32]]]:
+        """The same where encoders from elsewhere are given."""
+        if not _is_auto(self.representation):
+            raise ValueError(
+                f"representation is {self.representation!r}, and encoder gives it already; give "
+                "one of them"
+            )
+        given = self.encoder
+        each = [given] if isinstance(given, str | PretrainedEncoder) else list(given)
+        found: dict[str, tuple[Any, NDArray[np.float32]]] = {}
+        for one in each:
+            if not isinstance(one, str | PretrainedEncoder):
+                raise TypeError(
+                    f"encoder is a {type(one).__name__}; it is what names an encoder from "
+                    "elsewhere, such as 'timm:resnet18', or a PretrainedEncoder"
+                )
+            made = (PretrainedEncoder(one) if isinstance(one, str) else clone(one)).fit()
+            found[_free(made.about_.name, found)] = (made, made.transform(pictures))
+        if not found:
+            raise ValueError("encoder is an empty list; give at least one, or None")
+        return found
+
     def _named(self, name: str, x: NDArray[Any], seed: int) -> tuple[Any, NDArray[np.float32]]:
         flat = self._flat(x)
         if name == "pca":
@@ -255,9 +317,11 @@ class FewLabelClassifier(Holding, ClassifierMixin, RowsEstimator):
             )
         return clone(given).fit(self._read_by(given, x))
 
-    def _codes(self, made: Any, x: NDArray[Any]) -> NDArray[np.float32]:
+    def _codes(self, made: Any, x: Any) -> NDArray[np.float32]:
         if isinstance(made, TrainedModel):
             return made.encode(x)
+        if isinstance(made, PretrainedEncoder):
+            return made.transform(x)
         return np.asarray(made.transform(self._read_by(made, x)), np.float32)
 
     def _read_by(self, made: Any, x: NDArray[Any]) -> NDArray[Any]:

@@ -2,8 +2,8 @@
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -54,6 +54,7 @@ class Images:
         class_names: the name of each class, in the order of the numbers.
         source: where they come from, for people to read.
         originals: the pictures before they were made alike; None where nobody will ask.
+        features: what encoders from elsewhere make of them, (N, D) each, by the encoder's key.
     """
 
     pixels: NDArray[np.uint8] | RowsOf
@@ -61,6 +62,7 @@ class Images:
     class_names: tuple[str, ...] = ()
     source: str = "arrays"
     originals: "Originals | None" = None
+    features: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.pixels.dtype != np.uint8 or self.pixels.ndim != 4:
@@ -99,7 +101,9 @@ class Images:
         rows = np.asarray(index, dtype=np.int64)
         labels = None if self.labels is None else self.labels[rows]
         originals = None if self.originals is None else self.originals.take(rows)
-        return Images(taken(self.pixels, rows), labels, self.class_names, self.source, originals)
+        features = {key: known[rows] for key, known in self.features.items()}
+        pixels = taken(self.pixels, rows)
+        return Images(pixels, labels, self.class_names, self.source, originals, features)
 
     def with_originals(self, originals: "Originals") -> "Images":
         """The same images with the pictures that they come from; what was hashed is not again."""

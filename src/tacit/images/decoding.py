@@ -108,6 +108,17 @@ def picture(data: bytes, side: int) -> Image.Image:
         return _grey_or_rgb(_turned(image, kinds), kinds, samples)
 
 
+def image_pixels(image: Image.Image) -> tuple[NDArray[np.uint8], list[str]]:
+    """The pixels of an image that someone opened, (C, H, W), and the conversions, as `decode`.
+
+    Raises:
+        ImagesError: pixels whose range is not known.
+    """
+    kinds = list[str]()
+    samples = _Samples(16 if image.mode == "I" or image.mode.startswith("I;16") else 8, False)
+    return channels_first(_grey_or_rgb(_turned(image, kinds), kinds, samples)), kinds
+
+
 def _pixels(
     image: Image.Image, data: bytes, size: int | None, channels: str | None
 ) -> tuple[NDArray[np.uint8], list[str]]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,9 @@ from PIL import Image
 
 from tacit.errors import ImagesError
 from tacit.images.bounded import shown
-from tacit.images.decoding import MAX_BYTES, picture
+from tacit.images.decoding import MAX_BYTES, image_pixels, picture
 from tacit.images.rows import RowsOf
+from tacit.images.values import unit_pixels
 
 Column = Literal["path", "index"]
 
@@ -156,6 +157,65 @@ def of_arrays(*parts: NDArray[np.uint8] | RowsOf) -> list[ArrayRows]:
         ArrayRows(parts, np.arange(start, end, dtype=np.int64))
         for start, end in pairwise(starts.tolist())
     ]
+
+
+def of_pictures(given: Any) -> Originals:
+    """Pictures that a caller has at hand: paths, opened images, or arrays, of any sizes.
+
+    Args:
+        given: a list of paths; of Pillow's images; of arrays (h, w), (h, w, 1 or 3) or
+            (1 or 3, h, w); or one array of several, (n, h, w), (n, h, w, c) or (n, c, h, w). Arrays
+            are uint8, or floats in [0, 1], which are rounded to 255 levels.
+
+    Raises:
+        ImagesError: something is none of these, or a file cannot be read.
+    """
+    if isinstance(given, ImageFiles | ArrayRows):
+        return given
+    if isinstance(given, str | Path | Image.Image):
+        raise ImagesError(f"pictures are given as a list, and this is one: {str(given)[:100]!r}")
+    each = list(given)
+    if each and all(isinstance(one, str | Path) for one in each):
+        return _of_files([Path(one) for one in each])
+    rows = tuple(_pixels(one, number)[None] for number, one in enumerate(each))
+    return ArrayRows(rows, np.arange(len(rows), dtype=np.int64))
+
+
+def _of_files(paths: Sequence[Path]) -> ImageFiles:
+    hashes = []
+    for path in paths:
+        try:
+            hashes.append(hashlib.sha256(path.read_bytes()).digest())
+        except OSError as error:
+            raise ImagesError(
+                f"{shown(path)}: cannot be read ({error.strerror or error})"
+            ) from None
+    names = tuple(map(str, paths))
+    return ImageFiles(Path(), names, tuple(hashes), np.arange(len(paths), dtype=np.int64), names)
+
+
+def _pixels(one: Any, number: int) -> NDArray[np.uint8]:
+    """The pixels of a picture, (C, H, W)."""
+    if isinstance(one, Image.Image):
+        found, _ = image_pixels(one)
+        return found
+    x = np.asarray(one)
+    if x.ndim == 2:
+        x = x[None]
+    elif x.ndim == 3 and x.shape[2] in (1, 3):
+        x = np.moveaxis(x, 2, 0)
+    if x.ndim != 3 or x.shape[0] not in (1, 3) or 0 in x.shape or x.dtype.kind not in "uif":
+        raise ImagesError(
+            f"picture {number} is {x.dtype} of shape {np.shape(one)}; pictures are paths, opened "
+            "images, or arrays (h, w) or (h, w, c) with c = 1 or 3, uint8 or floats in [0, 1]"
+        )
+    try:
+        x = unit_pixels(x, f"picture {number}")
+    except ValueError as error:
+        raise ImagesError(str(error)) from None
+    if x.dtype != np.uint8:
+        x = np.rint(x * np.float64(255)).astype(np.uint8)
+    return np.ascontiguousarray(x)
 
 
 def joined(first: Originals, second: Originals) -> Originals:

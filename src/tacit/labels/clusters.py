@@ -105,6 +105,7 @@ def learn_clusters(
     cluster = clusters_of(codes, n_clusters, seed=seed)
     targets = np.eye(cluster.max() + 1, dtype=np.float32)[cluster]
     model = train_on_targets(images, targets, recipe=recipe, seed=seed, checkpointer=checkpointer)
+    assert isinstance(model.encoder, Encoder)
     return model.encoder
 
 

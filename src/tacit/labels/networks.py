@@ -15,10 +15,12 @@ from pydantic import Field
 from torch import nn
 
 from tacit.labels.draws import Labelled
+from tacit.labels.heads.linear import CS, fit_logistic
 from tacit.models.config import ConvNetwork, Network, PoolNetwork, Table
 from tacit.models.models import Classifier
 from tacit.models.networks import Encoder, Head
 from tacit.models.parts import freeze
+from tacit.models.pretrained import Layers, PretrainedNetwork
 from tacit.streams import seeded_initialisation, stream_seed
 from tacit.training.examples import Examples
 from tacit.training.loop import fit
@@ -31,6 +33,9 @@ from tacit.training.views import Affine
 
 LEAST = 100
 """Images in a batch below which an update takes no less time, roughly."""
+
+_NEVER = -30.0
+"""A logit of what is not seen: about one in ten million million."""
 
 Scores = NDArray[np.floating[Any]]
 Part = TypeVar("Part", bound=nn.Module)
@@ -46,6 +51,8 @@ class Recipe(Table):
         batch_size: a set smaller than a batch makes one batch.
         rate, betas: Adam's.
         affine: how images are moved in training; None leaves them as they are.
+        layers, decay: of an encoder from elsewhere, which blocks learn, and at what part of the
+            next one's rate each does (`tacit.models.pretrained`).
         q: of the generalised cross-entropy; 0 is the cross-entropy.
         first: how the same network is trained before that, its own network and code unread. A
             network that begins with q = 0.7 learns slowly: its labels all seem wrong to it.
@@ -59,6 +66,8 @@ class Recipe(Table):
     rate: Annotated[float, Field(gt=0, le=1)] = 3e-3
     betas: tuple[Momentum, Momentum] = (0.9, 0.999)
     affine: Affine | None = None
+    layers: Layers = "last"
+    decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     q: Annotated[float, Field(ge=0, le=1)] = 0.0
     first: "Recipe | None" = None
 
@@ -84,6 +93,9 @@ class Recipe(Table):
 
 FROM_SCRATCH = Recipe()
 """For few labels, without augmentation; for an encoder that is fine-tuned or frozen as well."""
+
+ON_PRETRAINED = Recipe(epochs=15, updates=60, batch_size=16, rate=3e-4, layers="last", decay=0.7)
+"""For few labels and an encoder from elsewhere, whose head has learned first."""
 
 AUGMENTED = Recipe(rate=0.01, affine=Affine())
 """For few labels, images moved anew at every update.
@@ -150,6 +162,43 @@ def train_network(
     if frozen:
         freeze(model.encoder)
     return _train(model, known, recipe, None, seed, checkpointer)
+
+
+def fine_tune(
+    images: Examples,
+    features: NDArray[np.float32],
+    labelled: Labelled,
+    n_classes: int,
+    encoder: PretrainedNetwork,
+    *,
+    recipe: Recipe = ON_PRETRAINED,
+    seed: int,
+) -> Classifier:
+    """A classifier from the labels of one trial and an encoder from elsewhere, which learns on.
+
+    The head learns first, on features of the encoder as it is: logistic regression, its C chosen
+    within the labels. Then head and blocks of the encoder learn together (Kumar 2022: from a head
+    that knows nothing, the first updates would spoil the features).
+
+    Args:
+        images: the pool, as the encoder reads it; of its labels none is read.
+        features: of the pool, by the encoder as it is, (N, D).
+        labelled, n_classes, seed: as for `train_network`.
+        encoder: stays as it is; a copy learns.
+        recipe: its `layers` and `decay` say which blocks learn and how fast.
+
+    Raises:
+        ValueError: as `train_network`, or there are labels of one class alone.
+    """
+    _check(images, labelled, n_classes)
+    heads = fit_logistic(features, [labelled], n_classes, Cs=CS[:-1])
+    model = heads.classifier(0, encoder)
+    assert isinstance(model.encoder, PretrainedNetwork)
+    model.head.requires_grad_(True)
+    with torch.no_grad():  # of a class without a label it is minus infinity
+        model.head.linear.bias.clamp_(min=_NEVER)
+    model.encoder.learn(recipe.layers, recipe.decay)
+    return _train(model, _Labelled(images, labelled), recipe, None, seed, None)
 
 
 def train_on_targets(

@@ -14,9 +14,10 @@ from tacit.images.dataset import Images
 from tacit.labels.networks import codes_of
 from tacit.models.config import ConvNetwork, DenseNetwork
 from tacit.models.models import VAE, Model
-from tacit.models.networks import Encoder
+from tacit.models.networks import Encoder, GivenCodes
 from tacit.models.parts import part_of
 from tacit.models.posteriors import PerImage
+from tacit.models.pretrained import PretrainedNetwork
 from tacit.streams import seeded_initialisation, stream_seed, torch_stream
 from tacit.training.many import in_parts, of_images
 from tacit.training.objectives import Batch
@@ -37,12 +38,12 @@ class Represented:
     Attributes:
         pool: codes of the images among which labels are given, (N, D).
         new: codes of further images, (M, D).
-        encoder: what made them, where it is a network that can be trained on.
+        encoder: what made them, where that is a network, or in its place what says whose they are.
     """
 
     pool: Codes
     new: Codes
-    encoder: Encoder | None = None
+    encoder: Encoder | GivenCodes | PretrainedNetwork | None = None
 
 
 def pixels(pool: Images, new: Images) -> Represented:

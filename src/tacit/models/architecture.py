@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from tacit.models.models import VAE, Classifier, Contrastive, Model
-from tacit.models.networks import ClassProbabilities, Shape
+from tacit.models.networks import ClassProbabilities, GivenCodes, Shape
 from tacit.models.posteriors import Amortized, PerImage
 
 
@@ -40,10 +40,14 @@ def layers_of(model: Model, shape: Shape) -> list[Layer]:
     elif isinstance(model.encoder, ClassProbabilities):
         layers += _passed("encoder", model.encoder.encoder, x)
         layers += _passed("head", model.encoder.head, model.encoder.encoder(x))
+    elif isinstance(model.encoder, GivenCodes):
+        x = parameter.new_zeros(1, model.encoder.latent_dim)
+        layers.append(Layer("encoder", "features from elsewhere", tuple(x.shape[1:]), 0))
     else:
         layers += _passed("encoder", model.encoder, x)
     if isinstance(model, Classifier):
-        return layers + _passed("head", model.head, model.encoder(x))
+        given = isinstance(model.encoder, GivenCodes)
+        return layers + _passed("head", model.head, x if given else model.encoder(x))
     if isinstance(model, Contrastive):
         codes = parameter.new_zeros(1, model.encoder.latent_dim)
         layers += _passed("projector", model.projector, codes)

@@ -23,6 +23,7 @@ from tacit.models.networks import (
     DenseDecoder,
     DenseEncoder,
     Encoder,
+    GivenCodes,
     Head,
     PoolEncoder,
     Projector,
@@ -198,7 +199,8 @@ class ModelConfig(Table):
 
     `code_is` is "probabilities" where an autoencoder reads a classifier's class probabilities
     instead of its code. `projector` is a contrastive model's, and `momentum` that of its averages,
-    where it keeps some.
+    where it keeps some. `features` says whose features an encoder from elsewhere gives in place of
+    a code.
     """
 
     learn: Learn
@@ -212,12 +214,14 @@ class ModelConfig(Table):
     code_is: Literal["code", "probabilities"] = "code"
     projector: ProjectorTable | None = None
     momentum: Annotated[float, Field(ge=0, le=1)] | None = None
+    features: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
 
     @model_serializer(mode="wrap")
     def _said(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """What only contrastive models have stays unsaid elsewhere: jobs keep their names."""
+        """What only some models have stays unsaid elsewhere: jobs keep their names."""
         table: dict[str, Any] = dump(self)
-        absent = [key for key in ("projector", "momentum") if getattr(self, key) is None]
+        some = ("projector", "momentum", "features")
+        absent = [key for key in some if getattr(self, key) is None]
         return {key: value for key, value in table.items() if key not in absent}
 
 
@@ -232,8 +236,7 @@ def build(config: ModelConfig) -> Model:
         ValueError: where the network has no decoder and the model needs one.
     """
     if config.learn == "classifier":
-        encoder = config.network.encoder(config.shape, config.latent_dim)
-        return Classifier(encoder, Head(config.latent_dim, config.n_classes))
+        return Classifier(_encoder(config), Head(config.latent_dim, config.n_classes))
     if config.learn == "contrastive":
         return _contrastive(config)
     reads_probabilities = config.code_is == "probabilities"
@@ -241,11 +244,17 @@ def build(config: ModelConfig) -> Model:
     decoder = config.network.decoder(config.shape, n_read)
     if config.learn == "vae":
         return VAE(_posterior(config), decoder, config.likelihood.build())
-    encoder = config.network.encoder(config.shape, config.latent_dim)
     if reads_probabilities:
+        encoder = config.network.encoder(config.shape, config.latent_dim)
         probabilities = ClassProbabilities(encoder, Head(config.latent_dim, config.n_classes))
         return Autoencoder(probabilities, decoder, config.likelihood.build())
-    return Autoencoder(encoder, decoder, config.likelihood.build())
+    return Autoencoder(_encoder(config), decoder, config.likelihood.build())
+
+
+def _encoder(config: ModelConfig) -> Encoder | GivenCodes:
+    if config.features is not None:
+        return GivenCodes(config.features, config.latent_dim)
+    return config.network.encoder(config.shape, config.latent_dim)
 
 
 def _contrastive(config: ModelConfig) -> Contrastive:

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from tacit.models.likelihoods import Likelihood
-from tacit.models.networks import ClassProbabilities, Decoder, Encoder, Head
+from tacit.models.networks import ClassProbabilities, Decoder, Encoder, GivenCodes, Head
 from tacit.models.posteriors import Amortized, Posterior
+from tacit.models.pretrained import PretrainedNetwork
 
 
 class Autoencoder(nn.Module):
@@ -20,7 +21,10 @@ class Autoencoder(nn.Module):
     """
 
     def __init__(
-        self, encoder: Encoder | ClassProbabilities, decoder: Decoder, likelihood: Likelihood
+        self,
+        encoder: Encoder | ClassProbabilities | GivenCodes,
+        decoder: Decoder,
+        likelihood: Likelihood,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -94,7 +98,7 @@ class VAE(nn.Module):
 class Classifier(nn.Module):
     """p(y | x) = softmax(head(encoder(x)))."""
 
-    def __init__(self, encoder: Encoder, head: Head) -> None:
+    def __init__(self, encoder: Encoder | GivenCodes | PretrainedNetwork, head: Head) -> None:
         super().__init__()
         self.encoder = encoder
         self.head = head

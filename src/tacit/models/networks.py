@@ -166,6 +166,29 @@ class DenseEncoder(Encoder):
         self.code = CodeLinear(width, latent_dim)
 
 
+class GivenCodes(nn.Module):
+    """In an encoder's place where codes are known for each image: those of one from elsewhere.
+
+    It has no weights, and learns nothing: codes come with the images (`Batch.features`).
+
+    Attributes:
+        key: says whose features they are.
+    """
+
+    is_frozen = True
+
+    def __init__(self, key: str, latent_dim: int) -> None:
+        super().__init__()
+        self.key = key
+        self.latent_dim = latent_dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        raise TypeError(
+            "this model reads features of an encoder from elsewhere, which sees original pictures; "
+            "pixels that were made alike have none"
+        )
+
+
 class Decoder(nn.Module):
     """Codes to the parameters of p(x | z), one value per pixel, before the likelihood's link.
 

@@ -3,7 +3,7 @@
 from torch import nn
 
 from tacit.models.models import VAE, Autoencoder, Classifier, Contrastive, Model
-from tacit.models.networks import ClassProbabilities
+from tacit.models.networks import ClassProbabilities, Encoder
 from tacit.models.posteriors import Amortized
 
 PART_NAMES = ("encoder", "decoder", "probabilities")
@@ -32,7 +32,11 @@ def part_of(model: Model, name: str) -> nn.Module:
         raise PartError("a VAE with per-image codes has no encoder to take")
     if name == "decoder" and isinstance(model, Autoencoder | VAE):
         return model.decoder
-    if name == "probabilities" and isinstance(model, Classifier):
+    if (
+        name == "probabilities"
+        and isinstance(model, Classifier)
+        and isinstance(model.encoder, Encoder)
+    ):
         return ClassProbabilities(model.encoder, model.head)
     if name == "probabilities" and isinstance(model, Autoencoder):
         return model.encoder

@@ -4,19 +4,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from tacit.encoders.base import About
+from tacit.encoders.inputs import Inputs
 from tacit.evidence.checkpoint import Store
 from tacit.figures.sink import Figure, Figures
 from tacit.images.dataset import Images
 from tacit.measures.number import Number
 from tacit.measures.unfinished import StillFalling
 from tacit.models.config import Table
+from tacit.models.pretrained import PretrainedNetwork
 from tacit.questions import typed
 from tacit.questions.finding import Finding
 from tacit.questions.finding import Table as Rows
@@ -65,6 +67,14 @@ class Measurement:
         return Measurement(self.values | other.values, self.arrays | other.arrays)
 
 
+class Trainable(NamedTuple):
+    """A network from elsewhere, and the training and test images as it reads them."""
+
+    network: PretrainedNetwork
+    train: Inputs
+    test: Inputs
+
+
 class Runs:
     """The trained runs of one seed, and the images they learned from and are tested on.
 
@@ -81,6 +91,7 @@ class Runs:
         runs: Mapping[str, Sequence[SavedRun]],
         keep: Path | None = None,
         features: Callable[[str], tuple[Codes, Codes]] | None = None,
+        networks: Callable[[str], Trainable] | None = None,
     ) -> None:
         self.seed = seed
         self.train = train
@@ -88,6 +99,7 @@ class Runs:
         self._runs = runs
         self.keep = keep
         self._features = features
+        self._networks = networks
 
     def __getitem__(self, name: str) -> SavedRun:
         """The run of that name; of several draws the first."""
@@ -102,6 +114,12 @@ class Runs:
         if self._features is None:
             raise KeyError(f"no features of '{encoder}' were made for this measurement")
         return self._features(encoder)
+
+    def network(self, encoder: str) -> Trainable:
+        """The network of an encoder from elsewhere, and what it reads of the images."""
+        if self._networks is None:
+            raise KeyError(f"no inputs of '{encoder}' were made for this measurement")
+        return self._networks(encoder)
 
     def kept(self, name: str, compute: Callable[[], Arrays]) -> Arrays:
         """What `compute` gives; an interrupted measurement does not compute it again.
@@ -192,6 +210,8 @@ class Question(Table):
     """Whether the verdict is on models as they are, so that it stands where training goes on."""
     quick: ClassVar[Mapping[str, int]] = {}
     """Arguments that a quick look limits, and the most that they are then."""
+    reads_features: ClassVar[bool] = False
+    """Whether runs may be looked at whose codes come from elsewhere, and not from pixels."""
     weight: ClassVar[float] = 1.0
     """Roughly how much work measuring is, in passes over the training images."""
 
@@ -240,6 +260,10 @@ class Question(Table):
     def contents(self) -> Mapping[str, str]:
         """What is in the files that it names, as hashes by path: a job is known by that."""
         return {}
+
+    def trained_encoders(self) -> tuple[str, ...]:
+        """Those of `encoders` whose networks are trained on."""
+        return ()
 
     def without(self, run: str) -> "Question | None":
         """This question asked without a run that it can do without; None where it cannot.

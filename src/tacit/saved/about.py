@@ -41,6 +41,38 @@ class Estimator(Table):
     parameters: dict[str, Any]
 
 
+class Elsewhere(Table):
+    """The encoder from elsewhere whose features a model reads.
+
+    Attributes:
+        source: what names it (`tacit.encoders.source`), a file by its whole path, or by its name
+            where it is included.
+        included: the names of its files in the model's folder; empty where it is referred to.
+        key: a hash of all that its features depend on (`tacit.encoders.base.About.key`).
+        name, what, sha256, n_features, licence, trained_on: as of `tacit.encoders.base.About`.
+        reads: how it reads pictures, in words.
+    """
+
+    source: str
+    included: tuple[Annotated[str, Field(pattern=r"^[^/\\]+$")], ...] = ()
+    key: Sha256
+    name: str
+    what: str
+    sha256: Sha256
+    n_features: Annotated[int, Field(ge=1)]
+    licence: str
+    trained_on: str
+    reads: str
+
+    @property
+    def words(self) -> str:
+        """In one sentence."""
+        return (
+            f"{self.name} ({self.what}), {self.n_features:,} features, reads {self.reads}; "
+            f"licence: {self.licence}; trained on: {self.trained_on}; SHA-256 {self.sha256}"
+        )
+
+
 class About(Table):
     """A model but for its weights.
 
@@ -53,6 +85,7 @@ class About(Table):
         training: how: the objective, the number of updates, the seed.
         measured: how it did after its last update.
         estimator: where it was fitted as one.
+        encoder: from elsewhere, whose features the model reads.
     """
 
     model: ModelConfig
@@ -63,6 +96,7 @@ class About(Table):
     training: dict[str, int | float | str] = Field(default_factory=dict)
     measured: tuple[Measured, ...] = ()
     estimator: Estimator | None = None
+    encoder: Elsewhere | None = None
 
     def class_array(self) -> NDArray[Any]:
         """The classes as an array of their own type."""

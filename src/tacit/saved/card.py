@@ -48,6 +48,8 @@ def card(about: About) -> str:
 
 
 def _title(config: ModelConfig) -> str:
+    if config.features is not None:
+        return f"Classifier on {config.latent_dim:,} features of an encoder from elsewhere"
     what = {
         "autoencoder": "Autoencoder",
         "vae": "VAE",
@@ -60,6 +62,8 @@ def _title(config: ModelConfig) -> str:
 
 
 def _formula(config: ModelConfig) -> str:
+    if config.learn == "classifier" and config.features is not None:
+        return "p(y | picture) = softmax(head(features(picture)))."
     if config.learn == "classifier":
         return "p(y | x) = softmax(head(encoder(x)))."
     if config.learn == "autoencoder":
@@ -86,6 +90,23 @@ def _formula(config: ModelConfig) -> str:
 
 def _inputs(about: About) -> list[str]:
     channels, height, width = about.model.shape
+    if (known := about.encoder) is not None:
+        where = (
+            f"Its files are in the folder `encoder`: {', '.join(known.included)}."
+            if known.included
+            else "Its files are not in this folder; any that would give other features are refused."
+        )
+        return [
+            "Inputs are pictures of any size, as they are. Features are made of them by the "
+            f"encoder **{known.name}** ({known.what}), which stays as it is. {where}",
+            "",
+            f"- features: {known.n_features:,}",
+            f"- reads: {known.reads}",
+            f"- licence: {known.licence}",
+            f"- trained on: {known.trained_on}",
+            f"- SHA-256: `{known.sha256}`",
+            "",
+        ]
     if about.layout == "values":
         return [
             f"Inputs are rows of {width} values, standardised by the mean and standard deviation "

@@ -5,6 +5,8 @@ weights, and that both name the same training data, before a number is used.
 """
 
 import json
+import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,7 @@ from tacit.models.models import Model
 from tacit.models.parts import freeze
 from tacit.saved.about import About
 from tacit.saved.card import card
+from tacit.saved.elsewhere import FOLDER, found_in
 from tacit.saved.form import Form
 from tacit.saved.weights import ModelFileError, check_tensors, read_header
 from tacit.studies.description.errors import errors_of
@@ -37,11 +40,21 @@ MAX_CONFIG = 4 << 20
 
 @dataclass(frozen=True)
 class Saved:
-    """A trained model, the form of its inputs, and what is known of it."""
+    """A trained model, the form of its inputs, and what is known of it.
+
+    Attributes:
+        encoder: where the files of an encoder from elsewhere lie, if they belong to the model.
+    """
 
     model: Model
     form: Form
     about: About
+    encoder: Path | None = None
+
+    @property
+    def reads_features(self) -> bool:
+        """Whether an encoder from elsewhere stands before the model."""
+        return self.about.model.features is not None
 
 
 def save(folder: str | Path, saved: Saved) -> None:
@@ -61,7 +74,10 @@ def save(folder: str | Path, saved: Saved) -> None:
     config = {
         "format": FORMAT,
         "tacit": __version__,
-        "about": saved.about.model_dump(mode="json"),
+        # Unsaid where there is none, so that what has none stays readable to all versions.
+        "about": saved.about.model_dump(
+            mode="json", exclude=None if saved.about.encoder else {"encoder"}
+        ),
     }
     if not (folder / CONFIG).exists():
         # Says whose the folder is, should this end before the model is whole.
@@ -75,14 +91,47 @@ def save(folder: str | Path, saved: Saved) -> None:
     write_atomically(
         folder / CARD, lambda file: file.write_text(card(saved.about), encoding="utf-8")
     )
+    _include(folder, saved)
     # The configuration is written last: until then it fits no weights, and nothing loads.
     _write_config(folder, config | {"weights_sha256": file_sha256(folder / WEIGHTS)})
+
+
+def _include(folder: Path, saved: Saved) -> None:
+    """Copy the files of the encoder that the model is to hold; others of an earlier one go."""
+    known = saved.about.encoder
+    wanted = known.included if known is not None and saved.encoder is not None else ()
+    _forget_encoder(folder, but=wanted)
+    for name in wanted:
+        assert saved.encoder is not None
+        source, target = saved.encoder / name, folder / FOLDER / name
+        if source.resolve() == target.resolve():
+            continue
+        target.parent.mkdir(exist_ok=True)
+
+        def copy(file: Path, source: Path = source) -> None:
+            shutil.copyfile(source, file)
+
+        write_atomically(target, copy)
+
+
+def _forget_encoder(folder: Path, but: Sequence[str] = ()) -> None:
+    """Take away the files of an encoder that the folder's configuration says are the model's."""
+    try:
+        about = About.model_validate(_read_config(folder / CONFIG)["about"])
+    except (OSError, ValueError):  # damaged: nobody knows whose they are, and they stay
+        return
+    for name in () if about.encoder is None else about.encoder.included:
+        if name not in but:
+            (folder / FOLDER / name).unlink(missing_ok=True)
+    with suppress(OSError):
+        (folder / FOLDER).rmdir()
 
 
 def forget(folder: Path) -> None:
     """Take a saved model away, where there is one; what else lies in its folder stays."""
     if not (folder.is_dir() and is_model_folder(folder)):
         return
+    _forget_encoder(folder)
     for name in (CONFIG, WEIGHTS, CARD):
         (folder / name).unlink(missing_ok=True)
     with suppress(OSError):  # it holds something of someone's
@@ -156,7 +205,7 @@ def load_saved(folder: str | Path) -> Saved:
         {name: tensors[f"model.{name}"] for name in model.state_dict()}, assign=True
     )
     freeze(model)
-    return Saved(model, _form(about, tensors), about)
+    return Saved(model, _form(about, tensors), about, found_in(folder, about.encoder))
 
 
 def _read_config(path: Path) -> dict[str, Any]:

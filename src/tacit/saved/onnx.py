@@ -23,10 +23,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tacit import __version__
+from tacit.encoders.making import read
+from tacit.encoders.timm import TimmEncoder
 from tacit.files import write_atomically
+from tacit.images.originals import of_pictures
 from tacit.models.models import VAE, Autoencoder, Classifier, Contrastive, Model
 from tacit.models.parts import part_of
 from tacit.saved.form import Form
+from tacit.saved.trained import TrainedModel
 
 TOLERANCE = 1e-4
 CHECKED = 64
@@ -125,6 +129,82 @@ class _Form(nn.Module):
 
     def back(self, u: Tensor) -> Tensor:
         return u.flatten(1) * self.scale + self.rest + self.offset if self.values else u
+
+
+class _OnFeatures(nn.Module):
+    """Features of an encoder from elsewhere, (B, D), to class probabilities.
+
+    With `encoder` pictures as it reads them, (B, C, H, W), which it makes features of.
+    """
+
+    def __init__(self, model: Classifier, encoder: nn.Module | None = None) -> None:
+        super().__init__()
+        self.head = model.head
+        self.encoder = nn.Identity() if encoder is None else encoder
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.encoder(x).flatten(1)).softmax(dim=1)
+
+
+def export_on_features(
+    model: TrainedModel, folder: str | Path, pictures: Any, *, include_encoder: bool = False
+) -> list[Exported]:
+    """Write ``classifier.onnx`` of a classifier that reads features of an encoder from elsewhere.
+
+    It reads the encoder's features, which its metadata name by the encoder's hash; or, with the
+    encoder included, pictures as the encoder's recipe makes them, which its metadata say.
+
+    Args:
+        model: from `tacit.load`.
+        folder: where the file goes; it is made where there is none.
+        pictures: some to check with, as the model takes them.
+        include_encoder: of timm, whose networks can be written.
+
+    Raises:
+        OnnxError: as `export`, or the encoder is none of timm.
+    """
+    runtime = _runtime()
+    known, classifier = model.about.encoder, model.model
+    assert known is not None
+    assert isinstance(classifier, Classifier)
+    features = torch.from_numpy(model.features(pictures)[:CHECKED])
+    gives = (
+        f"float32 (batch, {len(model.class_names)}), probabilities in the order of tacit.classes"
+    )
+    expected = model.probabilities_of(features).astype(np.float64)
+    unit = np.ones_like(expected)
+    about = {
+        "tacit.version": __version__,
+        "tacit.classes": json.dumps(list(model.class_names), ensure_ascii=False),
+        "tacit.encoder": known.words,
+        "tacit.encoder.sha256": known.sha256,
+    }
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "classifier.onnx"
+    if not include_encoder:
+        takes = f"float32 (batch, {known.n_features}), features of tacit.encoder"
+        module = _OnFeatures(classifier)
+        names = ("features", "probabilities", takes, gives)
+        graph = _Graph("classifier", module, features, expected, unit, *names)
+        return [_written(path, graph, runtime, about)]
+    encoder, recipe = model.elsewhere, model.elsewhere.about.recipe
+    if not isinstance(encoder, TimmEncoder) or recipe is None:
+        raise OnnxError(
+            f"encoder '{known.name}' is no network of timm, and is not written again; without "
+            "--include-encoder the file reads its features"
+        )
+    found = of_pictures(pictures)
+    some = range(min(len(found), CHECKED))
+    x = torch.from_numpy(np.stack([read(found, i, recipe) for i in some]))
+    takes = f"float32 (batch, {', '.join(map(str, x.shape[1:]))}), pictures by tacit.recipe"
+    module = _OnFeatures(classifier, encoder.module)
+    with torch.no_grad():  # the store rounds features, and a graph does not
+        expected = module(x).double().numpy()
+    about["tacit.recipe"] = json.dumps(recipe.plain())
+    names = ("pictures", "probabilities", takes, gives)
+    graph = _Graph("classifier", module, x, expected, unit, *names)
+    return [_written(path, graph, runtime, about)]
 
 
 def export(model: Any, folder: str | Path, images: Any) -> list[Exported]:

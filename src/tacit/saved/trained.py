@@ -1,19 +1,26 @@
 """A trained model for one's own code: images in, NumPy arrays out."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
 from tacit import notebook
+from tacit.encoders.base import Encoder
 from tacit.evidence.estimate import LogProbEstimate
 from tacit.evidence.methods import Method, score
 from tacit.evidence.precision import MORE_SAMPLES, log_prob_to_precision
 from tacit.evidence.refine import refine
+from tacit.images.originals import of_pictures
 from tacit.images.values import as_array, unit_pixels
 from tacit.models.config import ModelConfig
 from tacit.models.models import VAE, Autoencoder, Classifier
+from tacit.saved.elsewhere import opened
 from tacit.saved.folder import Saved, is_model_folder, load_saved, save
 from tacit.saved.form import Form
 from tacit.saved.runs import INDEX, read_run, runs_of
@@ -35,7 +42,12 @@ class TrainedModel:
         about: what it learned from, how, and how it measured.
     """
 
-    def __init__(self, saved: Saved) -> None:
+    def __init__(self, saved: Saved, encoder: str | None = None) -> None:
+        if saved.reads_features and saved.about.encoder is None:
+            raise TypeError(
+                "this run reads features of an encoder from elsewhere, which were made for the "
+                "study's images; `tacit learn --encoder` saves a classifier that finds its encoder"
+            )
         if saved.form.layout == "values":
             name = saved.about.estimator.name if saved.about.estimator else "VAE"
             raise TypeError(
@@ -44,6 +56,7 @@ class TrainedModel:
             )
         self.model = saved.model
         self.about = saved.about
+        self._saved, self._source = saved, encoder
         self.form = Form("nchw", saved.form.shape)
         self.shape = saved.form.shape
         self.class_names = tuple(str(name) for name in saved.about.classes)
@@ -59,7 +72,7 @@ class TrainedModel:
         Raises:
             ValueError: the folder holds other things.
         """
-        save(folder, Saved(self.model, self.form, self.about))
+        save(folder, replace(self._saved, model=self.model, form=self.form, about=self.about))
 
     save_pretrained = save
 
@@ -68,11 +81,48 @@ class TrainedModel:
         """The model that `save` wrote; `tacit.load` does the same."""
         return cls(load_saved(folder))
 
+    @property
+    def reads_originals(self) -> bool:
+        """Whether an encoder from elsewhere reads its pictures, as they are, by its own recipe."""
+        return self.about.encoder is not None
+
+    @cached_property
+    def elsewhere(self) -> Encoder:
+        """The encoder from elsewhere whose features the model reads.
+
+        Raises:
+            TypeError: it has an encoder of its own.
+            EncoderError: what is there is not what the model learned from.
+        """
+        if self.about.encoder is None:
+            raise TypeError("this model has an encoder of its own")
+        return opened(self.about.encoder, self._saved.encoder, self._source)
+
+    def features(
+        self, pictures: Any, progress: Callable[[int, int], None] | None = None
+    ) -> NDArray[np.float32]:
+        """What its encoder from elsewhere makes of pictures, (N, D).
+
+        They are kept, and made once (`tacit.encoders.store`).
+
+        Args:
+            pictures: paths, opened images or arrays of any sizes
+                (`tacit.images.originals.of_pictures`).
+            progress: called with (done, total) pictures that are encoded.
+
+        Raises:
+            ImagesError: a picture cannot be read, or the encoder is not what it was.
+        """
+        return np.asarray(self.elsewhere.features(of_pictures(pictures), progress), np.float32)
+
     def encode(self, images: ArrayLike | torch.Tensor) -> NDArray[np.float32]:
         """Codes of images; of a VAE the posterior's mean, the same at every call.
 
-        A VAE without an encoder optimises the posterior of each image against its decoder.
+        A VAE without an encoder optimises the posterior of each image against its decoder. Of an
+        encoder from elsewhere they are its features; it takes pictures of any sizes (`features`).
         """
+        if self.reads_originals:
+            return self.features(images)
         x = torch.from_numpy(self.pixels(images))
         if isinstance(self.model, VAE) and not self.model.amortized:
             mean = refine(self.model, x, start="prior", generator=torch_stream(0, "encode")).mean
@@ -148,8 +198,21 @@ class TrainedModel:
         """
         if not isinstance(self.model, Classifier):
             raise TypeError(f"{type(self.model).__name__} does not predict; a classifier does")
+        if self.reads_originals:
+            return self.probabilities_of(self.features(images))
         model, x = self.model, torch.from_numpy(self.pixels(images))
         return of_rows(lambda part: model(part).softmax(dim=1), x).numpy()
+
+    def probabilities_of(self, codes: ArrayLike) -> NDArray[np.float32]:
+        """Class probabilities, (N, n_classes), of codes, (N, D), as `encode` gives them.
+
+        Raises:
+            TypeError: if the model is no classifier.
+        """
+        if not isinstance(self.model, Classifier):
+            raise TypeError(f"{type(self.model).__name__} does not predict; a classifier does")
+        head, z = self.model.head, torch.as_tensor(np.asarray(codes, np.float32))
+        return of_rows(lambda part: head(part).softmax(dim=1), z).numpy()
 
     def predict(self, images: ArrayLike | torch.Tensor) -> NDArray[np.str_]:
         """The likeliest class of each image, by name."""
@@ -215,6 +278,7 @@ def load(
     seed: int | None = None,
     draw: int = 0,
     epoch: int | None = None,
+    encoder: str | None = None,
 ) -> TrainedModel:
     """A saved model, or a finished run of a study.
 
@@ -224,13 +288,15 @@ def load(
         seed: which repetition; the first by default.
         draw: which choice of few labels.
         epoch: the snapshot of that epoch; the final model by default.
+        encoder: of a model that reads features of an encoder from elsewhere, what names it here
+            (`tacit.encoders.source`), where it does not lie any more where it did.
 
     Raises:
         FileNotFoundError: if the folder holds no study, or the run is not finished.
         ValueError: if there is no such run, seed, draw or snapshot, with the choices; or a file is
             no model, a damaged one (`tacit.files.Damaged`), or one of a later version.
     """
-    return TrainedModel(saved_in(folder, run, seed=seed, draw=draw, epoch=epoch))
+    return TrainedModel(saved_in(folder, run, seed=seed, draw=draw, epoch=epoch), encoder)
 
 
 def saved_in(

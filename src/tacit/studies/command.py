@@ -1,6 +1,7 @@
 """What ``tacit run`` asks for, made into studies that can be run."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from tacit.encoders.laid import encoded
+from tacit.encoders.source import parse as parse_source
+from tacit.encoders.source import placed
 from tacit.images.dataset import Split
 from tacit.images.opened import Opened
 from tacit.images.sources import open_images
@@ -20,12 +23,13 @@ from tacit.questions.base import Question
 from tacit.questions.encoders.viewed import called, encode_views
 from tacit.questions.label_efficiency.question import FewLabels
 from tacit.questions.registry import QUESTIONS
+from tacit.questions.transfer.question import Transfer
 from tacit.studies import quick
 from tacit.studies.description.errors import StudyError, errors_of, nearest, wanted_of
 from tacit.studies.description.graph import in_order
 from tacit.studies.description.named import beside, study_text
 from tacit.studies.description.reading import parse
-from tacit.studies.description.spec import Run, Study
+from tacit.studies.description.spec import Pretrained, Run, Study
 from tacit.studies.execution.estimate import Estimate, estimate
 from tacit.studies.execution.executors.base import Executor
 from tacit.studies.execution.progress import duration, reading, shown
@@ -34,6 +38,8 @@ from tacit.studies.provenance import Told
 from tacit.studies.shorter import shorter
 from tacit.studies.study import Ended, Prepared, prepared, run_study
 from tacit.training.devices import device_of
+
+_RUN_NAME = re.compile(r"[^a-z0-9]+")
 
 
 def prepare(
@@ -56,6 +62,8 @@ def prepare(
     file, (name, text) = name, study_text(name)
     study, questions = parse(text, name)
     questions = [_placed(question, file) for question in questions]
+    runs = {name: _with_file(name, run, file) for name, run in study.runs.items()}
+    study = study.model_copy(update={"runs": runs})
     study, questions = _as_requested(study, questions, options)
     table = study.images
     if images is None:
@@ -82,6 +90,17 @@ def _placed(question: Question, file: str) -> Question:
     return question.placed(
         lambda setting, path: beside(file, path, f"{question.name}: {setting}", names=())
     )
+
+
+def _with_file(name: str, run: Run, file: str) -> Run:
+    """With the file of an encoder from elsewhere beside the study's own."""
+    if run.pretrained is None:
+        return run
+
+    def find(path: str) -> str:
+        return beside(file, path, f"runs.{name}.encoder", names=())
+
+    return run.model_copy(update={"encoder": Pretrained(pretrained=placed(run.pretrained, find))})
 
 
 def check_options(options: RunOptions, how: How) -> str:
@@ -133,32 +152,53 @@ def _as_requested(
         runs = {name: _with_epochs(run, options.epochs) for name, run in runs.items()}
     if options.stages is not None:
         runs = _first_stages(runs, options.stages)
-    changed["runs"] = runs
     if options.draws is not None:
-        changed["runs"] = {name: _with_draws(run, options.draws) for name, run in runs.items()}
+        runs = {name: _with_draws(run, options.draws) for name, run in runs.items()}
     if options.quick:
         questions = [question.quickly() for question in questions]
+    changed["runs"] = runs
     if options.encoder:
-        questions = _with_encoders(questions, options.encoder)
+        changed["runs"], questions = _with_encoders(runs, questions, options.encoder)
     if options.budgets is not None or options.draws is not None:
         drawn = options.budgets is None and any(run.train for run in runs.values())
         questions = _with_trials(questions, options, needed=not drawn)
     return study.model_copy(update=changed), questions
 
 
-def _with_encoders(questions: Sequence[Question], sources: Sequence[str]) -> Sequence[Question]:
-    """The questions about few labels asked of these encoders from elsewhere as well."""
-    if not any(isinstance(question, FewLabels) for question in questions):
-        raise StudyError("options", [f"--encoder: {_no_few_labels(questions)}"])
-    return [
-        question.with_encoders(sources) if isinstance(question, FewLabels) else question
-        for question in questions
-    ]
+def _with_encoders(
+    runs: Mapping[str, Run], questions: Sequence[Question], sources: Sequence[str]
+) -> tuple[dict[str, Run], list[Question]]:
+    """The questions about few labels and about transfer asked of these encoders as well.
+
+    What transfer gains is asked of each by a run like the one whose encoder stays as it is.
+    """
+    if not any(isinstance(question, FewLabels | Transfer) for question in questions):
+        raise StudyError("options", [f"--encoder: {_no_few_labels(questions, Transfer.name)}"])
+    sources = list(dict.fromkeys(sources))
+    runs, asked = dict(runs), list[Question]()
+    for question in questions:
+        if isinstance(question, FewLabels):
+            question = question.with_encoders(sources)
+        asked.append(question)
+        if not isinstance(question, Transfer):
+            continue
+        for source in sources:
+            name = parse_source(source).name
+            run = f"few-{_RUN_NAME.sub('-', name.lower()).strip('-')}"
+            like = runs[question.frozen or question.scratch]
+            runs[run] = like.model_copy(update={"encoder": Pretrained(pretrained=source)})
+            heading = f"What transfer from {name} gains"
+            asked.append(Transfer(scratch=question.scratch, frozen=run, heading=heading))
+    return runs, asked
 
 
-def _no_few_labels(questions: Sequence[Question], also: str = "") -> str:
-    """That no question takes few labels, and which there are."""
-    able = " or ".join(f"'{name}'" for name, q in QUESTIONS.items() if issubclass(q, FewLabels))
+def _no_few_labels(questions: Sequence[Question], *others: str, also: str = "") -> str:
+    """That no question takes few labels, and which there are.
+
+    others: questions that would do as well.
+    """
+    takes = [name for name, kind in QUESTIONS.items() if issubclass(kind, FewLabels)]
+    able = " or ".join(f"'{name}'" for name in (*takes, *others))
     names = ", ".join(sorted({question.name for question in questions})) or "none"
     return f"no question of this study is {able}{also}; its questions: {names}"
 
@@ -184,7 +224,7 @@ def _with_trials(
         return questions
     if not few:
         also = " and no run learns from few images" if options.budgets is None else ""
-        raise StudyError("options", [f"{named}: {_no_few_labels(questions, also)}"])
+        raise StudyError("options", [f"{named}: {_no_few_labels(questions, also=also)}"])
     if any(question.draws_file for question in few):
         raise StudyError("options", [f"{named}: the trials come from the question's draws_file"])
     try:

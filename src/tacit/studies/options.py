@@ -166,8 +166,8 @@ class RunOptions(Reading):
         Parameter(
             negative=(),
             help="An encoder from elsewhere, timm:NAME[@FILE], onnx:FILE or features:FILE, "
-            "tried by every method on codes in the studies label-efficiency and encoders; several "
-            "times for several.",
+            "tried by every method on codes in the studies label-efficiency and encoders, and "
+            "under a classifier of few labels in the study transfer; several times for several.",
         ),
     ] = None
 
@@ -200,6 +200,13 @@ class LearnOptions(Reading):
             "--pairs names it.",
         ),
     ] = None
+    include_encoder: Annotated[
+        Flag,
+        Parameter(
+            help="Put the files of an encoder from elsewhere into the folder of the classifier "
+            "that is saved; otherwise it refers to them by their hash."
+        ),
+    ] = False
     pairs: Annotated[
         str | None,
         Parameter(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ def provenance(
     folder: Path,
     told: Told,
     executor: Executor[Any],
-    encoders: Sequence[About] = (),
+    encoders: Mapping[str, About] = MappingProxyType({}),
 ) -> Provenance:
     """Everything about the study that is no finding."""
     trained = {job.name for job in planned.jobs if job.kind == "train"}
@@ -99,11 +100,14 @@ def provenance(
         settings=_settings(study, told),
         runs=(
             *(
-                _run_used(run_name, run, study, opened, seconds.get(run_name))
+                _run_used(run_name, run, study, opened, encoders, seconds.get(run_name))
                 for run_name, run in study.runs.items()
                 if run_name in trained
             ),
-            *(_encoder_used(about, len(opened.train) + len(opened.test)) for about in encoders),
+            *(
+                _encoder_used(about, len(opened.train) + len(opened.test))
+                for about in encoders.values()
+            ),
         ),
         jobs=(
             *(_job_done(job, outcome, folder) for job in planned.jobs),
@@ -194,8 +198,15 @@ def _encoder_used(about: About, n_pictures: int) -> RunUsed:
     )
 
 
-def _run_used(name: str, run: Run, study: Study, opened: Opened, seconds: float | None) -> RunUsed:
-    config = model_config(run, opened)
+def _run_used(
+    name: str,
+    run: Run,
+    study: Study,
+    opened: Opened,
+    encoders: Mapping[str, About],
+    seconds: float | None,
+) -> RunUsed:
+    config = model_config(run, opened, encoders)
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
         model = build(config)
     n_images = len(opened.train)
@@ -218,15 +229,19 @@ def _run_used(name: str, run: Run, study: Study, opened: Opened, seconds: float 
     if isinstance(run.posterior, PerImageTable):
         visits = run.posterior.updates
         learns = f"VAE, codes per image ({visits} update{'s' if visits > 1 else ''} a visit)"
+    taken = [
+        f"{part.part} from {part.source}{', frozen' if part.frozen else ', fine-tuned'}"
+        for part in run.taken
+    ]
+    elsewhere = (
+        [] if run.pretrained is None else [f"encoder {encoders[run.pretrained].name}, frozen"]
+    )
     is_vae = run.learn == "vae"
     sigma = run.likelihood.sigma if is_vae and isinstance(run.likelihood, GaussianTable) else None
     return RunUsed(
         name=name,
-        learns=f"{learns}, {run.network.kind} network, code of {run.latent_dim}",
-        parts="; ".join(
-            f"{part.part} from {part.source}{', frozen' if part.frozen else ', fine-tuned'}"
-            for part in run.taken
-        ),
+        learns=f"{learns}, {run.network.kind} network, code of {config.latent_dim:,}",
+        parts="; ".join([*elsewhere, *taken]),
         trained=trained,
         beta=run.objective.beta if isinstance(run.objective, ObjectiveTable) and is_vae else None,
         sigma=sigma,

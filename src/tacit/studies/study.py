@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from tacit.encoders.base import Encoder
+from tacit.encoders.inputs import lay_inputs
 from tacit.encoders.laid import Encoded, encoded, lay
 from tacit.encoders.opening import open_encoders
 from tacit.figures.sink import Figures
@@ -62,6 +63,13 @@ class Prepared:
     device: str
     encoders: Mapping[str, Encoder] = field(default_factory=dict)
 
+    @property
+    def trained_encoders(self) -> list[Encoder]:
+        """Those whose networks are trained on."""
+        asked = self.plan.questions.values()
+        sources = dict.fromkeys(s for question in asked for s in question.trained_encoders())
+        return [self.encoders[source] for source in sources]
+
 
 def prepared(
     name: str,
@@ -78,16 +86,17 @@ def prepared(
     """
     split = Split(opened.train, opened.test)
     asked = [source for question in questions for source in question.encoders()]
+    asked += [run.pretrained for run in study.runs.values() if run.pretrained is not None]
     encoders = open_encoders(asked, device)
     for encoder in encoders.values():
         if encoder.about.recipe is None:  # features that were given: whether they fit the images
             encoded(encoder, split)
-    keys = {source: encoder.about.key for source, encoder in encoders.items()}
+    known = {source: encoder.about for source, encoder in encoders.items()}
     for question in questions:
         for source, views in question.viewed().items():
-            keys[called(source, views)] = about_views(encoders[source].about, views).key
+            known[called(source, views)] = about_views(encoders[source].about, views)
     try:
-        planned = plan(study, questions, split, keys)
+        planned = plan(study, questions, split, known)
     except ValueError as error:
         raise StudyError(name, [str(error)]) from None
     check_folder(folder)
@@ -147,6 +156,8 @@ def run_study(
         write_index(folder, task.name, planned.jobs)
         write_images(folder / "images", split, noticed.append)
         lay(folder / "images", features)
+        for encoder in task.trained_encoders:
+            lay_inputs(folder / "images", encoder.about, split)
         for text in noticed:
             watcher.noticed(text)
         outcome = run_jobs(planned.jobs, folder, executor=executor, watcher=watcher)
@@ -164,7 +175,7 @@ def run_study(
             folder,
             told,
             executor,
-            [encoder.about for encoder in task.encoders.values()],
+            {source: encoder.about for source, encoder in task.encoders.items()},
         )
         shown = {figure.name for finding in findings for figure in finding.figures}
         record = replace(record, cover=study.cover if study.cover in shown else "")

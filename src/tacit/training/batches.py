@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tacit.streams import numpy_stream
-from tacit.training.examples import Examples
+from tacit.training.examples import Examples, features_of
 from tacit.training.objectives import Batch
 from tacit.training.resident import resident, scaled
 from tacit.training.schedule import Schedule
@@ -29,7 +29,11 @@ def batch_of(images: Examples, index: NDArray[np.int64], device: torch.device) -
     """The images at `index`, as floats on `device`."""
     x = torch.from_numpy(images.scaled(index)).to(device)
     y = None if images.labels is None else torch.from_numpy(images.labels[index]).to(device)
-    return Batch(x, y, torch.from_numpy(index).to(device))
+    features = {
+        key: torch.from_numpy(np.ascontiguousarray(known[index])).to(device)
+        for key, known in features_of(images).items()
+    }
+    return Batch(x, y, torch.from_numpy(index).to(device), features=features)
 
 
 class Batches:
@@ -75,7 +79,9 @@ class Batches:
             rows = self.rows[places]
             y = None if self.labels is None else self.labels[rows]
             batch = Batch(scaled(self.pixels, rows), y, rows)
-        return batch if self.codes is None else batch._replace(codes=self.codes[batch.index])
+        if self.codes is None:
+            return batch
+        return batch._replace(codes=self.codes[batch.index], features={})
 
 
 def parts_of(batch: Batch) -> list[Batch]:
@@ -88,6 +94,12 @@ def parts_of(batch: Batch) -> list[Batch]:
         return [batch]
     slices = [slice(first, first + size) for first in range(0, len(batch.x), size)]
     return [
-        Batch(*(None if field is None else field[s] for field in batch))  # type: ignore[arg-type]
+        Batch(
+            batch.x[s],
+            None if batch.y is None else batch.y[s],
+            batch.index[s],
+            None if batch.codes is None else batch.codes[s],
+            {key: known[s] for key, known in batch.features.items()},
+        )
         for s in slices
     ]

@@ -1,5 +1,6 @@
 """What a model can learn from."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -36,9 +37,20 @@ class Chosen:
         """Class numbers, (N,); None without labels."""
         return None if self.images.labels is None else self.images.labels[self.index]
 
+    @cached_property
+    def features(self) -> Mapping[str, NDArray[np.float32]]:
+        """Those of the chosen images, as `Images.features`."""
+        return {key: known[self.index] for key, known in self.images.features.items()}
+
     def __len__(self) -> int:
         return len(self.index)
 
     def scaled(self, index: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
         """Pixels of the chosen images at `index` as float32 in [0, 1], (n, C, H, W)."""
         return self.images.scaled(self.index[index])
+
+
+def features_of(images: Examples) -> Mapping[str, NDArray[np.float32]]:
+    """What encoders from elsewhere make of examples, by the encoder's key; most have none."""
+    found: Mapping[str, NDArray[np.float32]] = getattr(images, "features", {})
+    return found

@@ -1,9 +1,11 @@
 """The codes of a frozen encoder, which are the same in every epoch."""
 
+import torch
 from torch import Tensor, nn
 
 from tacit.models.models import Autoencoder, Classifier
-from tacit.training.examples import Examples
+from tacit.models.networks import GivenCodes
+from tacit.training.examples import Examples, features_of
 from tacit.training.many import of_images
 from tacit.training.schedule import Schedule
 
@@ -19,6 +21,9 @@ def codes_of_frozen(model: nn.Module, images: Examples, schedule: Schedule) -> T
     encoder = getattr(model, "encoder", None)
     if not isinstance(model, Autoencoder | Classifier) or not getattr(encoder, "is_frozen", False):
         return None
+    if isinstance(encoder, GivenCodes):
+        device = next(iter(model.parameters())).device
+        return torch.from_numpy(features_of(images)[encoder.key]).to(device)
     few = len(images) * model.encoder.latent_dim <= MOST_CODES
     if not few or schedule.updates < schedule.batches_per_epoch:
         return None

@@ -153,8 +153,14 @@ def _shared_optimizer(
     shared = [p for p in model.parameters() if p.requires_grad and id(p) not in of_images]
     if not shared:
         return None
+    # Layers of one that was trained already may learn more slowly than the others.
+    factors = [float(getattr(p, "rate_factor", 1.0)) for p in shared]
+    groups = [
+        {"params": [p for p, own in zip(shared, factors, strict=True) if own == f], "factor": f}
+        for f in dict.fromkeys(factors)
+    ]
     return torch.optim.Adam(
-        shared,
+        groups,
         lr=schedule.rate,
         betas=schedule.betas,
         eps=schedule.eps,

@@ -39,7 +39,7 @@ class State:
         if self.optimizer is not None:
             whole = self.optimizer.state_dict()
             whole["state"] = {}
-            parameters = self.optimizer.param_groups[0]["params"]
+            parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
             for name, value in groups["optimizer"].items():
                 key, entry = name.split(".", 1)
                 like = parameters[int(key)]

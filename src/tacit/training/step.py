@@ -44,7 +44,8 @@ class Step:
         to wait for it.
         """
         if self.optimizer is not None:
-            self.optimizer.param_groups[0]["lr"] = rate
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate * group["factor"]
         parts = [batch] if needs_whole_batch(self.objective) else parts_of(batch)
         if self.rows is not None:
             for _ in range(self.row_updates - 1):

@@ -22,13 +22,14 @@ from tacit.labels.propagation.graph import neighbour_graph
 from tacit.labels.representations import learned, principal_components
 from tacit.measures.formatting import percent, show
 from tacit.questions.base import Measurement
-from tacit.questions.labels_within.model import calibrated, config_of
+from tacit.questions.labels_within.model import calibrated, config_of, config_on_features
 from tacit.questions.labels_within.numbers import Judged
 from tacit.questions.labels_within.question import LabelsWithin
 from tacit.questions.labels_within.words import held_out, left
 from tacit.report.page import FIGURES, write_report
 from tacit.report.results import read_records, write_records
 from tacit.saved.about import About, Data
+from tacit.saved.elsewhere import described
 from tacit.saved.folder import Saved, forget, save
 from tacit.saved.form import Form
 from tacit.studies.command import perform as run_prepared
@@ -183,11 +184,23 @@ def save_model(task: Prompted) -> None:
         forget(task.files.model)  # an earlier one is of other labels, or of another pair
         return
     network = None if winner.run is None else task.run(winner.run).config.network
-    config = config_of(winner, images.shape, len(judged.class_names), weights, network)
+    encoder = None if winner.encoder is None else task.prepared.encoders[winner.encoder]
+    known = None
+    if encoder is None:
+        config = config_of(winner, images.shape, len(judged.class_names), weights, network)
+    elif encoder.about.recipe is None:
+        forget(task.files.model)  # features were given: new pictures have none
+        return
+    else:
+        known = described(encoder, include=task.asked.options.include_encoder)
+        config = config_on_features(
+            encoder.about.key, encoder.about.recipe, len(judged.class_names), weights
+        )
     n_labels, temperature = len(judged.labelled.y), judged.temperature
     about = About(
         model=config,
         classes=tuple(judged.class_names),
+        encoder=known,
         data=Data(
             source=f"{images.source}, of which {n_labels:,} have labels",
             n=len(images),
@@ -211,7 +224,12 @@ def save_model(task: Prompted) -> None:
     )
     save(
         task.files.model,
-        Saved(calibrated(config, weights, temperature), Form("nchw", images.shape), about),
+        Saved(
+            calibrated(config, weights, temperature),
+            Form("nchw", config.shape),
+            about,
+            encoder.files[0].parent if known and known.included and encoder else None,
+        ),
     )
 
 

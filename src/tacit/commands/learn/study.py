@@ -7,6 +7,7 @@ from pathlib import Path
 from tacit.commands.learn.pool import Pool
 from tacit.commands.learn.table import Given
 from tacit.commands.options import CommandError
+from tacit.encoders.source import parse as parse_source
 from tacit.labels.methods import METHODS
 from tacit.models.config import PerImageTable
 from tacit.questions.label_efficiency.question import Labels
@@ -47,7 +48,8 @@ def study_of(asked: Asked, pool: Pool, given: Given) -> tuple[Study, LabelsWithi
     able = _with_networks([pair for pair in built_in.pairs if _able(pair, study)])
     sources = asked.options.encoder or []
     elsewhere = [pair for source in dict.fromkeys(sources) for pair in pairs_of(source)]
-    text, known = asked.options.pairs, [*able, *elsewhere]
+    tuned = [Pair(codes=s, method="fine-tune") for s in sources if parse_source(s).kind == "timm"]
+    text, known = asked.options.pairs, [*able, *elsewhere, *tuned]
     if text is not None:
         pairs = _with_networks(_named(text, known, study), known)
     elif elsewhere:

@@ -1,5 +1,6 @@
 """Heads on frozen codes, of many trials at once: the nearest labelled code, and a linear one."""
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from tacit.labels.draws import Labelled
 from tacit.labels.heads.stacked import Stack
 from tacit.labels.propagation.graph import Codes, as_codes
+from tacit.models.models import Classifier
+from tacit.models.networks import Encoder, GivenCodes, Head
+from tacit.models.pretrained import PretrainedNetwork
 
 Probabilities = NDArray[np.float32]
 
@@ -59,23 +63,31 @@ def nearest(
 
 
 @dataclass(frozen=True)
-class LinearHeads:
-    """Logistic regression of every trial on frozen codes.
+class Heads:
+    """Linear heads on frozen codes, one for every trial.
 
     Attributes:
         weights: (T, d, C), and
         intercepts: (T, C): p(class | code) = softmax(code · weights + intercepts); of a class of
-            which the trial had no label the intercept is minus infinity.
-        C: each trial's, (T,), as scikit-learn's on codes of mean squared length one: the larger,
-            the less the weights are held back.
-        chosen: whether C was chosen inside the trial's labels, or is the fixed one,
-            (T,).
+            which the trial had no label the intercept may be minus infinity.
     """
 
     weights: NDArray[np.float32]
     intercepts: NDArray[np.float32]
-    C: NDArray[np.float64]
-    chosen: NDArray[np.bool_]
+
+    def classifier(
+        self, trial: int, encoder: Encoder | GivenCodes | PretrainedNetwork
+    ) -> Classifier:
+        """The head of one trial on a copy of the encoder that made the codes."""
+        d, n_classes = self.weights.shape[1:]
+        with torch.device("meta"):  # no weights are drawn
+            head = Head(d, n_classes)
+        state = {
+            "linear.weight": torch.from_numpy(self.weights[trial].T.copy()),
+            "linear.bias": torch.from_numpy(self.intercepts[trial].copy()),
+        }
+        head.load_state_dict(state, assign=True)
+        return Classifier(copy.deepcopy(encoder), head)
 
     def probabilities(self, new: ArrayLike) -> Probabilities:
         """Class probabilities of codes (m, d) in every trial, (T, m, C).
@@ -91,6 +103,20 @@ class LinearHeads:
         logits = (torch.from_numpy(x) @ flat).view(-1, n_trials, n_classes)
         logits += torch.from_numpy(self.intercepts)
         return logits.softmax(dim=2).permute(1, 0, 2).contiguous().numpy()
+
+
+@dataclass(frozen=True)
+class LinearHeads(Heads):
+    """Logistic regression of every trial.
+
+    Attributes:
+        C: each trial's, (T,), as scikit-learn's on codes of mean squared length one: the larger,
+            the less the weights are held back.
+        chosen: whether C was chosen inside the trial's labels, or is the fixed one, (T,).
+    """
+
+    C: NDArray[np.float64]
+    chosen: NDArray[np.bool_]
 
 
 def fit_logistic(

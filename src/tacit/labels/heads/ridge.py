@@ -6,9 +6,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax
 from torch import Tensor
 
+from tacit.labels.heads.linear import Heads
 from tacit.labels.propagation.graph import as_codes
 
 PENALTY = 3.0
@@ -19,10 +20,8 @@ within a point, and that of logistic regression, which takes a factorisation in 
 SHARPEST, FLATTEST = 1e-3, 1e3
 
 
-def spread_heads(
-    codes: NDArray[np.float32], classes: NDArray[np.int64], n_classes: int, new: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Class probabilities of new images, (T, m, C), by heads that learned spread labels.
+def spread_heads(codes: NDArray[np.float32], classes: NDArray[np.int64], n_classes: int) -> Heads:
+    """Heads that learned spread labels.
 
     Of each trial the head minimises Σ_i ‖y_i - W x_i - b‖² + λ ‖W‖², y the unit vectors of the
     classes and x the codes minus their mean, divided by their root mean squared length. Its scores
@@ -32,34 +31,36 @@ def spread_heads(
 
     Args:
         codes: of all images, (n, d). classes: the labels spread to them, (T, n).
-        n_classes: C. new: codes of the images to answer for, (m, d).
+        n_classes: C.
     """
-    known, asked = torch.from_numpy(as_codes(codes)), torch.from_numpy(as_codes(new, "new"))
+    known = torch.from_numpy(as_codes(codes))
     middle = known.mean(dim=0)
     scale = (known - middle).square().sum(dim=1).mean().sqrt().clamp(min=1e-12)
-    x, x_new = (known - middle) / scale, (asked - middle) / scale
+    x = (known - middle) / scale
     n, n_trials = len(x), len(classes)
     y = torch.nn.functional.one_hot(torch.from_numpy(classes), n_classes).float()
     shares = y.mean(dim=1, keepdim=True)
     flat = (y - shares).permute(1, 0, 2).reshape(n, -1)
-    own, others, leverage = _fitted(x, x_new, flat)
+    own, weights, leverage = _fitted(x, flat)
 
-    def by_trial(scores: Tensor) -> Tensor:
-        return scores.view(len(scores), n_trials, n_classes).permute(1, 0, 2) + shares
+    def by_trial(columns: Tensor) -> Tensor:
+        return columns.view(len(columns), n_trials, n_classes).permute(1, 0, 2)
 
     # The free intercept is the mean, in which each image has its n-th part.
     left = (1 - leverage - 1 / n).clamp(min=1e-6)[:, None]
-    held_out = (y - (y - by_trial(own)) / left).double().numpy()
-    scores = by_trial(others).double().numpy()
-    found = [
-        softmax(one / _temperature(held, labels), axis=1)
-        for one, held, labels in zip(scores, held_out, classes, strict=True)
-    ]
-    return np.asarray(found, np.float32)
+    held_out = (y - (y - by_trial(own) - shares) / left).double().numpy()
+    heads = (by_trial(weights) / scale).double()
+    intercepts = shares[:, 0] - torch.einsum("d,tdc->tc", middle.double(), heads)
+    found = [_temperature(held, labels) for held, labels in zip(held_out, classes, strict=True)]
+    heat = torch.tensor(found, dtype=torch.float64)
+    return Heads(
+        np.asarray(heads / heat[:, None, None], np.float32),
+        np.asarray(intercepts / heat[:, None], np.float32),
+    )
 
 
-def _fitted(x: Tensor, x_new: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Scores of the images learned from and of the new ones, and the former's own part, (n,).
+def _fitted(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Scores of the images, their weights (d, columns), and what an image has in its own, (n,).
 
     The smaller of the two matrices, of images or of dimensions, is factorised.
     """
@@ -71,10 +72,10 @@ def _fitted(x: Tensor, x_new: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor
         # s = K (K + λ)⁻¹ y = y - λ (K + λ)⁻¹ y
         dual = torch.cholesky_solve(y, factor)
         inverse = torch.cholesky_inverse(factor)
-        return y - PENALTY * dual, (x_new @ x.T) @ dual, 1 - PENALTY * inverse.diagonal()
+        return y - PENALTY * dual, x.T @ dual, 1 - PENALTY * inverse.diagonal()
     weights = torch.cholesky_solve(x.T @ y, factor)
     half = torch.linalg.solve_triangular(factor, x.T, upper=False)
-    return x @ weights, x_new @ weights, half.square().sum(dim=0)
+    return x @ weights, weights, half.square().sum(dim=0)
 
 
 def _temperature(scores: NDArray[Any], labels: NDArray[np.int64]) -> float:

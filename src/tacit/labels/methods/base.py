@@ -84,7 +84,7 @@ class Answered:
             them.
         settings: what was chosen within the labels, by name.
         scaled: `new` as probabilities with a temperature fitted within the labels, (M, K).
-        model: the network that answered, where one was trained.
+        model: the classifier of images that answered, where it is one.
     """
 
     trial: int
@@ -117,6 +117,7 @@ class Method(ABC):
         then_trained: of a method that answers for the images of its graph alone, the one whose
             network learns its answers, and so has answers for other images; "" for any other.
         recipe: how it trains a network; None where it trains none.
+        recipe_elsewhere: how it trains on an encoder from elsewhere; None where it does not.
         preference: among methods that these labels cannot tell apart, the lowest is recommended;
             None for what is there to compare with only.
         tuned_on: names of the sets on whose labels its settings were chosen. Its accuracy on them
@@ -136,6 +137,7 @@ class Method(ABC):
     oracle: bool = False
     then_trained: str = ""
     recipe: Recipe | None = None
+    recipe_elsewhere: Recipe | None = None
     preference: int | None = None
     tuned_on: tuple[str, ...] = ()
     passes: float = 0.0

@@ -1,11 +1,9 @@
 """Logistic regression on codes, its C and its temperature chosen within the labels."""
 
-import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from tacit.labels.calibration import as_logits, fit_temperature
@@ -13,7 +11,6 @@ from tacit.labels.draws import Labelled
 from tacit.labels.heads import linear as heads
 from tacit.labels.methods.base import Answered, Method, Problem, Scores
 from tacit.models.models import Classifier
-from tacit.models.networks import Head
 
 CS = heads.CS[:-1]
 """To choose from; the largest takes as long as all others, and is hardly ever chosen."""
@@ -58,14 +55,7 @@ class Logistic(Method):
         fitted = heads.fit_logistic(
             problem.seen.pool, [labelled], problem.n_classes, Cs=[c], fixed=c
         )
-        with torch.device("meta"):  # no weights are drawn
-            head = Head(encoder.latent_dim, problem.n_classes)
-        state = {
-            "linear.weight": torch.from_numpy(fitted.weights[0].T.copy()),
-            "linear.bias": torch.from_numpy(fitted.intercepts[0].copy()),
-        }
-        head.load_state_dict(state, assign=True)
-        return Classifier(copy.deepcopy(encoder), head)
+        return fitted.classifier(0, encoder)
 
 
 LOGISTIC = Logistic(

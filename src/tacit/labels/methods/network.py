@@ -8,11 +8,15 @@ from tacit.labels.methods.base import Answered, Method, Problem
 from tacit.labels.networks import (
     AUGMENTED,
     FROM_SCRATCH,
+    ON_PRETRAINED,
     Recipe,
     class_probabilities,
+    fine_tune,
     train_network,
 )
 from tacit.models.config import Network
+from tacit.models.networks import Encoder
+from tacit.models.pretrained import PretrainedNetwork
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,14 +26,16 @@ class Trained(Method):
     def answers(
         self, problem: Problem, trials: Sequence[Labelled], wanted: Sequence[int]
     ) -> Iterator[Answered]:
+        encoder = problem.seen.encoder
         assert problem.recipe is not None
+        assert encoder is None or isinstance(encoder, Encoder)
         for t in wanted:
             model = train_network(
                 problem.pool,
                 trials[t],
                 problem.n_classes,
                 recipe=problem.recipe,
-                encoder=problem.seen.encoder,
+                encoder=encoder,
                 seed=problem.seed,
             )
             yield Answered(t, class_probabilities(model, problem.new), model=model)
@@ -38,6 +44,26 @@ class Trained(Method):
 @dataclass(frozen=True, kw_only=True)
 class FineTuned(Trained):
     """The same, begun with the encoder that made the codes."""
+
+    def answers(
+        self, problem: Problem, trials: Sequence[Labelled], wanted: Sequence[int]
+    ) -> Iterator[Answered]:
+        encoder, seen = problem.seen.encoder, problem.seen
+        if not isinstance(encoder, PretrainedNetwork):
+            yield from super().answers(problem, trials, wanted)
+            return
+        assert problem.recipe is not None
+        for t in wanted:
+            model = fine_tune(
+                problem.pool,
+                seen.pool,
+                trials[t],
+                problem.n_classes,
+                encoder,
+                recipe=problem.recipe,
+                seed=problem.seed,
+            )
+            yield Answered(t, class_probabilities(model, problem.new))
 
     def network(self, recipe: Recipe | None, encoder: Network | None) -> Network | None:
         return encoder
@@ -51,6 +77,7 @@ FINE_TUNE = FineTuned(
     reads="encoder",
     confident=True,
     recipe=FROM_SCRATCH,
+    recipe_elsewhere=ON_PRETRAINED,
     preference=5,
     tuned_on=("mnist", "digits"),
 )

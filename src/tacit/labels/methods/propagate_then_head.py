@@ -35,8 +35,15 @@ class PropagateThenHead(Method):
         classes = [hard_targets(scores[t], trials[t]).argmax(axis=1) for t in wanted]
         seen = problem.seen
         new = seen.pool if problem.within else seen.new
-        found = spread_heads(seen.pool, np.stack(classes), problem.n_classes, new)
-        return (Answered(t, answers) for t, answers in zip(wanted, found, strict=True))
+        heads = spread_heads(seen.pool, np.stack(classes), problem.n_classes)
+        found = heads.probabilities(new)
+
+        def answered(place: int) -> Answered:
+            encoder = seen.encoder
+            model = None if encoder is None else heads.classifier(place, encoder)
+            return Answered(wanted[place], found[place], model=model)
+
+        return map(answered, range(len(wanted)))
 
 
 PROPAGATE_THEN_HEAD = PropagateThenHead(

@@ -29,6 +29,7 @@ class ClassifierAccuracy(Question):
     )
     rules: ClassVar[tuple[str, ...]] = ("train-test-gap", "harder-class", "one-class", "confidence")
     decided_by: ClassVar[str] = DECIDED_BY
+    reads_features: ClassVar[bool] = True
     needs_labels: ClassVar[bool] = True
     weight: ClassVar[float] = 0.5
 

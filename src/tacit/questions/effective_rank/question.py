@@ -21,6 +21,7 @@ from tacit.questions.verdicts import Said, Verdict
 from tacit.training.collapse import effective_rank
 from tacit.training.evaluation import sample_of
 from tacit.training.many import of_images
+from tacit.training.objectives.base import codes_in
 from tacit.training.run_folder import SavedRun
 
 Line = NDArray[np.float64]
@@ -74,6 +75,7 @@ class EffectiveRank(Question):
     decided_by: ClassVar[str] = DECIDED_BY
     sources: ClassVar[tuple[str, ...]] = ("Roy and Vetterli 2007 (effective rank)",)
     as_trained: ClassVar[bool] = True
+    reads_features: ClassVar[bool] = True
     weight: ClassVar[float] = 0.2
 
     runs: Annotated[RunNames, Field(min_length=1)]
@@ -128,7 +130,9 @@ class EffectiveRank(Question):
 
 def _of_run(run: SavedRun, runs: Runs) -> OfRun:
     encoder = part_of(run.model(), "encoder")
-    codes = of_images(lambda batch: encoder(batch.x), runs.test, sample_of(len(runs.test), "test"))
+    codes = of_images(
+        lambda batch: codes_in(encoder, batch), runs.test, sample_of(len(runs.test), "test")
+    )
     updates, rank, _ = run.history.curve("train", "effective rank")
     _, spread, _ = run.history.curve("train", "spread")
     epochs = np.array([run.schedule.epoch_of(update) for update in updates], dtype=float)

@@ -27,6 +27,7 @@ from tacit.questions.shared.seeds import Seeds
 from tacit.training.evaluation import evaluate, sample_of
 from tacit.training.many import of_images
 from tacit.training.objectives import Batch, squared_error
+from tacit.training.objectives.base import codes_in
 from tacit.training.run_folder import SavedRun
 
 Rows = NDArray[np.int64]
@@ -217,7 +218,7 @@ def codes_and_outputs(
     """Codes, (n, D), of the images at `index`, and what is decoded from them, (n, C, H, W)."""
 
     def both(batch: Batch) -> tuple[Tensor, Tensor]:
-        codes = model.encode(batch.x)
+        codes = codes_in(model.encoder, batch)
         return codes, model.decode(codes)
 
     codes, outputs = of_images(both, images, index)

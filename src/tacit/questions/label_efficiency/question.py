@@ -96,6 +96,10 @@ class FewLabels(Question):
         found = (pair.encoder for pair in self.tried)
         return tuple(dict.fromkeys(encoder for encoder in found if encoder is not None))
 
+    def trained_encoders(self) -> tuple[str, ...]:
+        found = (pair.trained_encoder for pair in self.tried)
+        return tuple(dict.fromkeys(encoder for encoder in found if encoder is not None))
+
     def placed(self, find: Callable[[str, str], str]) -> "FewLabels":
         file = self.draws_file if self.draws_file is None else find("draws_file", self.draws_file)
         return self.model_copy(update={"draws_file": file})
@@ -126,11 +130,13 @@ class FewLabels(Question):
                 )
             if pair.using.reads == "encoder" and run.posterior.kind == "per-image":
                 yield f"run '{pair.run}' has per-image codes, and so no encoder to fine-tune"
-            if (
-                pair.using.reads == "encoder"
-                and run.encoder
-                and run.encoder.part == "probabilities"
-            ):
+            if run.pretrained is not None:
+                yield (
+                    f"run '{pair.run}' reads codes from elsewhere; name the encoder itself as "
+                    f"codes: '{run.pretrained}'"
+                )
+            taken = run.taken_encoder
+            if pair.using.reads == "encoder" and taken and taken.part == "probabilities":
                 yield f"run '{pair.run}' reads class probabilities; it has no encoder of images"
 
     def check(self, train: Images, test: Images) -> None:

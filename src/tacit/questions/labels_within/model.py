@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tacit.encoders.recipe import Recipe
 from tacit.labels.calibration import Temperature
 from tacit.models.config import ConvNetwork, DenseNetwork, ModelConfig, Network, build
 from tacit.models.models import Classifier
@@ -43,6 +44,22 @@ def config_of(
         latent_dim=weights["head.linear.weight"].shape[1],
         n_classes=n_classes,
         network=trained,
+    )
+
+
+def config_on_features(key: str, recipe: Recipe, n_classes: int, weights: Weights) -> ModelConfig:
+    """Which model a head on features of an encoder from elsewhere is.
+
+    Args:
+        key: the encoder's. recipe: how it reads pictures.
+        n_classes, weights: as of `config_of`.
+    """
+    return ModelConfig(
+        learn="classifier",
+        shape=(recipe.channels, *recipe.size),
+        latent_dim=weights["head.linear.weight"].shape[1],
+        n_classes=n_classes,
+        features=key,
     )
 
 

@@ -105,6 +105,10 @@ class LabelsWithin(Question):
         found = (pair.encoder for pair in self.pairs)
         return tuple(dict.fromkeys(encoder for encoder in found if encoder is not None))
 
+    def trained_encoders(self) -> tuple[str, ...]:
+        found = (pair.trained_encoder for pair in self.pairs)
+        return tuple(dict.fromkeys(encoder for encoder in found if encoder is not None))
+
     def needs(self) -> dict[str, tuple[str, ...]]:
         kinds = ("autoencoder", "vae", "contrastive")
         return {pair.run: kinds for pair in self.pairs if pair.run is not None}

@@ -38,6 +38,7 @@ class Overfitting(Question):
     )
     rules: ClassVar[tuple[str, ...]] = ("train-test-gap", "risen")
     decided_by: ClassVar[str] = DECIDED_BY
+    reads_features: ClassVar[bool] = True
     weight: ClassVar[float] = 3.0
     quick: ClassVar[Mapping[str, int]] = {"refine_images": 50}
 

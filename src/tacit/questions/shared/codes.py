@@ -21,6 +21,7 @@ from tacit.streams import numpy_stream, seeded_initialisation, torch_stream
 from tacit.training.evaluation import sample_of
 from tacit.training.many import of_images, of_rows
 from tacit.training.objectives import Batch
+from tacit.training.objectives.base import codes_in
 from tacit.training.run_folder import SavedRun
 
 CODES_LOOKED_AT = 5000
@@ -54,7 +55,7 @@ def posterior(model: Model, images: Images, index: NDArray[np.int64]) -> tuple[F
         if isinstance(model, VAE):
             q = model.posterior(batch.x, batch.index)
             return q.mean, q.log_var
-        mean = model.encode(batch.x)
+        mean = codes_in(model.encoder, batch)
         return mean, torch.full_like(mean, POINT_LOG_VAR)
 
     means, log_vars = of_images(moments, images, index)

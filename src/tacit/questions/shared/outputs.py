@@ -10,6 +10,7 @@ from tacit.models.models import VAE, Autoencoder, Classifier
 from tacit.training.evaluation import evaluate, sample_of
 from tacit.training.many import of_images
 from tacit.training.objectives import Batch
+from tacit.training.objectives.base import codes_in
 from tacit.training.run_folder import SavedRun
 
 IMAGES_COMPARED = 10_000
@@ -43,7 +44,11 @@ def terms(run: SavedRun, images: Images, index: NDArray[np.int64]) -> dict[str, 
 
 def class_scores(model: Classifier, images: Images, index: NDArray[np.int64]) -> Floats:
     """The logits of the images at `index`, (n, n_classes)."""
-    return of_images(lambda batch: model(batch.x), images, index).double().numpy()
+
+    def scores(batch: Batch) -> Tensor:
+        return model.head(codes_in(model.encoder, batch))
+
+    return of_images(scores, images, index).double().numpy()
 
 
 def reconstructions(
@@ -57,7 +62,7 @@ def reconstructions(
     def decoded(batch: Batch) -> Tensor:
         if isinstance(model, VAE):
             return model.decode(model.posterior(batch.x, batch.index).mean)
-        return model.decode(model.encode(batch.x))
+        return model.decode(codes_in(model.encoder, batch))
 
     return of_images(decoded, images, index).numpy()
 

@@ -46,7 +46,13 @@ class Pair(Table):
             parse(self.codes)
         if reads == "images" and self.codes != "pixels":
             raise ValueError(f"{method} reads the images themselves; codes are 'pixels' there")
-        if reads in ("encoder", "classifier") and self.run is None:
+        elsewhere = self.encoder is not None and self.using.recipe_elsewhere is not None
+        if elsewhere and parse(self.codes).kind != "timm":
+            raise ValueError(
+                f"{method} trains the network of a timm encoder; '{self.codes}' has none that "
+                "could be"
+            )
+        if reads in ("encoder", "classifier") and self.run is None and not elsewhere:
             raise ValueError(
                 f"{method} takes a trained run; codes are '{self.codes}', which is none"
             )
@@ -72,7 +78,7 @@ class Pair(Table):
 
     def trained_by(self) -> Recipe | None:
         """How a network is trained: the method's own recipe, with what the pair replaces."""
-        own = self.using.recipe
+        own = self.using.recipe if self.encoder is None else self.using.recipe_elsewhere
         return None if own is None else Recipe.model_validate(own.model_dump() | self.recipe)
 
     @property
@@ -94,6 +100,11 @@ class Pair(Table):
     def encoder(self) -> str | None:
         """The encoder from elsewhere whose codes are used; None for others."""
         return self.codes if is_source(self.codes) else None
+
+    @property
+    def trained_encoder(self) -> str | None:
+        """The encoder from elsewhere whose network is trained on; None for others."""
+        return self.encoder if self.using.reads == "encoder" else None
 
     @property
     def codes_name(self) -> str:

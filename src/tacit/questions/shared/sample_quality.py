@@ -20,7 +20,7 @@ from tacit.measures.formatting import show
 from tacit.measures.kernels import kernel_distance
 from tacit.measures.number import Number, undefined
 from tacit.models.models import Classifier
-from tacit.models.networks import ConvEncoder
+from tacit.models.networks import ConvEncoder, Encoder
 from tacit.questions.base import Measurement, Runs
 from tacit.questions.shared.majority_class import against_it, share_right
 from tacit.questions.shared.outputs import class_scores, comparable, labelled
@@ -98,6 +98,7 @@ class SampleQuality:
         if classifier is not None:
             model = runs[classifier].model()
             assert isinstance(model, Classifier)
+            assert isinstance(model.encoder, Encoder)
             networks = {CLASSIFIER: model.encoder.features, **networks}
             self._examine(runs, classifier, model)
         self._features = {name: Features(network, training) for name, network in networks.items()}

@@ -20,9 +20,12 @@ from tacit.labels.representations import (
 from tacit.measures.classifiers import calibration_excess
 from tacit.measures.distances import Floats
 from tacit.models.models import Classifier
+from tacit.models.networks import GivenCodes
+from tacit.models.pretrained import PretrainedNetwork
 from tacit.questions.base import Arrays, Runs
 from tacit.questions.label_efficiency.numbers import BINS, Columns, OfPair
 from tacit.questions.shared.pairs import Pair
+from tacit.training.examples import Examples
 
 Truth = NDArray[np.int64]
 Kind = TypeVar("Kind", bound=np.generic)
@@ -123,10 +126,16 @@ def each_trial(
 
 def problem_of(pair: Pair, given: Known, n_classes: int, runs: Runs) -> Problem:
     """What the pair's method may know, besides the labels of its trials."""
+    seen = _represented(pair, given, runs)
+    pool: Examples = given.pool
+    new: Examples = given.new
+    if pair.trained_encoder is not None:
+        pool, new, network = _trainable(pair.trained_encoder, given, runs)
+        seen = replace(seen, encoder=network)
     return Problem(
-        given.pool,
-        given.new,
-        _represented(pair, given, runs),
+        pool,
+        new,
+        seen,
         n_classes,
         shares=_shares(pair, given, n_classes),
         slack=pair.allowed_slack,
@@ -210,10 +219,26 @@ def _from_elsewhere(encoder: str, given: Known, runs: Runs) -> Represented:
     """Codes of an encoder from elsewhere, of the images that `known` put together."""
     train, test = runs.features(encoder)
     pool = np.concatenate([train, test]) if given.drawn.pool == "all" else train
+    codes = GivenCodes(encoder, pool.shape[1])
     if given.within:
-        return Represented(pool, pool[:0])
+        return Represented(pool, pool[:0], codes)
     assert runs.test.labels is not None
-    return Represented(pool, test[runs.test.labels != UNLABELLED])
+    return Represented(pool, test[runs.test.labels != UNLABELLED], codes)
+
+
+def _trainable(
+    encoder: str, given: Known, runs: Runs
+) -> tuple[Examples, Examples, PretrainedNetwork]:
+    """The images that `known` put together as a network from elsewhere reads them, and it."""
+    network, train, test = runs.network(encoder)
+    pool = train
+    if given.drawn.pool == "all":
+        pool = replace(train, pixels=np.concatenate([train.pixels, test.pixels]))
+    if given.within:
+        return pool, pool, network
+    assert runs.test.labels is not None
+    rows = np.flatnonzero(runs.test.labels != UNLABELLED)
+    return pool, replace(test, pixels=test.pixels[rows]), network
 
 
 def _shares(pair: Pair, given: Known, n_classes: int) -> Floats | None:

@@ -65,6 +65,7 @@ class Numbers:
         method: by `METHODS`.
         majority: how often the class that is most frequent in training is right.
         curves: what was seen while each method learned.
+        elsewhere: whether an encoder comes from elsewhere.
     """
 
     labels: int
@@ -73,6 +74,7 @@ class Numbers:
     majority: float
     table: Tables
     curves: dict[str, Kept]
+    elsewhere: bool | None = None
 
 
 def measure(runs: Runs, methods: Mapping[str, str]) -> Numbers:
@@ -118,6 +120,7 @@ def measure(runs: Runs, methods: Mapping[str, str]) -> Numbers:
         ),
         table=Tables(Draws(np.arange(n_draws), means)),
         curves={method: Kept.of(saved[:n_draws]) for method, saved in draws.items()},
+        elsewhere=any(saved[0].config.features for saved in draws.values()) or None,
     )
 
 
@@ -141,6 +144,11 @@ class Compared:
     @property
     def labels(self) -> int:
         return self.seeds.first.labels
+
+    @property
+    def judged(self) -> str:
+        """The method that the verdict is on: fine-tuned, or frozen where nothing was."""
+        return "transferred" if "transferred" in self.methods else "frozen"
 
     @property
     def n_draws(self) -> int:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
+from pydantic import model_validator
+
 from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
 from tacit.questions.shared.seeds import Seeds
@@ -17,7 +19,8 @@ class Transfer(Question):
     Attributes:
         scratch: classifiers of few labels with an encoder of their own.
         transferred: the same with an encoder from another run, trained on.
-        frozen: the same with that encoder as it was; may be left out.
+        frozen: the same with that encoder as it was, or with one from elsewhere. One of the two may
+            be left out.
     """
 
     name: ClassVar[str] = "transfer"
@@ -28,12 +31,19 @@ class Transfer(Question):
     )
     rules: ClassVar[tuple[str, ...]] = ("transfer",)
     decided_by: ClassVar[str] = DECIDED_BY
+    reads_features: ClassVar[bool] = True
     needs_labels: ClassVar[bool] = True
     weight: ClassVar[float] = 2.0
 
     scratch: str
-    transferred: str
+    transferred: str | None = None
     frozen: str | None = None
+
+    @model_validator(mode="after")
+    def _something_is_transferred(self) -> "Transfer":
+        if self.transferred is None and self.frozen is None:
+            raise ValueError("compares nothing; name a run as transferred, as frozen, or both")
+        return self
 
     @property
     def methods(self) -> dict[str, str]:
@@ -45,9 +55,10 @@ class Transfer(Question):
         return dict.fromkeys(self.methods.values(), ("classifier",))
 
     def without(self, run: str) -> "Question | None":
-        if run != self.frozen or run in (self.scratch, self.transferred):
+        others = {method: name for method, name in self.methods.items() if name != run}
+        if "scratch" not in others or len(others) == 1:
             return None
-        return self.model_copy(update={"frozen": None})
+        return self.model_copy(update=dict.fromkeys(("transferred", "frozen")) | others)
 
     def measure(self, runs: Runs) -> Measurement:
         return Measurement.of(measure(runs, self.methods))
@@ -66,5 +77,5 @@ class Transfer(Question):
                 draw_differences(compared, setting),
             ),
             tables=(table(compared),),
-            caveats=caveats(compared),
+            caveats=caveats(compared, elsewhere=bool(compared.seeds.first.elsewhere)),
         )

@@ -20,8 +20,8 @@ DECIDED_BY = (
 
 
 def headline(compared: Compared) -> Said:
-    """Whether the encoder that is transferred and fine-tuned gains accuracy."""
-    key = "transferred-minus-scratch.test-accuracy"
+    """Whether the encoder that is transferred gains accuracy; the fine-tuned one, if there is."""
+    key = f"{compared.judged}-minus-scratch.test-accuracy"
     gain = compared.numbers[key]
     labels = f"With {compared.labels} labels"
     text = {
@@ -30,7 +30,7 @@ def headline(compared: Compared) -> Said:
         Verdict.CANNOT_TELL: f"{labels}, transfer gains nothing measurable over training from "
         "scratch.",
     }
-    runs = tuple(compared.methods[method] for method in ("scratch", "transferred"))
+    runs = tuple(compared.methods[method] for method in ("scratch", compared.judged))
     return Said(found := ruled(gain), text[found], key, "accuracy gained by transfer", runs)
 
 
@@ -42,10 +42,15 @@ def sentences(compared: Compared) -> Iterator[str]:
         over += f" × {len(compared.seeds)} seeds"
     each = ", ".join(f"{METHODS[m]} {show(numbers[f'{m}.test-accuracy'])}" for m in methods)
     yield f"With {compared.labels} labels, the mean test accuracy over {over} is: {each}."
-    gain = numbers["transferred-minus-scratch.test-accuracy"]
-    yield f"{_against_scratch('Fine-tuning the transferred encoder', gain)}."
+    if "transferred" in methods:
+        gain = numbers["transferred-minus-scratch.test-accuracy"]
+        yield f"{_against_scratch('Fine-tuning the transferred encoder', gain)}."
     if "frozen" in methods:
-        alone = _against_scratch("Keeping it frozen", numbers["frozen-minus-scratch.test-accuracy"])
+        gain = numbers["frozen-minus-scratch.test-accuracy"]
+    if "frozen" in methods and "transferred" not in methods:
+        yield f"{_against_scratch('The frozen encoder', gain)}."
+    elif "frozen" in methods:
+        alone = _against_scratch("Keeping it frozen", gain)
         against = verdict(
             numbers["frozen-minus-transferred.test-accuracy"],
             higher="and it does better than fine-tuning, by {}",
@@ -55,14 +60,18 @@ def sentences(compared: Compared) -> Iterator[str]:
         )
         yield f"{alone}, {against}."
     yield _beside_one_answer(compared)
-    own = f"{show(numbers['transferred.gap'])} against {show(numbers['scratch.gap'])} from scratch"
-    gap = numbers["transferred-minus-scratch.gap"]
+    judged = compared.judged
+    who = (
+        "The fine-tuned classifier" if judged == "transferred" else "The one on the frozen encoder"
+    )
+    gap, beside = numbers[f"{judged}-minus-scratch.gap"], show(numbers["scratch.gap"])
+    own = f"{show(numbers[f'{judged}.gap'])} against {beside} from scratch"
     opening = verdict(
         gap,
-        higher="The fine-tuned classifier overfits more",
-        lower="The fine-tuned classifier overfits less",
+        higher=f"{who} overfits more",
+        lower=f"{who} overfits less",
         alike="How much the two overfit is not distinguishable",
-        undefined="Whether the fine-tuned classifier overfits less is undecided",
+        undefined=f"Whether {who[0].lower()}{who[1:]} overfits less is undecided",
     )
     yield (
         f"{opening}: its gap between test and training cross-entropy is {own}, a paired "
@@ -102,16 +111,19 @@ def _beside_one_answer(compared: Compared) -> str:
     )
 
 
-def caveats(compared: Compared) -> Iterator[str]:
+def caveats(compared: Compared, *, elsewhere: bool) -> Iterator[str]:
     """What the encoder has seen, and how many comparisons there are."""
     yield (
-        "The encoder that is transferred has seen all training images, only without their labels. "
-        f"All methods see the same {compared.labels} labels in each draw."
-    )
-    yield (
-        "The differences are compared two by two, each with its own 95 % interval; with "
-        f"{len(compared.pairs)} of them, one that just excludes zero is weak evidence."
-    )
+        "The encoder was learned elsewhere, from other pictures, perhaps with labels of theirs. "
+        if elsewhere
+        else "The encoder that is transferred has seen all training images, only without their "
+        "labels. "
+    ) + f"All methods see the same {compared.labels} labels in each draw."
+    if len(compared.pairs) > 1:
+        yield (
+            "The differences are compared two by two, each with its own 95 % interval; with "
+            f"{len(compared.pairs)} of them, one that just excludes zero is weak evidence."
+        )
     if compared.n_draws < FEW_DRAWS:
         yield f"Only {many(compared.n_draws, 'draw')}: choices of few labels differ a lot."
 

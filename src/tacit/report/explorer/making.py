@@ -104,8 +104,10 @@ def make(
 def chosen(runs: Sequence[SavedRun]) -> list[SavedRun]:
     """The first VAE, one with an encoder before others, and the first autoencoder.
 
-    Models of all training images come before those of few.
+    Models of all training images come before those of few; of those that read codes from
+    elsewhere none, since pixels have no such code.
     """
+    runs = [run for run in runs if run.config.features is None]
     first = [
         min(
             (run for run in runs if run.config.learn == learn),
@@ -119,7 +121,8 @@ def chosen(runs: Sequence[SavedRun]) -> list[SavedRun]:
 
 def classifier_of(runs: Sequence[SavedRun]) -> SavedRun | None:
     """The first classifier of all training images, or else the first."""
-    classifiers = [run for run in runs if run.config.learn == "classifier"]
+    own = [run for run in runs if run.config.features is None]
+    classifiers = [run for run in own if run.config.learn == "classifier"]
     return min(classifiers, key=lambda run: run.train_index is not None, default=None)
 
 

@@ -31,6 +31,12 @@ def graph_errors(
         for name, kinds in question.needs().items():
             if name not in runs:
                 yield place, f"looks at '{name}', which is no run" + nearest(name, runs)
+            elif runs[name].pretrained and not question.reads_features:
+                yield (
+                    place,
+                    f"run '{name}' reads codes from elsewhere, and this question gives models "
+                    "pixels; runs with an encoder of their own can be looked at",
+                )
             elif kinds and not kinds_of(runs[name]) & set(kinds):
                 wanted = " or ".join(f"'{kind}'" for kind in kinds)
                 given = max(kinds_of(runs[name]), key=len)
@@ -49,6 +55,10 @@ def kinds_of(run: Run) -> set[str]:
 def _misfits(run: Run, part: str, source: Run) -> Iterator[str]:
     if part == "probabilities" and source.learn != "classifier":
         yield f"class probabilities come from a classifier, not from '{source.learn}'"
+    if part != "decoder" and source.pretrained:
+        yield "its encoder comes from elsewhere; name it here too, as 'pretrained'"
+    if part == "decoder" and run.pretrained != source.pretrained:
+        yield f"the decoder of '{run.decoder.source if run.decoder else ''}' reads other codes"
     if part == "encoder" and source.posterior.kind == "per-image":
         yield "a VAE with per-image codes has no encoder to take"
     if part == "decoder" and source.learn in ("classifier", "contrastive"):

@@ -1,13 +1,15 @@
 """What a run comes to on given images: its model, its schedule, and what it learns from."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tacit.encoders.base import About
 from tacit.images.dataset import UNLABELLED, Images, Split
 from tacit.images.opened import Opened
 from tacit.images.splits import few_label_draw
@@ -64,13 +66,22 @@ def schedule_of(run: Run, n_images: int, snapshots: Sequence[int], keep: bool) -
     )
 
 
-def model_config(run: Run, images: Split | Opened) -> ModelConfig:
-    """The model that a run trains on these images."""
-    reads_probabilities = run.encoder is not None and run.encoder.part == "probabilities"
+def model_config(
+    run: Run,
+    images: Split | Opened,
+    encoders: Mapping[str, About] = MappingProxyType({}),
+) -> ModelConfig:
+    """The model that a run trains on these images.
+
+    encoders: what is known of those from elsewhere, by what names them.
+    """
+    given = None if run.pretrained is None else encoders[run.pretrained]
+    taken = run.taken_encoder
+    reads_probabilities = taken is not None and taken.part == "probabilities"
     return ModelConfig(
         learn=run.learn,
         shape=images.train.shape,
-        latent_dim=run.latent_dim,
+        latent_dim=run.latent_dim if given is None else given.n_features,
         n_classes=images.train.n_classes,
         n_images=len(images.train) if isinstance(run.posterior, PerImageTable) else 0,
         network=run.network,
@@ -79,6 +90,7 @@ def model_config(run: Run, images: Split | Opened) -> ModelConfig:
         code_is="probabilities" if reads_probabilities else "code",
         projector=run.projector if run.learn == "contrastive" else None,
         momentum=run.objective.momentum if isinstance(run.objective, BYOLTable) else None,
+        features=None if given is None else given.key,
     )
 
 

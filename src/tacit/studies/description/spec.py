@@ -2,8 +2,16 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
+from tacit.encoders.source import parse
 from tacit.models.config import (
     AmortizedTable,
     ConvNetwork,
@@ -46,6 +54,35 @@ class TakenPart(Table):
     part: Literal["encoder", "probabilities", "decoder"] = "encoder"
 
 
+class Pretrained(Table):
+    """An encoder from elsewhere (`tacit.encoders.source`) in place of one of the study's own.
+
+    It reads the original pictures by its own recipe; its features, less their mean and divided by
+    their root mean square over the training images, are the code, whatever `latent_dim` says.
+    """
+
+    pretrained: str
+    frozen: bool = True
+
+    @field_validator("pretrained")
+    @classmethod
+    def _is_named(cls, text: str) -> str:
+        parse(text)
+        return text
+
+    @field_validator("frozen")
+    @classmethod
+    def _stays(cls, frozen: bool) -> bool:
+        if not frozen:
+            raise ValueError("an encoder from elsewhere stays as it is in a run: frozen is true")
+        return frozen
+
+
+def _is_pretrained(value: Any) -> str:
+    named = isinstance(value, dict) and "pretrained" in value
+    return "elsewhere" if named or isinstance(value, Pretrained) else "taken"
+
+
 class Phase(Table):
     """So many epochs at one learning rate."""
 
@@ -53,13 +90,8 @@ class Phase(Table):
     rate: Annotated[float, Field(gt=0, le=100)]
 
 
-def _taken(part: str) -> BeforeValidator:
-    def complete(value: Any) -> Any:
-        if isinstance(value, dict) and part == "decoder":
-            return {"part": "decoder"} | value
-        return value
-
-    return BeforeValidator(complete)
+def _of_decoder(value: Any) -> Any:
+    return {"part": "decoder"} | value if isinstance(value, dict) else value
 
 
 class Run(Table):
@@ -71,7 +103,7 @@ class Run(Table):
         objective: what a VAE minimises, with β, or a contrastive model, with its views.
         projector: what stands between a contrastive model's codes and what it compares.
         output_bias: where the decoder's last bias starts.
-        encoder, decoder: parts taken from another run.
+        encoder, decoder: parts taken from another run; an encoder may be one from elsewhere.
         train: few labels; all training images where absent.
         epochs: passes over the training images.
         updates: train for at least so many updates, whatever `epochs` says.
@@ -90,8 +122,14 @@ class Run(Table):
     objective: AnyObjectiveTable = ObjectiveTable()
     projector: ProjectorTable = ProjectorTable()
     output_bias: Literal["default", "training-mean"] = "default"
-    encoder: Annotated[TakenPart, _taken("encoder")] | None = None
-    decoder: Annotated[TakenPart, _taken("decoder")] | None = None
+    encoder: (
+        Annotated[
+            Annotated[TakenPart, Tag("taken")] | Annotated[Pretrained, Tag("elsewhere")],
+            Discriminator(_is_pretrained),
+        ]
+        | None
+    ) = None
+    decoder: Annotated[TakenPart, BeforeValidator(_of_decoder)] | None = None
     train: FewLabels | None = None
     epochs: Count = 10
     updates: Annotated[int, Field(ge=0, le=10**9)] = 0
@@ -115,7 +153,17 @@ class Run(Table):
     @property
     def taken(self) -> tuple[TakenPart, ...]:
         """The parts that come from other runs."""
-        return tuple(part for part in (self.encoder, self.decoder) if part is not None)
+        return tuple(part for part in (self.encoder, self.decoder) if isinstance(part, TakenPart))
+
+    @property
+    def taken_encoder(self) -> TakenPart | None:
+        """The encoder, where it comes from another run."""
+        return self.encoder if isinstance(self.encoder, TakenPart) else None
+
+    @property
+    def pretrained(self) -> str | None:
+        """The encoder from elsewhere, by what names it; None where there is none."""
+        return self.encoder.pretrained if isinstance(self.encoder, Pretrained) else None
 
     @model_validator(mode="before")
     @classmethod
@@ -150,6 +198,12 @@ class Run(Table):
 
     @model_validator(mode="after")
     def _parts_belong(self) -> "Run":
+        taken = self.taken_encoder
+        if self.pretrained and self.learn not in ("autoencoder", "classifier"):
+            raise ValueError(
+                f"'{self.learn}' learns its own encoder; 'autoencoder' and 'classifier' learn on a "
+                "frozen one from elsewhere"
+            )
         if self.learn == "classifier" and self.decoder:
             raise ValueError("a classifier has no decoder to take from another run")
         if isinstance(self.posterior, PerImageTable):
@@ -157,9 +211,9 @@ class Run(Table):
                 raise ValueError(f"per-image posteriors belong to 'vae', not to '{self.learn}'")
             if self.encoder:
                 raise ValueError("a per-image posterior has no encoder to take from another run")
-        if self.encoder and self.encoder.part == "decoder":
+        if taken and taken.part == "decoder":
             raise ValueError("an encoder cannot be taken from a part called 'decoder'")
-        if self.encoder and self.encoder.part == "probabilities" and self.learn != "autoencoder":
+        if taken and taken.part == "probabilities" and self.learn != "autoencoder":
             raise ValueError("class probabilities are read by 'autoencoder' alone")
         if self.decoder and self.decoder.part != "decoder":
             raise ValueError(f"a decoder cannot be taken from a part called '{self.decoder.part}'")

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from tacit.encoders.base import About
 from tacit.images.dataset import UNLABELLED, Split
 from tacit.models.config import build
 from tacit.questions.base import Question
@@ -57,7 +58,7 @@ def plan(
     study: Study,
     questions: Sequence[Question],
     images: Split,
-    encoders: Mapping[str, str] = MappingProxyType({}),
+    encoders: Mapping[str, About] = MappingProxyType({}),
 ) -> Plan:
     """The jobs of a study on these images, each after those it needs.
 
@@ -75,7 +76,7 @@ def plan(
             f"{len(study.seeds):,} seeds and the draws of {len(runs):,} runs make {n_jobs:,} jobs; "
             f"a study has at most {MAX_JOBS:,}"
         )
-    _check_networks(runs, images)
+    _check_networks(runs, images, encoders)
     named = question_ids(questions)
     kept = {}
     for name, question in named.items():
@@ -96,7 +97,9 @@ def plan(
     for seed in study.seeds:
         for name in in_order(runs):
             for draw in range(runs[name].draws):
-                jobs[name, seed, draw] = _train_job(study, name, seed, draw, images, jobs, runs)
+                jobs[name, seed, draw] = _train_job(
+                    study, name, seed, draw, images, jobs, runs, encoders
+                )
     measures = [
         _measure_job(name, label, part, seed, images, jobs, runs, encoders)
         for seed in study.seeds
@@ -114,12 +117,12 @@ def _without(question: Question, missing: Sequence[str]) -> Question | None:
     return reduced
 
 
-def _check_networks(runs: Mapping[str, Run], images: Split) -> None:
+def _check_networks(runs: Mapping[str, Run], images: Split, encoders: Mapping[str, About]) -> None:
     """See that every run's networks can be built for these images; nothing is allocated."""
     for name, run in runs.items():
         with torch.random.fork_rng(devices=[]), torch.device("meta"):
             try:
-                build(model_config(run, images))
+                build(model_config(run, images, encoders))
             except ValueError as error:
                 raise ValueError(f"run '{name}': {error}") from None
 
@@ -160,11 +163,12 @@ def _train_job(
     images: Split,
     jobs: Mapping[tuple[str, int, int], Job],
     runs: Mapping[str, Run],
+    encoders: Mapping[str, About],
 ) -> Job:
     run = runs[name]
     index = learned_from(run, draw, images.train)
     n_images = len(images.train) if index is None else len(index)
-    config = model_config(run, images)
+    config = model_config(run, images, encoders)
     schedule = schedule_of(run, n_images, study.snapshots, keep=draw == 0)
     upstream = [
         (part, jobs[part.source, seed, min(draw, runs[part.source].draws - 1)])
@@ -216,7 +220,7 @@ def _measure_job(
     images: Split,
     jobs: Mapping[tuple[str, int, int], Job],
     runs: Mapping[str, Run],
-    encoders: Mapping[str, str],
+    encoders: Mapping[str, About],
 ) -> Job:
     looked_at = {
         run: [jobs[run, seed, draw] for draw in range(runs[run].draws)] for run in question.needs()
@@ -224,7 +228,7 @@ def _measure_job(
     needs = [job.id for draws in looked_at.values() for job in draws]
     arguments = question.model_dump(mode="json")
     views = [called(*each) for each in question.viewed().items()]
-    features = {source: encoders[source] for source in (*question.encoders(), *views)}
+    features = {source: encoders[source].key for source in (*question.encoders(), *views)}
     by_content = _replaced(arguments, {**features, **question.contents()})
     data = [images.train.sha256, images.test.sha256]
     job_id = content_id(

@@ -16,7 +16,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from threadpoolctl import ThreadpoolController
 
-from tacit.encoders.laid import read_laid
+from tacit.encoders.inputs import read_inputs
+from tacit.encoders.laid import read_laid, with_features
+from tacit.encoders.opening import open_encoder
+from tacit.encoders.timm import TimmEncoder
+from tacit.errors import EncoderError
 from tacit.evidence.checkpoint import check_kept
 from tacit.files import (
     Damaged,
@@ -32,7 +36,7 @@ from tacit.images.shared import Notice, read_images
 from tacit.models.config import ModelConfig, build
 from tacit.models.models import VAE, Autoencoder, Contrastive, Model
 from tacit.models.parts import copy_part, freeze, part_of
-from tacit.questions.base import Measurement, Runs
+from tacit.questions.base import Measurement, Runs, Trainable
 from tacit.questions.registry import QUESTIONS
 from tacit.streams import seeded_initialisation
 from tacit.studies.execution.holding import working
@@ -95,6 +99,8 @@ def train(
     task = job["task"]
     folder = out / job["folder"]
     config = ModelConfig.model_validate(task["config"])
+    if config.features is not None:
+        images = with_features(images, out / "images", [config.features])
     objective = read_objective(task["objective"])
     schedule = Schedule.from_json(task["schedule"])
     index = None if task["train_index"] is None else np.array(task["train_index"])
@@ -185,13 +191,17 @@ def measure(
             kept.unlink()
             notice(f"{error}: it is measured again")
     question = QUESTIONS[task["question"]].model_validate(task["arguments"])
+    saved = {name: [SavedRun(out / f) for f in folders] for name, folders in task["runs"].items()}
+    read = {run.config.features for each in saved.values() for run in each} - {None}
+    images = with_features(images, out / "images", sorted(filter(None, read)))
     runs = Runs(
         job["seed"],
         images.train,
         images.test,
-        {name: [SavedRun(out / f) for f in folders] for name, folders in task["runs"].items()},
+        saved,
         keep,
         lambda encoder: read_laid(out / "images", task["features"][encoder]),
+        lambda encoder: _trainable(encoder, task["features"][encoder], out, len(images.train)),
     )
     started = time.perf_counter()
     found = question.measure(runs)
@@ -203,6 +213,18 @@ def measure(
     )
     write_record(folder / "times.json", {"seconds": seconds}, durable=False)
     seal(folder, durable=seconds > SECONDS_WORTH_SYNCING)
+
+
+def _trainable(source: str, key: str, out: Path, n_train: int) -> Trainable:
+    """The network of an encoder from elsewhere, opened here, and what it reads of the images.
+
+    Raises:
+        EncoderError: it is not what it was when its features were made.
+    """
+    encoder = open_encoder(source)
+    if encoder.about.key != key or not isinstance(encoder, TimmEncoder):
+        raise EncoderError(f"encoder '{source}' changed while the study ran; run it again")
+    return Trainable(encoder.network(), *read_inputs(out / "images", encoder.about, n_train))
 
 
 def read_measurement(folder: Path) -> Measurement:

@@ -1,11 +1,13 @@
 """What an objective is: per-image terms of a model on a batch of images."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import NamedTuple, Protocol, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from tacit.models.networks import GivenCodes
 
 Terms = dict[str, Tensor]
 
@@ -14,20 +16,38 @@ class Batch(NamedTuple):
     """x: images in [0, 1], (B, C, H, W); y: labels, (B,), or None; index: training rows, (B,).
 
     codes: of these images, (B, D), where a frozen encoder's are known already; else None.
+    features: what encoders from elsewhere make of them, (B, D), by the encoder's key.
     """
 
     x: Tensor
     y: Tensor | None
     index: Tensor  # type: ignore[assignment]  # the field's own name, not tuple's method
     codes: Tensor | None = None
+    features: Mapping[str, Tensor] = {}  # nothing writes to it
+
+
+def known_codes(model: nn.Module, batch: Batch) -> Tensor | None:
+    """The codes of a batch that need no forward pass, (B, D); None where there are none."""
+    encoder = getattr(model, "encoder", None)
+    if batch.codes is None and isinstance(encoder, GivenCodes):
+        return batch.features[encoder.key]
+    return batch.codes
+
+
+def codes_in(encoder: nn.Module, batch: Batch) -> Tensor:
+    """The codes of a batch, (B, D): those that are known, or those that the encoder gives."""
+    if batch.codes is not None:
+        return batch.codes
+    if isinstance(encoder, GivenCodes):
+        return batch.features[encoder.key]
+    codes: Tensor = encoder(batch.x)
+    return codes
 
 
 class Objective(Protocol):
     """Per-image terms of a model on a batch; all randomness comes from `generator`."""
 
-    def __call__(
-        self, model: "torch.nn.Module", batch: Batch, generator: torch.Generator
-    ) -> Terms: ...
+    def __call__(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> Terms: ...
 
 
 AnyObjective = TypeVar("AnyObjective", bound=Callable[..., Terms])

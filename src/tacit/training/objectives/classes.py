@@ -5,12 +5,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tacit.models.models import Classifier
-from tacit.training.objectives.base import Batch, Objective, Terms
+from tacit.training.objectives.base import Batch, Objective, Terms, known_codes
 
 
 def cross_entropy(model: Classifier, batch: Batch, generator: torch.Generator) -> Terms:
     """-log p(y | x) in nats, and whether the likeliest class is the right one."""
-    logits = model(batch.x) if batch.codes is None else model.head(batch.codes)
+    codes = known_codes(model, batch)
+    logits = model(batch.x) if codes is None else model.head(codes)
     assert batch.y is not None
     loss = F.cross_entropy(logits, batch.y, reduction="none")
     return {"loss": loss, "accuracy": (logits.argmax(dim=1) == batch.y).to(loss.dtype)}

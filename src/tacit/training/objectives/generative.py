@@ -7,12 +7,13 @@ from torch import Tensor
 
 from tacit.models.models import VAE, Autoencoder
 from tacit.models.posteriors import DiagonalNormal
-from tacit.training.objectives.base import Batch, Objective, Terms
+from tacit.training.objectives.base import Batch, Objective, Terms, known_codes
 
 
 def squared_error(model: Autoencoder, batch: Batch, generator: torch.Generator) -> Terms:
     """Σ over pixels of (x - decode(encode(x)))²: pixel units squared, per image."""
-    codes = model.encode(batch.x) if batch.codes is None else batch.codes
+    known = known_codes(model, batch)
+    codes = model.encode(batch.x) if known is None else known
     error = (batch.x - model.decode(codes)).square().sum(dim=(1, 2, 3))
     return {"loss": error}
 

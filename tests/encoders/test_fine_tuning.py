@@ -1,0 +1,169 @@
+"""An encoder from elsewhere trained on: head first, then blocks of it, each at its rate."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from tacit.encoders.inputs import Inputs, inputs_of, lay_inputs, read_inputs
+from tacit.encoders.opening import open_encoder
+from tacit.encoders.recipe import Recipe as Reading
+from tacit.images.dataset import Images, Split
+from tacit.images.originals import of_pictures
+from tacit.labels.draws import Labelled
+from tacit.labels.methods import METHODS, Problem
+from tacit.labels.networks import ON_PRETRAINED, Recipe, class_probabilities, fine_tune
+from tacit.labels.representations import Represented
+from tacit.questions.shared.pairs import Pair
+from tacit.studies.description.errors import StudyError
+from tacit.studies.description.reading import parse
+
+SMALL = "test_resnet"
+QUICK = Recipe(epochs=1, updates=12, batch_size=8, rate=1e-3, layers="all", decay=0.5)
+
+
+@pytest.fixture(scope="module")
+def source(timm, tmp_path_factory) -> str:
+    """A tiny architecture with weights that have learned nothing."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    save_file(timm.create_model(SMALL).state_dict(), path)
+    return f"timm:{SMALL}@{path},size=32"
+
+
+@pytest.fixture(scope="module")
+def pictures() -> tuple[list[Image.Image], np.ndarray]:
+    """Two classes of noise: stripes one way and the other."""
+    rng = np.random.default_rng(0)
+    made, y = [], np.arange(40) % 2
+    for label in y:
+        lines = np.repeat(rng.integers(0, 256, (1, 32, 3)), 32, axis=0)
+        noisy = lines.swapaxes(0, 1) if label else lines
+        made.append(
+            Image.fromarray(
+                (noisy + rng.integers(0, 20, (32, 32, 3))).clip(0, 255).astype(np.uint8)
+            )
+        )
+    return made, y
+
+
+@pytest.fixture(scope="module")
+def problem(source, pictures):
+    encoder = open_encoder(source)
+    x, y = pictures
+    inputs = inputs_of(of_pictures(x), encoder.about.recipe)
+    network = encoder.network().eval()
+    with torch.inference_mode():
+        features = network(torch.from_numpy(inputs.scaled(np.arange(len(x))))).numpy()
+    return network, inputs, features, Labelled(np.arange(16), y[:16])
+
+
+def test_inputs_are_what_the_recipe_makes(pictures):
+    x, _ = pictures
+    recipe = Reading((24, 24), crop=0.9, mean=(0.1, 0.2, 0.3), sd=(0.5, 0.4, 0.3))
+    inputs = inputs_of(of_pictures(x[:3]), recipe)
+    expected = np.stack([recipe.apply(one) for one in x[:3]])
+    assert np.array_equal(inputs.scaled(np.arange(3)), expected)
+
+
+def test_they_are_laid_where_workers_map_them(source, pictures, tmp_path):
+    x, _ = pictures
+    about = open_encoder(source).about
+    originals = of_pictures(x)
+    nothing = np.zeros((40, 3, 4, 4), np.uint8)
+    images = Images(nothing, originals=originals)
+    split = Split(images.take(np.arange(30)), images.take(np.arange(30, 40)))
+    lay_inputs(tmp_path, about, split)
+    train, test = read_inputs(tmp_path, about, 30)
+    whole = inputs_of(originals, about.recipe)
+    assert np.array_equal(np.concatenate([train.pixels, test.pixels]), whole.pixels)
+    (path,) = (tmp_path / "features").glob("*-inputs.npy")
+    before = path.stat().st_mtime_ns
+    lay_inputs(tmp_path, about, split)
+    assert path.stat().st_mtime_ns == before
+    path.write_bytes(path.read_bytes()[:-1])
+    lay_inputs(tmp_path, about, split)
+    assert np.array_equal(read_inputs(tmp_path, about, 30)[1].pixels, whole.pixels[30:])
+
+
+def test_the_last_block_moves_or_all_do_and_statistics_stay(problem):
+    network, inputs, features, labelled = problem
+    before = copy.deepcopy(network.state_dict())
+    trained = {}
+    for layers in ("last", "all"):
+        recipe = QUICK.model_copy(update={"layers": layers})
+        model = fine_tune(inputs, features, labelled, 2, network, recipe=recipe, seed=0)
+        after = model.encoder.state_dict()
+        trained[layers] = {name for name in after if not torch.equal(after[name], before[name])}
+    names = set(before)
+    last = {f"network.{name}" for block in network.blocks[-2:] for name in block}
+    assert trained["last"] == last & trained["all"]
+    assert trained["last"]
+    assert trained["all"] == {f"network.{name}" for block in network.blocks for name in block}
+    assert not any("running" in name for name in trained["all"])
+    assert any("running" in name for name in names)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_each_block_has_its_rate(problem):
+    """One update of Adam moves every weight by about its rate, whatever its gradient."""
+    network, inputs, features, labelled = problem
+    recipe = QUICK.model_copy(update={"updates": 1, "batch_size": 16, "decay": 0.1})
+    model = fine_tune(inputs, features, labelled, 2, network, recipe=recipe, seed=0)
+    moved = []
+    for names in network.blocks:
+        before, after = (
+            dict(one.named_parameters()) for one in (network.network, model.encoder.network)
+        )
+        moved.append(max(float((after[n] - before[n]).detach().abs().max()) for n in names))
+    ratios = np.array(moved[1:]) / np.array(moved[:-1])
+    # Rates under what Adam's epsilon lets be seen say nothing.
+    seen = np.array(moved[:-1]) > 1e-7
+    assert seen.sum() >= 2
+    assert np.allclose(ratios[seen], 10, rtol=0.2)
+
+
+def test_the_head_learns_first(problem):
+    """With a rate of next to nothing what is left is logistic regression on the features."""
+    network, inputs, features, labelled = problem
+    recipe = QUICK.model_copy(update={"rate": 1e-12})
+    model = fine_tune(inputs, features, labelled, 2, network, recipe=recipe, seed=0)
+    found = class_probabilities(model, inputs)
+    (answered,) = METHODS["logistic"].answers(
+        Problem(inputs, inputs, Represented(features, features), 2), [labelled], [0]
+    )
+    assert np.allclose(found, answered.new, atol=1e-3)
+
+
+def test_it_is_a_method_and_learns_what_features_of_chance_do_not(problem, pictures):
+    network, inputs, features, labelled = problem
+    _, y = pictures
+    recipe = ON_PRETRAINED.model_copy(update={"layers": "all", "rate": 3e-3, "updates": 120})
+    task = Problem(inputs, inputs, Represented(features, features, network), 2, recipe=recipe)
+    (answered,) = METHODS["fine-tune"].answers(task, [labelled], [0])
+    rest = np.arange(16, 40)
+    assert np.mean(answered.new.argmax(axis=1)[rest] == y[rest]) >= 0.9
+    (again,) = METHODS["fine-tune"].answers(task, [labelled], [0])
+    assert np.array_equal(again.new, answered.new)
+
+
+def test_pairs_name_it():
+    pair = Pair(codes="timm:resnet18", method="fine-tune", recipe={"layers": "all"})
+    assert pair.name == "resnet18.fine-tune"
+    assert pair.words == "fine-tuning the encoder of resnet18"
+    assert pair.trained_by() == ON_PRETRAINED.model_copy(update={"layers": "all"})
+    with pytest.raises(ValueError, match="trains the network of a timm encoder"):
+        Pair(codes="onnx:own.onnx", method="fine-tune")
+    with pytest.raises(StudyError, match="is none of"):
+        parse(
+            "title: a\nruns: {}\nquestions:\n  - label-efficiency: {pairs: [{codes: 'timm:a', "
+            "method: fine-tune, recipe: {layers: some}}]}",
+            "study",
+        )
+
+
+def test_there_are_no_labels_in_inputs():
+    assert Inputs(np.zeros((1, 3, 2, 2), np.uint8), Reading((2, 2))).labels is None
