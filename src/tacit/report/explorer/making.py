@@ -304,11 +304,12 @@ def some(images: Images, most: int) -> NDArray[np.int64]:
 
 
 def picked(images: Images) -> NDArray[np.int64]:
-    """Images to start from: two of each of the first classes, or 20 that lie evenly among all."""
+    """Images to start from, up to 20: the first of each class, or such as lie evenly among all."""
     most = max(4, min(20, PICTURE_BYTES // math.prod(images.shape)))
     if images.labels is None or images.n_classes > most // 2:
         return evenly(len(images), most)
-    of_classes = [np.flatnonzero(images.labels == c)[:2] for c in range(images.n_classes)]
+    each = most // max(1, images.n_classes)
+    of_classes = [np.flatnonzero(images.labels == c)[:each] for c in range(images.n_classes)]
     known = np.concatenate([*of_classes, np.empty(0, np.int64)])
     return known if len(known) else evenly(len(images), most)
 
