@@ -28,3 +28,19 @@ def test_empty_and_blurred_pictures_are_odd() -> None:
     assert (7, "empty") in kinds
     assert (9, "blurred") in kinds
     assert found.row[found.sure].tolist() == [7]
+
+
+def test_two_surfaces_in_one_light_are_no_copies() -> None:
+    rng = np.random.default_rng(0)
+    down, right = np.mgrid[-1:1:32j, -1:1:32j]
+    light = 120 + 60 * down - 30 * right + 20 * down * right
+    noise = rng.normal(0, 4, (40, 32, 32))
+    pixels = np.clip(np.rint(light + noise), 0, 255).astype(np.uint8)[:, None]
+    assert len(near_copies(Images(pixels))) == 0
+
+
+def test_what_is_usual_among_pictures_does_not_depend_on_codes() -> None:
+    own = np.asarray(open_images("digits").train.pixels[:300])
+    far = np.random.default_rng(0).normal(size=(300, 5))  # whose neighbours are any picture
+    with_codes, without = near_copies(Images(own), far), near_copies(Images(own))
+    assert with_codes.relative.tolist() == without.relative.tolist()
