@@ -112,9 +112,8 @@ function progress() {
     s.accuracy === null ? "two labels of a class are needed" : `${percent(s.interval[0])} to ${percent(s.interval[1])}, each of ${s.held_out} labels told from the others; the images you are asked for are the hard ones`);
   put("confidence", s.confidence === null ? "–" : percent(s.confidence, 1),
     s.confidence === null ? "" : `${many(s.unsure)} images below 50 %${s.calibrated ? "" : "; not calibrated yet"}`);
-  const [now, then] = s.coming === null ? [] : [percent(s.accuracy), percent(s.coming)];
-  put("coming", s.coming === null ? "–" : now === then ? `${now}, as now` : `${now} to ${then}`,
-    s.coming === null ? "cannot be said yet" : "told right then: at least as now, at most as it grew so far; what is asked for gets harder, so rather the former");
+  put("coming", s.coming === null ? "–" : `at most about ${percent(s.coming)}`,
+    s.coming === null ? "cannot be said yet" : "told right of all labels then; where it was measured less came, often less than now, since what is asked for gets harder while the rest gets better");
   $("advice").textContent = s.enough ? "Twenty more would hardly change anything. Look through the least sure ones in the grid, or stop here." : "";
   $("counts").tBodies[0].replaceChildren(...s.classes.map((one, i) => {
     const dot = element("span", { className: "dot" });
