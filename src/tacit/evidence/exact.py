@@ -1,14 +1,13 @@
 """The linear-Gaussian model, whose log p(x) is known exactly."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tacit.evidence.correlated import CorrelatedNormal
 from tacit.evidence.estimate import LogProbEstimate
-from tacit.evidence.observed import Noise
 from tacit.models.likelihoods import Gaussian
 from tacit.models.models import VAE
 from tacit.models.networks import DenseDecoder, DenseEncoder, Shape
@@ -91,40 +90,8 @@ class LinearGaussian(VAE):
             method="algebra of the linear-Gaussian model",
         )
 
-    def exact_posterior(self, x: Tensor) -> "FullNormal":
+    def exact_posterior(self, x: Tensor) -> CorrelatedNormal:
         """p(z | x) as a proposal: every weight is then p(x) itself."""
         mean = (x.double().flatten(1) - self.bias) @ self.to_mean.T
-        return FullNormal(mean, torch.linalg.cholesky(self.precision))
-
-
-@dataclass(frozen=True)
-class FullNormal:
-    """N(mean_i, (L Lᵀ)⁻¹) for each image, one precision for all.
-
-    Attributes:
-        mean: (B, D).
-        factor: L, the lower Cholesky factor of the precision, (D, D).
-        name: for people to read.
-    """
-
-    mean: Tensor
-    factor: Tensor
-    name: str = "the exact posterior"
-
-    def __len__(self) -> int:
-        return len(self.mean)
-
-    def draw(self, n: int, noise: Noise) -> Tensor:
-        standard = noise.normal(n, self.mean.shape[-1])
-        # z = mean + L⁻ᵀ ε, as row vectors ε L⁻¹.
-        return self.mean + torch.linalg.solve_triangular(
-            self.factor, standard, upper=False, left=False
-        )
-
-    def log_prob(self, z: Tensor) -> Tensor:
-        standard = (z - self.mean) @ self.factor
-        constant = self.factor.diagonal().log().sum() - 0.5 * z.shape[-1] * math.log(2 * math.pi)
-        return constant - 0.5 * standard.square().sum(dim=-1)
-
-    def take(self, rows: slice) -> "FullNormal":
-        return FullNormal(self.mean[rows], self.factor, self.name)
+        factor = torch.linalg.cholesky(self.precision).expand(len(mean), -1, -1)
+        return CorrelatedNormal(mean, factor, prior_share=0.0, name="the exact posterior")

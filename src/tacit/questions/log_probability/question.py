@@ -42,9 +42,10 @@ class LogProbability(Question):
 
     Attributes:
         run: a VAE.
-        proposal: "refined", a posterior optimised for each image against the frozen decoder, or
-            "encoder", where there is one. From refined posteriors, what as many samples from the
-            encoder give stands beside the images that are shown, as in the report.
+        proposal: "refined", a posterior optimised for each image against the frozen decoder, with
+            its correlations, or "encoder", where there is one. From refined posteriors, what as
+            many samples from the encoder give stands beside the images that are shown, as in the
+            report.
         samples: importance samples per image.
         per_class: images of each class and split that the answer rests on.
         shown_per_class: images of each class and split that are shown with their values.

@@ -8,29 +8,28 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tacit.evidence.estimate import LogProbEstimate
+from tacit.evidence.correlated import correlated
+from tacit.evidence.estimate import LogProbEstimate, concatenate
 from tacit.evidence.importance import importance_sampling
 from tacit.evidence.observed import Observed, observe
 from tacit.evidence.precision import LACKING
-from tacit.evidence.proposals import (
-    MakeProposal,
-    NormalMixture,
-    defensive,
-    fitted,
-    from_encoder,
-)
+from tacit.evidence.proposals import from_encoder
 from tacit.evidence.refine import refine
 from tacit.images.dataset import Images
 from tacit.measures.distances import Floats
 from tacit.measures.images import gaussian_log_prob, mean_intensity
 from tacit.models.likelihoods import Gaussian, Likelihood
 from tacit.models.models import VAE
+from tacit.models.posteriors import DiagonalNormal
 from tacit.questions.shared.samples import Rows
 from tacit.streams import torch_stream
 
 Columns = dict[str, NDArray[np.generic]]
 ProposalName = Literal["refined", "encoder"]
 """Where importance samples come from."""
+CORRELATED_AT_ONCE = 100
+"""Images whose posteriors have their covariances in memory together."""
+
 OVERALL = -1
 """The key of the mean of all images, beside those of the classes."""
 
@@ -102,21 +101,37 @@ def estimated(
     """log p(x) by importance sampling from each image's refined posterior, or from the encoder.
 
     Train and test images are treated alike: all get theirs by the same optimisation against the
-    frozen decoder, also where a per-image VAE has posteriors of its training images. One sample in
-    a hundred comes from the prior, so that no weight is without a bound.
+    frozen decoder, also where a per-image VAE has posteriors of its training images, with its
+    correlations (`tacit.evidence.correlated`). One sample in a hundred comes from the prior, so
+    that no weight is without a bound.
     """
-    generator = torch_stream(seed, "importance", split)
-    q: MakeProposal | NormalMixture = from_encoder
-    if proposal == "refined" or not model.amortized:
-        refined = refine(
-            model,
-            data,
-            start="encoder" if model.amortized else "prior",
-            tolerance=LACKING,
-            generator=torch_stream(seed, "refined", split),
+    if proposal == "encoder" and model.amortized:
+        generator = torch_stream(seed, "importance", split)
+        return importance_sampling(
+            model, from_encoder, data, n_samples=samples, generator=generator
         )
-        q = defensive(fitted(refined.q, "the refined posterior"), prior_share=0.01)
-    return importance_sampling(model, q, data, n_samples=samples, generator=generator)
+    refined = refine(
+        model,
+        data,
+        start="encoder" if model.amortized else "prior",
+        tolerance=LACKING,
+        generator=torch_stream(seed, "refined", split),
+    ).q
+    estimates = []
+    for first in range(0, len(data), CORRELATED_AT_ONCE):
+        part = slice(first, first + CORRELATED_AT_ONCE)
+        q = correlated(
+            model,
+            some := data.take(part),
+            DiagonalNormal(refined.mean[part], refined.log_var[part]),
+            generator=torch_stream(seed, "correlated", split),
+        )
+        # Noise is each image's own, so that portions begin from the same stream.
+        generator = torch_stream(seed, "importance", split)
+        estimates.append(
+            importance_sampling(model, q, some, n_samples=samples, generator=generator)
+        )
+    return concatenate(estimates)
 
 
 def picture_log_prob(likelihood: Likelihood, x: Tensor, pictures: Floats) -> Floats:
