@@ -42,3 +42,10 @@ class UnlikeImagesError(ImagesError):
 
 class EncoderError(ImagesError):
     """An encoder from elsewhere that cannot be used; the message says why and what would work."""
+
+
+class ClusterLost(Exception):
+    """A cluster that does not answer any more; the message says which.
+
+    What was finished is kept, and the same study goes on where it stopped.
+    """

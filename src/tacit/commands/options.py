@@ -82,13 +82,13 @@ def command(function: Command) -> Command:
 def study_command(function: Command) -> Command:
     """For commands that run studies: faults are said in one line.
 
-    Exit code 2 for what cannot be used; 1 for a file that cannot be written, after which the same
-    command goes on.
+    Exit code 2 for what cannot be used; 1 for a file that cannot be written, or a cluster that is
+    lost, after which the same command goes on.
     """
 
     @functools.wraps(function)
     def careful(*arguments: Any, **options: Any) -> int:
-        from tacit.errors import ImagesError
+        from tacit.errors import ClusterLost, ImagesError
         from tacit.files import NotWritten
         from tacit.studies.description.errors import StudyError
 
@@ -105,7 +105,7 @@ def study_command(function: Command) -> Command:
 
         try:
             return function(*arguments, **options)
-        except NotWritten as error:
+        except (NotWritten, ClusterLost) as error:
             kept = "nothing that was finished is lost, and the same command goes on"
             return _ended(FAILED, f"{error}; {kept}")
         except (CommandError, StudyError, ImagesError, FolderError) as error:

@@ -98,6 +98,7 @@ class JobDone:
         seconds: how long it took; None where it did not run.
         images_per_second: throughput of training; None where nothing was trained.
         cause: why it failed, or what blocked it.
+        where: the node of a cluster that did it; "" at home.
     """
 
     name: str
@@ -105,6 +106,7 @@ class JobDone:
     seconds: float | None = None
     images_per_second: float | None = None
     cause: str = ""
+    where: str = ""
 
 
 @dataclass(frozen=True)

@@ -32,12 +32,12 @@ from tacit.studies.description.reading import parse
 from tacit.studies.description.spec import Pretrained, Run, Study
 from tacit.studies.execution.estimate import Estimate, estimate
 from tacit.studies.execution.executors.base import Executor
+from tacit.studies.execution.executors.opening import device_here
 from tacit.studies.execution.progress import duration, reading, shown
 from tacit.studies.options import How, RunOptions, out_of_range
 from tacit.studies.provenance import Told
 from tacit.studies.shorter import shorter
 from tacit.studies.study import Ended, Prepared, prepared, run_study
-from tacit.training.devices import device_of
 
 _RUN_NAME = re.compile(r"[^a-z0-9]+")
 
@@ -112,11 +112,8 @@ def check_options(options: RunOptions, how: How) -> str:
     faults = list(out_of_range(options, how))
     if options.epochs is not None and options.stages is not None:
         faults.append("--epochs and --stages both say how long runs train; give one of them")
-    device = ""
-    try:
-        device = device_of(how.device)
-    except ValueError as error:
-        faults.append(f"--{error}")
+    device, unfit = device_here(how)
+    faults += unfit
     if faults:
         raise StudyError("options", faults)
     return device

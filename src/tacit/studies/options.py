@@ -30,8 +30,25 @@ class How:
 
     jobs: Annotated[
         int | None,
-        Parameter(help="How many jobs at once; no result depends on it. By default one per core."),
+        Parameter(
+            help="How many jobs at once; no result depends on it. By default one per core (with "
+            "--cluster, one per core of all nodes)."
+        ),
     ] = None
+    cluster: Annotated[
+        str | None,
+        Parameter(
+            help="Hand jobs to a Ray cluster: its HOST:PORT, or local for a Ray on this machine "
+            "alone. By default jobs are processes of this machine."
+        ),
+    ] = None
+    shared: Annotated[
+        Flag,
+        Parameter(
+            help="Every node of the cluster has OUT under the same path: jobs write there. "
+            "Otherwise folders travel through Ray."
+        ),
+    ] = False
     device: Annotated[DEVICES, Parameter(help="Where runs are trained.")] = "auto"
     dry_run: Annotated[
         Flag, Parameter(help="List the jobs with estimated time and disk, and train nothing.")

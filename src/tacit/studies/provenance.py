@@ -275,10 +275,11 @@ def _job_done(job: Job, outcome: Outcome, folder: Path) -> JobDone:
         "reused" if job.id in outcome.reused else "done",
         seconds=times.get("seconds"),
         images_per_second=times.get("images_per_second"),
+        where=times.get("where", ""),
     )
 
 
-def _times(folder: Path) -> dict[str, float]:
+def _times(folder: Path) -> dict[str, Any]:
     """How long a job took; nothing where that is not known any more."""
     try:
         return read_record(folder / "times.json")

@@ -33,14 +33,13 @@ from tacit.saved.elsewhere import described
 from tacit.saved.folder import Saved, forget, save
 from tacit.saved.form import Form
 from tacit.studies.command import perform as run_prepared
-from tacit.studies.execution.executors.opening import opened
+from tacit.studies.execution.executors.opening import device_here, opened
 from tacit.studies.execution.holding import held
 from tacit.studies.execution.plan import Job
 from tacit.studies.execution.work import read_measurement
 from tacit.studies.options import out_of_range
 from tacit.studies.provenance import Told
 from tacit.studies.study import Ended, Prepared, prepared
-from tacit.training.devices import device_of
 from tacit.training.run_folder import SavedRun
 
 
@@ -95,12 +94,9 @@ def prompted(asked: Asked, console: Console) -> Prompted:
         CommandError, ImagesError, FolderError, StudyError: what cannot be used, and why.
     """
     options = asked.options
-    for fault in out_of_range(options, asked.how):
+    device, unfit = device_here(asked.how)
+    for fault in (*out_of_range(options, asked.how), *unfit):
         raise CommandError(fault)
-    try:
-        device = device_of(asked.how.device)
-    except ValueError as error:
-        raise CommandError(f"--{error}") from None
     Files(asked.out).check()
     pool = read_pool(asked.source, options, console)
     given = read_labels(options.labels, pool)

@@ -20,6 +20,9 @@ from tacit.training.schedule import Schedule
 
 TIMED_UPDATES = 4
 
+BYTES_OF_A_PROCESS, BYTES_OF_A_MEASUREMENT, BYTES_KEPT_PER_PIXEL = 2**29, 2**29, 1_000
+"""Of measurements see docs/scale.md."""
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -72,6 +75,22 @@ def _seconds_forward(shape: tuple[int, int, int]) -> float:
 def _bytes(config: ModelConfig) -> int:
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
         return 4 * sum(p.numel() for p in build(config).parameters())
+
+
+def memory_of(job: Job) -> int:
+    """How much memory a job may take at most, in bytes, so that a cluster can place it.
+
+    A process with PyTorch takes `BYTES_OF_A_PROCESS`; a run has its parameters with their
+    gradients, Adam's two moments and one copy that is written, and what its layers keep of a
+    batch; a question a model and what that makes of some images. Pixels that are mapped from a file
+    are not counted.
+    """
+    if job.kind == "measure":
+        return BYTES_OF_A_PROCESS + BYTES_OF_A_MEASUREMENT
+    config, schedule = ModelConfig.model_validate(job.task["config"]), job.task["schedule"]
+    batch = min(schedule["batch_size"], schedule["n_images"])
+    kept = BYTES_KEPT_PER_PIXEL * batch * math.prod(config.shape)
+    return BYTES_OF_A_PROCESS + 5 * _bytes(config) + kept
 
 
 def _seconds_per_update(config: ModelConfig, task: Mapping[str, Any]) -> float:

@@ -1,0 +1,356 @@
+"""Jobs handed to a Ray cluster as tasks."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import (
+    GetTimeoutError,
+    ObjectLostError,
+    OutOfMemoryError,
+    OwnerDiedError,
+    RayActorError,
+    RayError,
+    RaySystemError,
+    RayTaskError,
+    WorkerCrashedError,
+)
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from tacit.errors import ClusterLost
+from tacit.files import Damaged, read_record, write_record
+from tacit.images.shared import read_images
+from tacit.studies.execution.estimate import memory_of
+from tacit.studies.execution.executors.base import Progressed
+from tacit.studies.execution.executors.cluster.attendant import Answer, Order, attend
+from tacit.studies.execution.executors.cluster.ear import Ear, Message
+from tacit.studies.execution.executors.cluster.images import IMAGES, Shipped, forget, ship
+from tacit.studies.execution.executors.cluster.nodes import Head, Node, nodes
+from tacit.studies.execution.executors.cluster.parcels import pack, unpack
+from tacit.studies.execution.job import Job
+from tacit.training.run_folder import is_done, remove_leftovers
+
+RETRIES = 3
+"""So often a job is begun again whose node or whose task was lost: no fault of the job's."""
+
+PARCELS_KEPT = 64
+"""Folders that others need are kept in Ray's store for the next that does."""
+
+SECONDS_TO_LISTEN = 0.2
+SECONDS_BETWEEN_LOOKS = 2.0
+SECONDS_TO_STOP = 45.0
+LOST = (WorkerCrashedError, ObjectLostError, OwnerDiedError, RayActorError, RaySystemError)
+
+
+@dataclass
+class Task:
+    """A task that does one job: a `Worker`.
+
+    Attributes:
+        order: what is to be done. ref: of its answer; None where there can be none.
+        node: the id of the node that it runs on, once it has begun.
+        lost: how often it was begun in vain.
+        told: how much of what it noticed was passed on.
+    """
+
+    job: Job
+    out: Path
+    number: int
+    ref: Any = None
+    node: str | None = None
+    began: float = field(default_factory=time.monotonic)
+    lost: int = 0
+    told: int = 0
+    answer: Answer | None = None
+    where: str = ""
+    cause: str | None = None
+    traceback: str = ""
+    finished: bool = False
+    noticed: list[str] = field(default_factory=list)
+
+    @property
+    def gone(self) -> bool:
+        return self.answer is not None or self.cause is not None
+
+    @property
+    def seconds(self) -> float:
+        return self.answer.seconds if self.answer else time.monotonic() - self.began
+
+    def take_notice(self, noticed: Sequence[str]) -> None:
+        """Of all that it has noticed, what is new."""
+        self.noticed += noticed[self.told :]
+        self.told = max(self.told, len(noticed))
+
+    def settle(self, progressed: Progressed) -> None:
+        if self.answer is None:
+            return
+        folder = self.out / self.job.folder
+        if self.answer.parcel is not None:
+            unpack(self.answer.parcel, folder)
+        self.take_notice(self.answer.noticed)
+        self.finished, self.traceback = self.answer.finished, self.answer.traceback
+        self.cause = self.answer.cause
+        if self.cause is None and is_done(folder):
+            remove_leftovers(folder)
+            _say_where(folder, self.where)
+
+    def why(self) -> str:
+        said = self.cause or (self.answer.end if self.answer else "") or "it said nothing"
+        return f"{said} (on {self.where})" if self.where else said
+
+
+def _say_where(folder: Path, where: str) -> None:
+    """Note beside a result on which node it was made."""
+    times = folder / "times.json"
+    with suppress(FileNotFoundError, Damaged):
+        write_record(times, read_record(times) | {"where": where}, durable=False)
+
+
+@dataclass
+class Cluster:
+    """The nodes of a Ray cluster that this process has joined: an `Executor`.
+
+    Args:
+        head: what answers as long as the cluster is there.
+        installed: what is installed here, and has to be there.
+        device: where runs are trained, "cpu" or "cuda".
+        shared: whether every node has the study's folder under the same path.
+        at_once: at most so many jobs; None for as many as the cluster has cores for.
+    """
+
+    head: Head
+    installed: dict[str, str]
+    device: str
+    shared: bool
+    at_once: int | None = None
+    seconds_between_states: float = 60.0
+
+    def __post_init__(self) -> None:
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
+        ear: Any = ray.remote(Ear)
+        self.ear = ear.options(num_cpus=0, scheduling_strategy=here).remote()
+        self.hearing = self.ear.hear.remote(SECONDS_TO_LISTEN)
+        self.nodes = nodes()
+        self.looked = time.monotonic()
+        self.begun = 0
+        self.images: dict[Path, Shipped] = {}
+        self.hashes: dict[Path, tuple[str, ...]] = {}
+        self.parcels: OrderedDict[Path, Any] = OrderedDict()
+        self.largest = 0  # how many nodes there were at most
+
+    @property
+    def words(self) -> str:
+        cores = sum(node.cores for node in self.nodes.values())
+        n = len(self.nodes)
+        device = "" if self.device == "cpu" else ", runs on GPUs"
+        return f"jobs on {n} node{'s' if n > 1 else ''} of a Ray cluster, {cores:g} cores{device}"
+
+    def room(self, running: Sequence[Task]) -> int:
+        """As many as have cores, and one more a node, which begins when another ends."""
+        self._look()
+        cores = sum(node.cores for node in self.nodes.values())
+        taken = sum(task.job.task["threads"] for task in running if not task.gone)
+        free = int(cores) + len(self.nodes) - taken
+        if self.at_once is not None:
+            free = min(free, self.at_once - len(running))
+        return max(0, free)
+
+    def start(self, job: Job, out: Path) -> Task:
+        self.begun += 1
+        task = Task(job, out, self.begun)
+        task.cause = self._cannot(job)
+        if task.cause is None:
+            self._submit(task)
+        return task
+
+    def _cannot(self, job: Job) -> str | None:
+        """Why no node can ever do a job, if so."""
+        memory, threads = memory_of(job), job.task["threads"]
+        most = max((node.memory for node in self.nodes.values()), default=0)
+        cores = max((node.cores for node in self.nodes.values()), default=0)
+        if memory > most:
+            return (
+                f"it needs about {memory / 2**30:.1f} GiB of memory, and no node of the cluster "
+                f"has more than {most / 2**30:.1f}"
+            )
+        if threads > cores:
+            return f"it has {threads} threads, and no node of the cluster more than {cores:g} cores"
+        return None
+
+    def _submit(self, task: Task) -> None:
+        job, out = task.job, task.out
+        on_gpu = job.kind == "train" and self.device != "cpu"
+        travels: list[Any] = [None]
+        if not self.shared:
+            own = pack(out / job.folder)
+            travels = [own if own.files else None, *(self._parcel(out / f) for f in job.reads)]
+        order = Order(
+            job,
+            self.device,
+            task.number,
+            self.ear,
+            self.installed,
+            out=out.resolve() if self.shared else None,
+            sha256=self._sha256(out) if self.shared else (),
+            shipped=None if self.shared else self._shipped(out),
+            seconds_between_states=self.seconds_between_states,
+        )
+        task.node, task.told = None, 0
+        task.ref = (
+            ray.remote(attend)
+            .options(
+                num_cpus=job.task["threads"],
+                num_gpus=1 if on_gpu else 0,
+                memory=memory_of(job),
+                max_retries=0,  # what is begun again goes on from what came home
+                name=job.label,
+            )
+            .remote(order, *travels)
+        )
+
+    def _parcel(self, folder: Path) -> Any:
+        """A finished job's folder in Ray's store."""
+        if folder not in self.parcels:
+            self.parcels[folder] = ray.put(pack(folder))
+        self.parcels.move_to_end(folder)
+        while len(self.parcels) > PARCELS_KEPT:
+            self.parcels.popitem(last=False)
+        return self.parcels[folder]
+
+    def _shipped(self, out: Path) -> Shipped:
+        if out not in self.images:
+            self.images[out] = ship(out)
+        return self.images[out]
+
+    def _sha256(self, out: Path) -> tuple[str, ...]:
+        if out not in self.hashes:
+            names = read_images(out / IMAGES)._fields
+            records = [read_record(out / IMAGES / f"{name}.json") for name in names]
+            self.hashes[out] = tuple(record["sha256"] for record in records)
+        return self.hashes[out]
+
+    def listen(self, running: Sequence[Task], progressed: Progressed) -> None:
+        """
+        Raises:
+            ClusterLost: the cluster does not answer any more.
+        """
+        self._look()
+        refs = {task.ref: task for task in running if not task.gone}
+        if not refs:
+            return
+        ready, _ = ray.wait([*refs, self.hearing], timeout=SECONDS_TO_LISTEN)
+        if ready:  # and whatever else is
+            ready, _ = ray.wait([*refs, self.hearing], num_returns=len(refs) + 1, timeout=0)
+        if self.hearing in ready:
+            ready.remove(self.hearing)
+            self._hear({task.number: task for task in running}, progressed)
+        for ref in ready:
+            self._take_answer(refs[ref])
+
+    def _hear(self, by_number: dict[int, Task], progressed: Progressed) -> None:
+        try:
+            heard: list[tuple[int, Message]] = ray.get(self.hearing)
+            self.hearing = self.ear.hear.remote(SECONDS_TO_LISTEN)
+        except RayError as error:
+            raise ClusterLost(f"{self.head}: {_first_line(error)}") from None
+        for number, (kind, *rest) in heard:
+            task = by_number.get(number)
+            if task is None or task.gone:
+                continue
+            if kind == "began":
+                task.node, task.began = rest[0], time.monotonic()
+            elif kind == "progress":
+                progressed(task.job, *rest)
+            elif kind == "noticed":
+                task.take_notice(rest[0])
+            elif kind == "state":
+                unpack(rest[0], task.out / task.job.folder)
+
+    def _take_answer(self, task: Task) -> None:
+        """Of a task that has ended, how; one whose node was lost begins again elsewhere."""
+        try:
+            task.answer = ray.get(task.ref)
+            task.where = self._name(task.answer.node)
+        except OutOfMemoryError:
+            task.where = self._name(task.node)
+            task.cause = "Ray ended it because the node had no memory left"
+        except RayTaskError as error:
+            task.where = self._name(task.node)
+            task.cause, task.traceback = _first_line(error.cause), str(error)
+        except LOST as error:
+            task.lost += 1
+            self._look(now=True)
+            where = self._name(task.node) or "a node"
+            why = f"{where} was lost with its task ({type(error).__name__})"
+            if task.lost > RETRIES:
+                task.cause = f"{why}, {task.lost} times"
+            else:
+                task.noticed.append(f"{task.job.label}: {why}: it is begun again")
+                self._submit(task)
+
+    def _name(self, node: str | None) -> str:
+        if node is not None and node not in self.nodes:
+            self._look(now=True)
+        return self.nodes[node].name if node in self.nodes else ""
+
+    def _look(self, *, now: bool = False) -> None:
+        """Every few seconds, see that the cluster is there, and which nodes it has."""
+        if not now and time.monotonic() < self.looked + SECONDS_BETWEEN_LOOKS:
+            return
+        self.head.see()
+        self.looked = time.monotonic()
+        found = nodes()
+        # Of nodes that are gone, the names are still told.
+        self.nodes = {**{i: n.lost() for i, n in self.nodes.items()}, **found}
+
+    def stop(self, running: Sequence[Task]) -> None:
+        """Each is given three quarters of a minute; what they have kept comes home."""
+        left = {task.ref: task for task in running if not task.gone}
+        if not left or self.head.lost:
+            return
+        try:
+            ray.get(self.ear.stop.remote(), timeout=SECONDS_TO_STOP)
+            deadline = time.monotonic() + SECONDS_TO_STOP
+            while left and time.monotonic() < deadline:
+                ready, _ = ray.wait([*left], timeout=SECONDS_TO_LISTEN)
+                for ref in ready:
+                    task = left.pop(ref)
+                    with suppress(RayError):
+                        answer = ray.get(ref)
+                        if answer.parcel is not None:
+                            unpack(answer.parcel, task.out / task.job.folder)
+            for ref in left:
+                ray.cancel(ref, force=True)
+            ray.get(self.ear.go_on.remote(), timeout=SECONDS_TO_STOP)
+        except (RayError, GetTimeoutError):
+            return  # it is lost, and with it whatever wrote
+
+    def close(self) -> None:
+        """Remove what was laid on the nodes."""
+        if self.head.lost:
+            return
+        removed = [
+            ray.remote(forget)
+            .options(
+                num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)
+            )
+            .remote(shipped.key)
+            for shipped in self.images.values()
+            for node in _alive(self.nodes)
+        ]
+        with suppress(RayError, GetTimeoutError):
+            ray.get(removed, timeout=SECONDS_TO_STOP)
+
+
+def _alive(found: dict[str, Node]) -> Iterator[str]:
+    return (id for id, node in found.items() if node.cores)
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return f"{type(error).__name__}: {text.splitlines()[0]}"
