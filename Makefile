@@ -20,6 +20,7 @@ test: $(READY)
 	$(BIN)/pytest -n auto
 
 test-slow: $(READY)
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[cluster]'
 	$(BIN)/pytest -m slow
 	$(BIN)/pytest -n auto --hypothesis-profile=explore
 

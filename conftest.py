@@ -3,9 +3,15 @@ other's way, and results depend on the number of threads."""
 
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "tests"))  # for the helpers beside the tests
+
+if (
+    find_spec("ray") is None
+):  # doctests import every module, but those of an extra that is not there
+    collect_ignore_glob = ["src/tacit/studies/execution/executors/cluster/*.py"]
 
 for library in ("OMP", "MKL", "OPENBLAS"):
     os.environ[f"{library}_NUM_THREADS"] = "1"

@@ -1,0 +1,374 @@
+"""Jobs on a Ray cluster of two nodes, both on this machine; its head takes about ten seconds."""
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small import STUDIES, Watching, content, some_digits
+
+from commands import ends, kill_group, until
+from tacit.files import read_record
+from tacit.studies.description.errors import StudyError
+from tacit.studies.description.reading import parse
+from tacit.studies.execution.executors.cluster.installed import differences, installed
+from tacit.studies.execution.executors.processes import Processes
+from tacit.studies.options import How
+from tacit.studies.provenance import Told
+from tacit.studies.study import Ended, prepared, run_study
+
+pytest.importorskip("ray")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+OFTEN = """
+import importlib.abc, importlib.util, math, sys
+
+class Often(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name != "tacit.training.checkpoint":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        load = spec.loader.exec_module
+        def load_changed(module):
+            load(module)
+            module.SECONDS_BETWEEN_CHECKPOINTS, module.SHARE_OF_TIME = 0.1, math.inf
+        spec.loader.exec_module = load_changed
+        return spec
+
+sys.meta_path.insert(0, Often())
+"""
+"""Jobs on the nodes keep their state every tenth of a second."""
+
+LONG = """
+title: One that takes long
+defaults: {latent_dim: 4, epochs: 2, batch_size: 20}
+runs:
+  beside: {learn: classifier}
+  long: {learn: vae, epochs: 400}
+  needs-it: {learn: autoencoder, decoder: {from: long}}
+questions:
+  - classifier: {run: beside}
+"""
+
+
+class Two:
+    """A head without cores for jobs, and the nodes `one` and `two` with a core each."""
+
+    def __init__(self, place: Path) -> None:
+        from ray.cluster_utils import Cluster
+
+        (place / "sitecustomize.py").write_text(OFTEN)
+        self.path = str(place)
+        self.cluster = Cluster(
+            initialize_head=True,
+            head_node_args={"num_cpus": 0, "object_store_memory": 2**27, "node_name": "head"},
+        )
+        self.address = self.cluster.address
+        self.nodes: dict[str, Any] = {}
+        for name in ("one", "two"):
+            self.add(name)
+
+    def add(self, name: str, **has: Any) -> None:
+        self.nodes[name] = self.cluster.add_node(
+            node_name=name,
+            object_store_memory=2**27,
+            env_vars={"PYTHONPATH": self.path, "OMP_NUM_THREADS": "1"},
+            **{"num_cpus": 1, **has},
+        )
+
+    def remove(self, name: str) -> None:
+        self.cluster.remove_node(self.nodes.pop(name), allow_graceful=False)
+
+
+@pytest.fixture(scope="module")
+def token() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_MODE", "token")
+        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(16))
+        yield
+
+
+@pytest.fixture(scope="module")
+def two(token: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
+    found = Two(tmp_path_factory.mktemp("path"))
+    yield found
+    found.cluster.shutdown()
+
+
+def run_on(
+    address: str,
+    text: str,
+    folder: Path,
+    *,
+    seeing: Callable[[Any], None] = lambda running: None,
+    shared: bool = False,
+) -> tuple[Ended, Watching]:
+    """Run a study on the cluster; `seeing` is shown the tasks that are under way."""
+    from tacit.studies.execution.executors.cluster.joining import joined
+
+    study, questions = parse(text, folder.name)
+    watching = Watching()
+    task = prepared(folder.name, study, questions, some_digits(), folder)
+    with joined(address, How(cluster=address, shared=shared)) as executor:
+        executor.seconds_between_states = 0.3
+        listen = executor.listen
+
+        def listen_and_see(running: Any, progressed: Any) -> None:
+            listen(running, progressed)
+            seeing(running)
+
+        executor.listen = listen_and_see  # type: ignore[method-assign]
+        ended = run_study(task, Told("tacit run"), watching, executor)
+    return ended, watching
+
+
+@pytest.fixture(scope="module")
+def at_home(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, str]]:
+    """What a study leaves when processes of this machine do its jobs."""
+    known: dict[str, dict[str, str]] = {}
+
+    def get(text: str) -> dict[str, str]:
+        if text not in known:
+            folder = tmp_path_factory.mktemp("home") / "study"
+            study, questions = parse(text, "study")
+            task = prepared("study", study, questions, some_digits(), folder)
+            assert run_study(task, Told("tacit run"), Watching(), Processes(1)).whole
+            known[text] = content(folder)
+        return known[text]
+
+    return get
+
+
+def where(folder: Path) -> set[str]:
+    return {read_record(path)["where"] for path in folder.rglob("times.json")}
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["travelling", "shared"])
+def test_a_study_on_two_nodes_leaves_the_same_bits(
+    shared: bool, two: Two, at_home, tmp_path: Path
+) -> None:
+    folder = tmp_path / "study"
+    ended, watching = run_on(two.address, STUDIES["classifiers"], folder, shared=shared)
+    assert ended.whole, watching.causes
+    assert not watching.said
+    assert content(folder) == at_home(STUDIES["classifiers"])
+    assert where(folder) == {"one", "two"}
+    assert '"where": "two"' in (folder / "environment.json").read_text()
+    page = (folder / "report.html").read_text()
+    assert "<td>one</td>" in page
+    assert "on 2 nodes of a Ray cluster, 2 cores" in page
+    left = Path(tempfile.gettempdir())
+    assert not list(left.glob("tacit-job-*"))
+    assert not list((left / f"tacit-{os.getuid()}").glob("*"))
+
+
+def state_at_home(folder: Path, name: str) -> list[Path]:
+    return list(folder.glob(f"jobs/{name}-*/checkpoints/*.json"))
+
+
+def test_a_node_that_is_lost_loses_no_job(two: Two, at_home, tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    lost: list[str] = []
+
+    def lose(running: Any) -> None:
+        for task in running:
+            if task.job.name == "long" and task.node and not lost and state_at_home(folder, "long"):
+                name = next(name for name, n in two.nodes.items() if n.node_id == task.node)
+                two.remove(name)
+                lost.append(name)
+
+    ended, watching = run_on(two.address, LONG, folder, seeing=lose)
+    two.add(lost[0])
+    assert ended.whole, watching.causes
+    (said,) = watching.said
+    assert said.startswith(f"long (seed 0): {lost[0]} was lost with its task (")
+    assert said.endswith("it is begun again")
+    (times,) = folder.glob("jobs/long-*/times.json")
+    assert read_record(times)["where"] not in lost
+    assert content(folder) == at_home(LONG)
+
+
+def titled(name: str) -> list[int]:
+    """Ray's worker that does the job of that name."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if path.read_bytes().startswith(f"ray::{name}".encode()):
+                found.append(int(path.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+def children(parent: int) -> list[int]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == parent:
+            found.append(int(path.parent.name))
+    return found
+
+
+@pytest.mark.parametrize("whom", ["rays", "ours"])
+def test_a_worker_that_is_killed(whom: str, two: Two, at_home, tmp_path: Path) -> None:
+    """Ray's own is replaced; the process that does the job is told of as at home."""
+    folder = tmp_path / "study"
+    killed: list[int] = []
+
+    def kill(running: Any) -> None:
+        for task in running:
+            if task.job.name == "long" and not killed and state_at_home(folder, "long"):
+                (worker,) = titled("long")
+                if whom == "ours":
+                    # It was forked from the process that is forked from.
+                    (worker,) = [pid for child in children(worker) for pid in children(child)]
+                killed.append(worker)
+                os.kill(worker, signal.SIGKILL)
+
+    ended, watching = run_on(two.address, LONG, folder, seeing=kill)
+    if whom == "rays":
+        assert ended.whole, watching.causes
+        assert "was lost with its task (WorkerCrashedError): it is begun again" in watching.said[0]
+    else:
+        (cause,) = ended.outcome.failed.values()
+        assert cause.startswith("its process was killed (SIGKILL), perhaps because the machine")
+        assert cause.endswith((" (on one)", " (on two)"))
+        assert list(ended.outcome.blocked.values()) == ["long (seed 0)"]
+        assert [finding.question for finding in ended.findings] == ["classifier"]
+        assert state_at_home(folder, "long")
+        ended, watching = run_on(two.address, LONG, folder)  # the same command
+        assert ended.whole, watching.causes
+    assert content(folder) == at_home(LONG)
+
+
+def test_nodes_that_are_not_fit_are_named_before_any_work(
+    two: Two, tmp_path: Path, monkeypatch
+) -> None:
+    from tacit.studies.execution.executors.cluster import joining
+
+    torch = installed()["torch"]
+    ours = installed() | {"torch": "9.9", "tacit": "7.0"}
+    monkeypatch.setattr(joining, "differences", lambda here, there: differences(ours, there))
+    with pytest.raises(StudyError, match=r"node one: tacit is .* there and 7\.0 here") as caught:
+        run_on(two.address, LONG, tmp_path / "study")
+    assert len(caught.value.faults) == 4
+    assert f"torch is {torch} there and 9.9 here" in str(caught.value)
+    with (
+        pytest.raises(StudyError, match="--device is cuda, and no node of the cluster has a GPU"),
+        joining.joined(two.address, How(cluster=two.address, device="cuda")),
+    ):
+        pass
+    assert not list((tmp_path / "study").glob("jobs/*"))
+
+
+def test_a_node_with_other_images_fails_its_job(two: Two, tmp_path: Path, monkeypatch) -> None:
+    from tacit.studies.execution.executors.cluster.executor import Cluster
+
+    real = Cluster._sha256
+    monkeypatch.setattr(Cluster, "_sha256", lambda self, out: (real(self, out)[0], "0" * 64))
+    ended, _ = run_on(two.address, LONG, tmp_path / "study", shared=True)
+    assert len(ended.outcome.failed) == 2
+    assert all("test.json is of other images (on " in c for c in ended.outcome.failed.values())
+
+
+def test_too_little_memory_is_said_of_the_job(two: Two, tmp_path: Path, monkeypatch) -> None:
+    from tacit.studies.execution.executors.cluster import executor
+
+    real = executor.memory_of
+    monkeypatch.setattr(
+        executor, "memory_of", lambda job: 2**50 if job.name == "long" else real(job)
+    )
+    ended, _ = run_on(two.address, LONG, tmp_path / "study")
+    (cause,) = ended.outcome.failed.values()
+    assert cause.startswith("it needs about 1048576.0 GiB of memory, and no node of the cluster")
+    assert [finding.question for finding in ended.findings] == ["classifier"]
+
+
+COMMAND = [sys.executable, "-m", "tacit", "run"]
+
+
+@contextmanager
+def started(study: Path, out: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [*COMMAND, str(study), "--train-size", "60", "--out", str(out), *options],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        kill_group(process)
+        process.communicate()
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    path = tmp_path / "study.yaml"
+    path.write_text(LONG.replace("400", "20000"))
+    return path
+
+
+def test_when_the_head_goes_the_end_is_clear_and_the_same_command_goes_on(
+    token: None, study: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "path").mkdir()
+    own = Two(tmp_path / "path")
+    folder = tmp_path / "out" / "study"
+    try:
+        with started(study, tmp_path / "out", "--cluster", own.address) as process:
+            until(lambda: list(folder.glob("measurements/*/done.json")), process)
+            own.cluster.head_node.kill_gcs_server(check_alive=False)
+            gone = time.monotonic()
+            said, _ = process.communicate(timeout=60)
+            took = time.monotonic() - gone
+            assert process.returncode == 1, said
+            assert f"error: the Ray cluster at {own.address} does not answer any more" in said
+            assert "nothing that was finished is lost, and the same command goes on" in said
+            assert "Traceback" not in said
+            assert took < 45
+            assert ends(process)
+    finally:
+        own.cluster.shutdown()
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("done.json")}
+    assert len(before) == 2
+    study.write_text(LONG.replace("400", "3"))
+    done = subprocess.run(
+        [*COMMAND, str(study), "--train-size", "60", "--out", str(tmp_path / "out")],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "2 of 4 jobs were done before" in done.stdout
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_study_keeps_its_state_and_says_how_to_go_on(
+    signum: int, code: int, study: Path, tmp_path: Path
+) -> None:
+    """On a Ray of one's own, which hears of no signal to the group."""
+    jobs = tmp_path / "out" / "study" / "jobs"
+    with started(study, tmp_path / "out", "--cluster", "local", "--jobs", "2") as process:
+        until(lambda: list(jobs.glob("long-*/job.json")), process)
+        time.sleep(2)
+        kill_group(process, signum)
+        said, _ = process.communicate(timeout=90)
+        assert process.returncode == code, said
+        assert f"stopped by {signal.Signals(signum).name}; nothing that was finished is" in said
+        assert "FAILED" not in said
+        assert ends(process)
+    (kept,) = jobs.glob("long-*/checkpoints/*.json")
+    assert read_record(kept)["update"] > 0
