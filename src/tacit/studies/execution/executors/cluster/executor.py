@@ -2,7 +2,7 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +30,7 @@ from tacit.studies.execution.executors.base import Progressed
 from tacit.studies.execution.executors.cluster.attendant import Answer, Order, attend
 from tacit.studies.execution.executors.cluster.ear import Ear, Message
 from tacit.studies.execution.executors.cluster.images import IMAGES, Shipped, forget, ship
-from tacit.studies.execution.executors.cluster.nodes import Head, Node, nodes
+from tacit.studies.execution.executors.cluster.nodes import Head, nodes
 from tacit.studies.execution.executors.cluster.parcels import pack, unpack
 from tacit.studies.execution.job import Job
 from tacit.training.run_folder import is_done, remove_leftovers
@@ -43,6 +43,7 @@ PARCELS_KEPT = 64
 
 SECONDS_TO_LISTEN = 0.2
 SECONDS_BETWEEN_LOOKS = 2.0
+SECONDS_WITHOUT_NODES = 60.0
 SECONDS_TO_STOP = 45.0
 LOST = (WorkerCrashedError, ObjectLostError, OwnerDiedError, RayActorError, RaySystemError)
 
@@ -141,7 +142,7 @@ class Cluster:
         self.images: dict[Path, Shipped] = {}
         self.hashes: dict[Path, tuple[str, ...]] = {}
         self.parcels: OrderedDict[Path, Any] = OrderedDict()
-        self.largest = 0  # how many nodes there were at most
+        self.served = self.looked
 
     @property
     def words(self) -> str:
@@ -153,9 +154,9 @@ class Cluster:
     def room(self, running: Sequence[Task]) -> int:
         """As many as have cores, and one more a node, which begins when another ends."""
         self._look()
-        cores = sum(node.cores for node in self.nodes.values())
+        cores = [node.cores for node in self.nodes.values() if node.alive]
         taken = sum(task.job.task["threads"] for task in running if not task.gone)
-        free = int(cores) + len(self.nodes) - taken
+        free = int(sum(cores)) + len(cores) - taken
         if self.at_once is not None:
             free = min(free, self.at_once - len(running))
         return max(0, free)
@@ -242,6 +243,8 @@ class Cluster:
         self._look()
         refs = {task.ref: task for task in running if not task.gone}
         if not refs:
+            if not running:  # there is no room now
+                time.sleep(SECONDS_TO_LISTEN)
             return
         ready, _ = ray.wait([*refs, self.hearing], timeout=SECONDS_TO_LISTEN)
         if ready:  # and whatever else is
@@ -307,6 +310,10 @@ class Cluster:
         found = nodes()
         # Of nodes that are gone, the names are still told.
         self.nodes = {**{i: n.lost() for i, n in self.nodes.items()}, **found}
+        if found:
+            self.served = self.looked
+        elif self.looked > self.served + SECONDS_WITHOUT_NODES:
+            raise ClusterLost(f"{self.head} has no node left that has cores for jobs")
 
     def stop(self, running: Sequence[Task]) -> None:
         """Each is given three quarters of a minute; what they have kept comes home."""
@@ -332,23 +339,18 @@ class Cluster:
 
     def close(self) -> None:
         """Remove what was laid on the nodes."""
-        if self.head.lost:
+        if self.head.lost or not self.images:
             return
         removed = [
             ray.remote(forget)
-            .options(
-                num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)
-            )
+            .options(num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(id, soft=False))
             .remote(shipped.key)
             for shipped in self.images.values()
-            for node in _alive(self.nodes)
+            for id, node in self.nodes.items()
+            if node.alive
         ]
         with suppress(RayError, GetTimeoutError):
             ray.get(removed, timeout=SECONDS_TO_STOP)
-
-
-def _alive(found: dict[str, Node]) -> Iterator[str]:
-    return (id for id, node in found.items() if node.cores)
 
 
 def _first_line(error: BaseException) -> str:

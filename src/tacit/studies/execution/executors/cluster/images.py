@@ -58,7 +58,7 @@ def ship(folder: Path) -> Shipped:
     """Put what lies in a study's folder where every node can have it."""
     sides = []
     for part in read_images(folder / IMAGES):
-        portions = [ray.put(portion) for portion in part.portions()]
+        portions = [ray.put(np.asarray(portion)) for portion in part.portions()]
         sides.append(
             Side(
                 part.pixels.shape,

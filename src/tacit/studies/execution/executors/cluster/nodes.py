@@ -22,10 +22,11 @@ class Node:
     cores: float
     memory: float
     gpus: float
+    alive: bool = True
 
     def lost(self) -> "Node":
-        """The same, with nothing left."""
-        return replace(self, cores=0, memory=0, gpus=0)
+        """The same, which is gone."""
+        return replace(self, alive=False)
 
 
 def nodes() -> dict[str, Node]:
