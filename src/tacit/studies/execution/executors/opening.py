@@ -39,9 +39,9 @@ def _faults_of_cluster(address: str) -> Iterator[str]:
             "`ray start --head` chose it), or ray://HOST:PORT of its client server"
         )
         return
-    from tacit.studies.execution.executors.cluster.nodes import answers
+    from tacit.studies.execution.executors.cluster.nodes import silent
 
-    if why := answers(address):
+    if why := silent(address):
         yield f"--cluster is {address}, where nobody answers ({why}); is the head running there?"
 
 

@@ -98,8 +98,7 @@ def attend(order: Order, own: Parcel | None, *needed: Parcel) -> Answer:
     said: list[Message] = [("began", node)]
     if _tell(order, said):
         return Answer(node)
-    while _leaving:
-        _leaving.pop().join()
+    _leaving[:] = [process for process in _leaving if process.exitcode is None]
     from tacit.studies.execution.executors.cluster.images import Elsewhere
 
     try:

@@ -11,14 +11,10 @@ from typing import Any
 import ray
 from ray.exceptions import (
     GetTimeoutError,
-    ObjectLostError,
     OutOfMemoryError,
-    OwnerDiedError,
-    RayActorError,
     RayError,
     RaySystemError,
     RayTaskError,
-    WorkerCrashedError,
 )
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -45,7 +41,6 @@ SECONDS_TO_LISTEN = 0.2
 SECONDS_BETWEEN_LOOKS = 2.0
 SECONDS_WITHOUT_NODES = 60.0
 SECONDS_TO_STOP = 45.0
-LOST = (WorkerCrashedError, ObjectLostError, OwnerDiedError, RayActorError, RaySystemError)
 
 
 @dataclass
@@ -134,6 +129,7 @@ class Cluster:
     def __post_init__(self) -> None:
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
         ear: Any = ray.remote(Ear)
+        self.attend: Any = ray.remote(attend)
         self.ear = ear.options(num_cpus=0, scheduling_strategy=here).remote()
         self.hearing = self.ear.hear.remote(SECONDS_TO_LISTEN)
         self.nodes = nodes()
@@ -202,17 +198,13 @@ class Cluster:
             seconds_between_states=self.seconds_between_states,
         )
         task.node, task.told = None, 0
-        task.ref = (
-            ray.remote(attend)
-            .options(
-                num_cpus=job.task["threads"],
-                num_gpus=1 if on_gpu else 0,
-                memory=memory_of(job),
-                max_retries=0,  # what is begun again goes on from what came home
-                name=job.label,
-            )
-            .remote(order, *travels)
-        )
+        task.ref = self.attend.options(
+            num_cpus=job.task["threads"],
+            num_gpus=1 if on_gpu else 0,
+            memory=memory_of(job),
+            max_retries=0,  # what is begun again goes on from what came home
+            name=job.label,
+        ).remote(order, *travels)
 
     def _parcel(self, folder: Path) -> Any:
         """A finished job's folder in Ray's store."""
@@ -260,6 +252,7 @@ class Cluster:
             heard: list[tuple[int, Message]] = ray.get(self.hearing)
             self.hearing = self.ear.hear.remote(SECONDS_TO_LISTEN)
         except RayError as error:
+            self.head.lost = True
             raise ClusterLost(f"{self.head}: {_first_line(error)}") from None
         for number, (kind, *rest) in heard:
             task = by_number.get(number)
@@ -282,10 +275,11 @@ class Cluster:
         except OutOfMemoryError:
             task.where = self._name(task.node)
             task.cause = "Ray ended it because the node had no memory left"
-        except RayTaskError as error:
+        except (RayTaskError, RaySystemError) as error:  # what the task itself raised, or lacks
             task.where = self._name(task.node)
-            task.cause, task.traceback = _first_line(error.cause), str(error)
-        except LOST as error:
+            task.cause = _first_line(getattr(error, "cause", error))
+            task.traceback = str(error)
+        except RayError as error:
             task.lost += 1
             self._look(now=True)
             where = self._name(task.node) or "a node"
@@ -305,8 +299,9 @@ class Cluster:
         """Every few seconds, see that the cluster is there, and which nodes it has."""
         if not now and time.monotonic() < self.looked + SECONDS_BETWEEN_LOOKS:
             return
-        self.head.see()
         self.looked = time.monotonic()
+        if not self.head.answers():
+            return
         found = nodes()
         # Of nodes that are gone, the names are still told.
         self.nodes = {**{i: n.lost() for i, n in self.nodes.items()}, **found}

@@ -57,19 +57,22 @@ class Head:
     def __str__(self) -> str:
         return f"the Ray cluster at {self.address}"
 
-    def see(self) -> None:
-        """
+    def answers(self) -> bool:
+        """Whether it does now.
+
         Raises:
-            ClusterLost: it has not answered for `SECONDS_TO_ANSWER`.
+            ClusterLost: it has not for `SECONDS_TO_ANSWER`.
         """
-        if answers(self.address) is None:
+        if silent(self.address) is None:
             self.answered = time.monotonic()
-        elif time.monotonic() > self.answered + SECONDS_TO_ANSWER:
+            return True
+        if time.monotonic() > self.answered + SECONDS_TO_ANSWER:
             self.lost = True
             raise ClusterLost(f"{self} does not answer any more")
+        return False
 
 
-def answers(address: str, seconds: float = SECONDS_TO_CONNECT) -> str | None:
+def silent(address: str, seconds: float = SECONDS_TO_CONNECT) -> str | None:
     """Why nobody answers at HOST:PORT (or ray://HOST:PORT); None where somebody does."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     try:
