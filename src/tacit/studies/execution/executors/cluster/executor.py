@@ -20,7 +20,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from tacit.errors import ClusterLost
 from tacit.files import Damaged, read_record, write_record
-from tacit.images.shared import read_images
+from tacit.images.dataset import Split
 from tacit.studies.execution.estimate import memory_of
 from tacit.studies.execution.executors.base import Progressed
 from tacit.studies.execution.executors.cluster.attendant import Answer, Order, attend
@@ -222,7 +222,7 @@ class Cluster:
 
     def _sha256(self, out: Path) -> tuple[str, ...]:
         if out not in self.hashes:
-            names = read_images(out / IMAGES)._fields
+            names = Split._fields
             records = [read_record(out / IMAGES / f"{name}.json") for name in names]
             self.hashes[out] = tuple(record["sha256"] for record in records)
         return self.hashes[out]
