@@ -120,6 +120,7 @@ def test_one_that_fails_leaves_its_siblings_alone_whoever_does_them(tmp_path: Pa
     [
         (["--cluster", "nowhere"], "'nowhere'; it is local, HOST:PORT"),
         (["--cluster", "head:0"], "'head:0'; it is local, HOST:PORT"),
+        (["--cluster", "no..host:80"], "--cluster is no..host:80, where nobody answers"),
         (["--cluster", "127.0.0.1:9"], "--cluster is 127.0.0.1:9, where nobody answers"),
         (["--shared"], "--shared is about the nodes of a cluster; it needs --cluster"),
     ],

@@ -79,4 +79,6 @@ def silent(address: str, seconds: float = SECONDS_TO_CONNECT) -> str | None:
         socket.create_connection((host, int(port)), seconds).close()
     except OSError as error:
         return error.strerror or str(error)
+    except ValueError as error:  # no name that a host can have
+        return str(error)
     return None
