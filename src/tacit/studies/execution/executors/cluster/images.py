@@ -5,11 +5,11 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import ray
@@ -22,7 +22,7 @@ from tacit.images.dataset import Images, Split
 from tacit.images.shared import read_images, write_images
 from tacit.studies.execution.executors.cluster.parcels import Parcel, pack, unpack
 
-IMAGES, WHOLE = "images", "whole"
+IMAGES, WHOLE, USED = "images", "whole", "used"
 
 
 class Elsewhere(ValueError):
@@ -82,9 +82,7 @@ def laid(shipped: Shipped, folder: Path) -> Iterator[None]:
         Elsewhere: what arrived is not what was sent.
     """
     place = _place(shipped.key)
-    place.mkdir(parents=True, exist_ok=True)
-    with (place / "used").open("ab") as used:
-        fcntl.flock(used.fileno(), fcntl.LOCK_SH)
+    with _used(place):  # until the block is left, nobody removes it
         with FileLock(place / "lock"):
             if not (place / WHOLE).exists():
                 _lay(shipped, place)
@@ -94,6 +92,18 @@ def laid(shipped: Shipped, folder: Path) -> Iterator[None]:
         features: Parcel = ray.get(shipped.features)
         unpack(features, folder / IMAGES / FEATURES)
         yield
+
+
+def _used(place: Path) -> BinaryIO:
+    """A file of the folder, which is there; nobody removes the folder before the file is closed."""
+    while True:
+        with suppress(FileNotFoundError):  # it was removed before it was locked
+            place.mkdir(parents=True, exist_ok=True)
+            used = (place / USED).open("ab")
+            fcntl.flock(used.fileno(), fcntl.LOCK_SH)
+            if os.path.samestat(os.fstat(used.fileno()), (place / USED).stat()):
+                return used
+            used.close()
 
 
 def _place(key: str) -> Path:
@@ -122,7 +132,7 @@ def forget(key: str) -> bool:
     place = _place(key)
     if not place.exists():
         return False
-    with (place / "used").open("ab") as used:
+    with (place / USED).open("ab") as used:
         try:
             fcntl.flock(used.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
