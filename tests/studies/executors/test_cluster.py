@@ -1,7 +1,6 @@
 """Jobs on a Ray cluster of two nodes, both on this machine; its head takes about ten seconds."""
 
 import os
-import secrets
 import signal
 import subprocess
 import sys
@@ -94,15 +93,7 @@ class Two:
 
 
 @pytest.fixture(scope="module")
-def token() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_AUTH_MODE", "token")
-        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(16))
-        yield
-
-
-@pytest.fixture(scope="module")
-def two(token: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
     found = Two(tmp_path_factory.mktemp("path"))
     yield found
     found.cluster.shutdown()
@@ -328,7 +319,7 @@ def study(tmp_path: Path) -> Path:
 
 
 def test_when_the_head_goes_the_end_is_clear_and_the_same_command_goes_on(
-    token: None, study: Path, tmp_path: Path
+    study: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "path").mkdir()
     own = Two(tmp_path / "path")
