@@ -62,7 +62,9 @@ def _connect(address: str) -> None:
         with _hushed():
             ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError, ImportError) as error:
-        raise StudyError(f"--cluster {address}", [_said(error)]) from None
+        token = "; a cluster that asks for a token is shown yours with RAY_AUTH_MODE=token"
+        hint = token if isinstance(error, ConnectionError) else ""
+        raise StudyError(f"--cluster {address}", [_said(error) + hint]) from None
     finally:
         for signum, handler in before.items():
             if heard_here:
