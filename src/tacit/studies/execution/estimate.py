@@ -21,7 +21,7 @@ from tacit.training.schedule import Schedule
 TIMED_UPDATES = 4
 
 BYTES_OF_A_PROCESS, BYTES_OF_A_MEASUREMENT, BYTES_KEPT_PER_PIXEL = 2**29, 2**29, 1_000
-"""Of measurements see docs/scale.md."""
+"""A guess on the safe side of what processes were seen to take; not measured job by job."""
 
 
 @dataclass(frozen=True)
