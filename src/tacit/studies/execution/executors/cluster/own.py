@@ -29,8 +29,10 @@ def own_ray(cores: int) -> Iterator[str]:
     as Ray was not imported before.
 
     Raises:
-        OSError: it did not start; the last that it said.
+        StudyError: it did not start; the last that it said.
     """
+    from tacit.studies.description.errors import StudyError  # the process beside needs it not
+
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(16))
     with tempfile.TemporaryFile() as said:
@@ -52,7 +54,7 @@ def own_ray(cores: int) -> Iterator[str]:
                     return
             said.seek(0)
             last = said.read().decode(errors="replace").strip().splitlines() or ["nothing"]
-            raise OSError(f"a Ray of one's own did not start; the last it said: {last[-1]}")
+            raise StudyError("--cluster local", [f"Ray did not start; its last words: {last[-1]}"])
         finally:
             with suppress(BrokenPipeError):
                 process.stdin.close()
@@ -80,6 +82,7 @@ def main(cores: int) -> None:
     import ray
 
     context: Any = ray.init(
+        "local",  # another that runs on this machine is not joined
         num_cpus=cores,
         include_dashboard=False,
         log_to_driver=False,
