@@ -67,14 +67,15 @@ $(READY): $(VENV)/.ready
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,docs,onnx,page,parquet,pretrained,scale]'
 	touch $@
 
-# The wheel and the whole source; the wheel, in an environment that holds nothing else, runs the demo.
+# The wheel and the whole source; the wheel, in an environment that holds nothing else, runs the
+# demo's studies on fewer images. `make demo` afterwards is the demo itself.
 package: $(READY)
 	rm -rf build/dist build/empty
 	$(BIN)/python -m build --no-isolation --outdir build/dist . >build/package.log
 	$(PYTHON) -m venv build/empty
 	build/empty/bin/pip install --quiet -c constraints.txt torch
 	build/empty/bin/pip install --quiet -c constraints.txt build/dist/*.whl
-	cd build && empty/bin/tacit run $(DEMO) --out ../tacit-out
+	cd build && empty/bin/tacit run $(DEMO) --train-size 300 --epochs 2 --out ../tacit-out
 
 # The documents with the demo's two pages, under build/site; warnings are errors.
 site: $(READY) tacit-out/transfer/report.html

@@ -50,7 +50,8 @@ def test_rules_keep_their_error_rates_and_those_in_the_package() -> None:
 def test_every_sentence_has_a_rate_and_every_rate_a_sentence() -> None:
     from benchmarks.calibration.rules import rules
 
-    used = {name for question in QUESTIONS.values() for name in question.rules}
+    # Any question about runs that go on falling is held to this one (`Question.finding`).
+    used = {name for question in QUESTIONS.values() for name in question.rules} | {"unfinished"}
     assert used == set(known()) == {rule.name for rule in rules()}
     for name, question in QUESTIONS.items():
         assert question.rules or question.decided_by.startswith("Nothing is decided"), name

@@ -198,7 +198,7 @@ def test_grey_pixels_under_bernoulli_are_warned_of_once(models, images, capsys) 
             ["--images", "rgb.npy"],
             "rgb.npy: images are rgb, 8×8 pixels, and the model reads",
         ),
-        ("vae", ["--images", "nan.npy"], "nan.npy: floating-point pixels lie between nan"),
+        ("vae", ["--images", "nan.npy"], "nan.npy: floating-point pixels hold NaN"),
         (
             "vae",
             ["--images", "high.npy"],

@@ -161,7 +161,7 @@ def test_a_quick_look_is_smaller_and_says_so(tmp_path: Path) -> None:
         {name: question.model_dump() for name, question in one.plan.questions.items()}
         for one in (quick, whole)
     )
-    assert before["log-probability"]["per_class"] == 100
+    assert before["log-probability"]["per_class"] == 50
     assert asked["log-probability"]["per_class"] == 10
     assert asked["log-probability"]["proposal"] == before["log-probability"]["proposal"]
     assert (quick.study.runs["vae"].epochs, whole.study.runs["vae"].epochs) == (45, 30)

@@ -127,6 +127,7 @@ runs:
   without-layer: {learn: autoencoder, network: {kind: conv, hidden: null}}
 questions:
   - code-size: {runs: [two, three]}
+  - compare: {runs: [two, three]}
   - linear-layers: {with_layer: with-layer, without_layer: without-layer}
 """,
     "labels": """
@@ -142,6 +143,7 @@ questions:
         - {codes: pixels, method: nearest}
         - {codes: vae, method: poisson-mbo, shares: uniform}
         - {codes: vae, method: fine-tune, recipe: {epochs: 1, updates: 2}}
+  - encoders: {codes: [pixels, vae], budgets: [1, 2], draws: 2}
   - labels-within:
       pairs: [{codes: pixels, method: nearest}, {codes: vae, method: logistic}]
       index: [0, 3, 5, 7, 11, 20, 21, 30]

@@ -44,7 +44,7 @@ class InferenceMethod(Question):
         "Kim, Wiseman, Miller, Sontag and Rush 2018, Semi-amortized VAEs",
     )
     weight: ClassVar[float] = 100.0
-    quick: ClassVar[Mapping[str, int]] = {"refined": 100}
+    quick: ClassVar[Mapping[str, int]] = {"refined": 40}
 
     amortized: str
     per_image: Annotated[tuple[str, ...], Field(min_length=1, max_length=5)]

@@ -61,9 +61,9 @@ class Prior(Question):
     """
 
     name: ClassVar[str] = "prior"
-    title: ClassVar[str] = "Does N(0, I) still work as a prior for optimised codes?"
+    title: ClassVar[str] = "Does N(0, I) suit optimised codes as well as an encoder's?"
     asks: ClassVar[str] = (
-        "Does N(0, I) still work as a prior to sample from where each image's code was optimised, "
+        "Is N(0, I) as good a prior to sample from where each image's code was optimised, "
         "does a density fitted to the codes repair the samples, and was the initialisation to "
         "blame?"
     )

@@ -23,7 +23,7 @@ def headline(compared: Compared, numbers: Numbers, unfinished: Sequence[str] = (
     text = {
         "worse": "The standard normal prior works less well for optimised codes than for an "
         "encoder's",
-        "better": "The standard normal prior works for optimised codes, and better than for an "
+        "better": "Sampling from the standard normal prior costs optimised codes less than an "
         "encoder's",
         "not the prior": "Samples of optimised codes are worse, but the prior is not shown to be "
         "the reason",
