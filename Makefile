@@ -70,7 +70,7 @@ $(READY): $(VENV)/.ready
 # The wheel and the whole source; the wheel, in an environment that holds nothing else, runs the
 # demo's studies on fewer images. `make demo` afterwards is the demo itself.
 package: $(READY)
-	rm -rf build/dist build/empty
+	rm -rf build/dist build/empty && mkdir -p build
 	$(BIN)/python -m build --no-isolation --outdir build/dist . >build/package.log
 	$(PYTHON) -m venv build/empty
 	build/empty/bin/pip install --quiet -c constraints.txt torch
