@@ -194,7 +194,7 @@ def heads(n: int, work: Path, timed: Timed) -> None:
     """A linear head on what was spread, for each of ten draws."""
     x, y = codes_of(n)
     with timed.step():
-        spread_heads(x, np.tile(y, (DRAWS, 1)), CLASSES, x[:1000])
+        spread_heads(x, np.tile(y, (DRAWS, 1)), CLASSES)
 
 
 def acquisition(n: int, work: Path, timed: Timed) -> None:

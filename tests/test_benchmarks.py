@@ -168,3 +168,13 @@ def test_the_benchmark_of_safety_takes_it_all_away_and_times_what_it_takes(monke
     assert [len(found[way]) for way in ways] == [2, 2, 2]  # the images, and a run
     assert set(synced) == {"safe", "timed"}
     assert 0 < clocks.spent[1] < sum(found["timed"])[1]
+
+
+@pytest.mark.parametrize("step", ["folder", "encoding", "graph", "poisson", "heads", "answer"])
+def test_steps_whose_growth_is_measured_run(step: str, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("TACIT_CACHE", str(tmp_path))
+    from benchmarks.growth import STEPS, Timed
+
+    timed = Timed()
+    STEPS[step](500, tmp_path, timed)
+    assert timed.seconds > 0
