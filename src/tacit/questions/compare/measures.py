@@ -6,17 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
-from torch import Tensor
 
 from tacit.images.dataset import Images
+from tacit.labels.networks import codes_of
 from tacit.measures.distances import Floats
-from tacit.models.models import VAE, Autoencoder, Classifier, Model
+from tacit.models.models import VAE, Autoencoder, Classifier
 from tacit.models.parts import part_of
 from tacit.questions.base import Runs
 from tacit.questions.shared.outputs import class_scores, labelled, reconstructions
 from tacit.training.evaluation import evaluate, sample_of
-from tacit.training.many import of_images
-from tacit.training.objectives import Batch
 from tacit.training.objectives.generative import elbo
 from tacit.training.run_folder import SavedRun
 
@@ -70,25 +68,18 @@ def _elbo(run: SavedRun, runs: Runs, test: Images, rows: Rows) -> Floats:
 
 def _neighbour_is_right(run: SavedRun, runs: Runs, test: Images, rows: Rows) -> Floats:
     """Whether the nearest labelled training image by codes is of the test image's class."""
-    train, model = runs.train, run.model()
+    train, encoder = runs.train, part_of(run.model(), "encoder")
     assert train.labels is not None
     assert test.labels is not None
     known = labelled(train)
     known = known[sample_of(len(known), "train", size=CODES_LOOKED_AT)]
-    nearest = NearestNeighbors(n_neighbors=1).fit(_codes(model, train, known))
-    found = nearest.kneighbors(_codes(model, test, rows), return_distance=False)[:, 0]
+    codes, asked = (
+        codes_of(encoder, images, index).astype(np.float64)
+        for images, index in ((train, known), (test, rows))
+    )
+    nearest = NearestNeighbors(n_neighbors=1).fit(codes)
+    found = nearest.kneighbors(asked, return_distance=False)[:, 0]
     return (train.labels[known[found]] == test.labels[rows]).astype(np.float64)
-
-
-def _codes(model: Model, images: Images, rows: Rows) -> Floats:
-    """Codes of images at `rows`, (n, latent_dim); of a VAE the means."""
-
-    def coded(batch: Batch) -> Tensor:
-        if isinstance(model, VAE):
-            return model.posterior(batch.x, batch.index).mean
-        return part_of(model, "encoder")(batch.x)
-
-    return of_images(coded, images, rows).double().numpy()
 
 
 MEASURES: dict[str, Measure] = {

@@ -13,9 +13,8 @@ from tacit.measures.engine import Best, Measured, best
 from tacit.measures.number import Number
 from tacit.questions.base import Runs
 from tacit.questions.compare.measures import MEASURES, Measure, chosen
-from tacit.questions.shared.outputs import IMAGES_COMPARED, labelled
+from tacit.questions.shared.outputs import compared
 from tacit.questions.shared.seeds import Seeds, means
-from tacit.training.evaluation import sample_of
 from tacit.training.run_folder import SavedRun
 
 
@@ -58,8 +57,7 @@ def measure(runs: Runs, names: tuple[str, ...], by: str | None) -> Numbers:
     saved = {name: runs[name] for name in names}
     by = by or chosen({run.config.learn for run in saved.values()})
     asked, test = MEASURES[by], runs.test
-    rows = labelled(test) if asked.labels else np.arange(len(test))
-    rows = rows[sample_of(len(rows), "test", size=IMAGES_COMPARED)]
+    rows = compared(test, "test", with_label=asked.labels)
     score = {name: Scored(asked.per_image(run, runs, test, rows)) for name, run in saved.items()}
     return Numbers(by, differing(saved), Tables(OfImages(rows, score)))
 
@@ -120,8 +118,7 @@ class Compared:
     @cached_property
     def found(self) -> Best:
         """Which is best, and what is known of its lead."""
-        sign = 1 if self.asked.higher else -1
-        return best({n: one if sign > 0 else -one for n, one in self.scores.items()})
+        return best({n: one if self.asked.higher else -one for n, one in self.scores.items()})
 
     @cached_property
     def numbers(self) -> dict[str, Number]:

@@ -1,5 +1,7 @@
 """Which encoder for these images, in words."""
 
+from typing import Literal
+
 from tacit.measures.formatting import brief, show
 from tacit.measures.number import Number
 from tacit.questions.encoders.numbers import INDICATORS, Compared
@@ -52,8 +54,8 @@ def sentences(compared: Compared) -> list[str]:
     """The answer: what to use, how far the others are behind, and what could have chosen it."""
     return [
         _use(compared),
-        _others(compared),
-        _alike(compared),
+        _behind(compared, "worse", "Percentage points behind it, each by its best method"),
+        _behind(compared, "alike", "Not distinguishable from it, points behind"),
         *_elsewhere(compared),
         _indicators(compared),
     ]
@@ -72,23 +74,12 @@ def _use(compared: Compared) -> str:
     return f"That is {pair.words}: {accuracy}."
 
 
-def _others(compared: Compared) -> str:
-    """How far the others are behind, in points, each by its best method."""
+def _behind(compared: Compared, verdict: Literal["worse", "alike"], opening: str) -> str:
+    """How far those of a verdict are behind, in points, each by its best method."""
     budget = compared.curves.middle
-    worse = compared.those("worse", budget)
-    if not worse:
-        return ""
-    said = [f"{_short(codes)} {points(compared.behind(codes, budget))}" for codes in worse]
-    return f"Percentage points behind it, each by its best method: {listed(said)}."
-
-
-def _alike(compared: Compared) -> str:
-    budget = compared.curves.middle
-    alike = compared.those("alike", budget)
-    if not alike:
-        return ""
-    said = [f"{_short(codes)} {points(compared.behind(codes, budget))}" for codes in alike]
-    return f"Not distinguishable from it, points behind: {listed(said)}."
+    those = compared.those(verdict, budget)
+    said = [f"{_short(codes)} {points(compared.behind(codes, budget))}" for codes in those]
+    return f"{opening}: {listed(said)}." if said else ""
 
 
 def _elsewhere(compared: Compared) -> list[str]:

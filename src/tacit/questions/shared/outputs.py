@@ -32,7 +32,12 @@ def comparable(run: SavedRun, images: Images, split: str) -> NDArray[np.int64]:
 
     All of them or `IMAGES_COMPARED`; for a classifier, of those with a label.
     """
-    rows = labelled(images) if run.config.learn == "classifier" else np.arange(len(images))
+    return compared(images, split, with_label=run.config.learn == "classifier")
+
+
+def compared(images: Images, split: str, *, with_label: bool) -> NDArray[np.int64]:
+    """The rows of all images, or of those with a label; `IMAGES_COMPARED` of them at most."""
+    rows = labelled(images) if with_label else np.arange(len(images))
     return rows[sample_of(len(rows), split, size=IMAGES_COMPARED)]
 
 
