@@ -87,6 +87,11 @@ def test_they_are_laid_where_workers_map_them(source, pictures, tmp_path):
     path.write_bytes(path.read_bytes()[:-1])
     lay_inputs(tmp_path, about, split)
     assert np.array_equal(read_inputs(tmp_path, about, 30)[1].pixels, whole.pixels[30:])
+    # Other images of the same study, as many as before.
+    nothing[0] = 1
+    others = Images(nothing, originals=of_pictures(x[::-1].copy()))
+    lay_inputs(tmp_path, about, Split(others.take(np.arange(30)), others.take(np.arange(30, 40))))
+    assert np.array_equal(read_inputs(tmp_path, about, 30)[0].pixels, whole.pixels[:9:-1])
 
 
 def test_the_last_block_moves_or_all_do_and_statistics_stay(problem):

@@ -71,6 +71,15 @@ def test_given_pixels_do_as_pixels_do(pixels, tmp_path):
     )
 
 
+def test_other_images_in_the_same_folder_have_features_of_their_own(pixels, tmp_path):
+    study = written(tmp_path, f"features:{pixels}")
+    for size in (["--train-size", "400"], ["--train-size", "500"]):
+        assert run_command(["run", study, *size, "--out", str(tmp_path / "out")]) == 0
+    for row in trials(tmp_path / "out" / "given"):
+        assert row["own.nearest.test"] == row["pixels.nearest.test"]
+        assert row["own.logistic.test"] == row["pixels.logistic.test"]
+
+
 def test_the_command_adds_every_method_on_codes(pixels, tmp_path):
     path = tmp_path / "plain.yaml"
     path.write_text(STUDY.split('        - {{codes: "')[0].replace("{{", "{").replace("}}", "}"))

@@ -70,7 +70,9 @@ def _fill(
 
 
 def lay_inputs(folder: Path, about: About, images: Split, progress: Progress | None = None) -> None:
-    """Write what an encoder reads where workers map it; what lies there whole stays.
+    """Write what an encoder reads where workers map it.
+
+    What lies there whole stays, unless it is of other images.
 
     Raises:
         ImagesError: a picture cannot be read.
@@ -81,7 +83,8 @@ def lay_inputs(folder: Path, about: About, images: Split, progress: Progress | N
     name = f"{about.key[:16]}-inputs"
     path, record = folder / f"{name}.npy", folder / f"{name}.json"
     try:
-        if file_sha256(path) == read_record(record)["sha256"]:
+        laid = read_record(record)
+        if laid.get("images") == images.sha256 and file_sha256(path) == laid["sha256"]:
             return
     except (OSError, Damaged):
         pass
@@ -95,7 +98,7 @@ def lay_inputs(folder: Path, about: About, images: Split, progress: Progress | N
         pixels.flush()
 
     write_atomically(path, write, durable=False)
-    write_record(record, {"sha256": file_sha256(path)}, durable=False)
+    write_record(record, {"images": images.sha256, "sha256": file_sha256(path)}, durable=False)
 
 
 def read_inputs(folder: Path, about: About, n_train: int) -> tuple[Inputs, Inputs]:

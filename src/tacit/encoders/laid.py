@@ -52,23 +52,28 @@ def encoded(encoder: Encoder, images: Split, progress: Progress | None = None) -
     return Encoded(encoder.about, features[:n], features[n:])
 
 
-def lay(folder: Path, found: Mapping[str, Encoded]) -> None:
-    """Write features where workers find them by the encoder's key; what lies there whole stays."""
+def lay(folder: Path, found: Mapping[str, Encoded], images: Split) -> None:
+    """Write features where workers find them by the encoder's key.
+
+    What lies there whole stays, unless it is of other images.
+    """
     folder = folder / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     for one in found.values():
         record = folder / f"{one.about.key[:16]}.json"
         try:
             read_laid(folder.parent, one.about.key)
-            continue
+            if read_record(record).get("images") == images.sha256:
+                continue
         except (FileNotFoundError, Damaged):
-            record.unlink(missing_ok=True)
+            pass
+        record.unlink(missing_ok=True)
         files = {}
         for side, features in (("train", one.train), ("test", one.test)):
             path = folder / f"{one.about.key[:16]}-{side}.npy"
             write_array(path, np.asarray(features), durable=False)
             files[path.name] = file_sha256(path)
-        write_record(record, {"files": files}, durable=False)
+        write_record(record, {"images": images.sha256, "files": files}, durable=False)
 
 
 def read_laid(folder: Path, key: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

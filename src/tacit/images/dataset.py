@@ -138,3 +138,8 @@ class Split(NamedTuple):
 
     train: Images
     test: Images
+
+    @property
+    def sha256(self) -> str:
+        """One hash for training and test images together."""
+        return hashlib.sha256(f"{self.train.sha256}{self.test.sha256}".encode()).hexdigest()

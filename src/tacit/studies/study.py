@@ -1,6 +1,5 @@
 """A study from its description to its page."""
 
-import hashlib
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -155,7 +154,7 @@ def run_study(
         # First of all, since it says whose the folder is.
         write_index(folder, task.name, planned.jobs)
         write_images(folder / "images", split, noticed.append)
-        lay(folder / "images", features)
+        lay(folder / "images", features, split)
         for encoder in task.trained_encoders:
             lay_inputs(folder / "images", encoder.about, split)
         for text in noticed:
@@ -171,7 +170,7 @@ def run_study(
             outcome,
             unanswered,
             opened,
-            images_sha256(split),
+            split.sha256,
             folder,
             told,
             executor,
@@ -199,11 +198,6 @@ def _unlike_asked(study: Study, device: str) -> list[str]:
         f"{', '.join(runs)}: precision is bfloat16, for which this processor has no instructions; "
         "products are rounded as asked and taken in float32, slower than with precision: float32"
     ]
-
-
-def images_sha256(split: Split) -> str:
-    """One hash for training and test images together."""
-    return hashlib.sha256(f"{split.train.sha256}{split.test.sha256}".encode()).hexdigest()
 
 
 def write_index(folder: Path, name: str, jobs: Sequence[Job]) -> None:
