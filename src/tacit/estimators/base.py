@@ -245,7 +245,7 @@ class NetworkEstimator(RowsEstimator):
         objective = objective or ObjectiveTable()
         minimised = objective_of(config, objective)
         if weights is not None:
-            minimised = weighted(minimised, torch.from_numpy(weights / weights.mean()))
+            minimised = weighted(minimised, torch.from_numpy(weights / weights.mean()).to(device))
         history = fit(
             model,
             minimised,

@@ -245,6 +245,20 @@ def _take(row: Row, name: str, told: Told) -> None:
         told.sides[name] = row.side
 
 
+def read_labels(
+    tables: Sequence[Path], names: Names, *, left_out: Iterable[str] = (), sides: bool = False
+) -> Told:
+    """`read_tables` of tables that have no fault.
+
+    Raises:
+        ImagesError: as `read_tables`; or a table has faults, and all of them are told.
+    """
+    told = read_tables(tables, names, left_out=left_out, sides=sides)
+    if faults := [*told.missing, *told.faults]:
+        raise ImagesError(faults_listed(faults, "the labels"))
+    return told
+
+
 def faults_listed(faults: Sequence[str], what: str) -> str:
     """All faults in one message, of which the first hundred are listed."""
     more = len(faults) - FAULTS_LISTED

@@ -14,7 +14,7 @@ from tacit.files import write_atomically
 from tacit.images.bounded import shown
 from tacit.images.classes import classes_of, visible
 from tacit.images.dataset import UNLABELLED
-from tacit.images.tables import Names, as_written, faults_listed, read_tables
+from tacit.images.tables import Names, as_written, read_labels
 
 Mark = Literal["skip", "bad"]
 MARKS: tuple[Mark, ...] = ("skip", "bad")
@@ -88,9 +88,7 @@ class LabelTable:
             self._read(list(left_out))
 
     def _read(self, left_out: list[str]) -> None:
-        told = read_tables([self.path], self.names, left_out=left_out)
-        if faults := [*told.missing, *told.faults]:
-            raise ImagesError(faults_listed(faults, "the labels"))
+        told = read_labels([self.path], self.names, left_out=left_out)
         classes = classes_of(Counter(told.labels.values()), shown(self.path))
         self.notes = [*told.notes, *classes.notes]
         labels = {name: classes.number_of(label) for name, label in told.labels.items()}
@@ -223,9 +221,7 @@ def read_beside(
     Raises:
         ImagesError: there is a table that cannot be used; all its faults.
     """
-    told = read_tables([path], names, left_out=list(left_out))
-    if faults := [*told.missing, *told.faults]:
-        raise ImagesError(faults_listed(faults, "the labels"))
+    told = read_labels([path], names, left_out=list(left_out))
     mine = Counter(said.label for said in table.said.values() if said.label)
     classes = classes_of(mine + Counter(told.labels.values()), shown(path))
     found = {

@@ -196,11 +196,10 @@ class TrainedModel:
         Raises:
             TypeError: if the model is no classifier.
         """
-        if not isinstance(self.model, Classifier):
-            raise TypeError(f"{type(self.model).__name__} does not predict; a classifier does")
+        model = self._classifier()
         if self.reads_originals:
             return self.probabilities_of(self.features(images))
-        model, x = self.model, torch.from_numpy(self.pixels(images))
+        x = torch.from_numpy(self.pixels(images))
         return of_rows(lambda part: model(part).softmax(dim=1), x).numpy()
 
     def probabilities_of(self, codes: ArrayLike) -> NDArray[np.float32]:
@@ -209,9 +208,7 @@ class TrainedModel:
         Raises:
             TypeError: if the model is no classifier.
         """
-        if not isinstance(self.model, Classifier):
-            raise TypeError(f"{type(self.model).__name__} does not predict; a classifier does")
-        head, z = self.model.head, torch.as_tensor(np.asarray(codes, np.float32))
+        head, z = self._classifier().head, torch.as_tensor(np.asarray(codes, np.float32))
         return of_rows(lambda part: head(part).softmax(dim=1), z).numpy()
 
     def predict(self, images: ArrayLike | torch.Tensor) -> NDArray[np.str_]:
@@ -240,6 +237,11 @@ class TrainedModel:
         if not isinstance(self.model, Autoencoder | VAE):
             what = self.config.learn
             raise TypeError(f"a {what} model has no decoder; autoencoders and VAEs have one")
+        return self.model
+
+    def _classifier(self) -> Classifier:
+        if not isinstance(self.model, Classifier):
+            raise TypeError(f"{type(self.model).__name__} does not predict; a classifier does")
         return self.model
 
     def _vae(self, what: str) -> VAE:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from tacit.images.dataset import UNLABELLED, Images
 from tacit.images.folders import check_missing, read_folder
 from tacit.images.listing import list_folder
 from tacit.images.originals import Column, joined
-from tacit.images.tables import Names, faults_listed, read_tables
+from tacit.images.tables import Names, read_labels
 
 Progress = Callable[[int, int], None]
 
@@ -100,19 +100,11 @@ def _from_folder(
 ) -> Checked:
     listing = list_folder(root, classes=own_labels)
     check_missing(listing, skip_bad)
+    read = partial(read_folder, root, skip_bad=True, progress=progress, whole=True)
     try:
-        opened = read_folder(
-            root, size=size, channels=channels, skip_bad=True, progress=progress, whole=True
-        )
+        opened = read(size=size, channels=channels)
     except UnlikeImagesError as unlike:
-        opened = read_folder(
-            root,
-            size=unlike.size,
-            channels=unlike.channels,
-            skip_bad=True,
-            progress=progress,
-            whole=True,
-        )
+        opened = read(size=unlike.size, channels=unlike.channels)
     left_out = {name for name, _ in opened.skipped}
     entries = [entry for entry in listing.entries if shown(Path(entry.path)) not in left_out]
     images = opened.train
@@ -167,9 +159,7 @@ def _joined_labels(parts: Sequence[Images]) -> NDArray[np.int64] | None:
 def _labelled(found: Checked, tables: Sequence[Path]) -> Checked:
     """With the labels of tables, and the split that they say, in place of the source's own."""
     left_out = [name for name, _ in found.skipped]
-    told = read_tables(tables, found.table_names, left_out=left_out, sides=True)
-    if faults := [*told.missing, *told.faults]:
-        raise ImagesError(faults_listed(faults, "the labels"))
+    told = read_labels(tables, found.table_names, left_out=left_out, sides=True)
     where = ", ".join(map(shown, tables))
     classes = classes_of(Counter(told.labels.values()), where)
     labels = np.array(

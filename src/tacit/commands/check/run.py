@@ -26,7 +26,7 @@ from tacit.images.bounded import shown
 from tacit.images.classes import classes_of
 from tacit.images.dataset import UNLABELLED
 from tacit.images.originals import of_arrays
-from tacit.images.tables import faults_listed, read_tables
+from tacit.images.tables import read_labels
 from tacit.page.codes import codes_for_labelling
 from tacit.studies.execution.holding import is_bare, prepare_folder
 from tacit.studies.execution.progress import reading
@@ -56,14 +56,12 @@ class Beside:
     Attributes:
         labels: the other's class numbers, (N,). class_names: of both people's classes.
         mine: one's own, in the same numbers. found: how far they agree.
-        table: the other's table, for people.
     """
 
     labels: NDArray[np.int64]
     mine: NDArray[np.int64]
     class_names: tuple[str, ...]
     found: Agreement
-    table: str
 
 
 @dataclass(frozen=True)
@@ -183,9 +181,7 @@ def _beside(checked: Checked, table: Path) -> Beside:
             "with; name your own table with --labels"
         )
     left_out = [name for name, _ in checked.skipped]
-    told = read_tables([table], checked.table_names, left_out=left_out)
-    if faults := [*told.missing, *told.faults]:
-        raise ImagesError(faults_listed(faults, "the labels"))
+    told = read_labels([table], checked.table_names, left_out=left_out)
     names, labels = checked.images.class_names, checked.labels
     counts = Counter(names[label] for label in labels.tolist() if label != UNLABELLED)
     classes = classes_of(counts + Counter(told.labels.values()), shown(table))
@@ -195,7 +191,7 @@ def _beside(checked: Checked, table: Path) -> Beside:
         number[told.labels[one]] if one in told.labels else UNLABELLED for one in checked.names
     ]
     theirs = np.array(other, np.int64)
-    return Beside(theirs, mine, classes.names, agreement(mine, theirs), shown(table))
+    return Beside(theirs, mine, classes.names, agreement(mine, theirs))
 
 
 def _counts(
@@ -218,7 +214,8 @@ def _counts(
 def _summary(looked: Looked, out: Path, page: Path, say: Callable[[str], None]) -> None:
     say("")
     say(facts(looked))
+    told = lines(looked)
     for table, (sure, suspected) in looked.counts.items():
         where = f"  {out / table}" if sure + suspected else ""
-        say(f"  {lines(looked)[table]}{where}")
+        say(f"  {told[table]}{where}")
     say(f"Page: {page}")

@@ -1,6 +1,6 @@
 // What is worth a second look: each entry with its picture, and what can be done about it.
 import { $, element, get, many, percent, post, say, tile } from "./api.js";
-import { act, known, nearest } from "./page.js";
+import { act, nearest } from "./page.js";
 
 const kept = { labels: new Set(), copies: new Set(), odd: new Set(), two: new Set() };  // seen and left as they are
 let asked = 0;

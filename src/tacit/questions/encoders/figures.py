@@ -20,7 +20,7 @@ from tacit.questions.label_efficiency.figures import (
     short,
     transductive,
 )
-from tacit.questions.shared.pairs import BUILT_IN, SHORT
+from tacit.questions.shared.pairs import BUILT_IN, short_name
 
 GREY = 4
 """The colour of codes that need no learning."""
@@ -47,7 +47,7 @@ def _curves(compared: Compared, setting: Setting) -> Figure:
         built_in = codes in BUILT_IN
         series.append(
             charts.Series(
-                SHORT.get(codes, codes),
+                short_name(codes),
                 curves.budgets if curves.per_class else curves.labels,
                 value,
                 low,
@@ -96,7 +96,7 @@ def _behind(compared: Compared, setting: Setting) -> Figure:
     return setting.chart(
         "differences",
         charts.behind(
-            [SHORT.get(c, c) for c in order], panels, x_label="accuracy minus the winner's, points"
+            [short_name(c) for c in order], panels, x_label="accuracy minus the winner's, points"
         ),
         "How far each representation, by its best method, is from the winner (star), paired, with "
         "intervals that hold together in 95 % of studies. Filled: distinguishable; hollow: not "
@@ -127,7 +127,7 @@ def _by_method(compared: Compared) -> Table:
             for m in methods
         ]  # fmt: skip
         last = None if codes == compared.winner(at) else without_unit(compared.behind(codes, at))
-        rows.append((SHORT.get(codes, codes), *(cell.strip() for cell in cells), last))
+        rows.append((short_name(codes), *(cell.strip() for cell in cells), last))
     return Table(
         f"Accuracy by representation and method at {at:,} labels {curves.unit}, %, and how many "
         f"points the best method on each is behind the winner {WINNER}",
@@ -144,7 +144,7 @@ def _costs(compared: Compared, encoders: Mapping[str, About]) -> Table:
         size = found.size if about is None else about.n_bytes
         rows.append(
             (
-                SHORT.get(codes, codes),
+                short_name(codes),
                 found.width,
                 "–" if size is None else decimal(size),
                 "these images" if about is None and size is not None
@@ -164,7 +164,7 @@ def _choices(compared: Compared) -> Table:
     at = compared.curves.middle
     rows: list[tuple[str | Number | None, ...]] = [
         (
-            SHORT.get(codes, codes),
+            short_name(codes),
             *(_cell(compared.indicator(name, codes)) for name in INDICATORS),
         )
         for codes in compared.ranked(at)
@@ -175,10 +175,10 @@ def _choices(compared: Compared) -> Table:
         if codes is None:
             chosen.append("–")
         elif codes == compared.winner(at):
-            chosen.append(f"{SHORT.get(codes, codes)}, the winner")
+            chosen.append(f"{short_name(codes)}, the winner")
         else:
             behind = points(compared.behind(codes, at))
-            chosen.append(f"{SHORT.get(codes, codes)}, {behind} points behind")
+            chosen.append(f"{short_name(codes)}, {behind} points behind")
     correlations = [compared.correlation(name) for name in INDICATORS]
     rows += [
         ("would have chosen", *chosen),

@@ -14,6 +14,7 @@ from tacit.labels.representations import pixels, principal_components, untrained
 from tacit.models.parts import part_of
 from tacit.questions.base import Codes, Runs
 from tacit.questions.encoders.viewed import called, looked_at
+from tacit.questions.shared.pairs import BUILT_IN
 from tacit.streams import torch_stream
 from tacit.training.collapse import effective_rank
 from tacit.training.views import Views
@@ -97,7 +98,7 @@ def _encoded(codes: str, images: Images, runs: Runs) -> Codes:
 
 
 def _size(codes: str, runs: Runs) -> int | None:
-    if codes in ("pixels", "pca", "random"):
+    if codes in BUILT_IN:
         return None
     encoder = part_of(runs[codes].model(), "encoder")
     return sum(p.numel() * p.element_size() for p in encoder.parameters())

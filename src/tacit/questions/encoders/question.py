@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, field_validator
 
-from tacit.encoders.source import is_source, parse, placed
+from tacit.encoders.source import is_source, placed
 from tacit.labels.methods import METHODS, MethodName
 from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.encoders.figures import draw, tables
@@ -18,7 +18,7 @@ from tacit.questions.label_efficiency.caveats import caveats
 from tacit.questions.label_efficiency.numbers import Curves, Numbers
 from tacit.questions.label_efficiency.question import FewLabels
 from tacit.questions.label_efficiency.words import alerts
-from tacit.questions.shared.pairs import BUILT_IN, Pair
+from tacit.questions.shared.pairs import BUILT_IN, Pair, codes_name
 from tacit.questions.shared.seeds import Seeds
 from tacit.training.views import RECIPES, NamedViews, Views
 
@@ -58,7 +58,7 @@ class Encoders(FewLabels):
     @field_validator("codes")
     @classmethod
     def _told_apart(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
-        names = [parse(one).name if is_source(one) else one for one in codes]
+        names = [codes_name(one) for one in codes]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"hold '{twice[0]}' twice; figures tell representations apart by name")
         return codes
@@ -103,16 +103,14 @@ class Encoders(FewLabels):
 
     def parts(self) -> dict[str, Question]:
         own = {
-            f"{parse(codes).name if is_source(codes) else codes} without labels": self.model_copy(
-                update={"codes": (codes,)}
-            )
+            f"{codes_name(codes)} without labels": self.model_copy(update={"codes": (codes,)})
             for codes in self.codes
         }
         return {**self.each_pair(), **own}
 
     def measure(self, runs: Runs) -> Measurement:
         """What is known of the codes without labels; accuracies are measured pair by pair."""
-        names = {parse(codes).name if is_source(codes) else codes: codes for codes in self.codes}
+        names = {codes_name(codes): codes for codes in self.codes}
         return Measurement.of(
             Indicators(
                 {name: indicators_of(codes, self.views, runs) for name, codes in names.items()}

@@ -6,7 +6,7 @@ from tacit.measures.formatting import brief, show
 from tacit.measures.number import Number
 from tacit.questions.encoders.numbers import INDICATORS, Compared
 from tacit.questions.label_efficiency.words import counted
-from tacit.questions.shared.pairs import SHORT
+from tacit.questions.shared.pairs import short_name
 from tacit.questions.shared.words import listed
 from tacit.questions.verdicts import Said, Verdict, ruled
 
@@ -42,7 +42,7 @@ def headline(compared: Compared) -> Said:
             found = ruled(compared.behind(BASELINE, budget))
         elif worse and not alike:
             found = Verdict.YES
-    also = f"; {_short(alike[0])} may be as good" if len(alike) == 1 else ""
+    also = f"; {short_name(alike[0])} may be as good" if len(alike) == 1 else ""
     text = {
         Verdict.YES: f"With {at} use {pair.short}: {accuracy} right{also}.",
         Verdict.NO: f"With {at} no encoder gains on the pixels: {accuracy} right.",
@@ -78,7 +78,7 @@ def _behind(compared: Compared, verdict: Literal["worse", "alike"], opening: str
     """How far those of a verdict are behind, in points, each by its best method."""
     budget = compared.curves.middle
     those = compared.those(verdict, budget)
-    said = [f"{_short(codes)} {points(compared.behind(codes, budget))}" for codes in those]
+    said = [f"{short_name(codes)} {points(compared.behind(codes, budget))}" for codes in those]
     return f"{opening}: {listed(said)}." if said else ""
 
 
@@ -104,7 +104,7 @@ def _indicators(compared: Compared) -> str:
             continue
         best = codes == compared.winner(budget)
         cost = "the best" if best else f"{points(compared.behind(codes, budget))} points behind"
-        said.append(f"by {words} {_short(codes)} would have been chosen, {cost}")
+        said.append(f"by {words} {short_name(codes)} would have been chosen, {cost}")
     return f"Without labels, {'; '.join(said)}." if said else ""
 
 
@@ -116,7 +116,3 @@ def points(number: Number) -> str:
 def without_unit(number: Number) -> Number:
     """The same number where its unit is said elsewhere."""
     return number.scaled(1, "")
-
-
-def _short(codes: str) -> str:
-    return SHORT.get(codes, codes)

@@ -18,6 +18,16 @@ SLACK = 0.1
 """Of shares that are not known, unless a pair says otherwise."""
 
 
+def codes_name(codes: str) -> str:
+    """What codes are called: never a path."""
+    return parse(codes).name if is_source(codes) else codes
+
+
+def short_name(codes: str) -> str:
+    """The same in few words, for figures and tables."""
+    return SHORT.get(codes, codes)
+
+
 class Pair(Table):
     """A representation and a method of using labels on it.
 
@@ -109,7 +119,7 @@ class Pair(Table):
     @property
     def codes_name(self) -> str:
         """What the codes are called: never a path."""
-        return self.codes if self.encoder is None else parse(self.codes).name
+        return codes_name(self.codes)
 
     @property
     def knows_shares(self) -> bool:

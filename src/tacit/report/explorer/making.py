@@ -2,9 +2,9 @@
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from tacit.report.explorer import Size
 from tacit.report.explorer.layers import layers_of
 from tacit.report.explorer.packing import HALF, STEPS, Packer, Precision, as_packed
 from tacit.report.explorer.pens import pen_of
+from tacit.training.many import of_pixels
 from tacit.training.run_folder import SavedRun
 
 BYTES = 1_500_000
@@ -81,13 +82,13 @@ def make(
     shown = [one for one in shown if len(one.directions)]
     if not shown:
         return None
-    classifier = classifier_of(runs)
+    classifier, pen = _loaded(classifier_of(runs)), pen_of(train)
     if size == "full":
-        return _Draft(shown, classifier, train, test, HALF).explorer([])
+        return _Draft(shown, classifier, pen, train, test, HALF).explorer([])
     limit = min(MOST_BYTES, BYTES * max(1.0, math.sqrt(math.prod(train.shape[1:])) / 28))
     left_out: list[str] = []
     while shown:
-        draft = _finest(shown, classifier, train, test, limit)
+        draft = _finest(shown, classifier, pen, train, test, limit)
         if draft is not None:
             return draft.explorer(left_out)
         if len(shown) == 1 and classifier is not None:
@@ -163,13 +164,29 @@ class _Shown:
         self.point_labels = labels_of(self.images, at)
 
 
+class _Loaded(NamedTuple):
+    """A classifier, and its run's name."""
+
+    run: str
+    model: Classifier
+
+
+def _loaded(run: SavedRun | None) -> _Loaded | None:
+    if run is None:
+        return None
+    model = run.model()
+    assert isinstance(model, Classifier)
+    return _Loaded(run.run, model)
+
+
 class _Draft:
     """An explorer at one precision."""
 
     def __init__(
         self,
         shown: Sequence[_Shown],
-        classifier: SavedRun | None,
+        classifier: _Loaded | None,
+        pen: dict[str, Any],
         train: Images,
         test: Images,
         precision: Precision,
@@ -177,18 +194,16 @@ class _Draft:
         self.shown, self.precision = shown, precision
         self.images = test if len(test) else train
         self.packer = Packer(precision)
-        self.classifier = None
+        self.classifier = None if classifier is None else classifier.model
         content: dict[str, Any] = {
             "shape": list(train.shape),
             "classes": list(train.class_names),
-            "pen": pen_of(train),
+            "pen": pen,
             "models": [self._model(one) for one in shown],
         }
         if classifier is not None:
-            model = classifier.model()
-            assert isinstance(model, Classifier)
-            self.classifier = model
-            content["classifier"] = {"run": classifier.run, "layers": self._layers(model)}
+            layers = self._layers(classifier.model)
+            content["classifier"] = {"run": classifier.run, "layers": layers}
         self.content = content
         self.text = self.packer.text()
 
@@ -252,7 +267,8 @@ class _Draft:
 
 def _finest(
     shown: Sequence[_Shown],
-    classifier: SavedRun | None,
+    classifier: _Loaded | None,
+    pen: dict[str, Any],
     train: Images,
     test: Images,
     limit: float,
@@ -262,7 +278,7 @@ def _finest(
     tried = range(len(STEPS))
     at = len(STEPS) - 1  # whether any fits at all
     while tried:
-        draft = _Draft(shown, classifier, train, test, STEPS[at])
+        draft = _Draft(shown, classifier, pen, train, test, STEPS[at])
         if len(draft.text) <= limit:
             fitting, finest = draft, at
             tried = tried[: tried.index(at)]
@@ -321,12 +337,9 @@ def labels_of(images: Images, rows: NDArray[np.int64]) -> list[int]:
     return [int(label) for label in images.labels[rows]]
 
 
-@torch.no_grad()
-def run_on(network: nn.Module, images: Images, rows: NDArray[np.int64]) -> Tensor:
+def run_on(network: Callable[[Tensor], Tensor], images: Images, rows: NDArray[np.int64]) -> Tensor:
     """What a network makes of images, a few at a time."""
-    at_once = max(1, 2**20 // math.prod(images.shape))
-    parts = [rows[start : start + at_once] for start in range(0, len(rows), at_once)]
-    return torch.cat([network(torch.from_numpy(images.scaled(part))) for part in parts])
+    return of_pixels(network, images, rows, at_once=max(1, 2**20 // math.prod(images.shape)))
 
 
 @torch.no_grad()
@@ -346,9 +359,9 @@ def rounding(
     else:
         encoder = copy.deepcopy(one.encoder)
         as_packed(encoder, precision)
-        theirs = run_on(nn.Sequential(encoder, _Decoding(model)), images, rows)
-        differences = theirs - run_on(
-            nn.Sequential(one.encoder, _Decoding(one.model)), images, rows
+        own = one.encoder
+        differences = run_on(lambda x: model.decode(encoder(x)), images, rows) - run_on(
+            lambda x: one.model.decode(own(x)), images, rows
         )
     return float(differences.abs().mean()), float(differences.abs().max())
 
@@ -360,15 +373,6 @@ def plain(value: float) -> str:
     ('0.000026', '0.096')
     """
     return np.format_float_positional(value, 2, fractional=False)
-
-
-class _Decoding(nn.Module):
-    def __init__(self, model: VAE | Autoencoder) -> None:
-        super().__init__()
-        self.decode = model.decode
-
-    def forward(self, codes: Tensor) -> Tensor:
-        return self.decode(codes)
 
 
 def agreement(classifier: Classifier, images: Images, precision: Precision) -> tuple[int, int]:

@@ -71,7 +71,7 @@ def weighted(objective: Objective, weights: Tensor) -> Objective:
     @wraps(objective)
     def with_weights(model: torch.nn.Module, batch: Batch, generator: torch.Generator) -> Terms:
         terms = objective(model, batch, generator)
-        return terms | {"loss": terms["loss"] * weights.to(terms["loss"])[batch.index]}
+        return terms | {"loss": terms["loss"] * weights[batch.index].to(terms["loss"])}
 
     return with_weights
 

@@ -21,10 +21,6 @@ class Parcel:
 
     files: dict[str, NDArray[np.uint8]]
 
-    @property
-    def bytes(self) -> int:
-        return sum(content.nbytes for content in self.files.values())
-
 
 def pack(folder: Path) -> Parcel:
     """All files of a folder but temporary ones; none where there is no folder.
