@@ -80,6 +80,16 @@ class Compared:
 
     def indicator(self, name: str, codes: str) -> Number:
         """An indicator of these codes, over seeds and images."""
+        return self._indicators[name][codes]
+
+    @cached_property
+    def _indicators(self) -> dict[str, dict[str, Number]]:
+        return {
+            name: {codes: self._indicator(name, codes) for codes in self.pairs}
+            for name in INDICATORS
+        }
+
+    def _indicator(self, name: str, codes: str) -> Number:
         if name == "effective-rank":
             values = np.array([one.codes[codes].effective_rank for one in self.of_codes])
             return Measured(values, ("seed",), given="these test images").mean()

@@ -20,7 +20,7 @@ from tacit.questions.label_efficiency.caveats import caveats
 from tacit.questions.label_efficiency.figures import draw, tables
 from tacit.questions.label_efficiency.numbers import Curves, Numbers, Tables, Trials
 from tacit.questions.label_efficiency.words import alerts, decided_by, headline, sentences
-from tacit.questions.shared.pairs import AnyPair, Pair, pairs_of
+from tacit.questions.shared.pairs import AnyPair, Pair, named_once, pairs_of
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.trials import known, measured
 
@@ -93,12 +93,10 @@ class FewLabels(Question):
         )
 
     def encoders(self) -> tuple[str, ...]:
-        found = (pair.encoder for pair in self.tried)
-        return tuple(dict.fromkeys(encoder for encoder in found if encoder is not None))
+        return named_once(pair.encoder for pair in self.tried)
 
     def trained_encoders(self) -> tuple[str, ...]:
-        found = (pair.trained_encoder for pair in self.tried)
-        return tuple(dict.fromkeys(encoder for encoder in found if encoder is not None))
+        return named_once(pair.trained_encoder for pair in self.tried)
 
     def placed(self, find: Callable[[str, str], str]) -> "FewLabels":
         file = self.draws_file if self.draws_file is None else find("draws_file", self.draws_file)

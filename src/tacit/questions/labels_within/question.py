@@ -16,7 +16,7 @@ from tacit.questions.base import Arrays, Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
 from tacit.questions.labels_within.numbers import Judged
 from tacit.questions.labels_within.words import finding_of
-from tacit.questions.shared.pairs import Pair
+from tacit.questions.shared.pairs import Pair, named_once
 from tacit.questions.shared.trials import Known, each_trial, problem_of
 
 Row = Annotated[int, Field(ge=0)]
@@ -102,12 +102,10 @@ class LabelsWithin(Question):
         return sorted(found, key=lambda pair: order.get(pair.name, 0))
 
     def encoders(self) -> tuple[str, ...]:
-        found = (pair.encoder for pair in self.pairs)
-        return tuple(dict.fromkeys(encoder for encoder in found if encoder is not None))
+        return named_once(pair.encoder for pair in self.pairs)
 
     def trained_encoders(self) -> tuple[str, ...]:
-        found = (pair.trained_encoder for pair in self.pairs)
-        return tuple(dict.fromkeys(encoder for encoder in found if encoder is not None))
+        return named_once(pair.trained_encoder for pair in self.pairs)
 
     def needs(self) -> dict[str, tuple[str, ...]]:
         kinds = ("autoencoder", "vae", "contrastive")

@@ -1,5 +1,6 @@
 """A representation and a method of using labels on it: what the study file says, and its names."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -26,6 +27,11 @@ def codes_name(codes: str) -> str:
 def short_name(codes: str) -> str:
     """The same in few words, for figures and tables."""
     return SHORT.get(codes, codes)
+
+
+def named_once(encoders: Iterable[str | None]) -> tuple[str, ...]:
+    """Each encoder once, in their order, without those that are None."""
+    return tuple(dict.fromkeys(encoder for encoder in encoders if encoder is not None))
 
 
 class Pair(Table):

@@ -48,7 +48,8 @@ class Task:
     """A task that does one job: a `Worker`.
 
     Attributes:
-        order: what is to be done. ref: of its answer; None where there can be none.
+        memory: what it is expected to need, in bytes.
+        ref: of its answer; None where there can be none.
         node: the id of the node that it runs on, once it has begun.
         lost: how often it was begun in vain.
         told: how much of what it noticed was passed on.
@@ -57,6 +58,7 @@ class Task:
     job: Job
     out: Path
     number: int
+    memory: int
     ref: Any = None
     node: str | None = None
     began: float = field(default_factory=time.monotonic)
@@ -159,15 +161,15 @@ class Cluster:
 
     def start(self, job: Job, out: Path) -> Task:
         self.begun += 1
-        task = Task(job, out, self.begun)
-        task.cause = self._cannot(job)
+        task = Task(job, out, self.begun, memory_of(job))
+        task.cause = self._cannot(job, task.memory)
         if task.cause is None:
             self._submit(task)
         return task
 
-    def _cannot(self, job: Job) -> str | None:
+    def _cannot(self, job: Job, memory: int) -> str | None:
         """Why no node can ever do a job, if so."""
-        memory, threads = memory_of(job), job.task["threads"]
+        threads = job.task["threads"]
         most = max((node.memory for node in self.nodes.values()), default=0)
         cores = max((node.cores for node in self.nodes.values()), default=0)
         if memory > most:
@@ -201,7 +203,7 @@ class Cluster:
         task.ref = self.attend.options(
             num_cpus=job.task["threads"],
             num_gpus=1 if on_gpu else 0,
-            memory=memory_of(job),
+            memory=task.memory,
             max_retries=0,  # what is begun again goes on from what came home
             name=job.label,
         ).remote(order, *travels)
