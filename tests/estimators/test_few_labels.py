@@ -9,6 +9,7 @@ from sklearn.datasets import load_digits, load_iris
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import LabelSpreading
@@ -51,6 +52,22 @@ def test_with_30_labels_of_digits_it_is_clearly_ahead_of_label_spreading() -> No
         assert abs(confidence - ours[-1]) < 0.06
     assert np.mean(ours) > np.mean(theirs) + 0.04
     assert min(ours) > 0.93
+
+
+def test_rows_without_a_label_are_not_judged(iris) -> None:
+    x, y, few = iris
+    model = tacit.FewLabelClassifier("features", "logistic").fit(x, few)
+    known = few != -1
+    right = model.predict(x) == y
+    assert model.score(x, few) == np.mean(right[known])
+    weight = np.arange(len(y))
+    assert model.score(x, few, weight) == pytest.approx(
+        np.average(right[known], weights=weight[known])
+    )
+    scores = cross_val_score(model, x, few, cv=StratifiedKFold(4, shuffle=True, random_state=0))
+    assert scores.min() > 0.5
+    with pytest.raises(ValueError, match="y holds no label"):
+        model.score(x, np.full(len(y), -1))
 
 
 def test_what_was_chosen_is_said_and_is_the_best_or_no_worse_by_a_standard_error(chosen) -> None:

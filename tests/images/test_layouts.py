@@ -103,6 +103,27 @@ def test_folders_in_classes_are_said_to_say_nothing(tmp_path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "folders",
+    [
+        ("fold1/a", "fold1/b", "fold2/a", "fold2/b"),
+        ("tr/a", "tr/b", "te/a", "te/b", "te/c"),
+        ("cat/images", "cat/masks", "dog/images", "dog/masks"),
+    ],
+)
+def test_the_same_folders_in_every_one_are_refused(tmp_path, folders) -> None:
+    with pytest.raises(ImagesError, match="either may be the classes"):
+        list_folder(made(tmp_path, *folders))
+
+
+def test_what_a_file_server_leaves_behind_is_no_image(tmp_path) -> None:
+    made(tmp_path, "cat", "dog", "cat/@eaDir/0.png", "__MACOSX/cat")
+    listing = list_folder(tmp_path)
+    assert len(listing.entries) == 6
+    assert listing.meaning == "Sub-folders are classes. 2 classes: cat (3), dog (3)."
+    assert not listing.notes
+
+
 def test_classes_are_in_the_order_of_their_numbers(tmp_path) -> None:
     listing = list_folder(made(tmp_path, *map(str, range(12)), "other", n=1))
     assert listing.class_names == (*map(str, range(12)), "other")

@@ -250,6 +250,7 @@ def forged(folder: Path, change) -> None:
         {"shape": [0, 0, 0]},
         {"latent_dim": 5},
         {"latent_dim": "many"},
+        {"learn": "classifier", "n_classes": 0},
     ],
     ids=str,
 )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
@@ -208,6 +209,20 @@ class FewLabelClassifier(Holding, ClassifierMixin, RowsEstimator):
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Accuracy on the rows that y labels; so it is in scikit-learn's `cross_val_score` too.
+
+        Raises:
+            ValueError: y labels none.
+        """
+        y = column_or_1d(check_labels(y, none_said=True))
+        check_consistent_length(X, y, sample_weight)
+        known = ~_unlabelled(y)
+        if not known.any():
+            raise ValueError("y holds no label (-1 stands for none), so that nothing can be judged")
+        weight = None if sample_weight is None else np.asarray(sample_weight)[known]
+        return float(accuracy_score(y[known], self.predict(X)[known], sample_weight=weight))
+
     @property
     def _reads_pictures(self) -> bool:
         """Whether an encoder from elsewhere reads pictures as they are."""
@@ -357,13 +372,9 @@ def _read(y: Any) -> tuple[NDArray[Any], Labelled]:
         ValueError: y is no vector of classes, or has labels of fewer than two.
     """
     y = column_or_1d(check_labels(y, none_said=True), warn=True)
-    gone = missing_in(y)
+    gone = _unlabelled(y)
     if y.dtype.kind == "f":
         assert_all_finite(y[~gone], input_name="y")
-    if y.dtype.kind in "OUS":
-        gone |= np.isin(y.astype(str), (str(UNLABELLED), ""))
-    elif y.dtype.kind != "M":
-        gone |= y == UNLABELLED
     rows = np.flatnonzero(~gone)
     known = np.array(y[rows].tolist()) if y.dtype.kind == "O" else y[rows]
     check_classification_targets(known)
@@ -374,6 +385,16 @@ def _read(y: Any) -> tuple[NDArray[Any], Labelled]:
             f"(-1 stands for none); a classifier tells at least 2 classes apart"
         )
     return classes, Labelled(rows.astype(np.int64), numbers.astype(np.int64))
+
+
+def _unlabelled(y: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which of the labels, (n,), say that there is none."""
+    gone = missing_in(y)
+    if y.dtype.kind in "OUS":
+        gone |= np.isin(y.astype(str), (str(UNLABELLED), ""))
+    elif y.dtype.kind != "M":
+        gone |= y == UNLABELLED
+    return gone
 
 
 def _of(pair: Pair, problems: Mapping[str, Problem]) -> Problem:

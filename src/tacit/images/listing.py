@@ -39,6 +39,9 @@ _ROLES = {
 }
 """What a folder is for by its name, in capitals or not; other names are those of classes."""
 
+_SYSTEM = ("__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found")
+"""Folders that archivers and file servers leave behind; some hold small copies of the pictures."""
+
 _TABLES = (".csv", ".tsv", ".xlsx", ".xls", ".ods")
 
 
@@ -90,7 +93,8 @@ def list_folder(root: Path, *, classes: bool = True) -> Listing:
     A flat folder has no labels. If the sub-folders are called `train` and `test` (or `training` and
     `testing`, in capitals or not), they are the split, and their sub-folders the classes; images of
     a sub-folder `unlabeled` are learned from without labels. Names that begin with a dot, folders
-    with tacit's own results, and pictures that it wrote among others are passed over.
+    that the system leaves behind or that hold tacit's own results, and pictures that it wrote among
+    others are passed over.
 
     Args:
         root: the folder.
@@ -199,7 +203,8 @@ def _walk(listing: Listing) -> Iterator[tuple[str, Stamp]]:
             if entry.is_symlink() and (entry.is_dir() or not _inside(entry.path, listing.root)):
                 listing.links.append(shown(Path(path)))
             elif entry.is_dir():
-                pending.append(path + "/")
+                if entry.name.lower() not in _SYSTEM:
+                    pending.append(path + "/")
             elif not entry.name.lower().endswith(ENDINGS):
                 if path.lower() != LABELS:
                     ending = PurePosixPath(path).suffix.lower()
@@ -269,7 +274,9 @@ def _from_folders(
     if len(classes) == 1:
         _check_height(root, classes[0], tops[classes[0]])
     listing.notes += _without_images(listing, 1, set(tops))
-    below = {path.split("/")[1] for top in classes for path in tops[top] if _is_deep(path)}
+    under = {top: {p.split("/")[1] if _is_deep(p) else "" for p in tops[top]} for top in classes}
+    _check_repeated(root, under)
+    below = set[str]().union(*under.values()) - {""}
     if sides := {name for name in below if _role(name) in ("train", "test")}:
         raise ImagesError(
             f"{shown(root)}: folders called {_and(sides)} lie below {_and(classes[:3])}"
@@ -314,6 +321,27 @@ def _check_height(root: Path, only: str, paths: list[str]) -> None:
             f"({_and(below[:5])}{', …' * (len(below) > 5)}). Where these are the classes, name the "
             f"folder that they lie in: {shown(root / only)}"
         )
+
+
+def _check_repeated(root: Path, under: Mapping[str, set[str]]) -> None:
+    """See that folders of the same names do not lie in every class: either may be the classes.
+
+    Args:
+        root: the folder.
+        under: the folders in each sub-folder; "" is among them where images lie there directly.
+    """
+    if len(under) < 2:
+        return
+    repeated = set.intersection(*under.values())
+    if len(repeated) < 2 or any("" in names for names in under.values()):
+        return
+    tops = _and(list(under)[:3]) + ", …" * (len(under) > 3)
+    names = _and(sorted(repeated)[:5]) + ", …" * (len(repeated) > 5)
+    raise ImagesError(
+        f"{shown(root)}: {tops} all hold folders called {names}, and either may be the classes. "
+        f"Put the images of each class into one folder, or name their classes in {LABELS} "
+        "(path,label; a column split may say which are tested on)"
+    )
 
 
 def _from_split(

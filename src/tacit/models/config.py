@@ -1,6 +1,6 @@
 """A model as data: what `build` needs to put its parts together again."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -10,6 +10,7 @@ from pydantic import (
     GetJsonSchemaHandler,
     SerializerFunctionWrapHandler,
     model_serializer,
+    model_validator,
 )
 from pydantic_core import CoreSchema
 
@@ -215,6 +216,12 @@ class ModelConfig(Table):
     projector: ProjectorTable | None = None
     momentum: Annotated[float, Field(ge=0, le=1)] | None = None
     features: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+
+    @model_validator(mode="after")
+    def _classes_named(self) -> Self:
+        if not self.n_classes and (self.learn == "classifier" or self.code_is == "probabilities"):
+            raise ValueError("n_classes is 0; what tells classes apart has at least one")
+        return self
 
     @model_serializer(mode="wrap")
     def _said(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
