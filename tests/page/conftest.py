@@ -64,8 +64,8 @@ def shown_of(session: Session, **more: Any) -> Shown:
     return Shown(session, images, of_arrays(images.pixels)[0], **more)
 
 
-def client_of(shown: Shown) -> TestClient:
-    app = application(shown, token=TOKEN, port=lambda: 80)
+def client_of(shown: Shown, **more: Any) -> TestClient:
+    app = application(shown, token=TOKEN, port=lambda: 80, **more)
     return TestClient(app, base_url="http://127.0.0.1:80", headers={"host": "127.0.0.1:80"})
 
 

@@ -162,6 +162,22 @@ def test_a_wrong_label_a_copy_and_another_persons_labels_are_listed(session) -> 
     assert client.get(url("api/correct"), params={"list": "other"}).status_code == 422
 
 
+def test_how_far_another_person_agrees_is_on_the_page(session) -> None:
+    client = client_of(shown_of(session, beside={6: "0", 7: "2", 60: "1"}))
+    assert client.get(url("api/state")).json()["both"] == 0
+    for row in (6, 7):
+        told = client.post(url("api/answer"), json={"rows": [row], "label": str(row % 3)}).json()
+    assert (told["both"], told["differ"]) == (2, 1)
+
+
+def test_the_page_can_end_itself_where_results_go_on(session) -> None:
+    ended = []
+    client = client_of(shown_of(session, out="few"), finish=lambda: ended.append(True))
+    assert client.get(url("api/state")).json()["out"] == "few"
+    assert client.post(url("api/end"), json={}).status_code == 200
+    assert ended == [True]
+
+
 def test_labels_that_cannot_be_judged_yet_are_said(client) -> None:
     client.post(url("api/answer"), json={"rows": [1], "label": "a"})
     told = client.get(url("api/correct"), params={"list": "labels"}).json()

@@ -15,11 +15,14 @@ import pytest
 from tacit.commands.label import LabelOptions, to_learn
 from tacit.errors import ImagesError
 from tacit.images.tables import Names, read_tables
+from tacit.page.chance import AFTER, EVERY, ByChance
+from tacit.page.judging import LITTLE, Answers, judge
 from tacit.page.session import Session
 from tacit.page.table import LabelTable, Said
 
 from .conftest import TRUTH, N, new_session
 
+ANSWERS = Answers(None, np.arange(0), np.arange(12))
 NAMES = Names(map(str, range(N)), "index", "three groups")
 
 
@@ -187,6 +190,81 @@ def test_a_killed_page_loses_nothing_that_was_answered(table, tmp_path) -> None:
     held = LabelTable(table, NAMES, by="ada").said
     assert set(map(str, range(21))) <= set(held)
     assert Counter(one.label for one in held.values())["0"] >= 7
+
+
+def test_after_twenty_answers_every_fifth_image_is_one_by_chance(session) -> None:
+    asked = label_next(session, 50)
+    chance = ByChance(session.copies, session.seed)
+    drawn, lot = chance.answered(set(session.copies[asked].tolist())), chance._order
+    assert len(drawn) >= (50 - AFTER) // EVERY
+    assert drawn == set(session.copies[lot[: len(drawn)]].tolist())
+
+
+def test_a_sample_by_chance_is_whatever_is_answered_of_the_beginning_of_the_lot() -> None:
+    copies = np.array([0, 1, 2, 2, 4, 5, 6, 7])
+    chance = ByChance(copies, seed=3)
+    lot = [int(copies[row]) for row in chance._order]
+    assert sorted(lot) == [0, 1, 2, 4, 5, 6, 7]
+    gone = {lot[0], lot[1], lot[3]}
+    assert chance.answered(gone) == {lot[0], lot[1]}
+    assert copies[chance.due(gone, AFTER + 3 * EVERY)] == lot[2]
+    assert chance.due(gone, AFTER + 3 * EVERY - 1) is None
+    assert chance.due(set(lot), 1000) is None
+
+
+def test_accuracy_is_that_of_images_by_chance_once_there_are_enough(session) -> None:
+    label_next(session, AFTER)
+    told = settled(session).state()
+    assert not told["at_random"]
+    label_next(session, 5 * EVERY + 2)
+    told = settled(session).state()
+    assert told["at_random"]
+    assert 5 <= told["held_out"] < 12
+    assert told["accuracy"] == 1.0
+    assert told["interval"][0] < 0.8
+
+
+def test_what_the_last_twenty_answers_changed_bounds_what_the_next_may_bring(session) -> None:
+    label_next(session, 29)
+    assert session.predictions.judged.changed is None
+    label_next(session, 6)
+    judged = settled(session).predictions.judged
+    assert judged.changed is not None
+    assert judged.changed <= 0.1  # three groups that lie apart
+    assert judged.enough == (judged.changed < LITTLE)
+    again = new_session(session.table.path)  # whoever starts the page again is told the same
+    again.close()
+    assert again.predictions.judged.changed == judged.changed
+    session.answer(list(range(60, 80, 3)), label="0")  # seven at once are no seven answers
+    assert settled(session).predictions.judged.changed is not None
+
+
+def test_labels_that_change_everything_are_not_called_enough(session) -> None:
+    """Two groups are called one class for thirty answers; then the truth comes out."""
+    rows = [row for row in range(N) if row not in (0, 3)]
+    for row in rows[:12]:
+        session.answer([row], label="a" if row % 3 == 0 else "b")
+    for row in rows[12:32]:
+        session.answer([row], label=TRUTH[row])
+    judged = settled(session).predictions.judged
+    assert judged.changed is not None
+    assert judged.changed > 0.3
+    assert not judged.enough
+
+
+def test_confidence_follows_from_labels_that_were_not_asked_for(session) -> None:
+    """Of labels that are told wrong, those that were asked for do not count."""
+    label_next(session, 12)
+    spread = session._spread
+    sure = judge(spread, 3, ANSWERS)
+    spread.y = [label if i < 6 else (label + 1) % 3 for i, label in enumerate(spread.y)]
+    both, usual = (
+        judge(spread, 3, ANSWERS),
+        judge(spread, 3, Answers(None, np.arange(0), np.arange(6))),
+    )
+    assert sure.temperature.n == 12
+    assert both.temperature.n == 12
+    assert usual.temperature.n == 6
 
 
 def test_the_command_that_learns_from_the_labels_is_told() -> None:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 import zlib
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
@@ -403,6 +404,7 @@ def test_in_a_browser_it_gives_pytorchs_numbers_and_follows_a_hand(tmp_path, stu
             act()
             until(lambda: page.evaluate(picture) != before)
 
+        assert page.locator(".ex-key li").count() == 0  # the digits stand on the plane themselves
         changes(lambda: page.click(".ex-mean"))
         page.focus(".ex-pad")
         changes(lambda: page.keyboard.press("Shift+ArrowRight"))
@@ -432,6 +434,16 @@ def test_in_a_browser_it_gives_pytorchs_numbers_and_follows_a_hand(tmp_path, stu
         assert told_of.endswith("%")
         page.click(".ex-undo")
         page.wait_for_selector(".ex-classes li", state="detached")
+        longer = tuple(f"class {name}" for name in images.class_names)
+        write_explorer(folder, replace(explorer, content=explorer.content | {"classes": longer}))
+        page.goto(write_report(folder).as_uri())
+        page.locator("#explorer").scroll_into_view_if_needed()
+        page.wait_for_selector("#explorer .ex-body:not([hidden])")
+        assert page.locator(".ex-key li").all_inner_texts() == list(longer)
+        seen = "[...document.querySelectorAll('{}')].map(s => getComputedStyle(s).{})"
+        hues = page.evaluate(seen.format(".ex-swatch", "backgroundColor"))
+        assert len(set(hues)) == 10
+        assert set(page.evaluate(seen.format(".ex-dot", "fill"))) <= set(hues)
         assert faults == []
         assert set(asked) <= {address} | {url for url in asked if url.startswith("data:")}
         chromium.close()

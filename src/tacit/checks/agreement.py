@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tacit.images.dataset import UNLABELLED
+from tacit.measures.formatting import show
 from tacit.measures.intervals import proportion
 from tacit.measures.number import Number
 
@@ -29,6 +30,13 @@ class Agreement:
     share: Number
     kappa: float | None
     rows: Integers
+
+    def __str__(self) -> str:
+        kappa = "" if self.kappa is None else f", Cohen's kappa {self.kappa:.2f}"
+        return (
+            f"{len(self.rows):,} of {self.both:,} labelled differently; they agree on "
+            f"{show(self.share)}{kappa}"
+        )
 
 
 def agreement(first: Integers, second: Integers) -> Agreement:

@@ -72,7 +72,10 @@ def find(
     pairs = near_copies(images, encoded)
     first, second = pairs.first, pairs.second
     both = (labels[first] != UNLABELLED) & (labels[second] != UNLABELLED)
-    judged, why = _judged(labels, codes, images.n_classes, pairs.groups(n), seed)
+    rows = np.flatnonzero(labels != UNLABELLED)
+    judged, why = label_doubts(
+        codes, Labelled(rows, labels[rows]), images.n_classes, copies=pairs.groups(n), seed=seed
+    )
     return Findings(
         judged,
         why,
@@ -83,14 +86,32 @@ def find(
     )
 
 
-def _judged(
-    labels: NDArray[np.int64], codes: Codes, n_classes: int, copies: NDArray[np.int64], seed: int
+def label_doubts(
+    codes: Codes,
+    labelled: Labelled,
+    n_classes: int,
+    *,
+    copies: NDArray[np.int64],
+    seed: int = 0,
 ) -> tuple[Doubts | None, str]:
-    rows = np.flatnonzero(labels != UNLABELLED)
-    if not len(rows):
+    """`tacit.labels.mislabelled.doubts`, with the images' rows as places.
+
+    In whatever order labels come, they are judged alike.
+
+    Args:
+        codes: of all images, (N, D). labelled: rows and their classes. n_classes: K.
+        copies: a number for each image, (N,), the same for copies of one picture.
+        seed: of the folds in which labels are held out.
+
+    Returns:
+        None, and why, where labels cannot be judged.
+    """
+    if not len(labelled.index):
         return None, "no image has a label"
+    order = np.argsort(labelled.index)
+    rows, y = labelled.index[order], labelled.y[order]
     try:
-        found = doubts(codes, Labelled(rows, labels[rows]), n_classes, copies=copies, seed=seed)
+        found = doubts(codes, Labelled(rows, y), n_classes, copies=copies, seed=seed)
     except ValueError as error:
         return None, str(error)
     return replace(found, place=rows[found.place]), ""

@@ -59,18 +59,23 @@ def label(
     /,
     *,
     options: LabelOptions = LabelOptions(),  # frozen
+    out: Path | None = None,
     port: int = 0,
     browser: Annotated[bool, Parameter(negative="--no-browser")] = True,
 ) -> int:
     """Label images on a page in the browser; every answer sorts all the others.
 
     The page is for this machine and whoever has its address; it ends with Ctrl-C, and loses
-    nothing. `tacit learn SOURCE --labels labels.csv` reads the table that it writes.
+    nothing. `tacit learn SOURCE --labels labels.csv` reads the table that it writes; with --out it
+    follows by itself when the page ends.
 
     Parameters
     ----------
     source
         A folder of images, an .npz, .npy or idx file, or digits, mnist-5k, mnist, fashion-mnist.
+    out
+        The folder for what `tacit learn` makes of the labels when the page ends: predictions, a
+        classifier, a report, and representations, which it then finds done.
     port
         Of the page; 0 for any that is free.
     browser
@@ -88,6 +93,10 @@ def label(
         raise CommandError(f"--labels is {options.labels}, a folder; name a file")
     if not options.labels.parent.is_dir():
         raise CommandError(f"--labels: there is no folder {options.labels.parent}")
+    if out is not None:
+        from tacit.commands.learn.files import Files
+
+        Files(out).check()
     try:
         import starlette  # noqa: F401
         import uvicorn  # noqa: F401
@@ -100,20 +109,46 @@ def label(
     console = Console()
     with stoppable():
         shown, score = opened(source, options, console)
+    if out is not None:
+        shown.out = str(out)
     ended = _serve(shown, score, port, browser, console)
-    console.print(
-        f"Next: {shlex.join(to_learn(source, options))}",
-        markup=False, highlight=False, soft_wrap=True,
-    )  # fmt: skip
-    return ended
+    return _learn(source, options, out, shown, console) if ended == DONE else ended
 
 
-def to_learn(source: str, options: LabelOptions) -> list[str]:
-    """The words of the command that learns from the labels, on the features that are there."""
+def learn_options(options: LabelOptions) -> LearnOptions:
+    """Those of the command that learns from the labels, on the features that are there."""
     shared = {field.name: getattr(options, field.name) for field in fields(Reading)}
     encoder = None if options.encoder is None else [options.encoder]
-    learn = LearnOptions(labels=[options.labels], encoder=encoder, seed=options.seed, **shared)
-    return ["tacit", "learn", source, *learn.words()]
+    return LearnOptions(labels=[options.labels], encoder=encoder, seed=options.seed, **shared)
+
+
+def to_learn(source: str, options: LabelOptions, out: Path | None = None) -> list[str]:
+    """The words of that command."""
+    told = [] if out is None else ["--out", str(out)]
+    return ["tacit", "learn", source, *learn_options(options).words(), *told]
+
+
+def _learn(
+    source: str, options: LabelOptions, out: Path | None, shown: "Shown", console: "Console"
+) -> int:
+    """After the page: what `tacit learn` makes of the labels, into `out`; else how to get there."""
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    again = shlex.join(to_learn(source, options, out))
+    _, rows, y, _ = shown.session.given()
+    if out is None:
+        say(f"Next: {again}")
+        return DONE
+    if len(set(y)) < 2 or len(rows) == len(shown.session.names):
+        why = "labels of two classes" if len(set(y)) < 2 else "an image without a label"
+        say(f"Nothing is learned into {out}: that takes {why}.")
+        return DONE
+    from tacit.commands.learn.command import learn
+
+    say(f"Learning from {len(rows):,} labels into {out}: {again}")
+    return learn(source, options=learn_options(options), out=out)
 
 
 def opened(
@@ -132,10 +167,11 @@ def opened(
 
     from tacit.commands.learn.pool import read_pool
     from tacit.commands.likely import log_prob_of, open_vae
-    from tacit.encoders.opening import open_encoder
+    from tacit.encoders.opening import features_of, open_encoder
     from tacit.images.originals import of_arrays
     from tacit.images.tables import Names
     from tacit.page.codes import codes_for_labelling
+    from tacit.page.correcting import two_people
     from tacit.page.server import Shown
     from tacit.page.session import Session
     from tacit.page.table import LabelTable, read_beside
@@ -145,6 +181,9 @@ def opened(
     def say(text: str) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
+    encoder = None
+    if options.encoder is not None:
+        encoder = open_encoder(options.encoder, str(device_of("auto")))
     pool = read_pool(source, options, console)
     if len(pool.images) < 3:
         raise CommandError(f"{source} has {len(pool.images)} images; three or more can be sorted")
@@ -163,15 +202,20 @@ def opened(
     for note in [*pool.opened.notes, *table.notes]:
         say(note)
     originals = pool.images.originals or of_arrays(pool.images.pixels)[0]
-    if options.encoder is None:
+    if encoder is None:
         codes = codes_for_labelling(pool.images, seed=options.seed, say=say)
     else:
-        encoder = open_encoder(options.encoder, str(device_of("auto")))
-        with reading(console) as progress:
-            features = encoder.features(originals, progress)
-        codes = np.asarray(features[np.arange(len(originals))], np.float32)
+        with reading(console, "encoding images") as progress:
+            codes = features_of(encoder, pool.images, progress)
     copies = np.unique(pool.contents, return_inverse=True)[1].astype(np.int64)
     session = Session(codes, table, copies, seed=options.seed, progress=say)
+    if beside:
+        found = two_people(session, beside)
+        say(
+            f"{options.labels} and {options.beside}: {found}."
+            if found.both
+            else f"{options.labels} and {options.beside}: no image has a label in both yet."
+        )
     shown = Shown(
         session,
         pool.images,
@@ -216,20 +260,28 @@ def _serve(
     listening.listen()
     port = listening.getsockname()[1]
     token = new_token()
-    app = application(shown, token=token, port=lambda: port, closing=shown.session.close)
+
+    def finish() -> None:
+        server.should_exit = True
+
+    app = application(
+        shown, token=token, port=lambda: port, closing=shown.session.close, finish=finish
+    )
     config = uvicorn.Config(
         app, http="h11", ws="none", log_level="warning", access_log=False, server_header=False,
         timeout_graceful_shutdown=1,
     )  # fmt: skip
+    server = uvicorn.Server(config)
     address = f"http://{HOST}:{port}/{token}/"
     threading.Thread(target=draw_map, name="map", daemon=True).start()
     table = shown.session.table.path
     console.print(
-        f"Label here: {address}\nAnswers go to {table}. Ctrl-C ends the page; nothing is lost.",
+        f"Label here: {address}\nAnswers go to {table}. Ctrl-C ends the page; nothing is lost"
+        + (f", and what they say goes to {shown.out}." if shown.out else "."),
         markup=False, highlight=False, soft_wrap=True,
     )  # fmt: skip
     if browser:
         threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn ends in order, and passes the signal on
-        uvicorn.Server(config).run(sockets=[listening])
+        server.run(sockets=[listening])
     return DONE

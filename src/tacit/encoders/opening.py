@@ -1,10 +1,15 @@
 """One door to all encoders from elsewhere."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tacit.encoders.base import Encoder
 from tacit.encoders.source import parse
 from tacit.errors import EncoderError
+from tacit.images.dataset import Images
+from tacit.images.originals import of_arrays
 
 
 def open_encoder(text: str, device: str = "cpu") -> Encoder:
@@ -31,6 +36,19 @@ def open_encoder(text: str, device: str = "cpu") -> Encoder:
     from tacit.encoders.given import open_features
 
     return open_features(source)
+
+
+def features_of(
+    encoder: Encoder, images: Images, progress: Callable[[int, int], None] | None = None
+) -> NDArray[np.float32]:
+    """Features of all images, (N, D): of the pictures as they were, where there are such.
+
+    Raises:
+        ImagesError, EncoderError: a picture cannot be read, or its features are no numbers.
+    """
+    originals = images.originals or of_arrays(images.pixels)[0]
+    features = encoder.features(originals, progress)
+    return np.asarray(features[np.arange(len(originals))], np.float32)
 
 
 def open_encoders(texts: Sequence[str], device: str = "cpu") -> dict[str, Encoder]:

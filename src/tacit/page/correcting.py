@@ -7,12 +7,13 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from tacit.checks.agreement import Agreement, agreement
 from tacit.checks.copies import Pairs, near_copies
+from tacit.checks.findings import label_doubts
 from tacit.checks.odd import Odd, distance_to_others, odd, statistics
 from tacit.images.bounded import printable
-from tacit.images.dataset import Images
+from tacit.images.dataset import UNLABELLED, Images
 from tacit.labels.draws import Labelled
-from tacit.labels.mislabelled import doubts
 from tacit.page.session import Session
 
 Kind = Literal["labels", "copies", "odd", "two"]
@@ -22,6 +23,16 @@ LISTED = 200
 """So many entries of a list are shown, the surest first."""
 
 Entry = dict[str, Any]
+
+
+def two_people(session: Session, beside: Mapping[int, str]) -> Agreement:
+    """How far a session's labels and another person's, by row, agree."""
+    _, rows, y, met = session.given()
+    number = {name: i for i, name in enumerate(dict.fromkeys([*met, *beside.values()]))}
+    mine, theirs = (np.full(len(session.names), UNLABELLED, np.int64) for _ in range(2))
+    mine[rows] = y
+    theirs[list(beside)] = [number[name] for name in beside.values()]
+    return agreement(mine, theirs)
 
 
 class Corrections:
@@ -65,16 +76,13 @@ class Corrections:
         return self._judged[1:]
 
     def _doubted(self, rows: list[int], y: list[int], met: list[str]) -> tuple[list[Entry], str]:
-        order = np.argsort(rows)
-        labelled = Labelled(np.array(rows, np.int64)[order], np.array(y, np.int64)[order])
-        try:
-            found = doubts(
-                self.session.codes, labelled, len(met), copies=self.pairs.groups(len(self.images))
-            )
-        except ValueError as error:
-            return [], str(error)
+        labelled = Labelled(np.array(rows, np.int64), np.array(y, np.int64))
+        copies = self.pairs.groups(len(self.images))
+        found, why = label_doubts(self.session.codes, labelled, len(met), copies=copies)
+        if found is None:
+            return [], why
         return [
-            self._entry(int(labelled.index[found.place[i]]))
+            self._entry(int(found.place[i]))
             | {"fits": met[found.fits[i]], "wrong": round(float(found.wrong[i]), 4)}
             for i in found.listed.tolist()
         ], ""
@@ -102,12 +110,14 @@ class Corrections:
     def _two(self) -> tuple[list[Entry], str]:
         if not self.beside:
             return [], "no second table was named; --beside names one"
-        _, rows, y, met = self.session.given()
         return [
             self._entry(row) | {"theirs": printable(self.beside[row])}
-            for row, label in sorted(zip(rows, y, strict=True))
-            if row in self.beside and self.beside[row] != met[label]
+            for row in two_people(self.session, self.beside).rows.tolist()
         ], ""
+
+    def agreement(self) -> Agreement:
+        """How far the two people agree so far."""
+        return two_people(self.session, self.beside)
 
     def _entry(self, row: int) -> Entry:
         return self.session.item(row)

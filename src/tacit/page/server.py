@@ -81,6 +81,7 @@ class Shown:
         beside: another person's labels, by row.
         likely: log p(x) of all images under a VAE, (N,), or None while it is worked out.
         scored: whether it will be.
+        out: the folder that results go to when the page ends; "" where none do.
     """
 
     session: Session
@@ -91,6 +92,7 @@ class Shown:
     beside: dict[int, str] = field(default_factory=dict)
     likely: NDArray[np.float64] | None = None
     scored: bool = False
+    out: str = ""
 
 
 class Guard:
@@ -148,9 +150,18 @@ class Guard:
 
 
 def application(
-    shown: Shown, *, token: str, port: Callable[[], int], closing: Callable[[], None] | None = None
+    shown: Shown,
+    *,
+    token: str,
+    port: Callable[[], int],
+    closing: Callable[[], None] = lambda: None,
+    finish: Callable[[], None] = lambda: None,
 ) -> Starlette:
-    """The page and its API below ``/TOKEN/``; everything else is not found."""
+    """The page and its API below ``/TOKEN/``; everything else is not found.
+
+    Args:
+        closing: called when the server ends. finish: called when the page asks it to.
+    """
     session = shown.session
     corrections = Corrections(session, shown.images, shown.beside)
     n = len(session.names)
@@ -198,7 +209,11 @@ def application(
             "map": shown.places is not None,
             "beside": bool(shown.beside),
             "scored": shown.scored,
+            "out": printable(shown.out),
         }
+        if shown.beside:
+            two = corrections.agreement()
+            told |= {"both": two.both, "differ": len(two.rows)}
         return JSONResponse(told | more)
 
     def answer(body: bytes) -> Response:
@@ -212,6 +227,11 @@ def application(
 
     def undo(body: bytes) -> Response:
         return _state(undone=session.undo())
+
+    def end(body: bytes) -> Response:
+        told = _state()
+        finish()
+        return told
 
     def items(body: bytes) -> Response:
         rows = [row for row in Rows.model_validate_json(body).rows if row < n][:500]
@@ -269,15 +289,14 @@ def application(
         Route("/api/all", everything),
         *(
             Route(f"/api/{work.__name__}", _posted(work), methods=["POST"])
-            for work in (answer, clear, undo, items)
+            for work in (answer, clear, undo, items, end)
         ),
     ]
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
-        if closing is not None:
-            closing()
+        closing()
 
     return Starlette(
         routes=[Mount(f"/{token}", routes=routes)],

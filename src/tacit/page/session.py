@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -19,9 +19,11 @@ from tacit.labels.acquisition import ask_next
 from tacit.labels.draws import Labelled
 from tacit.labels.propagation.graph import nearest_rows, neighbour_graph
 from tacit.labels.propagation.incremental import Spread
+from tacit.page.chance import ByChance
 from tacit.page.first import FIRST, covering
-from tacit.page.judging import NOT_YET, Judgement, judge
+from tacit.page.judging import MORE, NOT_YET, Answers, Judgement, judge
 from tacit.page.table import MARKS, NOTHING, LabelTable, Said
+from tacit.streams import numpy_stream
 
 AHEAD = 12
 """Images that are named ahead of the one that is shown, so that the next one is there at once."""
@@ -30,6 +32,9 @@ SHARPNESS = 4.0
 """Before a temperature is known, scores are divided by their spread and multiplied by this; and
 always where it is asked what to label next, so that this depends on the order of the scores and
 their shape alone."""
+
+WATCHED = 2000
+"""Of so many images, chosen at random, it is followed what they were taken for before."""
 
 _AFTER = 1
 _GRID = 48
@@ -87,7 +92,9 @@ class Session:
             raise ValueError(f"{n} names, {len(self.codes)} codes and {len(self.copies)} copies")
         self.progress("Looking for the nearest neighbours of each image …")
         self.graph = neighbour_graph(self.codes)
-        self._spread = Spread(self.graph)
+        watched = np.sort(numpy_stream(self.seed, "watched").permutation(n)[:WATCHED])
+        self._spread = Spread(self.graph, watched.tolist())
+        self._by_chance = ByChance(self.copies, self.seed)
         self._lock, self._news = threading.RLock(), threading.Condition()
         self._wake = threading.Event()
         self._first = covering(self.codes, seed=self.seed)
@@ -241,13 +248,15 @@ class Session:
             version, rows, y, met = self.given()
             given = dict(zip(rows, y, strict=True))
             gone = self._answered()
+            times = {self.row_of[name]: one.time for name, one in self.table.said.items()}
         self._catch_up(given)
         if len(set(given.values())) < 2:
             found = self._of_one(version, met, given)
             queue = self._from_cover(gone)
         else:
             scores = self._spread.scores(len(met))
-            judged = judge(self._spread, len(met), seed=self.seed)
+            came = self._came_about(times, self._by_chance.answered(gone))
+            judged = judge(self._spread, len(met), came, seed=self.seed)
             finite = np.where(np.isfinite(scores), scores, scores[np.isfinite(scores)].min() - 99)
             spread = scores[np.isfinite(scores)].std() or 1.0
             sharp = softmax(SHARPNESS * finite / spread, axis=1)
@@ -261,6 +270,7 @@ class Session:
                 queue = self._from_cover(gone)
             else:
                 queue = self._asked(sharp, gone)
+            queue = self._with_chance(queue, gone, len(set(times.values())))
         with self._lock:
             later = self._answered() if self.version != version else gone
             # What is shown, and what is loaded for after it, stays; what comes then may change.
@@ -277,6 +287,34 @@ class Session:
         self._spread.take([row for row, label in had.items() if given.get(row) != label])
         more = [row for row, label in given.items() if had.get(row) != label]
         self._spread.give(more, [given[row] for row in more])
+
+    def _came_about(self, times: dict[int, str], chance: set[int]) -> Answers:
+        """What is known of how the labels came about: from the time of each, and by chance.
+
+        What was labelled together, in the grid or on the map, is easier than the rest, and what was
+        asked for is harder; the first images, those by chance, and labels of before are neither.
+        """
+        rows = self._spread.rows
+        time = np.array([times[row] for row in rows])
+        together = Counter(time.tolist())
+        single = sorted(one for one, n in together.items() if one and n == 1)
+        before = np.flatnonzero(time < single[-MORE]) if len(single) >= MORE else None
+        if before is not None and len(before) < FIRST:
+            before = None
+        first = ["", *single[: max(0, FIRST - together[""])]]
+        at_random = np.isin(self.copies[rows], list(chance))
+        return Answers(
+            before, np.flatnonzero(at_random), np.flatnonzero(at_random | np.isin(time, first))
+        )
+
+    def _with_chance(self, queue: list[int], gone: set[int], answers: int) -> list[int]:
+        """The images to ask for, the next one by chance before them where one is due."""
+        with self._lock:
+            ahead = list(islice(self._queue, _AFTER))
+        due = self._by_chance.due(
+            gone | {int(self.copies[row]) for row in ahead}, answers + len(ahead) + 1
+        )
+        return queue if due is None else [due, *(row for row in queue if row != due)]
 
     def _of_one(self, version: int, met: list[str], given: dict[int, int]) -> Predictions:
         """With labels of one class, or none, nothing can be told."""
@@ -369,8 +407,8 @@ class Session:
                 "accuracy": judged.accuracy,
                 "interval": [judged.low, judged.high],
                 "held_out": judged.n,
-                "coming": judged.coming,
-                "coming_interval": [judged.coming_low, judged.coming_high],
+                "at_random": judged.at_random,
+                "changed": judged.changed,
                 "enough": judged.enough,
                 "calibrated": judged.temperature.value is not None,
                 "confidence": float(sure.mean()) if len(sure) and len(named) > 1 else None,

@@ -20,8 +20,8 @@ def poisson(rows: np.ndarray, y: np.ndarray) -> np.ndarray:
     return found * CLASSES / len(rows)
 
 
-def one_by_one() -> Spread:
-    spread = Spread(GRAPH)
+def one_by_one(watched: tuple[int, ...] = ()) -> Spread:
+    spread = Spread(GRAPH, watched)
     for row, label in zip(ROWS.tolist(), Y.tolist(), strict=True):
         spread.give([row], [label])
     return spread
@@ -42,6 +42,15 @@ def test_labels_are_held_out_without_another_solution() -> None:
     held, learned = np.array([0, 4, 8]), np.delete(np.arange(12), [0, 4, 8])
     found = one_by_one().held_out(learned, held, CLASSES)
     assert found == pytest.approx(poisson(ROWS[learned], Y[learned])[ROWS[held]], abs=1e-3)
+
+
+def test_watched_images_are_told_from_any_of_the_labels() -> None:
+    spread, learned = one_by_one((3, 50, 7)), np.array([1, 2, 5, 6, 9])
+    found = spread.of_watched(learned, CLASSES)
+    assert found == pytest.approx(poisson(ROWS[learned], Y[learned])[[3, 50, 7]], abs=1e-3)
+    spread.take(ROWS[[0, 4]].tolist())  # places move up
+    again = spread.of_watched(np.array([0, 1, 3, 4, 7]), CLASSES)
+    assert again == pytest.approx(found, abs=1e-5)
 
 
 def test_a_class_without_a_label_is_out_of_the_question() -> None:

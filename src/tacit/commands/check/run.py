@@ -20,12 +20,11 @@ from tacit.commands.check.words import facts, lines
 from tacit.commands.likely import log_prob_of, open_vae
 from tacit.commands.options import CommandError
 from tacit.commands.written import Written
-from tacit.encoders.opening import open_encoder
+from tacit.encoders.opening import features_of, open_encoder
 from tacit.errors import ImagesError
 from tacit.images.bounded import shown
 from tacit.images.classes import classes_of
 from tacit.images.dataset import UNLABELLED
-from tacit.images.originals import of_arrays
 from tacit.images.tables import read_labels
 from tacit.page.codes import codes_for_labelling
 from tacit.studies.execution.holding import is_bare, prepare_folder
@@ -95,6 +94,9 @@ def perform(asked: Asked, console: Console) -> Looked:
     options = asked.options
     written = Written(asked.out)
     _check_out(written)
+    encoder = None
+    if options.encoder is not None:
+        encoder = open_encoder(options.encoder, str(device_of("auto")))
     with reading(console) as progress:
         checked = read_checked(
             asked.source,
@@ -122,11 +124,12 @@ def perform(asked: Asked, console: Console) -> Looked:
 
     for note in filter(None, checked.notes):
         say(note)
-    if options.encoder is None:
+    if encoder is None:
         encoded = None
         codes = codes_for_labelling(checked.images, seed=options.seed, say=say)
     else:
-        encoded = codes = _encoded(checked, options.encoder, console)
+        with reading(console, "encoding images") as progress:
+            encoded = codes = features_of(encoder, checked.images, progress)
     log_prob = None
     if vae is not None:
         with reading(console, "scoring images") as progress:
@@ -160,13 +163,6 @@ def _check_out(written: Written) -> None:
         )
     for name in TABLES:
         written.check_unchanged(folder / name)
-
-
-def _encoded(checked: Checked, encoder: str, console: Console) -> NDArray[np.float32]:
-    originals = checked.images.originals or of_arrays(checked.images.pixels)[0]
-    with reading(console, "encoding images") as progress:
-        features = open_encoder(encoder, str(device_of("auto"))).features(originals, progress)
-    return np.asarray(features[np.arange(len(originals))], np.float32)
 
 
 def _beside(checked: Checked, table: Path) -> Beside:

@@ -4,7 +4,6 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tacit.images.dataset import UNLABELLED
-from tacit.measures.formatting import show
 
 if TYPE_CHECKING:
     from tacit.commands.check.run import Looked
@@ -52,12 +51,7 @@ def lines(looked: "Looked") -> dict[str, str]:
         "odd.csv": _line("Odd pictures", *counts["odd.csv"], "useless", _kinds(looked)),
     }
     if looked.beside is not None:
-        told = looked.beside.found
-        kappa = "" if told.kappa is None else f", Cohen's kappa {told.kappa:.2f}"
-        said["disagreements.csv"] = (
-            f"Two people: {len(told.rows):,} of {told.both:,} labelled differently; they agree on "
-            f"{show(told.share)}{kappa}."
-        )
+        said["disagreements.csv"] = f"Two people: {looked.beside.found}."
     return said
 
 

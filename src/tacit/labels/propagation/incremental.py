@@ -1,6 +1,7 @@
 """Poisson learning that follows labels one by one: a new label costs one column, not all."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,19 +23,21 @@ class Spread:
         u_c = Σ_{j of c} g_j - (m_c / m) Σ_j g_j + constant,   m labels, m_c of class c.
 
     Kept are the sums over each class, (n, C), and of the columns only the rows of labelled images,
-    (m, m): enough for every answer, and to hold any labels out, without another solution. To give,
-    change or take a label costs one column; memory does not grow by n with each label.
+    (m, m), and of those that are watched, (m, W): enough for every answer, and to hold any labels
+    out, without another solution. To give, change or take a label costs one column; memory does not
+    grow by n with each label.
 
     Scores are multiplied by C / m, so that they are of one size with few labels and with many.
 
     Args:
         graph: symmetric weights of one piece, (n, n): `neighbour_graph`.
+        watched: rows for which scores can be had from any of the labels alone.
 
     Attributes:
         rows: the labelled images, in the order in which they were given. y: their classes.
     """
 
-    def __init__(self, graph: sparse.csr_array) -> None:
+    def __init__(self, graph: sparse.csr_array, watched: Sequence[int] = ()) -> None:
         self._system = System(sparse.csr_array(graph).astype(np.float32))
         self._degrees = self._system.degrees.numpy().astype(np.float64)[:, 0]
         self._degrees /= self._degrees.sum()
@@ -44,6 +47,8 @@ class Spread:
         self._sums = np.zeros((0, self.n))
         self._among = np.zeros((0, 0))
         self._means = np.zeros(0)  # of each column, weighted by the degrees
+        self.watched = np.asarray(watched, np.int64)
+        self._watched = np.zeros((0, len(self.watched)), np.float32)
 
     def columns(self, rows: Sequence[int]) -> Floats:
         """g_j of the images at `rows`, (k, n), each with mean zero."""
@@ -77,6 +82,7 @@ class Spread:
         among[:m, m:] = new[:, self.rows].T  # L⁺ is symmetric
         self._among, self.rows, self.y = among, everyone, [*self.y, *y]
         self._means = np.append(self._means, new @ self._degrees)
+        self._watched = np.concatenate([self._watched, new[:, self.watched].astype(np.float32)])
         self._reach(max(y) + 1)
         np.add.at(self._sums, list(y), new)
 
@@ -93,6 +99,7 @@ class Spread:
         gone = set(places)
         kept = [i for i in range(len(self.rows)) if i not in gone]
         self._among, self._means = self._among[np.ix_(kept, kept)], self._means[kept]
+        self._watched = self._watched[kept]
         self.rows, self.y = [self.rows[i] for i in kept], [self.y[i] for i in kept]
         for label in set(range(len(self._sums))) - set(self.y):
             self._sums[label] = 0.0  # exactly, so that rounding does not pile up
@@ -110,10 +117,20 @@ class Spread:
 
     def held_out(self, learned: NDArray[np.int64], held: NDArray[np.int64], n: int) -> Floats:
         """Scores of `held` labels from those at `learned` alone (places among all), (k, n)."""
+        return self._from(self._among[np.ix_(held, learned)], learned, n)
+
+    def of_watched(self, learned: NDArray[np.int64], n: int) -> Floats:
+        """Scores of the watched images from the labels at `learned` alone, (W, n)."""
+        return self._from(self._watched[learned].T, learned, n)
+
+    def _from(
+        self, columns: NDArray[np.floating[Any]], learned: NDArray[np.int64], n: int
+    ) -> Floats:
+        """Scores from labels at some places, by the rows of their columns, (k, len(learned))."""
         y = np.asarray(self.y)[learned]
         counts = np.bincount(y, minlength=n)
         sources = np.eye(n)[y] - counts / len(y)
-        u = self._among[np.ix_(held, learned)] @ sources - self._means[learned] @ sources
+        u = columns @ sources - self._means[learned] @ sources
         u *= np.count_nonzero(counts) / len(y)
         u[:, counts == 0] = -np.inf
         return u

@@ -109,18 +109,23 @@ function progress() {
   const more = [s.marks.skip && `${many(s.marks.skip)} skipped`, s.marks.bad && `${many(s.marks.bad)} bad`].filter(Boolean);
   $("bar").textContent = more.join(", ");
   put("accuracy", s.accuracy === null ? "–" : percent(s.accuracy),
-    s.accuracy === null ? "two labels of a class are needed" : `${percent(s.interval[0])} to ${percent(s.interval[1])}, each of ${s.held_out} labels told from the others; the images you are asked for are the hard ones`);
+    s.accuracy === null ? "two labels of a class are needed" : `${percent(s.interval[0])} to ${percent(s.interval[1])}: each of ${s.held_out} labels ${s.at_random ? "of images chosen at random, told from all other labels" : "told from the others. The images you are asked for are no fair sample, so the rest may be told better or worse; after 20 answers every fifth is chosen at random"}`);
   put("confidence", s.confidence === null ? "–" : percent(s.confidence, 1),
-    s.confidence === null ? "" : `${many(s.unsure)} images below 50 %${s.calibrated ? "" : "; not calibrated yet"}`);
-  put("coming", s.coming === null ? "–" : `at most about ${percent(s.coming)}`,
-    s.coming === null ? "cannot be said yet" : "told right of all labels then; where it was measured less came, often less than now, since what is asked for gets harder while the rest gets better");
-  $("advice").textContent = s.enough ? "Twenty more would hardly change anything. Look through the least sure ones in the grid, or stop here." : "";
+    s.confidence === null ? "" : `on average; ${many(s.unsure)} images below 50 %. ${s.at_random ? "Where it was measured it was 5 points off on average, seldom more than 15" : s.calibrated ? "A guess yet: where it was measured it was up to 25 points off at this stage, either way" : "Not calibrated yet"}`);
+  put("coming", s.changed === null ? "–" : `at most ${percent(s.changed, 1)} more right`,
+    s.changed === null ? "can be said after 30 answers" : "for so many of the others were taken for something else after the last 20, and the next 20 hardly ever bring more (1 time in 100 where it was measured)");
+  $("advice").textContent = s.enough ? "The last 20 answers changed fewer than one image in 200. Where this was measured, 20 more made half a point of difference 1 time in 70: look through the least sure ones in the grid, or stop here." : "";
   $("counts").tBodies[0].replaceChildren(...s.classes.map((one, i) => {
     const dot = element("span", { className: "dot" });
     dot.style.setProperty("--c", colour(i));
     const head = element("th", { scope: "row" }, dot, one.name);
     return element("tr", {}, head, element("td", { className: "right", textContent: many(one.labels) }), element("td", { className: "right", textContent: many(one.predicted) }));
   }));
+  $("two").hidden = !s.beside;
+  if (s.beside) $("two").firstElementChild.textContent = s.both ? `A second person labelled ${many(s.both)} of these too, ${many(s.differ)} differently.` : "No image has a label of a second person too.";
+  $("two").lastElementChild.hidden = !s.differ;
+  $("finish").hidden = !s.out;
+  $("finish").lastElementChild.textContent = `ends the page; then tacit learn writes predictions, a classifier and a report into ${s.out}.`;
   $("where").textContent = `In ${s.table}, as ${s.by}. All images followed in ${s.seconds.toFixed(2)} s.`;
   $("undo").disabled = !s.undo;
   if (s.error) alarm(s.error);
@@ -205,6 +210,13 @@ $("skip").onclick = () => answer({ mark: "skip" });
 $("bad").onclick = () => answer({ mark: "bad" });
 $("zoom").onclick = zoom;
 $("hide").onchange = guess;
+$("two").lastElementChild.onclick = () => { $("correct-list").value = "two"; show("correct"); };
+$("finish").firstElementChild.onclick = () => { busy = busy.then(async () => {
+  await post("end");
+  ended = true;
+  document.body.classList.add("ended");
+  alarm(`This page has ended, and every answer is in ${known.state.table}. What is learned from it goes into ${known.state.out}: see the terminal.`);
+}).catch(alarm); };
 $("near-close").onclick = () => $("near").close();
 $("picture").ondblclick = () => known.shown && nearest(known.shown.row);
 $("new-class").onsubmit = (event) => {
@@ -229,8 +241,9 @@ document.addEventListener("keydown", (event) => {
 });
 
 // News arrive when predictions have followed an answer.
+let ended = false;
 async function listen() {
-  for (;;) {
+  while (!ended) {
     try {
       const since = known.state ? known.state.follows : -1;
       const state = await get("state", since >= 0 ? { since } : {});
@@ -238,6 +251,7 @@ async function listen() {
       await busy;
       if (state.follows < 0) await new Promise((done) => setTimeout(done, 300));
     } catch (error) {
+      if (ended) return;
       alarm(`${error.message}: is the page still running? Every answer so far is in the table.`);
       await new Promise((done) => setTimeout(done, 2000));
     }

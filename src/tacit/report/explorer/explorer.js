@@ -171,21 +171,21 @@
     const marks = [made("line", {x1: 50, x2: 50, y1: 0, y2: 100}),
       made("line", {x1: 0, x2: 100, y1: 50, y2: 50})];
     const {data, shape: [n, axes]} = model.points;
-    const named = content.classes.length <= 10;
+    const named = content.classes.length <= 10, short = (name) => name && name.length <= 2;
+    const hue = (label) => `oklch(0.62 0.14 ${360 * label / content.classes.length}deg)`;
+    const coloured = (element, label) => { element.style.setProperty("--hue", hue(label)); return element; };
     for (let i = 0; i < n; i++) {
       const [x, y] = [data[i * axes], axes > 1 ? data[i * axes + 1] : 0];
       if (Math.max(Math.abs(x), Math.abs(y)) > SPAN * 0.97) continue;
       const name = content.classes[model.point_labels[i]];
       const cx = 50 + x / SPAN * 50, cy = 50 - y / SPAN * 50;
-      const mark = name && name.length <= 2 ? made("text", {x: cx, y: cy}, name)
+      const mark = short(name) ? made("text", {x: cx, y: cy}, name)
         : made("circle", {cx, cy, r: 1, class: "ex-dot"});
-      if (name && named) {
-        mark.style.setProperty(
-          "--hue", `oklch(0.62 0.14 ${360 * model.point_labels[i] / content.classes.length}deg)`,
-        );
-      }
-      marks.push(mark);
+      marks.push(name && named ? coloured(mark, model.point_labels[i]) : mark);
     }
+    // Names that are written on the plane itself need no key.
+    find(".ex-key").replaceChildren(...content.classes.flatMap((name, label) => named && !short(name)
+      ? [made("li", {}, coloured(made("span", {class: "ex-swatch"}), label), name)] : []));
     here = [3.2, 3.2].map((r) => made("circle", {r, class: "ex-here"}));
     pad.replaceChildren(made("svg", {viewBox: "0 0 100 100", "aria-hidden": "true"}, ...marks, ...here));
     sliders = model.directions.map((_, k) => {

@@ -1,0 +1,1 @@
+"""The labelling page, answered by a script that knows the truth."""
