@@ -337,6 +337,19 @@ def test_a_chart_of_panels_knows_its_first() -> None:
     assert 0.8 * whole[3] < height <= whole[3]
 
 
+def test_on_a_card_the_drawing_is_smaller_and_its_letters_are_not() -> None:
+    made = charts.curves(Panel([Series("a", [0, 1], [0, 1])], "x", "y", "title"))
+    large, card = (ElementTree.fromstring(svg) for svg in (made, made.smaller()))
+    assert charts.curves(Panel([Series("a", [0, 1], [0, 1])], "x", "y", "title")) == made
+
+    def letters(root: ElementTree.Element) -> set[str]:
+        return {re.search(r"[\d.]+px", text.get("style", ""))[0] for text in root.iter(TEXT)}
+
+    assert letters(card) == letters(large)
+    sizes = [[float(v) for v in root.get("viewBox", "").split()[2:]] for root in (large, card)]
+    assert sizes[1] == pytest.approx(np.multiply(sizes[0], style.ON_A_CARD), rel=0.01)
+
+
 def test_a_legend_of_long_names_has_fewer_columns() -> None:
     """What a browser writes stays within the drawing: names stand in columns that have room."""
 

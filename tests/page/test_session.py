@@ -22,7 +22,6 @@ from tacit.page.table import LabelTable, Said
 
 from .conftest import TRUTH, N, new_session
 
-ANSWERS = Answers(None, np.arange(0), np.arange(12))
 NAMES = Names(map(str, range(N)), "index", "three groups")
 
 
@@ -253,18 +252,14 @@ def test_labels_that_change_everything_are_not_called_enough(session) -> None:
 
 
 def test_confidence_follows_from_labels_that_were_not_asked_for(session) -> None:
-    """Of labels that are told wrong, those that were asked for do not count."""
-    label_next(session, 12)
+    label_next(session, 18)
     spread = session._spread
-    sure = judge(spread, 3, ANSWERS)
-    spread.y = [label if i < 6 else (label + 1) % 3 for i, label in enumerate(spread.y)]
-    both, usual = (
-        judge(spread, 3, ANSWERS),
-        judge(spread, 3, Answers(None, np.arange(0), np.arange(6))),
-    )
-    assert sure.temperature.n == 12
-    assert both.temperature.n == 12
-    assert usual.temperature.n == 6
+    nothing = np.arange(0)
+    every = judge(spread, 3, Answers(None, nothing, np.arange(18))).temperature
+    usual = judge(spread, 3, Answers(None, nothing, np.arange(12))).temperature
+    assert (every.n, usual.n) == (18, 12)
+    assert every.value is not None
+    assert judge(spread, 3, Answers(None, nothing, nothing)).temperature.value is None
 
 
 def test_the_command_that_learns_from_the_labels_is_told() -> None:

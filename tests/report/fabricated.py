@@ -11,6 +11,7 @@ from tacit.figures.grids import grid
 from tacit.figures.sink import Figures
 from tacit.measures.number import Number
 from tacit.questions.finding import Finding, Table
+from tacit.report.page import on_card
 from tacit.report.provenance import (
     ImagesUsed,
     JobDone,
@@ -47,6 +48,9 @@ def fabricate(folder: Path, class_names: tuple[str, ...] = tuple("0123456789")) 
         likelihood(figures, random, class_names, classes),
         transfer(figures, random),
     )
+    for finding in findings:
+        if (figure := on_card(finding, "")) is not None:
+            figures.keep_small(figure)
     write_records(folder, provenance(), findings)
 
 

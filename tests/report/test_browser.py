@@ -57,6 +57,16 @@ SCROLLING = """
 """
 
 
+# The height of the smallest letters in the figures on cards, in CSS pixels as they are shown.
+LETTERS = """
+Math.min(...[...document.querySelectorAll('.small-figure > svg')].flatMap(svg => {
+  const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+  return [...svg.querySelectorAll('text')]
+    .map(text => scale * parseFloat(getComputedStyle(text).fontSize));
+}))
+"""
+
+
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory):
     with browser(tmp_path_factory.mktemp("profile")) as running:
@@ -87,6 +97,7 @@ def test_the_page_is_shown_whole(chromium, study, width, height, scheme):
     assert {url for url in asked if not url.startswith("data:image/png;")} == {page.as_uri()}
     first = "[...document.querySelectorAll('.small-figure > *')].map(e => e.clientHeight)"
     assert len(chromium.run(first)) == 5
+    assert chromium.run(LETTERS) >= 10
     assert min(chromium.run(first)) > 30
     assert chromium.run(CONTRAST) == []
     chromium.run(UNFOLD)

@@ -132,7 +132,7 @@ def test_every_card_has_a_small_figure_of_its_question(study, html):
         _, shown, drawn = card.partition('<div class="small-figure" aria-hidden="true">')
         assert bool(shown) == bool(finding.figures)
         if finding.figures and finding.figures[0].kind == "chart":
-            svg = (study / FIGURES / finding.figures[0].file).read_text()
+            svg = (study / FIGURES / finding.figures[0].small).read_text()
             panel = re.search(r'data-panel="([^"]*)"', svg) or re.search(r'viewBox="([^"]*)"', svg)
             assert f'viewBox="{panel[1]}"' in drawn
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +44,11 @@ class Figure:
         """The file's name."""
         return f"{self.name}.{'svg' if self.kind == 'chart' else 'png'}"
 
+    @property
+    def small(self) -> str:
+        """The file of a chart's small picture, which need not be there."""
+        return f"{self.name}.small.svg"
+
     def _repr_html_(self) -> str:
         # The record does not know the folder that the picture lies in.
         return notebook.facts(self.caption, [("file", self.file), ("shows", self.alt)])
@@ -58,16 +64,29 @@ class Figures:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._names: set[str] = set()
+        self._smaller: dict[str, Callable[[], bytes]] = {}
 
     def chart(self, name: str, svg: bytes, caption: str, alt: str) -> Figure:
         """Keep a chart (the bytes of an SVG) as ``name.svg``."""
-        from tacit.figures.style import identify  # matplotlib loads only where something is drawn
+        # matplotlib loads only where something is drawn.
+        from tacit.figures.style import Chart, identify
 
+        if isinstance(svg, Chart):
+            self._smaller[name] = svg.smaller
         return self._keep(Figure(name, "chart", caption, alt), identify(svg, name, alt))
 
     def grid(self, name: str, png: bytes, caption: str, alt: str) -> Figure:
         """Keep a grid of images (the bytes of a PNG) as ``name.png``."""
         return self._keep(Figure(name, "grid", caption, alt), png)
+
+    def keep_small(self, figure: Figure) -> None:
+        """Keep a chart as it is drawn for the foot of a card, too; a grid is cut out there."""
+        from tacit.figures.style import identify
+
+        if figure.name in self._smaller:
+            svg = identify(self._smaller[figure.name](), f"small-{figure.name}", figure.alt)
+            path = self.folder / figure.small
+            write_atomically(path, lambda file: file.write_bytes(svg), durable=False)
 
     def _keep(self, figure: Figure, content: bytes) -> Figure:
         if figure.name in self._names:

@@ -112,8 +112,7 @@ def render(
         for figure in finding.figures:
             number += 1
             pictures.append(show(figure, figures, f"Figure {number}"))
-        cover = [figure for figure in finding.figures if figure.name == provenance.cover]
-        first = next(iter([*cover, *finding.figures]), None)
+        first = on_card(finding, provenance.cover)
         key = finding.shown
         anchor = f"q{place}-" + re.sub(r"[^a-z0-9]+", "-", finding.question.lower()).strip("-")
         sections.append(
@@ -195,15 +194,25 @@ def show(figure: Figure, folder: Path, label: str) -> Shown:
     return Shown(figure, label, width, height, svg=Markup(svg.decode()))
 
 
+def on_card(finding: Finding, cover: str) -> Figure | None:
+    """The figure that stands on a finding's card: the study's cover, or its first."""
+    covers = [figure for figure in finding.figures if figure.name == cover]
+    return next(iter([*covers, *finding.figures]), None)
+
+
 def small(figure: Figure, folder: Path) -> Shown:
-    """A small picture of a figure: some images of a grid, the first panel of a chart."""
+    """A small picture of a figure: some images of a grid, the first panel of a chart.
+
+    A chart that was drawn for it has letters as large as elsewhere on the page.
+    """
     path = found(figure, folder)
     if figure.kind == "grid":
         with opened(path) as image:
             some = thumbnail(image)
         width, height = (side // DENSITY for side in some.size)
         return Shown(figure, "", width, height, source=data_of(png(some)))
-    root = checked(path)
+    drawn = folder / figure.small
+    root = checked(drawn if drawn.is_file() else path)
     box = root.get(PANEL, root.get("viewBox", "0 0 1 1"))
     width, height = (round(float(side) / 0.75) for side in box.split()[2:])
     for name, what in (("viewBox", box), ("width", width), ("height", height)):

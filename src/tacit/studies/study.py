@@ -29,7 +29,7 @@ from tacit.report.alerts import alerts_on_top
 from tacit.report.explorer import Size
 from tacit.report.explorer.making import Explorer, TooLarge, make
 from tacit.report.explorer.record import write_explorer
-from tacit.report.page import write_report
+from tacit.report.page import on_card, write_report
 from tacit.report.results import write_records
 from tacit.studies.description.errors import StudyError
 from tacit.studies.description.spec import Study
@@ -241,6 +241,8 @@ def _answers(
         try:
             finding = question.answer(measured, setting)
             findings.append(replace(finding, title=question.heading or finding.title))
+            if (figure := on_card(finding, task.study.cover)) is not None:
+                sink.keep_small(figure)
         except NotWritten:
             raise
         except Exception as error:  # recorded, shown in the page, and exit code 1
