@@ -2,10 +2,13 @@
 
 import numpy as np
 
+from tacit.checks.agreement import agreement
 from tacit.checks.copies import near_copies
+from tacit.checks.findings import label_doubts
 from tacit.checks.odd import distance_to_others, odd, statistics
 from tacit.images.dataset import Images
 from tacit.images.sources import open_images
+from tacit.labels.draws import Labelled
 
 
 def test_equal_and_brighter_copies_are_found_and_nothing_else_is_sure() -> None:
@@ -37,6 +40,29 @@ def test_two_surfaces_in_one_light_are_no_copies() -> None:
     noise = rng.normal(0, 4, (40, 32, 32))
     pixels = np.clip(np.rint(light + noise), 0, 255).astype(np.uint8)[:, None]
     assert len(near_copies(Images(pixels))) == 0
+
+
+def test_two_people_without_an_image_in_common_agree_on_nothing() -> None:
+    found = agreement(np.array([0, -1, 1]), np.array([-1, 2, -1]))
+    assert (found.both, found.alone, found.kappa, found.share.value) == (0, 3, None, None)
+    assert len(found.rows) == 0
+
+
+def test_labels_are_judged_alike_in_whatever_order_they_come() -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(40) % 2
+    codes = rng.normal(0, 0.3, (60, 3)) + 4.0 * (np.arange(60) % 2)[:, None]
+    rows, order = np.arange(0, 40), rng.permutation(40)
+    y[7] = 1 - y[7]
+    told = [
+        label_doubts(codes, Labelled(rows[o], y[o]), 2, copies=np.arange(60))[0]
+        for o in (np.arange(40), order)
+    ]
+    assert told[0].place.tolist() == told[1].place.tolist() == rows.tolist()
+    assert told[0].wrong.tolist() == told[1].wrong.tolist()
+    assert told[0].place[told[0].listed].tolist() == [7]
+    nothing = Labelled(rows[:0], y[:0])
+    assert label_doubts(codes, nothing, 2, copies=np.arange(60)) == (None, "no image has a label")
 
 
 def test_what_is_usual_among_pictures_does_not_depend_on_codes() -> None:

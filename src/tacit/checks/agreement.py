@@ -53,11 +53,13 @@ def agreement(first: Integers, second: Integers) -> Agreement:
     n_classes = int(max(a.max(initial=0), b.max(initial=0))) + 1
     shares = [np.bincount(y, minlength=n_classes) / max(1, len(both)) for y in (a, b)]
     by_chance = float(shares[0] @ shares[1])
-    kappa = (float(same.mean()) - by_chance) / (1 - by_chance) if by_chance < 1 else None
+    kappa = None
+    if len(both) and by_chance < 1:
+        kappa = (float(same.mean()) - by_chance) / (1 - by_chance)
     return Agreement(
         len(both),
         int((known != other).sum()),
         proportion(same, over="images that both labelled", given=""),
-        kappa if len(both) else None,
+        kappa,
         both[~same],
     )
