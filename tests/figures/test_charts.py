@@ -347,7 +347,14 @@ def test_on_a_card_the_drawing_is_smaller_and_its_letters_are_not() -> None:
 
     assert letters(card) == letters(large)
     sizes = [[float(v) for v in root.get("viewBox", "").split()[2:]] for root in (large, card)]
-    assert sizes[1] == pytest.approx(np.multiply(sizes[0], style.ON_A_CARD), rel=0.01)
+    assert sizes[1] == pytest.approx(np.multiply(sizes[0], style.ON_A_CARD[0]), rel=0.01)
+
+
+def test_where_names_leave_no_room_on_a_card_nothing_is_drawn_for_it() -> None:
+    long = ["a name of thirty-two letters, or so"] * 2
+    assert charts.intervals(long, {"": [near(1.0)] * 2}, x_label="x").smaller() is not None
+    rows = [Series(f"{n} {'w' * 30}", [0, 1], [n, n]) for n in range(3)]
+    assert charts.curves(Panel(rows, "x", "y")).smaller() is None
 
 
 def test_a_legend_of_long_names_has_fewer_columns() -> None:

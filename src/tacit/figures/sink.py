@@ -64,7 +64,7 @@ class Figures:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._names: set[str] = set()
-        self._smaller: dict[str, Callable[[], bytes]] = {}
+        self._smaller: dict[str, Callable[[], bytes | None]] = {}
 
     def chart(self, name: str, svg: bytes, caption: str, alt: str) -> Figure:
         """Keep a chart (the bytes of an SVG) as ``name.svg``."""
@@ -83,8 +83,9 @@ class Figures:
         """Keep a chart as it is drawn for the foot of a card, too; a grid is cut out there."""
         from tacit.figures.style import identify
 
-        if figure.name in self._smaller:
-            svg = identify(self._smaller[figure.name](), f"small-{figure.name}", figure.alt)
+        drawn = self._smaller.get(figure.name, lambda: None)()
+        if drawn is not None:
+            svg = identify(drawn, f"small-{figure.name}", figure.alt)
             path = self.folder / figure.small
             write_atomically(path, lambda file: file.write_bytes(svg), durable=False)
 

@@ -16,6 +16,7 @@ from typing import Any, ParamSpec
 from xml.etree import ElementTree
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
@@ -50,10 +51,15 @@ SMALL = 9.0
 WIDTH = 500.0
 """CSS pixels of a chart with one panel: on a phone it is shown at two thirds, and still read."""
 
-ON_A_CARD = (0.6, 0.72)
-"""By what a drawing is narrower and lower at the foot of a card; its letters are as large."""
+WHOLE = (1.0, 1.0)
+ON_A_CARD = ((0.6, 0.72), (0.75, 0.85))
+"""By what a drawing is narrower and lower at the foot of a card, its letters as large: the first in
+which there is room beside them for what is drawn."""
 
-_size = ContextVar("_size", default=(1.0, 1.0))
+ROOM = (90.0, 24.0)
+"""CSS pixels that a panel has at least, without its names and ticks."""
+
+_size = ContextVar("_size", default=WHOLE)
 
 SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -204,10 +210,21 @@ def note_from_edge(axes: Axes, text: str, edge: int, height: float, longest: int
     )
 
 
-class Chart(bytes):
-    """An SVG, and how the same is drawn for the foot of a card, should it be wanted there."""
+class NoRoom(Exception):
+    """Beside names and ticks there is no room for what is drawn."""
 
-    smaller: Callable[[], bytes]
+
+def _has_room(drawing: Drawing) -> bool:
+    wide, high = (np.array(drawing.get_size_inches()) * 96).tolist()
+    boxes = [axes.get_position() for axes in drawing.axes[:1]]
+    return all(wide * box.width >= ROOM[0] and high * box.height >= ROOM[1] for box in boxes)
+
+
+class Chart(bytes):
+    """An SVG, and how the same is drawn for the foot of a card, should it be wanted there; `None`
+    is given where it would not fit."""
+
+    smaller: Callable[[], bytes | None]
 
 
 def chart(draw: Callable[P, Drawing]) -> Callable[P, Chart]:
@@ -219,12 +236,16 @@ def chart(draw: Callable[P, Drawing]) -> Callable[P, Chart]:
 
     @wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> Chart:
-        def smaller() -> bytes:
-            before = _size.set(ON_A_CARD)
-            try:
-                return svg(*args, **kwargs)
-            finally:
-                _size.reset(before)
+        def smaller() -> bytes | None:
+            for size in ON_A_CARD:
+                before = _size.set(size)
+                try:
+                    return svg(*args, **kwargs)
+                except NoRoom:
+                    continue
+                finally:
+                    _size.reset(before)
+            return None
 
         made = Chart(svg(*args, **kwargs))
         made.smaller = smaller
@@ -236,10 +257,14 @@ def chart(draw: Callable[P, Drawing]) -> Callable[P, Chart]:
             matplotlib.rcParams.update(SETTINGS)
             # The browser draws the text, with fonts of its own; this one is for measuring.
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+            if small := _size.get() != WHOLE:
+                warnings.filterwarnings("ignore", message="constrained_layout not applied")
             buffer = io.BytesIO()
             metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
             drawing = draw(*args, **kwargs)
             drawing.savefig(buffer, format="svg", transparent=True, metadata=metadata)
+            if small and not _has_room(drawing):
+                raise NoRoom
             first = first_panel(drawing)
         return adapt(buffer.getvalue(), first)
 
