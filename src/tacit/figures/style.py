@@ -59,6 +59,9 @@ which there is room beside them for what is drawn."""
 ROOM = (90.0, 24.0)
 """CSS pixels that a panel has at least, without its names and ticks."""
 
+NO_LAYOUT = "constrained_layout not applied"
+"""What matplotlib warns of where letters take all the room."""
+
 _size = ContextVar("_size", default=WHOLE)
 
 SETTINGS: dict[Any, Any] = {
@@ -243,6 +246,9 @@ def chart(draw: Callable[P, Drawing]) -> Callable[P, Chart]:
                     return svg(*args, **kwargs)
                 except NoRoom:
                     continue
+                except UserWarning as warned:
+                    if NO_LAYOUT not in str(warned):
+                        raise
                 finally:
                     _size.reset(before)
             return None
@@ -258,7 +264,7 @@ def chart(draw: Callable[P, Drawing]) -> Callable[P, Chart]:
             # The browser draws the text, with fonts of its own; this one is for measuring.
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")
             if small := _size.get() != WHOLE:
-                warnings.filterwarnings("ignore", message="constrained_layout not applied")
+                warnings.filterwarnings("error", message=NO_LAYOUT)
             buffer = io.BytesIO()
             metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
             drawing = draw(*args, **kwargs)
