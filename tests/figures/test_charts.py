@@ -353,8 +353,10 @@ def test_on_a_card_the_drawing_is_smaller_and_its_letters_are_not() -> None:
 def test_where_names_leave_no_room_on_a_card_nothing_is_drawn_for_it() -> None:
     long = ["a name of thirty-two letters, or so"] * 2
     assert charts.intervals(long, {"": [near(1.0)] * 2}, x_label="x").smaller() is not None
-    rows = [Series(f"{n} {'w' * 30}", [0, 1], [n, n]) for n in range(3)]
-    assert charts.curves(Panel(rows, "x", "y")).smaller() is None
+    rows = [Series(f"{n} {'W' * 30}", [0, 1], [n, n]) for n in range(3)]
+    wide = charts.curves(Panel(rows, "x", "y"))
+    assert wide.smaller() is None
+    assert b"W" * 30 in wide  # only on a card it would have been cut
 
 
 def test_a_legend_of_long_names_has_fewer_columns() -> None:

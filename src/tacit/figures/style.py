@@ -62,6 +62,9 @@ ROOM = (90.0, 24.0)
 NO_LAYOUT = "constrained_layout not applied"
 """What matplotlib warns of where letters take all the room."""
 
+LONGEST_ON_A_CARD = 34
+"""Letters of a line that a card holds beside the ticks."""
+
 _size = ContextVar("_size", default=WHOLE)
 
 SETTINGS: dict[Any, Any] = {
@@ -126,11 +129,14 @@ def place(name: str, number: int) -> int:
 
 
 def plain(text: str, longest: int = 48) -> str:
-    """`text` as it can be drawn on one line: no control characters, cut at `longest`.
+    """`text` as it can be drawn on one line: no control characters, cut at `longest`, on a card
+    sooner.
 
     >>> plain("two\\nlines")
     'two lines'
     """
+    if on_card():
+        longest = min(LONGEST_ON_A_CARD, round(longest * _size.get()[0]))
     text = text.encode("utf-8", "replace").decode()
     text = "".join(
         " " if char.isspace() else "\N{REPLACEMENT CHARACTER}" if drawn_as_nothing(char) else char
@@ -148,6 +154,11 @@ def new_drawing(width: float, height: float) -> Drawing:
     """An empty drawing of `width` × `height` CSS pixels; on a card of less."""
     wide, high = _size.get()
     return Drawing(figsize=(wide * width / 96, high * height / 96))
+
+
+def on_card() -> bool:
+    """Whether it is drawn for the foot of a card."""
+    return _size.get() != WHOLE
 
 
 def light_grid(axes: Axes, axis: str) -> None:
@@ -263,13 +274,13 @@ def chart(draw: Callable[P, Drawing]) -> Callable[P, Chart]:
             matplotlib.rcParams.update(SETTINGS)
             # The browser draws the text, with fonts of its own; this one is for measuring.
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-            if small := _size.get() != WHOLE:
+            if on_card():
                 warnings.filterwarnings("error", message=NO_LAYOUT)
             buffer = io.BytesIO()
             metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
             drawing = draw(*args, **kwargs)
             drawing.savefig(buffer, format="svg", transparent=True, metadata=metadata)
-            if small and not _has_room(drawing):
+            if on_card() and not _has_room(drawing):
                 raise NoRoom
             first = first_panel(drawing)
         return adapt(buffer.getvalue(), first)

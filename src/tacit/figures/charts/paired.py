@@ -53,7 +53,8 @@ def paired_differences(
         axes.annotate(
             style.plain(f"← {text}" if side == 0 else f"{text} →"),
             (side, 1),
-            (0, 3),
+            # On a card there is no room for both on one line.
+            (0, 3 + 1.3 * style.FONT_SIZE * (side == 0 and style.on_card())),
             xycoords="axes fraction",
             textcoords="offset points",
             ha="left" if side == 0 else "right",
