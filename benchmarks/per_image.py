@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 from torch.nn import functional as F
 
 from benchmarks.data import noise_images
@@ -64,7 +63,7 @@ class Stopwatch:
         self.updates.append(update)
         self.times.append(self.clock())
 
-    def snapshot(self, update: int, model: nn.Module) -> None:
+    def snapshot(self, update: int, state: State) -> None:
         """Nothing."""
 
     def per_update(self) -> float:

@@ -163,7 +163,11 @@ def run(
     """
     from tacit.studies.description.named import study_text
     from tacit.studies.execution import forking
+    from tacit.studies.execution.executors.launched import Launch, follow
 
+    launch = Launch.found()
+    if launch is not None and launch.rank > 0:
+        return DONE if how.dry_run else follow(launch)
     names = [study] if study else ["inference", "transfer"]
     for name in names:
         study_text(name)  # what is not there is said before all that takes seconds

@@ -52,7 +52,7 @@ class Told:
         assert history.loss[-1] == loss
         self.updates.append(update)
 
-    def snapshot(self, update: int, model: nn.Module) -> None:
+    def snapshot(self, update: int, state: State) -> None:
         """Nothing."""
 
 

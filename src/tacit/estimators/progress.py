@@ -1,7 +1,6 @@
 """What an estimator prints while it learns."""
 
 import numpy as np
-from torch import nn
 
 from tacit.training.history import History
 from tacit.training.schedule import Schedule
@@ -42,5 +41,5 @@ class Progress:
             flush=True,
         )
 
-    def snapshot(self, update: int, model: nn.Module) -> None:
+    def snapshot(self, update: int, state: State) -> None:
         pass

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tacit.models.noise import drawn
+
 PIXEL_DIMS = (-3, -2, -1)
 
 
@@ -105,7 +107,7 @@ class Bernoulli(Likelihood):
 
     def observe(self, x: Tensor, generator: torch.Generator) -> Tensor:
         if self.binarize == "dynamic":
-            uniform = torch.rand(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+            uniform = drawn(torch.rand, x.shape, generator, dtype=x.dtype, device=x.device)
             return (uniform < x).to(x.dtype)
         if self.binarize == "threshold":
             return (x >= 0.5).to(x.dtype)

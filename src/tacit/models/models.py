@@ -138,7 +138,7 @@ class Contrastive(nn.Module):
         self.projector = projector
         self.predictor = predictor
         self.momentum = momentum
-        self.average: nn.Module | None = None
+        self.average: nn.Sequential | None = None
         if predictor is not None:
             copies = nn.Sequential(deepcopy(encoder), deepcopy(projector))
             self.average = copies.requires_grad_(False)

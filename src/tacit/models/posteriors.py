@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from tacit.models.linear import CodeLinear
 from tacit.models.networks import Encoder
+from tacit.models.noise import drawn
 
 
 class DiagonalNormal(Independent):
@@ -23,9 +24,11 @@ class DiagonalNormal(Independent):
 
     def draw(self, n_samples: int, generator: torch.Generator) -> Tensor:
         """Reparameterised samples, (n_samples, B, D), with gradients to mean and log_var."""
-        noise = torch.randn(
+        noise = drawn(
+            torch.randn,
             (n_samples, *self.mean.shape),
-            generator=generator,
+            generator,
+            axis=1,
             dtype=self.mean.dtype,
             device=self.mean.device,
         )
@@ -83,14 +86,27 @@ class PerImage(Posterior):
     ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
+        self.n_images, self.first, self.every = n_images, 0, 1
         mean = torch.empty(n_images, latent_dim)
         if not mean.is_meta:  # PyTorch would import its compiler to draw nothing
             mean.normal_(0.0, mean_std)
         self.mean = nn.Parameter(mean)
         self.log_var = nn.Parameter(torch.full((n_images, latent_dim), float(log_var)))
 
+    def keep(self, first: int, every: int) -> None:
+        """Keep the rows of the images first, first + every, … alone; the others are elsewhere."""
+        self.first, self.every = first, every
+        for table in (self.mean, self.log_var):
+            table.data = table.data[first::every].clone()
+
+    def make_whole(self, mean: Tensor, log_var: Tensor) -> None:
+        """Take the rows of all images up again, (n_images, D)."""
+        self.first, self.every = 0, 1
+        self.mean.data, self.log_var.data = mean, log_var
+
     def forward(self, x: Tensor | None, index: Tensor) -> DiagonalNormal:
+        rows = index if self.every == 1 else index.div(self.every, rounding_mode="floor")
         return DiagonalNormal(
-            F.embedding(index, self.mean, sparse=True),
-            F.embedding(index, self.log_var, sparse=True),
+            F.embedding(rows, self.mean, sparse=True),
+            F.embedding(rows, self.log_var, sparse=True),
         )

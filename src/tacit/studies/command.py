@@ -82,7 +82,7 @@ def prepare(
     if options.quick:
         opened = replace(opened, notes=[quick.NOTE, *opened.notes])
         study = quick.scaled(study, options, len(opened.train))
-    return prepared(name, study, questions, opened, out / name, device)
+    return prepared(name, study, questions, opened, out / name, how, device)
 
 
 def _placed(question: Question, file: str) -> Question:

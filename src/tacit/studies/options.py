@@ -49,6 +49,14 @@ class How:
             "Otherwise folders travel through Ray."
         ),
     ] = False
+    ranks: Annotated[
+        int | None,
+        Parameter(
+            help="How many processes train each run together that learns from all images "
+            "(docs/scale.md); under torchrun, as many as it started. By default as each run says, "
+            "mostly 1."
+        ),
+    ] = None
     device: Annotated[DEVICES, Parameter(help="Where runs are trained.")] = "auto"
     dry_run: Annotated[
         Flag, Parameter(help="List the jobs with estimated time and disk, and train nothing.")

@@ -34,13 +34,17 @@ from tacit.report.results import write_records
 from tacit.studies.description.errors import StudyError
 from tacit.studies.description.spec import Study
 from tacit.studies.execution.executors.base import Executor
+from tacit.studies.execution.executors.launched import Launch
 from tacit.studies.execution.holding import check_folder, held, prepare_folder
 from tacit.studies.execution.plan import Job, Plan, plan
 from tacit.studies.execution.runner import Outcome, Watcher, run_jobs
 from tacit.studies.execution.work import read_measurement
+from tacit.studies.options import How
 from tacit.studies.photographs import HINT, are_photographs
 from tacit.studies.provenance import Told, provenance
 from tacit.studies.tables import write_tables
+from tacit.training.ranks import RanksError
+from tacit.training.ranks.joining import check as check_ranks
 from tacit.training.run_folder import SavedRun
 
 
@@ -76,13 +80,17 @@ def prepared(
     questions: Sequence[Question],
     opened: Opened,
     folder: Path,
+    how: How = How(),  # noqa: B008  # frozen
     device: str = "cpu",
 ) -> Prepared:
     """Plan a study on these images, and see that its folder can be written.
 
+    how: by how many ranks runs are trained.
+
     Raises:
         StudyError: the study does not fit the images. FolderError: the folder is someone else's.
     """
+    study = _by_ranks(name, study, how, device)
     split = Split(opened.train, opened.test)
     asked = [source for question in questions for source in question.encoders()]
     asked += [run.pretrained for run in study.runs.values() if run.pretrained is not None]
@@ -102,6 +110,29 @@ def prepared(
     if not encoders and any(q.takes_encoders for q in questions) and are_photographs(opened):
         opened = replace(opened, notes=[*opened.notes, HINT])
     return Prepared(name, study, opened, folder, planned, device, encoders)
+
+
+def _by_ranks(name: str, study: Study, how: How, device: str) -> Study:
+    """The study with as many ranks as are asked for; those of few labels are small as they are.
+
+    Raises:
+        StudyError: this machine has no place for so many.
+    """
+    launch = Launch.found()
+    ranks = how.ranks if launch is None else launch.size
+    if ranks is not None:
+        runs = {
+            key: run.model_copy(update={"ranks": 1 if run.train else ranks})
+            for key, run in study.runs.items()
+        }
+        study = study.model_copy(update={"runs": runs})
+    if how.cluster is None:
+        most = max((run.ranks for run in study.runs.values()), default=1)
+        try:
+            check_ranks(most, device, local=launch.locally if launch else None)
+        except RanksError as error:
+            raise StudyError(name, [str(error)]) from None
+    return study
 
 
 @dataclass(frozen=True)

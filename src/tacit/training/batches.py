@@ -1,13 +1,17 @@
 """The images of each update, as floats where the model is, and never too many of them at once."""
 
+from functools import partial
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tacit.models.noise import Share
 from tacit.streams import numpy_stream
 from tacit.training.examples import Examples, features_of
 from tacit.training.objectives import Batch
+from tacit.training.ranks import ALONE, Ranks
 from tacit.training.resident import resident, scaled
 from tacit.training.schedule import Schedule
 
@@ -25,15 +29,33 @@ def images_at_once(n_pixels: int, most: int) -> int:
     return max(1, min(most, PIXELS_AT_ONCE // max(1, n_pixels)))
 
 
-def batch_of(images: Examples, index: NDArray[np.int64], device: torch.device) -> Batch:
-    """The images at `index`, as floats on `device`."""
+def batch_of(
+    images: Examples,
+    index: NDArray[np.int64],
+    device: torch.device,
+    ranks: Ranks = ALONE,
+    *,
+    owned: bool = False,
+) -> Batch:
+    """The images at `index`, as floats on `device`; of several ranks, this one's share of them.
+
+    owned: see `Ranks.share`.
+    """
+    share, index = ranks.share(index, device, owned=owned)
     x = torch.from_numpy(images.scaled(index)).to(device)
     y = None if images.labels is None else torch.from_numpy(images.labels[index]).to(device)
     features = {
         key: torch.from_numpy(np.ascontiguousarray(known[index])).to(device)
         for key, known in features_of(images).items()
     }
-    return Batch(x, y, torch.from_numpy(index).to(device), features=features)
+    batch = Batch(x, y, torch.from_numpy(index).to(device), features=features)
+    return _shared(batch, share, ranks)
+
+
+def _shared(batch: Batch, share: Share | None, ranks: Ranks) -> Batch:
+    if share is None:
+        return batch
+    return batch._replace(share=share, gather=partial(ranks.gathered, share=share))
 
 
 class Batches:
@@ -46,7 +68,11 @@ class Batches:
         seed: int,
         device: torch.device,
         codes: Tensor | None,
+        ranks: Ranks = ALONE,
+        *,
+        owned: bool = False,
     ) -> None:
+        self.ranks, self.owned = ranks, owned
         self.codes, self.pixels = codes, resident(images, device)
         known = images.labels if self.pixels is not None else None
         self.labels = None if known is None else torch.from_numpy(known).to(device)
@@ -74,11 +100,15 @@ class Batches:
 
     def _of(self, places: slice) -> Batch:
         if self.pixels is None or self.rows is None:
-            batch = batch_of(self.images, self.order[places], self.device)
+            index = self.order[places]
+            batch = batch_of(self.images, index, self.device, self.ranks, owned=self.owned)
         else:
-            rows = self.rows[places]
+            rows, share = self.rows[places], None
+            if self.ranks.size > 1:
+                share, index = self.ranks.share(self.order[places], self.device, owned=self.owned)
+                rows = torch.from_numpy(index).to(self.device)
             y = None if self.labels is None else self.labels[rows]
-            batch = Batch(scaled(self.pixels, rows), y, rows)
+            batch = _shared(Batch(scaled(self.pixels, rows), y, rows), share, self.ranks)
         if self.codes is None:
             return batch
         return batch._replace(codes=self.codes[batch.index], features={})
@@ -88,10 +118,12 @@ def parts_of(batch: Batch) -> list[Batch]:
     """A batch in parts of at most `PIXELS_AT_ONCE`; the whole of it where it is no larger.
 
     The gradients of the parts, each weighted by its share, add up to the gradient of the batch.
+    Their noise is that of the batch.
     """
     size = images_at_once(batch.x[0].numel(), len(batch.x))
     if len(batch.x) <= size:
         return [batch]
+    share = batch.share or Share(torch.arange(len(batch.x), device=batch.x.device), len(batch.x))
     slices = [slice(first, first + size) for first in range(0, len(batch.x), size)]
     return [
         Batch(
@@ -100,6 +132,7 @@ def parts_of(batch: Batch) -> list[Batch]:
             batch.index[s],
             None if batch.codes is None else batch.codes[s],
             {key: known[s] for key, known in batch.features.items()},
+            Share(share.places[s], share.whole, share.counted),
         )
         for s in slices
     ]

@@ -3,9 +3,10 @@
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from tacit.files import (
     Damaged,
@@ -17,6 +18,7 @@ from tacit.files import (
     write_record,
 )
 from tacit.training.history import History
+from tacit.training.ranks import ALONE, Ranks
 from tacit.training.state import State
 
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
@@ -68,6 +70,8 @@ class FolderCheckpointer:
         stop: asked whether to keep the state and stop whenever `after_update` is called.
         report: told the update and its loss then.
         notice: told of what is damaged, and what is done about it.
+        ranks: who learns together. The first alone reads and writes; when to keep the state and
+            when to stop is agreed upon.
     """
 
     def __init__(
@@ -77,16 +81,28 @@ class FolderCheckpointer:
         stop: Callable[[], bool] = lambda: False,
         report: Callable[[int, float], None] = lambda update, loss: None,
         notice: Callable[[str], None] = lambda text: None,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.folder = folder
         self.stop = stop
         self.report = report
         self.notice = notice
+        self.ranks = ranks
         self._due = time.monotonic() + SECONDS_BETWEEN_CHECKPOINTS
         self._snapshots: dict[str, str] = {}
 
     def resume(self, state: State) -> tuple[int, History]:
         """The last checkpoint that is whole; without one the run begins anew."""
+        data, tensors = self._last() if self.ranks.is_first else (None, {})
+        data = self.ranks.told(data)
+        if data is None:
+            return 0, History()
+        state.restore(tensors)
+        self._snapshots = data["snapshots"]
+        return data["update"], History.from_json(data["history"])
+
+    def _last(self) -> tuple[dict[str, Any] | None, dict[str, Tensor]]:
+        """The record of the last checkpoint that is whole, and its tensors."""
         damage = []
         for record in self._records():
             try:
@@ -98,19 +114,17 @@ class FolderCheckpointer:
                 damage.append(str(error))
                 self._remove(record)
                 continue
-            state.restore(read_tensors(record.with_suffix(TENSORS)))
-            self._snapshots = data["snapshots"]
             if damage:
                 self.notice(f"{'; '.join(damage)}: going on from update {data['update']:,}")
-            return data["update"], History.from_json(data["history"])
+            return data, read_tensors(record.with_suffix(TENSORS))
         if damage:
             self.notice(f"{'; '.join(damage)}: beginning anew")
-        return 0, History()
+        return None, {}
 
     def after_update(self, update: int, loss: float, state: State, history: History) -> None:
         self.report(update, loss)
-        stop = self.stop()
-        if stop or time.monotonic() > self._due:
+        stop, due = self.ranks.any(self.stop(), time.monotonic() > self._due)
+        if stop or due:
             began = time.monotonic()
             self._keep(update, state, history)
             took = time.monotonic() - began
@@ -118,19 +132,25 @@ class FolderCheckpointer:
         if stop:
             raise Stopped(f"stopped after update {update}")
 
-    def snapshot(self, update: int, model: nn.Module) -> None:
+    def snapshot(self, update: int, state: State) -> None:
+        tensors = state.of_model()
+        if not self.ranks.is_first:
+            return
         path = snapshot_path(self.folder, update)
         path.parent.mkdir(exist_ok=True)
-        write_tensors(path, model.state_dict(), durable=False)
+        write_tensors(path, tensors, durable=False)
         self._snapshots[path.relative_to(self.folder).as_posix()] = file_sha256(path)
 
     def _keep(self, update: int, state: State, history: History) -> None:
+        held = state.tensors()
+        if not self.ranks.is_first:
+            return
         for name in self._snapshots:
             sync(self.folder / name)
         self._checkpoints.mkdir(exist_ok=True)
         record = self._checkpoints / f"update-{update}.json"
         tensors = record.with_suffix(TENSORS)
-        write_tensors(tensors, state.tensors())
+        write_tensors(tensors, held)
         # A checkpoint is there when its record is: a kill between the two leaves the one before.
         write_record(
             record,

@@ -18,6 +18,7 @@ from tacit.training.examples import Examples
 from tacit.training.history import Summary, summarise
 from tacit.training.many import of_images
 from tacit.training.objectives import Batch
+from tacit.training.ranks import ALONE, Ranks
 
 SMALLEST_RANK = 1.05
 """Codes of lower effective rank lie along one direction."""
@@ -76,7 +77,10 @@ class Spread:
 
 
 def spread_of(
-    model: Contrastive, images: Examples, index: NDArray[np.integer[Any]] | None = None
+    model: Contrastive,
+    images: Examples,
+    index: NDArray[np.integer[Any]] | None = None,
+    ranks: Ranks = ALONE,
 ) -> Spread:
     """Of the images themselves, not of views, in evaluation mode."""
     model.eval()
@@ -86,7 +90,7 @@ def spread_of(
         codes = model.encode(batch.x)
         return codes, model.projector(codes)
 
-    codes, outputs = of_images(both, images, index, device=device)
+    codes, outputs = of_images(both, images, index, device=device, ranks=ranks)
     rank = effective_rank(codes)
     spread = codes.double().std(dim=0) if len(codes) > 1 else codes.new_zeros(codes.shape[1])
     summaries = {"effective rank": Summary(rank, 0.0, 1), **summarise({"spread": spread})}

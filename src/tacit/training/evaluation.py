@@ -1,14 +1,15 @@
 """A model looked at without learning: an objective's terms, image by image."""
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from tacit.models.noise import Noise
 from tacit.streams import numpy_stream, stream_seed
 from tacit.training.examples import Examples
 from tacit.training.many import AT_ONCE, of_images
 from tacit.training.objectives import Batch, Objective, Terms
+from tacit.training.ranks import ALONE, Ranks
 
 EVALUATED_IMAGES = 1_000
 """At most so many images of each split are evaluated for the curves."""
@@ -29,10 +30,13 @@ def evaluate(
     *,
     seed: int = 0,
     batch_size: int = AT_ONCE,
+    ranks: Ranks = ALONE,
+    owned: bool = False,
 ) -> Terms:
     """The objective's per-image terms, each (n,), in evaluation mode.
 
     The noise is the same at every call: it comes from `seed` and the position among `index`.
+    Several ranks share the images, and each has all terms; owned: see `Ranks.share`.
     """
     model.eval()
     device = next(iter(model.parameters())).device
@@ -40,9 +44,12 @@ def evaluate(
 
     def terms(batch: Batch) -> Terms:
         nonlocal first
-        generator = torch.Generator(device=device)
-        generator.manual_seed(stream_seed(seed, "evaluation", first))
-        first += len(batch.x)
-        return objective(model, batch, generator)
+        noise = Noise(device)
+        noise.manual_seed(stream_seed(seed, "evaluation", first))
+        noise.share = batch.share
+        first += batch.whole
+        return objective(model, batch, noise)
 
-    return of_images(terms, images, index, device=device, at_once=batch_size)
+    return of_images(
+        terms, images, index, device=device, at_once=batch_size, ranks=ranks, owned=owned
+    )

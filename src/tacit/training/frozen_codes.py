@@ -7,13 +7,16 @@ from tacit.models.models import Autoencoder, Classifier
 from tacit.models.networks import GivenCodes
 from tacit.training.examples import Examples, features_of
 from tacit.training.many import of_images
+from tacit.training.ranks import ALONE, Ranks
 from tacit.training.schedule import Schedule
 
 MOST_CODES = 2**26
 """At most so many numbers are kept of a frozen encoder's codes: 256 MiB."""
 
 
-def codes_of_frozen(model: nn.Module, images: Examples, schedule: Schedule) -> Tensor | None:
+def codes_of_frozen(
+    model: nn.Module, images: Examples, schedule: Schedule, ranks: Ranks = ALONE
+) -> Tensor | None:
     """The codes of all images, (N, D), where a frozen encoder makes the same ones every epoch.
 
     None where nothing is frozen, where not every image is looked at, or where they are too many.
@@ -29,4 +32,4 @@ def codes_of_frozen(model: nn.Module, images: Examples, schedule: Schedule) -> T
         return None
     encoder = model.encoder
     device = next(iter(encoder.parameters())).device
-    return of_images(lambda batch: encoder(batch.x), images, device=device)
+    return of_images(lambda batch: encoder(batch.x), images, device=device, ranks=ranks)

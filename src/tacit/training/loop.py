@@ -7,12 +7,13 @@ epoch, so that a run that is interrupted and continued is the run that was never
 """
 
 import math
-from functools import wraps
+from functools import partial, wraps
 
 import torch
 from torch import nn
 
 from tacit.models.models import Contrastive
+from tacit.models.noise import Noise
 from tacit.models.parts import training_mode
 from tacit.models.posteriors import PerImage
 from tacit.models.precision import dtype_of, products_in
@@ -25,8 +26,11 @@ from tacit.training.frozen_codes import codes_of_frozen
 from tacit.training.history import Evaluation, History, summarise
 from tacit.training.losses import Unread
 from tacit.training.objectives import Batch, Objective, Terms
+from tacit.training.objectives.base import needs_whole_batch
 from tacit.training.optimizers import RowAdam
 from tacit.training.pages import keep_pages
+from tacit.training.ranks import ALONE, Ranks, RanksError
+from tacit.training.ranks.ranks import fit_together, keep_own_rows, make_whole
 from tacit.training.schedule import Schedule
 from tacit.training.state import Checkpointer, State
 from tacit.training.step import Step
@@ -45,6 +49,7 @@ def fit(
     seed: int,
     test: Examples | None = None,
     checkpointer: Checkpointer | None = None,
+    ranks: Ranks = ALONE,
 ) -> History:
     """Train `model` in place by `schedule` and return what was seen.
 
@@ -56,26 +61,34 @@ def fit(
         schedule: see `Schedule`.
         seed: of order and noise. (That of the weights was used when the model was built.)
         checkpointer: where checkpoints and snapshots go; None keeps nothing.
+        ranks: who learns together (`tacit.training.ranks`); each of them calls this with the same
+            model, images, schedule and seed, and the first has the whole model at the end.
 
     Raises:
+        RanksError: so many ranks cannot learn this together. RankLost: one of them is gone.
         Collapsed: a contrastive model gives all images the same code (`tacit.training.collapse`).
         Diverged: naming update, epoch and seed, where a loss is not finite, or a weight or a term
             where the model is evaluated, kept or done.
     """
     keep_pages()
     device = next(iter(model.parameters())).device
+    _check_ranks(ranks.size, schedule, objective, isinstance(model, Contrastive))
+    keep_own_rows(model, ranks)
     rows = _row_optimizer(model, schedule)
     optimizer = _shared_optimizer(model, rows, schedule)
-    state = State(model, optimizer, rows)
+    owned = rows is not None
+    state = State(model, optimizer, rows, ranks)
     done, history = checkpointer.resume(state) if checkpointer else (0, History())
     evaluate_at, snapshot_at = set(schedule.evaluate_at), set(schedule.snapshot_at)
     train_sample = sample_of(len(train), "train")
     test_sample = sample_of(len(test), "test") if test is not None else None
-    generator = torch.Generator(device=device)
-    batches = Batches(train, schedule, seed, device, codes_of_frozen(model, train, schedule))
+    generator = Noise(device)
+    codes = codes_of_frozen(model, train, schedule, ranks)
+    batches = Batches(train, schedule, seed, device, codes, ranks, owned=owned)
     learned = _rounded(objective, dtype_of(schedule.precision, device))
-    step = Step(model, learned, generator, optimizer, rows, schedule.row_updates)
-    unread = Unread(device)
+    step = Step(model, learned, generator, optimizer, rows, schedule.row_updates, ranks)
+    unread = Unread(device, at_once=ranks.size > 1)
+    look = partial(evaluate, model, objective, ranks=ranks, owned=owned)
     training_mode(model)
     for update in range(done + 1, schedule.updates + 1):
         epoch, position = divmod(update - 1, schedule.batches_per_epoch)
@@ -90,21 +103,20 @@ def fit(
             history.record(value, schedule.record_every)
         if looked_at:
             _check_weights(model, f"update {update} (epoch {epoch + 1}) with seed {seed}")
+            ranks.check_alike(model)
         if update in evaluate_at:
             when = f"update {update} (epoch {epoch + 1})"
             history.evaluations.append(
                 Evaluation(
                     update,
                     schedule.epoch_of(update),
-                    summarise(evaluate(model, objective, train, train_sample)),
-                    summarise(evaluate(model, objective, test, test_sample))
-                    if test is not None and rows is None
-                    else {},
+                    summarise(look(train, train_sample)),
+                    summarise(look(test, test_sample)) if test is not None and not owned else {},
                 )
             )
             _check_terms(history.evaluations[-1], when, seed)
             if isinstance(model, Contrastive):
-                spread = spread_of(model, train, train_sample)
+                spread = spread_of(model, train, train_sample, ranks)
                 history.evaluations[-1].train.update(spread.summaries)
                 if spread.collapse and update >= JUDGED_FROM:
                     raise Collapsed(f"{spread.collapse}, after {when} with seed {seed}")
@@ -112,11 +124,21 @@ def fit(
         if update in snapshot_at:
             history.snapshots.append(update)
             if checkpointer:
-                checkpointer.snapshot(update, model)
+                checkpointer.snapshot(update, state)
         if checkpointer:
             checkpointer.after_update(update, value, state, history)
+    make_whole(model, ranks)
     model.eval()
     return history
+
+
+def _check_ranks(size: int, schedule: Schedule, objective: Objective, contrastive: bool) -> None:
+    fit_together(size, schedule)
+    if size > 1 and needs_whole_batch(objective) and not contrastive:
+        raise RanksError(
+            f"ranks is {size}, but the objective compares the images of a batch, and only those of "
+            "contrastive models do so over ranks"
+        )
 
 
 def _rounded(objective: Objective, dtype: torch.dtype) -> Objective:

@@ -16,12 +16,13 @@ class Unread:
     """Losses in order of their updates, read one by one on a CPU and several at a time on a GPU.
 
     A GPU works while the next update is being asked of it; a loss that is read after every update
-    makes both wait for each other.
+    makes both wait for each other. Several ranks read each `at_once`: what they do at a reading
+    they do together, and their paces differ.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, *, at_once: bool = False) -> None:
         self._losses: dict[int, Tensor] = {}
-        self._limit = 1 if device.type == "cpu" else MOST_UNREAD
+        self._limit = 1 if at_once or device.type == "cpu" else MOST_UNREAD
         self._most = 1  # of unknown pace at first
         self._began = 0.0
 

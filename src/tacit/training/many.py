@@ -11,6 +11,7 @@ from torch import Tensor
 from tacit.training.batches import batch_of, images_at_once
 from tacit.training.examples import Examples
 from tacit.training.objectives import Batch
+from tacit.training.ranks import ALONE, Ranks
 
 AT_ONCE = 500
 """So many rows go through a network at once: what it makes of a row may depend on that by rounding,
@@ -50,15 +51,21 @@ def of_images(
     *,
     device: torch.device = CPU,
     at_once: int = AT_ONCE,
+    ranks: Ranks = ALONE,
+    owned: bool = False,
 ) -> Made:
     """What `function` makes of the images at `index`, or of all, without gradients.
 
-    Where images are large, fewer go through at once (`images_at_once`).
+    Where images are large, fewer go through at once (`images_at_once`). Several ranks share them,
+    and each has what is made of all; owned: see `Ranks.share`.
     """
     chosen, size = _chosen(images, index, at_once)
-    return in_parts(
-        lambda rows: function(batch_of(images, chosen[rows], device)), len(chosen), size
-    )
+
+    def made(rows: slice) -> Made:
+        batch = batch_of(images, chosen[rows], device, ranks, owned=owned)
+        return ranks.whole(function(batch), batch.share)
+
+    return in_parts(made, len(chosen), size)
 
 
 @torch.no_grad()

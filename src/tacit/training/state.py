@@ -1,36 +1,69 @@
 """What changes while a model learns, and who keeps it."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
+from tacit.models.posteriors import PerImage
 from tacit.training.history import History
 from tacit.training.optimizers import RowAdam
+from tacit.training.ranks import ALONE, Ranks
 
 
 class State:
-    """Everything that changes while a model learns, as named tensors."""
+    """Everything that changes while a model learns, as named tensors.
+
+    It does not say how many ranks there are: what belongs to images has the rows of all of them.
+    Every rank asks for it, and the first has it whole.
+    """
 
     def __init__(
-        self, model: nn.Module, optimizer: torch.optim.Optimizer | None, rows: RowAdam | None
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer | None,
+        rows: RowAdam | None,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.model = model
         self.optimizer = optimizer
         self.rows = rows
+        self.ranks = ranks
+        self._tables = {
+            f"{name}.{table}": part.n_images
+            for name, part in model.named_modules()
+            if isinstance(part, PerImage)
+            for table, _ in part.named_parameters()
+        }
+
+    def of_model(self) -> dict[str, Tensor]:
+        """The model's own, as `state_dict` names them."""
+        return {
+            name: self.ranks.table(value, self._tables[name]) if name in self._tables else value
+            for name, value in self.model.state_dict().items()
+        }
 
     def tensors(self) -> dict[str, Tensor]:
         """Copies are not made: write them before the next update."""
-        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        tensors = {f"model.{name}": value for name, value in self.of_model().items()}
         if self.optimizer is not None:
             for key, state in self.optimizer.state_dict()["state"].items():
                 tensors |= {f"optimizer.{key}.{name}": value for name, value in state.items()}
         if self.rows is not None:
-            tensors |= {f"rows.{name}": value for name, value in self.rows.state_dict().items()}
+            n = next(iter(self._tables.values()))
+            tensors |= {
+                f"rows.{name}": self.ranks.table(value, n)
+                for name, value in self.rows.state_dict().items()
+            }
         return tensors
 
-    def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Take up what `tensors` gave."""
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take up what `tensors` gave to the first of any number of ranks; others say nothing."""
+        tensors = self.ranks.told_tensors(
+            tensors,
+            lambda name: name.startswith("rows.") or name.removeprefix("model.") in self._tables,
+        )
         groups: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}, "rows": {}}
         for name, value in tensors.items():
             group, rest = name.split(".", 1)
@@ -67,6 +100,6 @@ class Checkpointer(Protocol):
         """
         ...
 
-    def snapshot(self, update: int, model: nn.Module) -> None:
-        """Keep the whole model, per-image latents included."""
+    def snapshot(self, update: int, state: State) -> None:
+        """Keep the whole model (`State.of_model`), per-image latents included."""
         ...

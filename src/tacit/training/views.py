@@ -7,6 +7,7 @@ smoothed twice; what changes colours is one matrix more.
 """
 
 import math
+from functools import partial
 from typing import Annotated, Any, Literal, get_args
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tacit.models.config import Table
+from tacit.models.noise import drawn
 
 Share = Annotated[float, Field(ge=0, le=0.9)]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -27,7 +29,7 @@ YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.31
 
 
 def _uniform(n: int, generator: torch.Generator, low: float, high: float) -> Tensor:
-    u = torch.rand(n, generator=generator, dtype=torch.float32, device=generator.device)
+    u = drawn(torch.rand, (n,), generator, dtype=torch.float32, device=generator.device)
     return low + (high - low) * u
 
 
@@ -72,7 +74,7 @@ class Affine(Table):
         images that are not square.
         """
         where = generator.device
-        u = 2 * torch.rand((6, n), generator=generator, dtype=torch.float32, device=where) - 1
+        u = 2 * drawn(torch.rand, (6, n), generator, axis=1, dtype=torch.float32, device=where) - 1
         angle = math.radians(self.rotation) * u[0]
         shear = self.shear * u[1]
         wide, high = torch.exp(math.log1p(self.scale) * u[2:4])
@@ -272,7 +274,7 @@ class Views(Table):
         if self.crop is not None:
             theta = _composed(theta, self.crop.matrices(n, generator))
         if self.quarter_turns:
-            turns = torch.randint(4, (n,), generator=generator, device=where)
+            turns = drawn(partial(torch.randint, 4), (n,), generator, device=where)
             turned = torch.tensor(
                 [[[c, -s, 0], [s, c, 0]] for c, s in ((1, 0), (0, 1), (-1, 0), (0, -1))],
                 dtype=torch.float32,

@@ -38,8 +38,12 @@ def learn(
     from rich.console import Console
 
     from tacit.studies.execution import forking
+    from tacit.studies.execution.executors.launched import Launch, follow
     from tacit.studies.execution.stopping import importing, stoppable
 
+    launch = Launch.found()
+    if launch is not None and launch.rank > 0:
+        return DONE if how.dry_run else follow(launch)
     if not how.dry_run:
         forking.begin()  # imports beside this process what the lines that follow import in it
     with importing():

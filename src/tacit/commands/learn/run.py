@@ -102,7 +102,7 @@ def prompted(asked: Asked, console: Console) -> Prompted:
     given = read_labels(options.labels, pool)
     study, question = study_of(asked, pool, given)
     opened = replace(pool.opened, notes=[*pool.opened.notes, *given.notes])
-    task = prepared(NAME, study, [question], opened, asked.out, device)
+    task = prepared(NAME, study, [question], opened, asked.out, asked.how, device)
     return Prompted(asked, replace(pool, opened=opened), given, task, question)
 
 

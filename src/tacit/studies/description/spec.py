@@ -112,6 +112,8 @@ class Run(Table):
         precision: in what updates take their products: "auto" is float32 on a CPU and bfloat16 on
             a GPU. Images are evaluated in float32 always.
         threads: of one job; a result depends on it, and not on how many jobs run at once.
+        ranks: how many processes train it together, each with a share of every batch and threads
+            of its own; the last digits of a result depend on it, and no job's name does.
     """
 
     learn: Learn
@@ -144,6 +146,7 @@ class Run(Table):
     phases: tuple[Phase, ...] = ()
     precision: Precision = "auto"
     threads: Annotated[int, Field(ge=1, le=256)] = 1
+    ranks: Annotated[int, Field(ge=1, le=4096)] = 1
 
     @property
     def draws(self) -> int:

@@ -37,6 +37,12 @@ class Job:
         return tuple(dict.fromkeys((*taken, *looked_at)))
 
     @property
+    def ranks(self) -> int:
+        """How many processes do it together."""
+        ranks: int = self.task.get("ranks", 1)
+        return ranks
+
+    @property
     def label(self) -> str:
         """How people are told of it."""
         draw = f" draw {self.draw}" if self.task.get("few") else ""

@@ -19,6 +19,9 @@ from tacit.studies.description.graph import downstream_of, in_order
 from tacit.studies.description.settings import learned_from, model_config, schedule_of
 from tacit.studies.description.spec import Run, Study
 from tacit.studies.execution.job import Job
+from tacit.training.ranks import RanksError
+from tacit.training.ranks.ranks import fit_together
+from tacit.training.schedule import Schedule
 
 CODE_VERSION = 5
 """Raised whenever the code gives other results for the same study."""
@@ -170,6 +173,7 @@ def _train_job(
     n_images = len(images.train) if index is None else len(index)
     config = model_config(run, images, encoders)
     schedule = schedule_of(run, n_images, study.snapshots, keep=draw == 0)
+    check_ranks(name, run, schedule)
     upstream = [
         (part, jobs[part.source, seed, min(draw, runs[part.source].draws - 1)])
         for part in run.taken
@@ -198,9 +202,21 @@ def _train_job(
         draw=draw,
         folder=f"jobs/{name}-s{seed}-d{draw}-{job_id[:8]}",
         needs=tuple(job.id for _, job in upstream),
-        task={**spec, "taken": taken, "few": run.train is not None},
+        task={**spec, "taken": taken, "few": run.train is not None, "ranks": run.ranks},
         weight=work * (1 + (config.learn != "classifier") + 2 * (schedule.row_updates - 1)),
     )
+
+
+def check_ranks(name: str, run: Run, schedule: Schedule) -> None:
+    """See that a batch has images for all ranks of a run.
+
+    Raises:
+        ValueError: it does not.
+    """
+    try:
+        fit_together(run.ranks, schedule)
+    except RanksError as error:
+        raise ValueError(f"run '{name}': {error}") from None
 
 
 def _replaced(data: Any, names: Mapping[str, str]) -> Any:

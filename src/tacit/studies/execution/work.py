@@ -2,10 +2,11 @@
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -46,11 +47,16 @@ from tacit.training.examples import Chosen, Examples
 from tacit.training.loop import fit
 from tacit.training.objectives import objective_of, read_objective
 from tacit.training.pages import keep_pages
+from tacit.training.ranks import ALONE, Ranks
+from tacit.training.ranks.joining import Seat, joined
+from tacit.training.ranks.ranks import keep_own_rows
 from tacit.training.run_folder import KEPT, SavedRun, seal, write_job, write_trained
 from tacit.training.schedule import Schedule
 
 PIXELS_AT_ONCE = 2**24
 """As floats, 64 MiB."""
+
+SECONDS_TO_NOTICE = 4.0
 
 SECONDS_WORTH_SYNCING = 10.0
 """A job that took longer returns when its result is on the disk, which takes a twentieth of a
@@ -94,8 +100,12 @@ def train(
     stop: Callable[[], bool],
     report: Callable[[int, int, float], None],
     notice: Notice = lambda text: None,
+    ranks: Ranks = ALONE,
 ) -> None:
-    """Train one run, or go on where it stopped, and seal its folder."""
+    """Train one run, or go on where it stopped, and seal its folder.
+
+    Several ranks each do this; the first alone writes.
+    """
     task = job["task"]
     folder = out / job["folder"]
     config = ModelConfig.model_validate(task["config"])
@@ -104,24 +114,28 @@ def train(
     objective = read_objective(task["objective"])
     schedule = Schedule.from_json(task["schedule"])
     index = None if task["train_index"] is None else np.array(task["train_index"])
-    write_job(
-        folder,
-        run=job["name"],
-        seed=job["seed"],
-        draw=job["draw"],
-        config=config,
-        objective=objective,
-        schedule=schedule,
-        train_index=index,
-    )
+    if ranks.is_first:
+        write_job(
+            folder,
+            run=job["name"],
+            seed=job["seed"],
+            draw=job["draw"],
+            config=config,
+            objective=objective,
+            schedule=schedule,
+            train_index=index,
+        )
     learned = Chosen(images.train, np.arange(len(images.train)) if index is None else index)
     mean = mean_image(learned) if task["output_bias"] == "training-mean" else None
-    model = assemble(config, job["seed"], task["taken"], out, mean).to(device)
+    model = assemble(config, job["seed"], task["taken"], out, mean)
+    keep_own_rows(model, ranks)  # before the device has those of all images
+    model = model.to(device)
     checkpointer = FolderCheckpointer(
         folder,
         stop=stop,
         report=lambda update, loss: report(update, schedule.updates, loss),
         notice=notice,
+        ranks=ranks,
     )
     before = _seconds_before(folder)
     started = time.perf_counter()
@@ -134,11 +148,15 @@ def train(
             seed=job["seed"],
             test=_testable(config, images.test),
             checkpointer=checkpointer,
+            ranks=ranks,
         )
     except Stopped:
         seconds = before + time.perf_counter() - started
-        write_record(folder / "times.json", {"seconds": seconds}, durable=False)
+        if ranks.is_first:
+            write_record(folder / "times.json", {"seconds": seconds}, durable=False)
         raise
+    if not ranks.is_first:
+        return
     seconds = before + time.perf_counter() - started
     write_trained(folder, model.cpu(), history)
     seen = schedule.updates * min(schedule.batch_size, schedule.n_images)
@@ -240,9 +258,29 @@ def read_measurement(folder: Path) -> Measurement:
     return Measurement(read_json(folder / "values.json"), dict(arrays))
 
 
-def perform(job: dict[str, Any], out: str, device: str, messages: Connection) -> None:
-    """The body of a worker process: do one job and say how it went."""
+def perform(
+    job: dict[str, Any],
+    out: str,
+    device: str,
+    messages: Connection,
+    seat: Seat | None = None,
+) -> None:
+    """The body of a worker process: do one job and say how it went.
+
+    seat: of one that several processes do; the first of them says how it gets on.
+    """
     stopping = False
+    saying = threading.Lock()
+
+    def say(*message: Any) -> None:
+        with saying:
+            messages.send(message)
+
+    def lost(cause: str) -> None:
+        # What waits for a rank that is gone is mostly told so, and says it itself.
+        time.sleep(SECONDS_TO_NOTICE)
+        say("failed", f"RankLost: {cause}", "")
+        os._exit(1)
 
     def on_terminate(signum: int, frame: object) -> None:
         nonlocal stopping
@@ -251,16 +289,18 @@ def perform(job: dict[str, Any], out: str, device: str, messages: Connection) ->
     # A measurement that is stopped loses what it had not kept yet, and nothing else.
     listen_in_worker(on_terminate if job["kind"] == "train" else None)
     told = 0.0
+    is_first = seat is None or seat.rank == 0
 
     def report(update: int, updates: int, loss: float) -> None:
         nonlocal told
         now = time.monotonic()
-        if now - told > 0.2 or update == updates:
+        if is_first and (now - told > 0.2 or update == updates):
             told = now
-            messages.send(("progress", update, updates, loss))
+            say("progress", update, updates, loss)
 
     def notice(text: str) -> None:
-        messages.send(("noticed", text))
+        if is_first:
+            say("noticed", text)
 
     try:
         keep_pages()
@@ -270,31 +310,49 @@ def perform(job: dict[str, Any], out: str, device: str, messages: Connection) ->
         root = Path(out)
         with working(root), noticing(notice):
             end_with_parent()
-            (root / job["folder"]).mkdir(parents=True, exist_ok=True)
+            if is_first:
+                (root / job["folder"]).mkdir(parents=True, exist_ok=True)
             images = read_images(root / "images")
-            if job["kind"] == "train":
-                train(
-                    job,
-                    root,
-                    images,
-                    device=device,
-                    stop=lambda: stopping,
-                    report=report,
-                    notice=notice,
-                )
-            else:
+            if job["kind"] != "train":
                 measure(job, root, images, notice=notice)
-        messages.send(("done",))
-    except Stopped:
-        messages.send(("stopped",))
+            elif not _trained(
+                partial(train, job, root, images, report=report, notice=notice),
+                seat,
+                device,
+                lambda: stopping,
+                lost,
+            ):
+                say("stopped")
+                return
+        say("done")
     except BrokenPipeError:
         os._exit(1)  # the process that asked for this job is gone
     except Exception as error:
         import traceback
 
-        messages.send(("failed", cause_of(error), traceback.format_exc()))
+        say("failed", cause_of(error), traceback.format_exc())
+        if seat is not None:
+            os._exit(1)  # PyTorch's group would wait for ranks that are gone
     finally:
         messages.close()
+
+
+def _trained(
+    training: Callable[..., None],
+    seat: Seat | None,
+    device: str,
+    stop: Callable[[], bool],
+    lost: Callable[[str], None],
+) -> bool:
+    """Train, alone or with others; False where that was stopped."""
+    if seat is not None and device == "cuda":
+        device = f"cuda:{seat.local}"
+    with joined(seat, device, lost) as ranks:
+        try:
+            training(device=device, stop=stop, ranks=ranks)
+        except Stopped:  # by all ranks at once: none of them is lost
+            return False
+    return True
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tacit.models.networks import GivenCodes
+from tacit.models.noise import Share
 
 Terms = dict[str, Tensor]
 
@@ -17,6 +18,8 @@ class Batch(NamedTuple):
 
     codes: of these images, (B, D), where a frozen encoder's are known already; else None.
     features: what encoders from elsewhere make of them, (B, D), by the encoder's key.
+    share: which of a larger batch these are, whose other images are elsewhere; None for all of it.
+    gather: the rows of the whole batch, from all ranks, with gradients.
     """
 
     x: Tensor
@@ -24,6 +27,31 @@ class Batch(NamedTuple):
     index: Tensor  # type: ignore[assignment]  # the field's own name, not tuple's method
     codes: Tensor | None = None
     features: Mapping[str, Tensor] = {}  # nothing writes to it
+    share: Share | None = None
+    gather: Callable[[Tensor], Tensor] | None = None
+
+    @property
+    def whole(self) -> int:
+        """How many images the whole batch has."""
+        return len(self.x) if self.share is None else self.share.whole
+
+    @property
+    def counted(self) -> bool:
+        """Whether what is made of these images counts."""
+        return self.share is None or self.share.counted
+
+    def gathered(self, rows: Tensor) -> Tensor:
+        """For objectives that compare images: the rows of the whole batch, (k B, …).
+
+        rows: what is made of each of these images, (k b, …), k times all of them.
+        """
+        return rows if self.gather is None else self.gather(rows)
+
+    def own(self, terms: Terms) -> Terms:
+        """Of terms of the whole batch, those of these images."""
+        if self.gather is None or self.share is None:
+            return terms
+        return {name: values[self.share.places] for name, values in terms.items()}
 
 
 def known_codes(model: nn.Module, batch: Batch) -> Tensor | None:
@@ -56,7 +84,8 @@ AnyObjective = TypeVar("AnyObjective", bound=Callable[..., Terms])
 def compares_images(objective: AnyObjective) -> AnyObjective:
     """Say of an objective that an image's terms depend on the rest of its batch.
 
-    Such a batch is never taken in parts: the gradients of parts would add up to another one.
+    Such a batch is never taken in parts: the gradients of parts would add up to another one. Where
+    it is shared among ranks, the objective compares `Batch.gathered` and gives `Batch.own` terms.
     """
     objective.needs_whole_batch = True  # type: ignore[attr-defined]
     return objective

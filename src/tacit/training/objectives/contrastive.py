@@ -6,8 +6,6 @@ Terms are per image, though what an image is compared with is the rest of its ba
 never taken in parts.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -33,12 +31,14 @@ def simclr(views: Views, temperature: float = 0.5) -> Objective:
 
     @compares_images
     def told_apart(model: Contrastive, batch: Batch, generator: torch.Generator) -> Terms:
-        first, second = _two(model.project, views, batch, generator)
+        first, second = _two(model, views, batch, generator)
         others = None if model.training else OTHERS
-        return {
-            "loss": nt_xent(first, second, temperature, others),
-            "agreement": F.cosine_similarity(first, second),
-        }
+        return batch.own(
+            {
+                "loss": nt_xent(first, second, temperature, others),
+                "agreement": F.cosine_similarity(first, second),
+            }
+        )
 
     return told_apart  # type: ignore[return-value]
 
@@ -74,18 +74,20 @@ def vicreg(
 
     @compares_images
     def regularised(model: Contrastive, batch: Batch, generator: torch.Generator) -> Terms:
-        first, second = _two(model.project, views, batch, generator)
+        first, second = _two(model, views, batch, generator)
         agree = (first - second).square().mean(dim=1)
         spread = (_missing_spread(first) + _missing_spread(second)) / 2
         together = _covariance(first) + _covariance(second)
         loss = invariance * agree + variance * spread + covariance * together
-        return {
-            "loss": loss,
-            "invariance": agree,
-            "variance": spread.expand_as(agree),
-            "covariance": together.expand_as(agree),
-            "agreement": F.cosine_similarity(first, second),
-        }
+        return batch.own(
+            {
+                "loss": loss,
+                "invariance": agree,
+                "variance": spread.expand_as(agree),
+                "covariance": together.expand_as(agree),
+                "agreement": F.cosine_similarity(first, second),
+            }
+        )
 
     return regularised  # type: ignore[return-value]
 
@@ -117,23 +119,29 @@ def byol(views: Views) -> Objective:
         if model.predictor is None or model.average is None:
             raise TypeError("byol needs a model with averages: give its configuration a momentum")
         x = torch.cat([views(batch.x, generator), views(batch.x, generator)])
-        guess = model.predictor(model.project(x))
+        guess = model.predictor(model.projector(batch.gathered(model.encode(x))))
         with torch.no_grad():
-            first, second = model.average(x).chunk(2)
+            encoder, projector = model.average
+            first, second = projector(batch.gathered(encoder(x))).chunk(2)
         agree = F.cosine_similarity(guess, torch.cat([second, first])).reshape(2, -1)
-        return {
-            "loss": (2 - 2 * agree).sum(dim=0),
-            "agreement": F.cosine_similarity(first, second),
-        }
+        return batch.own(
+            {
+                "loss": (2 - 2 * agree).sum(dim=0),
+                "agreement": F.cosine_similarity(first, second),
+            }
+        )
 
     return predicted  # type: ignore[return-value]
 
 
 def _two(
-    project: Callable[[Tensor], Tensor], views: Views, batch: Batch, generator: torch.Generator
+    model: Contrastive, views: Views, batch: Batch, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """What is made of two views of each image, (B, D) each; both go through the network at once."""
-    first, second = project(
-        torch.cat([views(batch.x, generator), views(batch.x, generator)])
-    ).chunk(2)
+    """What is made of two views of each image, (B, D) each; both go through the network at once.
+
+    Codes of all ranks go through the projector together, on each of them: it normalises over the
+    batch, and is small beside the encoder.
+    """
+    x = torch.cat([views(batch.x, generator), views(batch.x, generator)])
+    first, second = model.projector(batch.gathered(model.encode(x))).chunk(2)
     return first, second

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from tacit.studies.execution.executors.base import Executor
+from tacit.studies.execution.executors.launched import Launch, launched
 from tacit.studies.execution.executors.processes import Processes
 from tacit.studies.options import How
 from tacit.training.devices import device_of
@@ -16,8 +17,16 @@ def device_here(how: How) -> tuple[str, list[str]]:
 
     On a cluster, nodes have devices of their own, which `opened` asks for.
     """
+    if how.cluster is not None and Launch.found() is not None:
+        return "", ["--cluster and torchrun both say where runs are trained; choose one of them"]
     if how.cluster is not None:
         return device_of("auto"), list(_faults_of_cluster(how.cluster))
+    launch = Launch.found()
+    if launch is not None and how.ranks not in (None, launch.size):
+        return "", [
+            f"--ranks is {how.ranks}, but torchrun started {launch.size} processes, and each is a "
+            "rank; leave --ranks out"
+        ]
     faults = ["--shared is about the nodes of a cluster; it needs --cluster"] if how.shared else []
     try:
         return device_of(how.device), faults
@@ -54,6 +63,11 @@ def opened(how: How, device: str) -> Iterator[Executor[Any]]:
     Raises:
         StudyError: a cluster that cannot be used, and why.
     """
+    launch = Launch.found()
+    if launch is not None:
+        with launched(launch, how.at_once, device) as executor:
+            yield executor
+        return
     if how.cluster is None:
         yield Processes(how.at_once, device)
         return

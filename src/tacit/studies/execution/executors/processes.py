@@ -6,15 +6,20 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tacit.studies.execution import forking
 from tacit.studies.execution.executors.base import Progressed
+from tacit.studies.execution.executors.team import Team
 from tacit.studies.execution.job import Job
 from tacit.studies.execution.stopping import held_back
+
+if TYPE_CHECKING:
+    from tacit.training.ranks.joining import Meeting, Seat
 
 SECONDS_TO_STOP = 30.0
 SECONDS_TO_FALL_SILENT = 1.0
@@ -87,6 +92,12 @@ class Process:
                 self.messages.close()
         self.process.join()
 
+    def terminate(self) -> None:
+        self.process.terminate()
+
+    def kill(self) -> None:
+        self.process.kill()
+
     def why(self) -> str:
         if self.cause is not None:
             return self.cause
@@ -103,7 +114,7 @@ class Process:
         return f"its process ended with exit code {code}"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Processes:
     """At most so many processes of this machine at once: an `Executor`.
 
@@ -112,6 +123,13 @@ class Processes:
 
     at_once: int
     device: str = "cpu"
+
+    @cached_property
+    def meeting(self) -> "Meeting":
+        """Where the ranks of a job find each other."""
+        from tacit.training.ranks.joining import Meeting
+
+        return Meeting()
 
     @property
     def words(self) -> str:
@@ -122,33 +140,42 @@ class Processes:
 
         return f"{jobs} on {torch.cuda.get_device_name()}"
 
-    def room(self, running: Sequence[Process]) -> int:
+    def room(self, running: Sequence[Process | Team]) -> int:
         # One that has done its job may still be on its way out: the next need not wait.
-        return self.at_once - sum(not worker.finished for worker in running)
+        return self.at_once - sum(worker.job.ranks for worker in running if not worker.finished)
 
-    def start(self, job: Job, out: Path) -> Process:
-        return start(job, out, self.device)
+    def start(self, job: Job, out: Path) -> Process | Team:
+        if job.ranks == 1:
+            return start(job, out, self.device)
+        seats = self.meeting.seats(f"{job.id}-{time.monotonic_ns()}", job.ranks)
+        return Team(job, [start(job, out, self.device, seat) for seat in seats])
 
-    def listen(self, running: Sequence[Process], progressed: Progressed) -> None:
-        listen(running, progressed)
+    def listen(self, running: Sequence[Process | Team], progressed: Progressed) -> None:
+        listen(processes_of(running), progressed)
 
-    def stop(self, running: Sequence[Process]) -> None:
+    def stop(self, running: Sequence[Process | Team]) -> None:
         """Each is given half a minute."""
         for worker in running:
-            worker.process.terminate()
+            worker.terminate()
         deadline = time.monotonic() + SECONDS_TO_STOP
-        for worker in running:
-            worker.settle(lambda *_: None, max(0.0, deadline - time.monotonic()))
+        for process in processes_of(running):
+            process.settle(lambda *_: None, max(0.0, deadline - time.monotonic()))
 
 
-def start(job: Job, out: Path, device: str) -> Process:
-    """Begin a job in a process of its own."""
+def processes_of(workers: Sequence[Process | Team]) -> list[Process]:
+    """Those of this machine."""
+    members = [worker.members if isinstance(worker, Team) else (worker,) for worker in workers]
+    return [member for each in members for member in each if isinstance(member, Process)]
+
+
+def start(job: Job, out: Path, device: str, seat: "Seat | None" = None) -> Process:
+    """Begin a job in a process of its own, or take a seat at one that several do."""
     from tacit.studies.execution.work import perform
 
     context = forking.begin()
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(
-        target=perform, args=(asdict(job), str(out), device, theirs), name=job.label
+        target=perform, args=(asdict(job), str(out), device, theirs, seat), name=job.label
     )
     with held_back(), forking.without_main():
         process.start()

@@ -1,0 +1,103 @@
+"""Several workers that do one job together, a rank each: a `Worker` as any other."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tacit.studies.execution.executors.base import Progressed, Worker
+from tacit.studies.execution.job import Job
+
+SECONDS_TO_END = 10.0
+"""So long the other ranks may take to notice that one is gone; then they are ended."""
+
+LOST = "RankLost: "
+"""How the cause begins of a rank that ended because another had."""
+
+
+class Member(Worker, Protocol):
+    """A worker that can be asked to end."""
+
+    def terminate(self) -> None:
+        """Ask it to keep its state and end."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once."""
+        ...
+
+
+@dataclass
+class Team:
+    """The ranks of one job, the first of which reads, writes and speaks.
+
+    Where one fails, all of them end: within `SECONDS_TO_END`, whatever they wait for.
+    """
+
+    job: Job
+    members: Sequence[Member]
+    failed: float = field(default=float("inf"))
+
+    @property
+    def first(self) -> Member:
+        return self.members[0]
+
+    @property
+    def gone(self) -> bool:
+        left = [member for member in self.members if not member.gone]
+        if not (left and self._faults()):
+            return not left
+        now = time.monotonic()
+        self.failed = min(self.failed, now)
+        if now < self.failed + SECONDS_TO_END:
+            return False
+        for member in left:
+            member.kill()
+        return True
+
+    def _faults(self) -> list[Member]:
+        return [m for m in self.members if m.cause or (m.gone and not m.finished)]
+
+    @property
+    def finished(self) -> bool:
+        return all(member.finished for member in self.members)
+
+    @property
+    def cause(self) -> str | None:
+        """That of the rank that failed by itself, where one did."""
+        said = [m.why() for m in self._faults()]
+        own = [cause for cause in said if not cause.startswith(LOST)]
+        if own:
+            number = [m.why() for m in self.members].index(own[0])
+            return own[0] if len(own) == len(self.members) else self._of_rank(number, own[0])
+        return said[0].removeprefix(LOST) if said else None
+
+    def _of_rank(self, number: int, cause: str) -> str:
+        return cause if number == 0 else f"rank {number} of {len(self.members)}: {cause}"
+
+    @property
+    def traceback(self) -> str:
+        return next((m.traceback for m in self.members if m.traceback), "")
+
+    @property
+    def noticed(self) -> list[str]:
+        return self.first.noticed
+
+    @property
+    def seconds(self) -> float:
+        return self.first.seconds
+
+    def settle(self, progressed: Progressed) -> None:
+        for member in self.members:
+            member.settle(progressed)
+
+    def why(self) -> str:
+        return self.cause or self.first.why()
+
+    def terminate(self) -> None:
+        for member in self.members:
+            member.terminate()
+
+    def kill(self) -> None:
+        for member in self.members:
+            member.kill()

@@ -1,0 +1,211 @@
+"""Runs that several processes train: at home, by torchrun, and where one of them is killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tacit.studies.command import prepare
+from tacit.studies.description.errors import StudyError
+from tacit.studies.execution.executors.launched import Launch
+from tacit.studies.execution.executors.team import Team
+from tacit.studies.execution.job import Job
+from tacit.studies.options import How, RunOptions
+from tacit.training.run_folder import SavedRun
+
+STUDY = """
+title: Together
+snapshots: [1]
+defaults: {latent_dim: 4, epochs: 2, network: {kind: dense, hidden: [16]}}
+runs:
+  per-image: {learn: vae, posterior: per-image, ranks: 2}
+  contrastive: {learn: contrastive, ranks: 2}
+  few: {learn: classifier, train: {per_class: 2}, updates: 3}
+"""
+FOREVER = """
+title: Forever
+runs:
+  vae: {learn: vae, epochs: 100000, ranks: 2}
+"""
+
+
+def tacit(*words: str, before: Sequence[str] = ("-m", "tacit")) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, *before, "run", *words, "--device", "cpu", "--explorer", "none"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+
+
+def run_of(folder: Path, name: str) -> SavedRun:
+    (found,) = folder.glob(f"jobs/{name}-s0-d0-*")
+    return SavedRun(found)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("together") / "together.yaml"
+    path.write_text(STUDY)
+    return path
+
+
+@pytest.fixture(scope="module")
+def by_one(study, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("one")
+    done = tacit(str(study), "--train-size", "60", "--ranks", "1", "--out", str(out))
+    said, _ = done.communicate(timeout=120)
+    assert done.returncode == 0, said
+    return out / "together"
+
+
+def assert_alike(found: Path, expected: Path) -> None:
+    """Jobs of the same names, and what was learned the same but for the order of sums."""
+    names = [{path.name for path in (folder / "jobs").iterdir()} for folder in (found, expected)]
+    assert names[0] == names[1]
+    for name in ("per-image", "contrastive", "few"):
+        runs = run_of(found, name), run_of(expected, name)
+        losses = [run.history.loss for run in runs]
+        np.testing.assert_allclose(losses[0], losses[1], rtol=1e-3)
+        states = [run.model().state_dict() for run in runs]
+        assert states[0].keys() == states[1].keys()
+        for key, value in states[1].items():
+            assert states[0][key].shape == value.shape
+        assert runs[0].snapshots == runs[1].snapshots
+
+
+def test_two_ranks_at_home_learn_what_one_does(study, by_one, tmp_path) -> None:
+    done = tacit(str(study), "--train-size", "60", "--out", str(tmp_path))
+    said, _ = done.communicate(timeout=120)
+    assert done.returncode == 0, said
+    assert_alike(tmp_path / "together", by_one)
+
+
+@pytest.mark.slow
+def test_two_ranks_of_torchrun_learn_what_one_does(study, by_one, tmp_path) -> None:
+    launcher = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "tacit")
+    done = tacit(str(study), "--train-size", "60", "--out", str(tmp_path), before=launcher)
+    said, _ = done.communicate(timeout=200)
+    assert done.returncode == 0, said
+    assert_alike(tmp_path / "together", by_one)
+
+
+def children(pid: int) -> list[int]:
+    """Of a process, and theirs."""
+    text = Path(f"/proc/{pid}/task/{pid}/children")
+    own = [int(word) for word in text.read_text().split()] if text.exists() else []
+    return [*own, *(below for one in own for below in children(one))]
+
+
+def ranks_of(pid: int) -> list[int]:
+    """The workers below a process that have come to train: those with gloo's threads."""
+    found = []
+    for child in children(pid):
+        names = [p.read_text().strip() for p in Path(f"/proc/{child}/task").glob("*/comm")]
+        if any("gloo" in name for name in names):
+            found.append(child)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_killed_rank_ends_the_job_and_the_command_goes_on(which, tmp_path) -> None:
+    path = tmp_path / "forever.yaml"
+    path.write_text(FOREVER)
+    out = tmp_path / "out"
+    words = (str(path), "--train-size", "60", "--out", str(out))
+    running = tacit(*words)
+    deadline = time.monotonic() + 60
+    while len(ranks_of(running.pid)) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    time.sleep(3)
+    os.kill(ranks_of(running.pid)[which], signal.SIGKILL)
+    killed = time.monotonic()
+    said, _ = running.communicate(timeout=60)
+    assert time.monotonic() - killed < 30
+    assert running.returncode == 1, said
+    assert "its process was killed (SIGKILL)" in said
+    # What asks for the state keeps it, and the same command goes on from there.
+    again = tacit(*words)
+    while len(ranks_of(again.pid)) < 2:
+        time.sleep(0.2)
+    time.sleep(3)
+    again.send_signal(signal.SIGTERM)
+    said, _ = again.communicate(timeout=60)
+    assert again.returncode == 143, said
+    assert list(out.glob("forever/jobs/*/checkpoints/update-*.json"))
+
+
+class Said:
+    """A member that has ended, or has not."""
+
+    def __init__(self, why: str = "", *, gone: bool = True) -> None:
+        self.cause, self.gone, self.finished = why or None, gone, gone and not why
+        self.noticed, self.traceback, self.seconds, self.killed = [], "", 1.0, False
+
+    def why(self) -> str:
+        return self.cause or ""
+
+    def kill(self) -> None:
+        self.killed = True
+
+
+JOB = Job("", "train", "vae", 0, 0, "", (), {"ranks": 2}, 1.0)
+
+
+def test_a_team_names_the_rank_that_failed_by_itself() -> None:
+    team = Team(JOB, [Said("RankLost: rank 1 of 2: it broke"), Said("ValueError: it broke")])
+    assert team.gone
+    assert not team.finished
+    assert team.why() == "rank 1 of 2: ValueError: it broke"
+    assert Team(JOB, [Said("ValueError: alike"), Said("ValueError: alike")]).why() == (
+        "ValueError: alike"
+    )
+    lost = "rank 1 of 2 has not been heard of for 15 s"
+    assert Team(JOB, [Said(f"RankLost: {lost}"), Said(gone=False)]).why() == lost
+
+
+def test_a_team_ends_whoever_does_not_notice(monkeypatch) -> None:
+    monkeypatch.setattr("tacit.studies.execution.executors.team.SECONDS_TO_END", 0.05)
+    hangs = Said(gone=False)
+    team = Team(JOB, [hangs, Said("its process was killed (SIGKILL)")])
+    assert not team.gone
+    assert not hangs.killed
+    time.sleep(0.1)
+    assert team.gone
+    assert hangs.killed
+
+
+def test_what_started_processes_together_is_known_from_the_environment() -> None:
+    torchrun = {
+        "RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2",
+        "MASTER_ADDR": "node1", "MASTER_PORT": "29500", "TORCHELASTIC_USE_AGENT_STORE": "True",
+    }  # fmt: skip
+    assert Launch.found(torchrun) == Launch(3, 4, 1, 2, "node1", 29500, hosted=True)
+    assert Launch.found(torchrun | {"WORLD_SIZE": "1"}) is None
+    assert Launch.found({"RANK": "0"}) is None
+
+
+def test_ranks_without_images_are_refused_before_any_work(study, tmp_path) -> None:
+    with pytest.raises(StudyError, match="ranks is 61, but a batch has 60 images"):
+        prepare(str(study), RunOptions(train_size=60), How(ranks=61), tmp_path)
+    with pytest.raises(StudyError, match="--ranks is 0; it is at least 1"):
+        prepare(str(study), RunOptions(train_size=60), How(ranks=0), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_ranks_of_torchrun_are_not_said_twice(study, tmp_path, monkeypatch) -> None:
+    for name, value in {"RANK": "0", "WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MASTER_ADDR", "localhost")
+    monkeypatch.setenv("MASTER_PORT", "29500")
+    with pytest.raises(StudyError, match="--ranks is 3, but torchrun started 2 processes"):
+        prepare(str(study), RunOptions(train_size=60), How(ranks=3), tmp_path)

@@ -1,0 +1,119 @@
+"""Several ranks learn what one learns."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+
+from ranked import together
+from tacit.training.loop import fit
+from tacit.training.objectives import squared_error
+from tacit.training.objectives.base import compares_images
+from tacit.training.ranks import ALONE, RankLost, Ranks, RanksError
+from tacit.training.schedule import Schedule
+from training.ranks.learners import KINDS, all_learned, breaking, new, some_images
+
+ONE, MORE = 1, 9
+"""Updates: one, and three epochs with a last batch of two images each."""
+
+
+@cache
+def alone(updates: int):
+    return all_learned(ALONE, updates)
+
+
+@cache
+def by_ranks(size: int, updates: int):
+    found = together(all_learned, size, updates)
+    for each in found:
+        if isinstance(each, Exception):
+            raise each
+    return found
+
+
+def off(found, expected) -> float:
+    assert found.keys() == expected.keys()
+    return max(float((found[n].double() - expected[n].double()).abs().max()) for n in expected)
+
+
+@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("name", KINDS)
+def test_ranks_learn_in_an_update_what_one_does(name, size) -> None:
+    one, first = alone(ONE)[name], by_ranks(size, ONE)[0][name]
+    assert off(first["state"], one["state"]) < 1e-6
+    assert off(one["state"], new(name).state_dict()) > 1e-4
+
+
+@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("name", KINDS)
+def test_ranks_learn_in_epochs_what_one_does(name, size) -> None:
+    """With 3 ranks, one has no image of the last batch of 2."""
+    one, first = alone(MORE)[name], by_ranks(size, MORE)[0][name]
+    assert off(first["state"], one["state"]) < 1e-6
+    np.testing.assert_allclose(first["history"]["loss"], one["history"]["loss"], rtol=1e-6)
+    seen, expected = first["history"]["evaluations"], one["history"]["evaluations"]
+    for split in ("train", "test"):
+        assert seen[0][split].keys() == expected[0][split].keys()
+        for term, summary in expected[0][split].items():
+            assert seen[0][split][term]["n"] == summary["n"]
+            assert seen[0][split][term]["mean"] == pytest.approx(summary["mean"], rel=1e-5)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_all_ranks_have_the_same_weights_and_rows_of_their_own(name) -> None:
+    first, second = (each[name] for each in by_ranks(2, MORE))
+    assert second["history"] == first["history"]
+    for key, value in second["state"].items():
+        mine = key.startswith("posterior.") and name == "per-image"
+        whole = first["state"][key]
+        assert torch.equal(value, whole[1::2] if mine else whole), key
+
+
+def test_the_same_number_of_ranks_gives_the_same_bits() -> None:
+    again = together(all_learned, 2, MORE)[0]
+    for name, found in by_ranks(2, MORE)[0].items():
+        assert found["history"] == again[name]["history"]
+        assert all(torch.equal(v, again[name]["state"][k]) for k, v in found["state"].items())
+
+
+@pytest.mark.parametrize(("before", "after"), [(2, 3), (2, 1), (1, 2)])
+def test_a_checkpoint_is_gone_on_from_by_any_number_of_ranks(before, after, tmp_path) -> None:
+    def run(size: int, *arguments):
+        if size == 1:
+            return all_learned(ALONE, *arguments)
+        return together(all_learned, size, *arguments)[0]
+
+    assert not any(run(before, MORE, tmp_path, 5).values())  # all were stopped
+    kept = {path.name for path in (tmp_path / "vae" / "checkpoints").iterdir()}
+    assert kept == {"update-5.json", "update-5.safetensors"}
+    for name, found in run(after, MORE, tmp_path).items():
+        assert off(found["state"], alone(MORE)[name]["state"]) < 1e-6, name
+        assert found["history"]["snapshots"] == [1]
+
+
+def test_a_fault_of_one_rank_is_told_to_all() -> None:
+    lost, fault = together(breaking, 2, 1)
+    assert isinstance(fault, ValueError)
+    assert isinstance(lost, RankLost)
+    assert str(lost) == "rank 1 of 2: ValueError: these pixels are bad"
+
+
+def test_more_ranks_than_images_of_a_batch_are_refused() -> None:
+    with pytest.raises(RanksError, match="ranks is 5, but a batch has 4 images"):
+        fit(
+            new("vae"), KINDS["vae"][1], some_images(), Schedule(10, 4, 1), seed=0,
+            ranks=Ranks(0, 5),
+        )  # fmt: skip
+
+
+def test_an_objective_that_compares_images_elsewhere_is_refused() -> None:
+    @compares_images
+    def comparing(model, batch, generator):
+        return squared_error(model, batch, generator)
+
+    with pytest.raises(RanksError, match="only those of contrastive models"):
+        fit(
+            new("autoencoder"), comparing, some_images(), Schedule(10, 4, 1), seed=0,
+            ranks=Ranks(0, 2),
+        )  # fmt: skip
