@@ -224,5 +224,5 @@ def _done(launch: Launch, number: int, order: dict[str, Any], asked: Any) -> dic
         if launch.store.check([f"kill/{number}"]):
             worker.kill()
     worker.settle(lambda *_: None)
-    cause = None if worker.finished else worker.why()
-    return {"finished": worker.finished, "cause": cause, "traceback": worker.traceback}
+    why = None if worker.finished else worker.why()
+    return {"finished": worker.finished, "cause": why, "traceback": worker.traceback}
