@@ -26,7 +26,7 @@ def late(monkeypatch) -> None:
     """Losses are read on the CPU as a GPU's are, three at a time."""
     monkeypatch.setattr(losses, "MOST_UNREAD", 3)
     monkeypatch.setattr(losses, "SECONDS_UNREAD", 3600.0)
-    monkeypatch.setattr("tacit.training.loop.Unread", lambda device: Unread(GPU))
+    monkeypatch.setattr("tacit.training.loop.Unread", lambda *_, **__: Unread(GPU))
 
 
 def some_images() -> Images:

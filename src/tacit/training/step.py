@@ -66,7 +66,9 @@ class Step:
             losses.append(loss.detach())
             loss.backward()
         total = losses[0] if len(losses) == 1 else reduce(add, (loss.double() for loss in losses))
-        self.ranks.add_up([*self._gradients(), total])
+        if self.ranks.size > 1:  # of one dtype, whether or not a rank's share came in parts
+            total = total.double()
+            self.ranks.add_up([*self._gradients(), total])
         if self.optimizer is not None:
             self.optimizer.step()
         if self.rows is not None:

@@ -32,6 +32,7 @@ KINDS: dict[str, tuple[str, Any, dict[str, Any]]] = {
     "vae": ("vae", elbo(), {}),
     "binary vae": ("vae", dreg(3), {"likelihood": {"kind": "bernoulli"}}),
     "per-image": ("vae", elbo(), {"posterior": "per-image", "n_images": N}),
+    "per-image in parts": ("vae", elbo(), {"posterior": "per-image", "n_images": N}),
     "simclr": ("contrastive", simclr(SEEN), {}),
     "vicreg": ("contrastive", vicreg(SEEN), {}),
     "byol": ("contrastive", byol(SEEN), {"momentum": 0.9}),
@@ -77,7 +78,7 @@ def learned(
         )
         (folder / name).mkdir(parents=True, exist_ok=True)
     before = batches.PIXELS_AT_ONCE
-    batches.PIXELS_AT_ONCE = 64 if name == "in parts" else before
+    batches.PIXELS_AT_ONCE = 64 if "in parts" in name else before
     try:
         history = fit(
             model,

@@ -160,11 +160,11 @@ def train(
     seconds = before + time.perf_counter() - started
     write_trained(folder, model.cpu(), history)
     seen = schedule.updates * min(schedule.batch_size, schedule.n_images)
-    write_record(
-        folder / "times.json",
-        {"seconds": seconds, "images_per_second": seen / seconds, "updates": schedule.updates},
-        durable=False,
-    )
+    times: dict[str, Any] = {"seconds": seconds, "updates": schedule.updates}
+    times["images_per_second"] = seen / seconds
+    if ranks.size > 1:
+        times["where"] = f"{ranks.size} ranks"
+    write_record(folder / "times.json", times, durable=False)
     seal(folder, durable=seconds > SECONDS_WORTH_SYNCING)
 
 
