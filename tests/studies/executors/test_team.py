@@ -1,5 +1,7 @@
 """Runs that several processes train: at home, by torchrun, and where one of them is killed."""
 
+import io
+import json
 import os
 import signal
 import subprocess
@@ -10,13 +12,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
-from tacit.studies.command import prepare
+from tacit.studies.command import perform, prepare
 from tacit.studies.description.errors import StudyError
 from tacit.studies.execution.executors.launched import Launch
+from tacit.studies.execution.executors.processes import Processes
 from tacit.studies.execution.executors.team import Team
 from tacit.studies.execution.job import Job
 from tacit.studies.options import How, RunOptions
+from tacit.studies.provenance import Told
 from tacit.training.run_folder import SavedRun
 
 STUDY = """
@@ -57,13 +62,19 @@ def study(tmp_path_factory) -> Path:
     return path
 
 
+def learned(study: Path, out: Path, ranks: int | None = None) -> Path:
+    """The study's folder after a run here, on 60 digits."""
+    how = How(jobs=2, ranks=ranks, explorer="none")
+    task = prepare(str(study), RunOptions(train_size=60), how, out)
+    told = Told("tacit run together", {}, "none")
+    ended = perform(task, told, Console(file=io.StringIO()), Processes(2))
+    assert ended.whole, ended.outcome.failed
+    return out / "together"
+
+
 @pytest.fixture(scope="module")
 def by_one(study, tmp_path_factory) -> Path:
-    out = tmp_path_factory.mktemp("one")
-    done = tacit(str(study), "--train-size", "60", "--ranks", "1", "--out", str(out))
-    said, _ = done.communicate(timeout=120)
-    assert done.returncode == 0, said
-    return out / "together"
+    return learned(study, tmp_path_factory.mktemp("one"), ranks=1)
 
 
 def assert_alike(found: Path, expected: Path) -> None:
@@ -82,10 +93,11 @@ def assert_alike(found: Path, expected: Path) -> None:
 
 
 def test_two_ranks_at_home_learn_what_one_does(study, by_one, tmp_path) -> None:
-    done = tacit(str(study), "--train-size", "60", "--out", str(tmp_path))
-    said, _ = done.communicate(timeout=120)
-    assert done.returncode == 0, said
-    assert_alike(tmp_path / "together", by_one)
+    found = learned(study, tmp_path)
+    assert_alike(found, by_one)
+    jobs = json.loads((found / "environment.json").read_text())["jobs"]
+    where = {job["name"]: job["where"] for job in jobs}
+    assert where == {"per-image": "2 ranks", "contrastive": "2 ranks", "few": ""}
 
 
 @pytest.mark.slow
