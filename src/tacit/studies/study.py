@@ -126,8 +126,13 @@ def _by_ranks(name: str, study: Study, how: How, device: str) -> Study:
             for key, run in study.runs.items()
         }
         study = study.model_copy(update={"runs": runs})
+    most = max((run.ranks for run in study.runs.values()), default=1)
+    if how.cluster is not None and most > 1:
+        fault = (
+            f"ranks is {most}, and with --cluster each run is trained by one process; use torchrun"
+        )
+        raise StudyError(name, [fault])
     if how.cluster is None:
-        most = max((run.ranks for run in study.runs.values()), default=1)
         try:
             check_ranks(most, device, local=launch.locally if launch else None)
         except RanksError as error:
