@@ -12,7 +12,8 @@ from tacit.evidence.annealed import (
 )
 from tacit.evidence.bidirectional import bidirectional
 from tacit.evidence.checkpoint import Store
-from tacit.evidence.hamiltonian import chains_at, transition
+from tacit.evidence.correlated import CorrelatedNormal, correlated
+from tacit.evidence.hamiltonian import Coordinates, chains_at, transition
 from tacit.evidence.observed import MIB, Noise, Observed
 from tacit.models.posteriors import DiagonalNormal
 from tacit.streams import torch_stream
@@ -32,7 +33,8 @@ def test_it_agrees_with_algebra(linear, latent_dim: int, start: str) -> None:
     error = np.abs(found.log_prob - exact)
     assert (error < 0.1).mean() >= 0.9
     assert (error < 3 * found.standard_error + 1e-9).mean() >= 0.9
-    assert np.median(found.acceptance) == pytest.approx(0.65, abs=0.12)
+    # Where the density is normal a leap hardly errs, however long it is.
+    assert np.median(found.acceptance) > 0.9
     assert not found.flagged.any()
 
 
@@ -49,28 +51,69 @@ def test_weights_are_unbiased_while_step_sizes_adapt(linear, schedule) -> None:
     assert ratio.std() / 20 < 0.03
 
 
+def test_from_a_full_covariance_weights_are_equal_where_it_is_exact(linear) -> None:
+    model, data = linear(12, 5, strength=20.0)
+    q = correlated(model, data, model.posterior(data.x), generator=noise())
+    found = annealed_importance_sampling(
+        model, data, schedule=[0, 0.5, 1], n_chains=10, start=q, leaps=2, generator=noise()
+    )
+    np.testing.assert_allclose(found.log_prob, model.log_prob(data.x).log_prob, atol=1e-4)
+    assert found.ess == pytest.approx(10)
+
+
+def test_from_a_full_covariance_weights_are_unbiased(linear) -> None:
+    """A normal of the wrong mean and covariance: p(x) over 6,000 chains of a short run."""
+    model, data = linear(3, 1, strength=6.0)
+    repeated = Observed(data.x.repeat(400, 1, 1, 1), tuple(map(str, range(400))))
+    exact = model.exact_posterior(repeated.x)
+    wrong = CorrelatedNormal(
+        exact.mean + 0.3, exact.factor @ torch.diag(torch.tensor([1.3, 1, 2])).double()
+    )
+    found = annealed_importance_sampling(
+        model,
+        repeated,
+        schedule=np.linspace(0, 1, 7),
+        n_chains=15,
+        start=wrong,
+        leaps=2,
+        generator=noise(),
+    )
+    ratio = np.exp(found.log_prob - model.log_prob(data.x).log_prob)
+    assert abs(ratio.mean() - 1) < 4 * ratio.std() / 20
+    assert 0.002 < ratio.std() / 20 < 0.03
+
+
+def test_step_sizes_follow_a_bent_density_to_the_acceptance_asked_for(curved) -> None:
+    model, x = curved(4, 6, sigma=0.03)
+    found = annealed_importance_sampling(
+        model, x, schedule=sigmoid_schedule(150), n_chains=16, generator=noise()
+    )
+    assert np.median(found.acceptance) == pytest.approx(0.65, abs=0.15)
+
+
 def test_a_transition_leaves_its_density_as_it_is(linear) -> None:
     """Chains that start from p_β are still from p_β: moments of a Gaussian, known by algebra."""
     model, data = linear(2, 1, strength=5.0)
     zeros = torch.zeros(1, 2, dtype=torch.float64)
-    q0, beta = DiagonalNormal(zeros, zeros), 0.3
+    q0, beta = Coordinates.of(DiagonalNormal(zeros, zeros)), 0.3
     identity = torch.eye(2).double()
     precision = identity + beta * (model.precision - identity)
     pull = (data.x.flatten(1) - model.bias) @ model.weight / model.variance
     mean = torch.linalg.solve(precision, beta * pull.T).T
     stream = Noise(0, "start", data.keys, data.x)
     factor = torch.linalg.cholesky(precision.inverse())
-    chains = chains_at(model, data.x, mean + stream.normal(20_000, 2) @ factor.T, 10**6)
-    before = chains.z
+    begin = mean + stream.normal(20_000, 2) @ factor.T
+    chains = chains_at(model, data.x, q0, begin, 10**6)
+    before = chains.standard
     step = torch.full((1,), 0.5, dtype=torch.float64)
     for _ in range(3):
         chains, acceptance = transition(model, data.x, q0, beta, chains, step, stream, 10**6)
     assert 0.5 < acceptance.mean() < 0.999
-    assert (chains.z - before).abs().mean() > 0.1
-    torch.testing.assert_close(chains.z.mean(dim=0), mean, atol=0.015, rtol=0)
-    covariance = torch.cov(chains.z[:, 0].T)
+    assert (chains.standard - before).abs().mean() > 0.1
+    torch.testing.assert_close(chains.standard.mean(dim=0), mean, atol=0.015, rtol=0)
+    covariance = torch.cov(chains.standard[:, 0].T)
     torch.testing.assert_close(covariance, precision.inverse(), atol=0.02, rtol=0.03)
-    again = chains_at(model, data.x, chains.z, 7)
+    again = chains_at(model, data.x, q0, chains.standard, 7)
     torch.testing.assert_close(again.log_joint, chains.log_joint)
     torch.testing.assert_close(again.gradient, chains.gradient)
 

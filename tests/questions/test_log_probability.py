@@ -51,7 +51,7 @@ def test_every_estimate_has_its_error_its_health_and_what_stands_beside_it(
     columns = {name.split("/")[2] for name in arrays if name.startswith("table/test/")}
     assert columns == {
         *("index", "label", "log_prob", "standard_error", "effective_samples", "pareto_k"),
-        *("flagged", "mean_intensity", "mean_image", "class_mean_image"),
+        *("flagged", "annealed", "upper", "mean_intensity", "mean_image", "class_mean_image"),
     }
     index = arrays["table/test/index"]
     pixels = study.images.test.pixels[index] / 255
@@ -86,6 +86,31 @@ def test_the_reports_own_samples_stand_beside_refined_ones(
     alone = BY_ENCODER.answer({0: encoder}, study.setting(tmp_path / "encoder"))
     assert "By 100 importance samples from the encoder" in alone.answer
     assert "the report's own method" not in alone.answer
+
+
+def test_where_most_have_to_be_annealed_fewer_images_are(study: Any, tmp_path: Path) -> None:
+    few = ASKED.model_copy(update={"samples": 50, "annealed_per_class": 2})
+    found = few.measure(study.runs(few))
+    for split in ("train", "test"):
+        # Under 100 samples there are too few to judge, so that all are flagged and annealed.
+        annealed, label = (found.arrays[f"table/{split}/{c}"] for c in ("annealed", "label"))
+        assert annealed.all()
+        assert np.bincount(label).tolist() == [2] * 10
+    some = ASKED.model_copy(update={"annealed_per_class": 2})
+    once = ASKED.measure(study.runs(ASKED))
+    again = some.measure(study.runs(some))
+    # Digits' samples are hardly flagged: both halves, in their order, are what one call gives.
+    assert once.arrays["table/test/annealed"].mean() < 0.5
+    for name, column in once.arrays.items():
+        if column.dtype.kind == "f":
+            assert again.arrays[name] == pytest.approx(column, abs=1e-3, nan_ok=True), name
+        else:
+            assert np.array_equal(again.arrays[name], column), name
+    finding = few.answer({0: found}, study.setting(tmp_path))
+    assert "and annealing where they are flagged, log p(x) is" in finding.answer
+    assert "Importance samples are flagged for 100.0 % of the images" in finding.answer
+    assert finding.numbers["annealed"].value == 1
+    assert finding.numbers["flagged"].value < 0.1
 
 
 def test_it_is_answered_for_one_seed_and_for_two(
@@ -264,6 +289,24 @@ def test_one_outlying_class_does_not_hide_that_few_classes_are_few() -> None:
     assert "lies in the images is undefined" in sentences(
         fabricated((490.0, 450.0, 440.0)), 1000, NAMES
     )
+
+
+def test_what_stays_flagged_says_how_far_bounds_are_apart() -> None:
+    found = fabricated(SPREAD, flagged=0.25)
+    for measured in found.measured.values():
+        for split in ("train", "test"):
+            n = len(measured.arrays[f"table/{split}/log_prob"])
+            measured.arrays[f"table/{split}/annealed"] = np.arange(n) < 0.9 * n
+            upper = np.where(np.arange(n) < 0.25 * n, 1.5, np.nan)
+            measured.arrays[f"table/{split}/upper"] = (
+                upper + measured.arrays[f"table/{split}/log_prob"]
+            )
+    said = sentences(found, 1000, NAMES)
+    assert "flagged for 90.0 % of the images (1,000 samples are worth 12 on the median" in said
+    assert "25.0 % of the estimates are flagged as unreliable: lower bounds, and upper" in said
+    assert "upper bounds lie 1.5 nats away at the median" in said
+    numbers = numbers_of(found, NAMES)
+    assert numbers["flagged.upper-minus-lower.median"].value == pytest.approx(1.5)
 
 
 def test_flagged_estimates_are_counted_and_said_to_be_low() -> None:

@@ -49,13 +49,13 @@ def score(
         "importance" samples from the encoder (the default, where there is one), "refined" ones from
         posteriors optimised per image, or "annealed" importance sampling, which costs most.
     precision
-        Nats: all three methods in turn, image by image, until a value is known to ± this, or the
-        most samples (10000) and distributions are spent. What is still flagged then has an upper
-        bound beside it.
+        Nats: samples from the encoder, samples from posteriors optimised per image, and annealing
+        from these by 48, 200 and "distributions" steps in turn, image by image, until a value is
+        known to ± this. What is still flagged then has an upper bound beside it.
     samples
         Weights per image: 1000 samples, or 16 chains of "annealed".
     distributions
-        Of "annealed", from the encoder (or the prior) to the posterior.
+        Of "annealed", from the encoder (or the prior) to the posterior; with a precision, the most.
     out
         A file that ends with .csv; by default CSV is printed. The summary goes to standard error.
     """
@@ -65,8 +65,9 @@ def score(
 
     from tacit.commands.outputs import check_out, followed, write_table
     from tacit.evidence.estimate import concatenate
+    from tacit.evidence.methods import SAMPLES
     from tacit.evidence.methods import score as estimated
-    from tacit.evidence.precision import MORE_SAMPLES, PreciseEstimate, log_prob_to_precision
+    from tacit.evidence.precision import PreciseEstimate, log_prob_to_precision
     from tacit.models.models import VAE
     from tacit.streams import torch_stream
 
@@ -129,7 +130,7 @@ def score(
                     vae,
                     some,
                     precision=precision,
-                    n_samples=samples or MORE_SAMPLES,
+                    n_samples=samples or SAMPLES,
                     n_distributions=distributions,
                     generator=generator,
                 )

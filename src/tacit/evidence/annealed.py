@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from tacit.evidence.checkpoint import Store, fingerprint
+from tacit.evidence.correlated import CorrelatedNormal
 from tacit.evidence.estimate import LogProbEstimate
-from tacit.evidence.hamiltonian import Chains, chains_at, transition
+from tacit.evidence.hamiltonian import LEAPS, Chains, Coordinates, chains_at, transition
 from tacit.evidence.importance import LogWeights, checked
 from tacit.evidence.observed import (
     MIB,
@@ -29,11 +30,13 @@ from tacit.models.models import VAE
 from tacit.models.posteriors import DiagonalNormal
 
 Array = NDArray[np.float64]
-Start = Literal["prior", "encoder"] | DiagonalNormal
+Start = Literal["prior", "encoder"] | DiagonalNormal | CorrelatedNormal
 
 TARGET_ACCEPTANCE = 0.65
 GAIN = 0.2
 N_SCOUTS = 2
+QUARTER = 0.5 * math.pi
+"""The longest trajectory: in a normal's own coordinates it leads to a fresh draw."""
 
 
 def sigmoid_schedule(n: int, sharpness: float = 4.0) -> Array:
@@ -56,6 +59,7 @@ def annealed_importance_sampling(
     n_chains: int = 16,
     generator: torch.Generator,
     start: Start = "prior",
+    leaps: int = LEAPS,
     memory: int = 512 * MIB,
     checkpoint: Path | None = None,
     dequantised: bool = False,
@@ -78,7 +82,9 @@ def annealed_importance_sampling(
         schedule: β_0 … β_T, such as `sigmoid_schedule(1000)`.
         n_chains: averaged chains per image.
         generator: gives the seed of this call's noise, each image's its own.
-        start: q0: "prior", "encoder", or a posterior per image.
+        start: q0: "prior", "encoder", or a normal per image; of a `CorrelatedNormal` the normal
+            alone, without the prior's share.
+        leaps: of a trajectory; each takes one gradient of log p(x, z).
         memory: bytes for decoding.
         checkpoint: a folder in which progress is kept; the same call with the same seed goes on
             from there, and gives the same numbers to the bit. A folder of another run is refused.
@@ -89,7 +95,7 @@ def annealed_importance_sampling(
             another run.
     """
     betas = checked_schedule(schedule)
-    check_positive(n_chains=n_chains)
+    check_positive(n_chains=n_chains, leaps=leaps)
     root = draw_root(generator)
     with frozen(model):
         data = observed_from(model, x, root)
@@ -100,14 +106,16 @@ def annealed_importance_sampling(
         at_once = max(1, rows // (n_chains + N_SCOUTS))
         for first in range(0, len(data), at_once):
             part = slice(first, first + at_once)
-            chunk, own = data.take(part), DiagonalNormal(q0.mean[part], q0.log_var[part])
+            chunk, own = data.take(part), q0.take(part)
             store = None
             if checkpoint is not None:
                 identity = fingerprint(
-                    model, (chunk.x, own.mean, own.log_var), (betas.tolist(), n_chains, root)
+                    model,
+                    (chunk.x, own.mean, own.spread),
+                    (betas.tolist(), n_chains, leaps, root),
                 )
                 store = Store(checkpoint / f"images-{first:06d}.safetensors", identity)
-            path = forward(model, chunk, own, betas, n_chains, root, rows, store)
+            path = forward(model, chunk, own, betas, n_chains, root, rows, leaps, store)
             summaries.append(log_mean(path.log_weight, first))
             acceptance.append(path.acceptance)
     log_prob, standard_error, ess, k = (np.concatenate(c) for c in zip(*summaries, strict=True))
@@ -139,19 +147,20 @@ def checked_schedule(schedule: ArrayLike) -> Array:
     return betas
 
 
-def starting_density(model: VAE, data: Observed, start: Start) -> tuple[DiagonalNormal, str]:
+def starting_density(model: VAE, data: Observed, start: Start) -> tuple[Coordinates, str]:
     """q0 for every image, and its name."""
-    if isinstance(start, DiagonalNormal):
+    if isinstance(start, DiagonalNormal | CorrelatedNormal):
         if start.mean.shape != (len(data), model.latent_dim):
             raise ValueError(
                 f"`start` has means of shape {tuple(start.mean.shape)}; "
                 f"{len(data)} images of {model.latent_dim} latent dimensions need one row each"
             )
-        return DiagonalNormal(start.mean.detach(), start.log_var.detach()), "per-image normals"
+        name = "per-image normals" if isinstance(start, DiagonalNormal) else start.name
+        return Coordinates.of(start), name
     if start not in ("prior", "encoder"):
-        raise ValueError(f"`start` is {start!r}; it is 'prior', 'encoder' or a DiagonalNormal")
+        raise ValueError(f"`start` is {start!r}; it is 'prior', 'encoder' or a normal per image")
     q = from_prior(model, data.x) if start == "prior" else from_encoder(model, data.x)
-    return q.components[0], q.name
+    return Coordinates.of(q.components[0]), q.name
 
 
 @dataclass(frozen=True)
@@ -161,8 +170,8 @@ class AnnealedPath:
     Attributes:
         log_weight: of each averaged chain, (C, B).
         acceptance: the averaged chains' mean acceptance in the worst quarter of the way, (B,).
-        log_steps: log step size at each transition, (T - 1, B).
-        end: where the averaged chains ended, (C, B, D).
+        log_steps: the logarithm of a leap's angle at each transition, (T - 1, B).
+        end: where the averaged chains ended, in q0's coordinates, (C, B, D).
     """
 
     log_weight: Tensor
@@ -174,65 +183,70 @@ class AnnealedPath:
 def forward(
     model: VAE,
     data: Observed,
-    q0: DiagonalNormal,
+    q0: Coordinates,
     betas: Array,
     n_chains: int,
     root: int,
     rows: int,
+    leaps: int,
     store: Store | None = None,
 ) -> AnnealedPath:
     """From q0 to p(x, z), with scouts that set the step sizes."""
     noise = Noise(root, "annealed", data.keys, data.x)
-    standard = noise.normal(n_chains + N_SCOUTS, model.latent_dim)
-    z = torch.addcmul(q0.mean, torch.exp(0.5 * q0.log_var), standard)
-    return anneal(model, data, q0, betas, z, noise, rows, n_scouts=N_SCOUTS, store=store)
+    begin = noise.normal(n_chains + N_SCOUTS, model.latent_dim)
+    return anneal(model, data, q0, betas, begin, noise, rows, leaps, n_scouts=N_SCOUTS, store=store)
 
 
 def anneal(
     model: VAE,
     data: Observed,
-    q0: DiagonalNormal,
+    q0: Coordinates,
     betas: Array,
-    z: Tensor,
+    begin: Tensor,
     noise: Noise,
     rows: int,
+    leaps: int,
     *,
     n_scouts: int = 0,
     log_steps: Tensor | None = None,
     store: Store | None = None,
 ) -> AnnealedPath:
-    """Lead chains at z, (C + n_scouts, B, D), along `betas`: rising or, for the way back, falling.
+    """Lead chains along `betas`: rising or, for the way back, falling.
 
-    The step sizes are `log_steps` where given; else the last `n_scouts` chains set them.
+    begin: where they are in q0's coordinates, (C + n_scouts, B, D). The step sizes are `log_steps`
+    where given; else the last `n_scouts` chains set them.
     """
     n_transitions = len(betas) - 2
-    log_step = z.new_full((z.shape[1],), -0.25 * math.log(z.shape[2]))
-    taken = z.new_zeros(n_transitions, z.shape[1]) if log_steps is None else log_steps
-    accepted = z.new_zeros(n_transitions, z.shape[1])
-    log_weight = torch.zeros(z.shape[:2], dtype=torch.float64, device=z.device)
-    saved = None if store is None else store.load(z.device)
+    longest = math.log(QUARTER / leaps)
+    n_images = begin.shape[1]
+    log_step = begin.new_full((n_images,), min(longest, -0.25 * math.log(begin.shape[2])))
+    taken = begin.new_zeros(n_transitions, n_images) if log_steps is None else log_steps
+    accepted = begin.new_zeros(n_transitions, n_images)
+    log_weight = torch.zeros(begin.shape[:2], dtype=torch.float64, device=begin.device)
+    saved = None if store is None else store.load(begin.device)
     if saved is None:
-        t, chains = 0, chains_at(model, data.x, z, rows)
+        t, chains = 0, chains_at(model, data.x, q0, begin, rows)
     else:
         t = int(saved["t"])
-        chains = Chains(saved["z"], saved["log_joint"], saved["gradient"])
+        chains = Chains(saved["standard"], saved["log_joint"], saved["gradient"])
         log_weight, log_step = saved["log_weight"], saved["log_step"]
         taken, accepted = saved["taken"], saved["accepted"]
         noise.restore(saved["noise"].cpu())
     while t <= n_transitions:
-        ratio = chains.log_joint.double() - q0.log_prob(chains.z).double()
+        ratio = chains.log_joint.double() - q0.log_prob(chains.standard)
         log_weight = log_weight + (betas[t + 1] - betas[t]) * ratio
         if t < n_transitions:
             if log_steps is None:
                 taken[t] = log_step
             chains, acceptance = transition(
-                model, data.x, q0, betas[t + 1], chains, taken[t].exp(), noise, rows
+                model, data.x, q0, betas[t + 1], chains, taken[t].exp(), noise, rows, leaps
             )
             averaged = acceptance[: len(acceptance) - n_scouts]
             accepted[t] = averaged.mean(dim=0)
             if n_scouts:
                 scouts = acceptance[-n_scouts:].mean(dim=0)
                 log_step = log_step + GAIN * (scouts - TARGET_ACCEPTANCE)
+                log_step = log_step.clamp_max(longest)
         t += 1
         if store is not None:
             store.save(
@@ -249,7 +263,7 @@ def anneal(
     worst = torch.stack(quarters).amin(dim=0) if quarters else torch.ones_like(log_step)
     n_averaged = len(log_weight) - n_scouts
     return AnnealedPath(
-        log_weight[:n_averaged], worst.double().cpu().numpy(), taken, chains.z[:n_averaged]
+        log_weight[:n_averaged], worst.double().cpu().numpy(), taken, chains.standard[:n_averaged]
     )
 
 

@@ -18,6 +18,7 @@ from tacit.evidence.annealed import (
     starting_density,
 )
 from tacit.evidence.estimate import LogProbEstimate
+from tacit.evidence.hamiltonian import LEAPS, Coordinates
 from tacit.evidence.observed import (
     MIB,
     Noise,
@@ -29,7 +30,6 @@ from tacit.evidence.observed import (
     rows_within,
 )
 from tacit.models.models import VAE
-from tacit.models.posteriors import DiagonalNormal
 from tacit.streams import torch_stream
 
 Array = NDArray[np.float64]
@@ -90,6 +90,7 @@ def bidirectional(
     n_chains: int = 16,
     generator: torch.Generator,
     start: Literal["prior", "encoder"] = "prior",
+    leaps: int = LEAPS,
     memory: int = 512 * MIB,
 ) -> BidirectionalEstimate:
     """Bounds on log p(x) from both sides, for z ~ N(0, I), x ~ p(x | z).
@@ -104,13 +105,13 @@ def bidirectional(
 
     Args:
         n_images: how many are simulated.
-        schedule, n_chains, generator, start, memory: as in `annealed_importance_sampling`.
+        schedule, n_chains, generator, start, leaps, memory: as in `annealed_importance_sampling`.
 
     Raises:
         ValueError: where the schedule or a number cannot be used.
     """
     betas = checked_schedule(schedule)
-    check_positive(n_images=n_images, n_chains=n_chains)
+    check_positive(n_images=n_images, n_chains=n_chains, leaps=leaps)
     root = draw_root(generator)
     with frozen(model):
         simulation = torch_stream(root, "simulation", device=next(model.parameters()).device)
@@ -119,7 +120,7 @@ def bidirectional(
             x = model.likelihood.sample(model.decoder(z), simulation)
             data = observed_from(model, x, root, pixel_range=None)
             q0, name = starting_density(model, data, start)
-        lower, upper = _both_ways(model, data, q0, name, betas, n_chains, root, memory, z)
+        lower, upper = _both_ways(model, data, q0, name, betas, n_chains, leaps, root, memory, z)
     return BidirectionalEstimate(lower=lower, upper=upper, x=data.x, z=z)
 
 
@@ -131,6 +132,7 @@ def annealed_both_ways(
     n_chains: int = 16,
     generator: torch.Generator,
     start: Start = "prior",
+    leaps: int = LEAPS,
     memory: int = 512 * MIB,
 ) -> tuple[LogProbEstimate, LogProbEstimate]:
     """Bounds on log p(x) of given images, of which no exact draw from p(z | x) is known.
@@ -141,7 +143,8 @@ def annealed_both_ways(
     (Grosse, Ancha and Roy 2016).
 
     Args:
-        x, schedule, n_chains, generator, start, memory: as in `annealed_importance_sampling`.
+        x, schedule, n_chains, generator, start, leaps, memory: as in
+            `annealed_importance_sampling`.
 
     Returns:
         The lower and the upper bound.
@@ -150,22 +153,23 @@ def annealed_both_ways(
         ValueError: where x, the schedule or a number cannot be used.
     """
     betas = checked_schedule(schedule)
-    check_positive(n_chains=n_chains)
+    check_positive(n_chains=n_chains, leaps=leaps)
     root = draw_root(generator)
     with frozen(model):
         data = observed_from(model, x, root)
         with torch.no_grad():
             q0, name = starting_density(model, data, start)
-        return _both_ways(model, data, q0, name, betas, n_chains, root, memory, None)
+        return _both_ways(model, data, q0, name, betas, n_chains, leaps, root, memory, None)
 
 
 def _both_ways(
     model: VAE,
     data: Observed,
-    q0: DiagonalNormal,
+    q0: Coordinates,
     name: str,
     betas: Array,
     n_chains: int,
+    leaps: int,
     root: int,
     memory: int,
     z: Tensor | None,
@@ -176,11 +180,11 @@ def _both_ways(
     at_once = max(1, rows // n_chains)
     for first in range(0, len(data), at_once):
         part = slice(first, first + at_once)
-        chunk, own = data.take(part), DiagonalNormal(q0.mean[part], q0.log_var[part])
-        up = forward(model, chunk, own, betas, n_chains, root, rows)
+        chunk, own = data.take(part), q0.take(part)
+        up = forward(model, chunk, own, betas, n_chains, root, rows, leaps)
         there.append((*log_mean(up.log_weight, first), up.acceptance))
         noise = Noise(root, "back", chunk.keys, chunk.x)
-        begin = _one_end(up, noise) if z is None else z[part]
+        begin = _one_end(up, noise) if z is None else own.standard(z[None, part])[0]
         down = anneal(
             model,
             chunk,
@@ -189,6 +193,7 @@ def _both_ways(
             begin.expand(n_chains, -1, -1),
             noise,
             rows,
+            leaps,
             log_steps=up.log_steps.flip(0),
         )
         back.append((*log_mean(down.log_weight, first), down.acceptance))

@@ -23,7 +23,7 @@ from tacit.models.likelihoods import Gaussian
 from tacit.models.models import VAE
 from tacit.models.posteriors import DiagonalNormal
 
-ROUNDS, PAIRS = 3, 2
+ROUNDS, PAIRS = 4, 1
 """Rounds of curvature and slope, each at so many ± pairs of codes."""
 COMMON_PAIRS = 16
 """± pairs of noise that the normals with and without correlations are compared on."""
@@ -64,7 +64,7 @@ class CorrelatedNormal:
         apart = (z - self.mean).double()
         standard = torch.einsum("bij,nbi->nbj", self.factor.double(), apart)
         constant = 0.5 * z.shape[-1] * math.log(2 * math.pi)
-        own = self._log_scale() - 0.5 * standard.square().sum(dim=-1) - constant
+        own = self.log_scale() - 0.5 * standard.square().sum(dim=-1) - constant
         prior = -0.5 * z.double().square().sum(dim=-1) - constant
         if not self.prior_share:
             return own
@@ -77,9 +77,9 @@ class CorrelatedNormal:
 
     def entropy(self) -> Tensor:
         """Of the normal alone, in nats, (B,)."""
-        return 0.5 * self.mean.shape[-1] * math.log(2 * math.pi * math.e) - self._log_scale()
+        return 0.5 * self.mean.shape[-1] * math.log(2 * math.pi * math.e) - self.log_scale()
 
-    def _log_scale(self) -> Tensor:
+    def log_scale(self) -> Tensor:
         """½ log det of the precision, (B,)."""
         return self.factor.double().diagonal(dim1=-2, dim2=-1).log().sum(dim=-1)
 

@@ -1,22 +1,29 @@
 """log p(x) by the name of a method, for those who choose one in a study or at the command."""
 
+from collections.abc import Iterator
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from tacit.evidence.annealed import annealed_importance_sampling, sigmoid_schedule
-from tacit.evidence.estimate import LogProbEstimate
+from tacit.evidence.correlated import CorrelatedNormal, correlated
+from tacit.evidence.estimate import LogProbEstimate, concatenate
 from tacit.evidence.importance import importance_sampling
 from tacit.evidence.observed import MIB, Observed, draw_root, observed_from
-from tacit.evidence.proposals import covering, from_encoder
+from tacit.evidence.proposals import from_encoder
 from tacit.evidence.refine import refine
 from tacit.models.models import VAE
+from tacit.models.posteriors import DiagonalNormal
 from tacit.streams import torch_stream
 
 Method = Literal["importance", "refined", "annealed"]
 
 SAMPLES, CHAINS, DISTRIBUTIONS = 1000, 16, 1000
+LACKING = 2.0
+"""Nats that a posterior may lack whose normal of full covariance is sampled from."""
+CORRELATED_AT_ONCE = 100
+"""Images whose covariances are in memory together."""
 
 
 def score(
@@ -32,8 +39,9 @@ def score(
     """log p(x) of every image, a lower bound in expectation.
 
     "importance" draws from the encoder. "refined" optimises each image's posterior against the
-    decoder and draws from it, from a wider one and from the prior. "annealed" leads chains to the
-    posterior, from the encoder, or from the prior where there is none. Copies have one value.
+    decoder and draws from a normal of full covariance there, and from the prior. "annealed" leads
+    chains to the posterior, from the encoder, or from the prior where there is none. Copies have
+    one value.
 
     Args:
         x: images in [0, 1], (B, C, H, W), or `observe(model, images, generator)`.
@@ -76,8 +84,59 @@ def _scored(
         return importance_sampling(
             model, from_encoder, data, n_samples=n_samples, generator=noise, memory=memory
         )
-    start: Literal["encoder", "prior"] = "encoder" if model.amortized else "prior"
-    refined = refine(model, data, start=start, generator=noise, memory=memory)
-    return importance_sampling(
-        model, covering(refined.q), data, n_samples=n_samples, generator=noise, memory=memory
+    q = refined_posteriors(model, data, generator=noise, memory=memory)
+    return from_refined(model, data, q, n_samples=n_samples, generator=noise, memory=memory)
+
+
+def refined_posteriors(
+    model: VAE, data: Observed, *, generator: torch.Generator, memory: int = 512 * MIB
+) -> DiagonalNormal:
+    """Diagonal normals that lack little enough to be sampled around, from the encoder if any."""
+    return refine(
+        model,
+        data,
+        start="encoder" if model.amortized else "prior",
+        tolerance=LACKING,
+        generator=generator,
+        memory=memory,
+    ).q
+
+
+def from_refined(
+    model: VAE,
+    data: Observed,
+    q: DiagonalNormal,
+    *,
+    n_samples: int,
+    generator: torch.Generator,
+    memory: int = 512 * MIB,
+) -> LogProbEstimate:
+    """Importance samples from normals of full covariance at refined posteriors, one each of q."""
+    root = draw_root(generator)
+    return concatenate(
+        [
+            importance_sampling(
+                model,
+                proposal,
+                some,
+                n_samples=n_samples,
+                generator=torch_stream(root, "samples"),
+                memory=memory,
+            )
+            for some, proposal in with_covariance(model, data, q, root, memory)
+        ]
     )
+
+
+def with_covariance(
+    model: VAE, data: Observed, q: DiagonalNormal, root: int, memory: int
+) -> Iterator[tuple[Observed, CorrelatedNormal]]:
+    """A few images after the other, with the normals that `correlated` makes of q's.
+
+    Noise is each image's own, so that portions begin from the same stream.
+    """
+    for first in range(0, len(data), CORRELATED_AT_ONCE):
+        part = slice(first, first + CORRELATED_AT_ONCE)
+        some, own = data.take(part), DiagonalNormal(q.mean[part], q.log_var[part])
+        generator = torch_stream(root, "correlated")
+        yield some, correlated(model, some, own, generator=generator, memory=memory)

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from tacit import notebook
 from tacit.encoders.base import Encoder
 from tacit.evidence.estimate import LogProbEstimate
-from tacit.evidence.methods import Method, score
-from tacit.evidence.precision import MORE_SAMPLES, log_prob_to_precision
+from tacit.evidence.methods import SAMPLES, Method, score
+from tacit.evidence.precision import log_prob_to_precision
 from tacit.evidence.refine import refine
 from tacit.images.originals import of_pictures
 from tacit.images.values import as_array, unit_pixels
@@ -169,8 +169,8 @@ class TrainedModel:
         Args:
             n_samples: per image, 1,000 unless given.
             precision: nats; dearer methods then take their turn, image by image, until a value is
-                known to ± this (`tacit.evidence.precision.log_prob_to_precision`), with at most
-                `n_samples`, 10,000 unless given.
+                known to ± this (`tacit.evidence.precision.log_prob_to_precision`), of which
+                importance sampling takes `n_samples`.
 
         Raises:
             TypeError: if the model is no VAE.
@@ -184,7 +184,7 @@ class TrainedModel:
                 vae,
                 x,
                 precision=precision,
-                n_samples=MORE_SAMPLES if n_samples is None else n_samples,
+                n_samples=SAMPLES if n_samples is None else n_samples,
                 generator=generator,
             )
         method: Method = "importance" if vae.amortized else "refined"

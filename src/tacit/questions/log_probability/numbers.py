@@ -142,6 +142,26 @@ class Scores(BySeed):
         said = f"a count of {len(flags):,} estimates"
         return Number(float(flags.mean()), n=len(flags), unit="share", interval=said)
 
+    def annealed(self) -> Number | None:
+        """The share of images whose importance samples were flagged, so that they were annealed."""
+        if "table/test/annealed" not in self.first.arrays:
+            return None
+        annealed = np.concatenate([self.by_seed(split, "annealed").ravel() for split in SPLITS])
+        said = f"a count of {len(annealed):,} estimates"
+        return Number(float(annealed.mean()), n=len(annealed), unit="share", interval=said)
+
+    def apart(self) -> float | None:
+        """The median of upper minus lower bound of what stayed flagged; None where nothing did."""
+        if "table/test/upper" not in self.first.arrays:
+            return None
+        both = [
+            (self.by_seed(split, "upper") - self.by_seed(split, "log_prob")).ravel()
+            for split in SPLITS
+        ]
+        apart = np.abs(np.concatenate(both))  # chance may put the upper below the lower
+        apart = apart[np.isfinite(apart)]
+        return float(np.median(apart)) if len(apart) else None
+
     def typical(self, column: str) -> float | None:
         """The median of a diagnostic over images of both splits; None where it is undefined."""
         if f"table/test/{column}" not in self.first.arrays:
@@ -175,6 +195,10 @@ def numbers_of(scores: Scores, class_names: tuple[str, ...]) -> dict[str, Number
         numbers |= {f"between-classes.explained-by.{kebab(c)}": s for c, s in shares.items()}
     numbers |= {f"images.correlation.{kebab(c)}": r for c, r in scores.correlations().items()}
     numbers["flagged"] = scores.flagged()
+    if (annealed := scores.annealed()) is not None:
+        numbers["annealed"] = annealed
+    if (apart := scores.apart()) is not None:
+        numbers["flagged.upper-minus-lower.median"] = Number(apart, unit="nats")
     if scores.beside_encoder:
         flags = scores.encoder("flagged").ravel()
         said = f"a count of {len(flags):,} estimates"

@@ -73,7 +73,11 @@ def sentences(scores: Scores, samples: int, class_names: tuple[str, ...], checke
 
 
 def _where(scores: Scores) -> str:
-    return "posteriors refined for each image" if scores.refined else "the encoder"
+    if not scores.refined:
+        return "the encoder"
+    annealed = scores.annealed()
+    beside = ", and annealing where they are flagged," if annealed and annealed.value else ""
+    return f"posteriors refined for each image{beside}"
 
 
 def _encoder_said(scores: Scores, samples: int) -> str:
@@ -159,9 +163,22 @@ def _reliability_said(scores: Scores, samples: int) -> str:
         if effective is not None
         else ""
     )
+    said = []
+    annealed = scores.annealed()
+    if annealed is not None and annealed.value:
+        said.append(
+            f"Importance samples are flagged for {percent(annealed.value)} of the images{worth}; "
+            "these have their values by annealing from the same posteriors."
+        )
+        worth = ""
     if share == 0:
-        return f"No estimate is flagged as unreliable{worth}."
-    return (
-        f"{percent(share)} of the estimates are flagged as unreliable{worth}: they are lower "
-        "bounds that more samples would raise, and not by the same for every image."
+        said.append(f"No estimate is flagged as unreliable{worth}.")
+        return " ".join(said)
+    apart = scores.apart()
+    bounds = (
+        "lower bounds that more samples would raise, and not by the same for every image"
+        if apart is None
+        else f"lower bounds, and upper bounds lie {significant(apart, 2)} nats away at the median"
     )
+    said.append(f"{percent(share)} of the estimates are flagged as unreliable{worth}: {bounds}.")
+    return " ".join(said)

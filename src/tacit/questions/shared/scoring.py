@@ -1,5 +1,6 @@
 """log p(x) of chosen images, each beside its mean intensity and the mean image."""
 
+import math
 from collections.abc import Mapping
 from typing import Literal
 
@@ -8,27 +9,26 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tacit.evidence.correlated import correlated
-from tacit.evidence.estimate import LogProbEstimate, concatenate
+from tacit.evidence.estimate import LogProbEstimate
 from tacit.evidence.importance import importance_sampling
+from tacit.evidence.methods import from_refined, refined_posteriors
 from tacit.evidence.observed import Observed, observe
-from tacit.evidence.precision import LACKING
+from tacit.evidence.pareto import FEWEST_WEIGHTS
+from tacit.evidence.precision import PreciseEstimate, log_prob_to_precision
 from tacit.evidence.proposals import from_encoder
-from tacit.evidence.refine import refine
 from tacit.images.dataset import Images
 from tacit.measures.distances import Floats
 from tacit.measures.images import gaussian_log_prob, mean_intensity
 from tacit.models.likelihoods import Gaussian, Likelihood
 from tacit.models.models import VAE
-from tacit.models.posteriors import DiagonalNormal
 from tacit.questions.shared.samples import Rows
 from tacit.streams import torch_stream
 
 Columns = dict[str, NDArray[np.generic]]
 ProposalName = Literal["refined", "encoder"]
 """Where importance samples come from."""
-CORRELATED_AT_ONCE = 100
-"""Images whose posteriors have their covariances in memory together."""
+DISTRIBUTIONS = 200
+"""The most of annealing, for values that a question leaves flagged otherwise."""
 
 OVERALL = -1
 """The key of the mean of all images, beside those of the classes."""
@@ -62,25 +62,37 @@ def score(
 ) -> Columns:
     """Columns of per-image numbers for the images at `rows`, (n,) each.
 
-    ``log_prob`` with ``standard_error``, ``effective_samples``, ``pareto_k`` (from 100 samples up)
-    and ``flagged``; ``mean_intensity``; ``mean_image``, the log-likelihood under the model's own
+    ``log_prob`` with ``standard_error`` and ``flagged``; ``effective_samples`` and ``pareto_k``
+    (from 100 samples up) of importance samples. From refined posteriors: ``annealed``, whether
+    these stayed flagged and the value is by annealing, and ``upper``, an upper bound where that
+    stays flagged too. ``mean_intensity``; ``mean_image``, the log-likelihood under the model's own
     likelihood with the mean training image in place of the decoded one; ``class_mean_image``,
     the same with the mean of the image's class; ``label``. The last two only where `means` has
     the classes.
     """
     x = torch.from_numpy(images.scaled(rows))
     data = observe(model, x, torch_stream(seed, "observed", split))
-    estimate = estimated(model, data, samples, seed, split, proposal)
     columns: Columns = {
-        "log_prob": estimate.log_prob,
-        "standard_error": estimate.standard_error,
-        "flagged": estimate.flagged.astype(np.int64),
         "mean_intensity": mean_intensity(images.pixels[rows]),
         "mean_image": picture_log_prob(model.likelihood, data.x, means[OVERALL]),
     }
-    if estimate.ess is not None:
-        columns["effective_samples"] = estimate.ess
-    if estimate.pareto_k is not None:
+    estimate: LogProbEstimate
+    if proposal == "encoder" and model.amortized:
+        estimate = estimated(model, data, samples, seed, split, proposal)
+        worth = estimate.ess
+    else:
+        estimate = precise = without_flags(model, data, samples, seed, split)
+        worth = precise.sampled_ess
+        assert precise.upper is not None
+        columns |= {"annealed": precise.annealed.astype(np.int64), "upper": precise.upper}
+    assert worth is not None
+    columns |= {
+        "log_prob": estimate.log_prob,
+        "standard_error": estimate.standard_error,
+        "flagged": estimate.flagged.astype(np.int64),
+        "effective_samples": worth,
+    }
+    if estimate.pareto_k is not None and samples >= FEWEST_WEIGHTS:
         columns["pareto_k"] = estimate.pareto_k
     if len(means) > 1:
         assert images.labels is not None
@@ -110,28 +122,29 @@ def estimated(
         return importance_sampling(
             model, from_encoder, data, n_samples=samples, generator=generator
         )
-    refined = refine(
+    q = refined_posteriors(model, data, generator=torch_stream(seed, "refined", split))
+    generator = torch_stream(seed, "importance", split)
+    return from_refined(model, data, q, n_samples=samples, generator=generator)
+
+
+def without_flags(
+    model: VAE, data: Observed, samples: int, seed: int, split: str
+) -> PreciseEstimate:
+    """As `estimated` from refined posteriors; what stays flagged is annealed from the same normals.
+
+    An image's value is that of the first method in turn that raises no flag, or of the last, with
+    an upper bound beside it.
+    """
+    q = refined_posteriors(model, data, generator=torch_stream(seed, "refined", split))
+    return log_prob_to_precision(
         model,
         data,
-        start="encoder" if model.amortized else "prior",
-        tolerance=LACKING,
-        generator=torch_stream(seed, "refined", split),
-    ).q
-    estimates = []
-    for first in range(0, len(data), CORRELATED_AT_ONCE):
-        part = slice(first, first + CORRELATED_AT_ONCE)
-        q = correlated(
-            model,
-            some := data.take(part),
-            DiagonalNormal(refined.mean[part], refined.log_var[part]),
-            generator=torch_stream(seed, "correlated", split),
-        )
-        # Noise is each image's own, so that portions begin from the same stream.
-        generator = torch_stream(seed, "importance", split)
-        estimates.append(
-            importance_sampling(model, q, some, n_samples=samples, generator=generator)
-        )
-    return concatenate(estimates)
+        precision=math.inf,
+        n_samples=samples,
+        n_distributions=DISTRIBUTIONS,
+        refined=q,
+        generator=torch_stream(seed, "importance", split),
+    )
 
 
 def picture_log_prob(likelihood: Likelihood, x: Tensor, pictures: Floats) -> Floats:
