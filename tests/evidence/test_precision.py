@@ -81,10 +81,10 @@ def test_what_the_budget_does_not_settle_says_by_how_much_bounds_differ(curved) 
     found = log_prob_to_precision(
         model, x, precision=0.05, n_samples=200, n_distributions=5, generator=noise()
     )
-    assert found.flagged.all()
-    assert np.isfinite(found.upper).all()
-    assert found.apart.mean() > 1
-    assert all(found.reasons(i) for i in range(6))
+    assert 3 <= found.flagged.sum() < 6
+    assert np.array_equal(np.isfinite(found.upper), found.flagged)
+    assert found.apart[found.flagged].max() > 1
+    assert all(bool(found.reasons(i)) == found.flagged[i] for i in range(6))
     assert "bounds differ by" in str(found)
     crossed = replace(found, upper=found.log_prob - 2.0)
     assert "bounds differ by 2 nats at the median, by 2 at most" in str(crossed)

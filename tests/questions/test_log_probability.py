@@ -96,11 +96,14 @@ def test_where_most_have_to_be_annealed_fewer_images_are(study: Any, tmp_path: P
         annealed, label = (found.arrays[f"table/{split}/{c}"] for c in ("annealed", "label"))
         assert annealed.all()
         assert np.bincount(label).tolist() == [2] * 10
-    some = ASKED.model_copy(update={"annealed_per_class": 2})
-    once = ASKED.measure(study.runs(ASKED))
-    again = some.measure(study.runs(some))
+    once, again = (
+        (asked := ASKED.model_copy(update=more | {"samples": 500, "per_class": 3})).measure(
+            study.runs(asked)
+        )
+        for more in ({}, {"annealed_per_class": 2})
+    )
     # Digits' samples are hardly flagged: both halves, in their order, are what one call gives.
-    assert once.arrays["table/test/annealed"].mean() < 0.5
+    assert once.arrays["table/test/annealed"].mean() < 0.4
     for name, column in once.arrays.items():
         if column.dtype.kind == "f":
             assert again.arrays[name] == pytest.approx(column, abs=1e-3, nan_ok=True), name
