@@ -118,7 +118,9 @@ def test_three_methods_give_one_quantity(models, images, capsys) -> None:
 def test_without_an_encoder_posteriors_are_refined(models, images, capsys) -> None:
     arguments = ["score", models / "per-image", "--images", images, "--limit", 2, "--samples", 120]
     run(*arguments)
-    assert "importance sampling from 0.6 the refined posterior" in capsys.readouterr().err
+    assert (
+        "importance sampling from refined posteriors of full covariance" in capsys.readouterr().err
+    )
     run(*arguments, "--method", "annealed", "--distributions", 5)
     assert "from the prior by 5 distributions" in capsys.readouterr().err
 
@@ -168,7 +170,7 @@ def test_a_precision_is_reached_or_the_bounds_stand_beside(models, images, capsy
         else:
             apart = float(row["upper"]) - float(row["log_prob"])
             assert float(row["apart"]) == pytest.approx(apart)
-    assert "log p(x) in nats to ± 0.5" in said.err
+    assert "methods in turn until ± 0.5 nats" in said.err
     run(*arguments, "--precision", 0, code=2)
     assert "--precision is 0" in capsys.readouterr().err
     run(*arguments, "--precision", 1, "--method", "refined", code=2)

@@ -55,7 +55,9 @@ def test_the_same_images_are_scored_by_every_method(study: Any, run: str, tmp_pa
         assert np.corrcoef(other, few[:5])[0, 1] > 0.9
     assert "table/annealed/prior-4.log_prob" in arrays
     assert len(arrays[f"table/annealed-long/{best}-40.log_prob"]) == 2
-    assert arrays["table/simulated/upper"].mean() > arrays["table/simulated/lower"].mean()
+    # Bounds in expectation: of four images they may cross by chance.
+    assert arrays["table/simulated/upper"].mean() > arrays["table/simulated/lower"].mean() - 0.2
+    assert "table/test/annealed" not in arrays  # what is checked are importance samples
     finding = asked.answer({0: found}, study.setting(tmp_path))
     assert "images that the model itself made" in finding.answer
     *_, table = finding.tables

@@ -58,9 +58,10 @@ class LogProbability(Question):
         per_class: images of each class and split that the answer rests on.
         annealed_per_class: as many where most of the first so many have to be annealed.
         shown_per_class: images of each class and split that are shown with their values.
-        methods: "annealed" checks the importance samples on a few test images by more samples and
-            by annealed importance sampling, and annealing on images that the model simulates. On
-            28×28 images and a convolutional network that takes about half an hour of one core.
+        methods: "annealed" checks the importance samples, which all values then are, on a few test
+            images by more samples and by annealed importance sampling, and annealing on images that
+            the model simulates. On 28×28 images and a convolutional network that takes about half
+            an hour of one core.
         annealed_images: test images that are annealed, from the encoder and from the prior.
         distributions: from the start of annealing to the posterior; by each of these.
         long_images: of them, annealed by ten times the most distributions too.
@@ -258,6 +259,7 @@ class LogProbability(Question):
                 seed=seed,
                 split=split,
                 proposal=self.proposal,
+                anneal=self._checking is None,
             )
             return {"rows": rows, **columns}
 

@@ -59,16 +59,17 @@ def score(
     seed: int,
     split: str,
     proposal: ProposalName,
+    anneal: bool = True,
 ) -> Columns:
     """Columns of per-image numbers for the images at `rows`, (n,) each.
 
     ``log_prob`` with ``standard_error`` and ``flagged``; ``effective_samples`` and ``pareto_k``
-    (from 100 samples up) of importance samples. From refined posteriors: ``annealed``, whether
-    these stayed flagged and the value is by annealing, and ``upper``, an upper bound where that
-    stays flagged too. ``mean_intensity``; ``mean_image``, the log-likelihood under the model's own
-    likelihood with the mean training image in place of the decoded one; ``class_mean_image``,
-    the same with the mean of the image's class; ``label``. The last two only where `means` has
-    the classes.
+    (from 100 samples up) of importance samples. From refined posteriors, unless `anneal` is false:
+    ``annealed``, whether these stayed flagged and the value is by annealing, and ``upper``, an
+    upper bound where that stays flagged too. ``mean_intensity``; ``mean_image``, the log-likelihood
+    under the model's own likelihood with the mean training image in place of the decoded one;
+    ``class_mean_image``, the same with the mean of the image's class; ``label``. The last two only
+    where `means` has the classes.
     """
     x = torch.from_numpy(images.scaled(rows))
     data = observe(model, x, torch_stream(seed, "observed", split))
@@ -77,7 +78,7 @@ def score(
         "mean_image": picture_log_prob(model.likelihood, data.x, means[OVERALL]),
     }
     estimate: LogProbEstimate
-    if proposal == "encoder" and model.amortized:
+    if not anneal or (proposal == "encoder" and model.amortized):
         estimate = estimated(model, data, samples, seed, split, proposal)
         worth = estimate.ess
     else:
