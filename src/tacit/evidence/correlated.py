@@ -23,7 +23,7 @@ from tacit.models.likelihoods import Gaussian
 from tacit.models.models import VAE
 from tacit.models.posteriors import DiagonalNormal
 
-ROUNDS, PAIRS = 4, 1
+ROUNDS, PAIRS = 3, 2
 """Rounds of curvature and slope, each at so many ± pairs of codes."""
 COMMON_PAIRS = 16
 """± pairs of noise that the normals with and without correlations are compared on."""
