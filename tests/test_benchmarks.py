@@ -178,3 +178,14 @@ def test_steps_whose_growth_is_measured_run(step: str, tmp_path, monkeypatch) ->
     timed = Timed()
     STEPS[step](500, tmp_path, timed)
     assert timed.seconds > 0
+
+
+def test_values_without_a_flag_are_counted_where_they_err(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchmarks import flags
+
+    monkeypatch.setattr(flags, "DISTRIBUTIONS", (3, 24))
+    monkeypatch.setattr(flags, "WRONG", ((0.0, 1.0), (0.0, 0.5)))
+    found = flags.counted(3)
+    assert sum(row["values"] for row in found.values()) == 2 * 3 * 2 * 2 * 3
+    linear = [found[f"20 dimensions, linear, {kind}"] for kind in ("clear", "flagged")]
+    assert linear[0]["above 1"] < 0.1 < linear[1]["above 0.5"]

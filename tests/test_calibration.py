@@ -104,3 +104,27 @@ def test_fabricated_means_have_the_variance_they_are_given() -> None:
         assert (x.mean(), x.var()) == pytest.approx((0, 1), abs=0.25), law
     right = [right_or_wrong(rng, Layout(2, 3, 50), 0.9, {"image": 1.0}).mean() for _ in range(500)]
     assert np.mean(right) == pytest.approx(0.9, abs=0.01)
+
+
+def test_what_other_intervals_would_cover_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Student's t covers 95 % of normal units, and less of skewed ones; Johnson's more."""
+    from benchmarks.calibration import alternatives
+    from benchmarks.calibration.fabricated import Layout
+
+    studies = {
+        law: alternatives.Studies(alternatives.units_of(law, 3000, 5))
+        for law in ("normal", "exponential")
+    }
+    covers = {}
+    for law, of in studies.items():
+        for name in ("Student's t", "Johnson's t", "Hall, none shorter"):
+            low, high = alternatives.INTERVALS[name](of)
+            covers[law, name] = np.mean((low <= 0) & (high >= 0))
+    assert covers["normal", "Student's t"] == pytest.approx(0.95, abs=0.015)
+    assert covers["exponential", "Student's t"] < 0.91 < covers["exponential", "Johnson's t"]
+    assert covers["normal", "Hall, none shorter"] > covers["normal", "Student's t"]
+    monkeypatch.setattr(alternatives, "LAYOUTS", (Layout(seeds=2, images=36),))
+    rows = [row.split("|")[5:7] for row in alternatives.crossed_factors(60).splitlines()[2:]]
+    assert len(rows) == 2
+    # Satterthwaite's alone is never the wider.
+    assert all(float(own.split()[0]) >= float(alone.split()[0]) for own, alone in rows)

@@ -21,6 +21,7 @@ from tacit.measures.engine.ends import MOST_SKEWED, ends
 
 UNITS = (3, 5, 10, 20, 36)
 LAWS = ("normal", "heavy", "gamma", "exponential", "lognormal")
+ENDLESS = 1e6
 STUDIES, FEWER, RESAMPLES = 4000, 400, 499
 LAYOUTS = (
     Layout(seeds=2, draws=10),
@@ -78,8 +79,10 @@ def bootstrap(of: Studies) -> Ends:
     for x, mean, error in zip(of.x[:FEWER], of.mean, of.error, strict=False):
         again = x[rng.integers(of.n, size=(RESAMPLES, of.n))]
         errors = again.std(axis=1, ddof=1) / np.sqrt(of.n)
+        # A resample of one unit alone has no spread, and a t without end.
         with np.errstate(divide="ignore", invalid="ignore"):
-            t = np.nan_to_num((again.mean(axis=1) - mean) / errors, nan=0.0)
+            t = (again.mean(axis=1) - mean) / np.where(errors > 1e-12, errors, 0.0)
+        t = np.nan_to_num(t, nan=0.0, posinf=ENDLESS, neginf=-ENDLESS)
         low, high = np.quantile(t, [0.025, 0.975])
         lows.append(mean - high * error)
         highs.append(mean - low * error)
@@ -123,7 +126,8 @@ def few_units() -> str:
                 low, high = make(of)
                 wide = np.median((high - low) / student_width[: len(low)])
                 inside = 100 * np.mean((low <= 0) & (high >= 0))
-                cells.append(f"{inside:.1f}" + ("" if name == "Johnson's t" else f" ({wide:.2f})"))
+                width = f" ({wide:.2f})" if wide < 100 else " (endless)"
+                cells.append(f"{inside:.1f}" + ("" if name == "Johnson's t" else width))
             lines.append(f"| {n} | {law} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
