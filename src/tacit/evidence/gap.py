@@ -1,5 +1,6 @@
 """Where a bound loses: to the family of posteriors, and to the encoder."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +10,8 @@ from torch import Tensor
 
 from tacit.evidence.elbo import ElboEstimate, elbo
 from tacit.evidence.estimate import LogProbEstimate
-from tacit.evidence.importance import importance_sampling
 from tacit.evidence.observed import MIB, Observed, draw_root, observed_from
-from tacit.evidence.proposals import covering
+from tacit.evidence.precision import FEWER_DISTRIBUTIONS, log_prob_to_precision
 from tacit.evidence.refine import Refined, refine
 from tacit.models.models import VAE
 from tacit.models.posteriors import Amortized, DiagonalNormal
@@ -106,9 +106,10 @@ def inference_gap(
         x: images in [0, 1], (B, C, H, W), or `observe(model, images, generator)`; the latter where
             `log_prob` is given and the likelihood binarises.
         q: the images' own posteriors; by default the encoder's, where the model has one.
-        log_prob: log p(x) of the same images; by default by importance sampling from the refined
-            posterior mixed with a wider one and the prior.
-        n_samples: weights per image for log p(x).
+        log_prob: log p(x) of the same images; by default by importance sampling from a normal of
+            full covariance at the refined posterior, and where that is flagged by annealing from
+            there.
+        n_samples: importance samples per image for log p(x).
         elbo_samples: samples per image for each ELBO.
         n_starts: of the refinement (see `refine`), which begins at q, or at the prior.
 
@@ -142,11 +143,13 @@ def inference_gap(
             memory=memory,
         )
     if log_prob is None:
-        log_prob = importance_sampling(
+        log_prob = log_prob_to_precision(
             model,
-            covering(refined.q),
             data,
+            precision=math.inf,
             n_samples=n_samples,
+            n_distributions=FEWER_DISTRIBUTIONS[-1],
+            refined=refined.q,
             generator=torch_stream(root, "importance"),
             memory=memory,
         )

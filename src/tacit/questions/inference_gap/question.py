@@ -23,8 +23,9 @@ class InferenceGapQuestion(Question):
         run: a VAE. Without an encoder, the posterior that it gives a training image is the one
             that it learned for it; it gives test images none.
         images: of each split, stratified by class.
-        samples: importance samples per image for log p(x), from the refined posterior, a wider one
-            and the prior. With one or two latent dimensions log p(x) is integrated instead.
+        samples: importance samples per image for log p(x), from a normal of full covariance at the
+            refined posterior; what stays flagged is annealed from there. With one or two latent
+            dimensions log p(x) is integrated instead.
     """
 
     name: ClassVar[str] = "inference-gap"

@@ -95,8 +95,9 @@ def caveats(gaps: Gaps) -> Iterator[str]:
     )
     if not gaps.exact:
         yield (
-            "log p(x) comes from importance samples around the refined posterior; a mode of the "
-            "true posterior far from it would be missed by both, and no flag would see it."
+            "log p(x) comes from importance samples around the refined posterior, and annealing "
+            "from there; a mode of the true posterior far from it would be missed by all, and no "
+            "flag would see it."
         )
     if not gaps.amortized:
         yield (

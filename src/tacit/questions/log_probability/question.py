@@ -9,7 +9,9 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
+from tacit.evidence.methods import CHAINS
 from tacit.evidence.observed import observe
+from tacit.evidence.precision import FEWER_DISTRIBUTIONS
 from tacit.images.dataset import Images
 from tacit.measures.distances import Floats
 from tacit.measures.images import within_class_variance
@@ -31,7 +33,6 @@ from tacit.questions.log_probability.numbers import Scores, numbers_of
 from tacit.questions.log_probability.words import MOSTLY, alerts, headline, rule, sentences
 from tacit.questions.shared.samples import Rows, compared_classes, of_all, of_each_class
 from tacit.questions.shared.scoring import (
-    DISTRIBUTIONS,
     ProposalName,
     estimated,
     mean_images,
@@ -212,8 +213,8 @@ class LogProbability(Question):
             caveats.append(
                 "Samples come from posteriors that were optimised for each image, train and test "
                 "alike, against the frozen decoder, and one in a hundred from N(0, I). Where they "
-                "are flagged, 16 chains are annealed from there by 48 distributions, then by "
-                f"{DISTRIBUTIONS}, until none is."
+                f"are flagged, {CHAINS} chains are annealed from there by "
+                f"{' distributions, then by '.join(map(str, FEWER_DISTRIBUTIONS))}, until none is."
             )
         left_out = len(setting.class_names) - len(scores.classes)
         if setting.class_names and left_out:

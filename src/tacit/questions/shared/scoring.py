@@ -14,7 +14,11 @@ from tacit.evidence.importance import importance_sampling
 from tacit.evidence.methods import from_refined, refined_posteriors
 from tacit.evidence.observed import Observed, observe
 from tacit.evidence.pareto import FEWEST_WEIGHTS
-from tacit.evidence.precision import PreciseEstimate, log_prob_to_precision
+from tacit.evidence.precision import (
+    FEWER_DISTRIBUTIONS,
+    PreciseEstimate,
+    log_prob_to_precision,
+)
 from tacit.evidence.proposals import from_encoder
 from tacit.images.dataset import Images
 from tacit.measures.distances import Floats
@@ -27,9 +31,6 @@ from tacit.streams import torch_stream
 Columns = dict[str, NDArray[np.generic]]
 ProposalName = Literal["refined", "encoder"]
 """Where importance samples come from."""
-DISTRIBUTIONS = 200
-"""The most of annealing, for values that a question leaves flagged otherwise."""
-
 OVERALL = -1
 """The key of the mean of all images, beside those of the classes."""
 
@@ -142,7 +143,7 @@ def without_flags(
         data,
         precision=math.inf,
         n_samples=samples,
-        n_distributions=DISTRIBUTIONS,
+        n_distributions=FEWER_DISTRIBUTIONS[-1],
         refined=q,
         generator=torch_stream(seed, "importance", split),
     )
