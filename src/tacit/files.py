@@ -1,12 +1,13 @@
 """Files that are whole or not there: written atomically, read with damage named."""
 
+import csv
 import errno
 import hashlib
 import json
 import os
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,6 +121,38 @@ def write_array(path: Path, array: "NDArray[Any]", *, durable: bool = True) -> N
             np.save(stream, array, allow_pickle=False)
 
     write_atomically(path, write, durable=durable)
+
+
+def write_csv(
+    path: Path,
+    header: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    durable: bool = True,
+    before: Callable[[str], object] = lambda sha256: None,
+) -> str:
+    """Write rows as CSV one after the other, so that memory does not grow with them; the SHA-256.
+
+    Names on disk are bytes; those that are no UTF-8 are written as they are.
+
+    before: told the SHA-256 before the file comes to its place.
+
+    Raises:
+        NotWritten: naming the path and what is missing.
+    """
+    written = ""
+
+    def write(file: Path) -> None:
+        nonlocal written
+        with file.open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(header)
+            writer.writerows(rows)
+        written = file_sha256(file)
+        before(written)
+
+    write_atomically(path, write, durable=durable)
+    return written
 
 
 def read_json(path: Path) -> Any:

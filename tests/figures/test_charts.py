@@ -373,3 +373,14 @@ def test_a_legend_of_long_names_has_fewer_columns() -> None:
     found = places(wide)
     assert len({x for x, _ in found}) == 2
     assert max(x for x, _ in found) / 0.75 + 7 * len(wide[0]) < style.WIDTH
+
+
+def test_a_million_dots_are_drawn_as_few_darker_ones():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=1_000_000)
+    y = x + rng.normal(size=len(x))
+    svg = charts.scatter({"all": (x, y)}, x_label="x", y_label="y")
+    assert len(svg) < 400_000
+    assert svg.count(b"<use") < 64 * 64 + 100
+    few = charts.scatter({"all": (x[:2000], y[:2000])}, x_label="x", y_label="y")
+    assert few.count(b"<use") == 2000

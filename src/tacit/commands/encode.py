@@ -16,12 +16,13 @@ from tacit.commands.options import (
     open_inputs,
     open_model,
 )
+from tacit.studies.options import OnNodes
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-ANY, NONE = Which(), Source()
+ANY, NONE, HERE = Which(), Source(), OnNodes()
 TABLES, ARRAYS, ROWS = (".csv",), (".npz",), (".npy",)
 
 
@@ -33,19 +34,22 @@ def encode(
     encoder: str | None = None,
     which: Which = ANY,
     source: Source = NONE,
+    nodes: OnNodes = HERE,
     out: Path | None = None,
 ) -> int:
     """Write the codes of images, as CSV, .npz or .npy.
 
     Of a VAE the code is the posterior's mean: the same image, the same code. With --encoder the
     images are named first, and the codes are those of an encoder from elsewhere on the original
-    pictures; they are kept, and made once: tacit encode photographs --encoder timm:resnet18.
+    pictures; they are kept, and made once: tacit encode photographs --encoder timm:resnet18. A
+    cluster makes them shard by shard, and one that was stopped goes on from the last.
 
     Parameters
     ----------
     model
         A study's folder, such as tacit-out/inference, or the folder of a saved model; with
-        --encoder the images: a named set, a folder, or an .npz, .npy or idx file.
+        --encoder the images: a named set, a folder, an .npz, .npy or idx file, or a .parquet table
+        with the column path of image files (below its own folder), and label where they have one.
     encoder
         timm:NAME, timm:NAME@FILE or onnx:FILE.
     out
@@ -57,7 +61,11 @@ def encode(
 
     check_out(out, (*TABLES, *ARRAYS, *ROWS))
     if encoder is not None:
-        return _from_elsewhere(str(model), encoder, which, source, out)
+        return _from_elsewhere(str(model), encoder, which, source, nodes, out)
+    if nodes != HERE:
+        raise CommandError(
+            "--cluster makes features by an encoder from elsewhere: --encoder SOURCE"
+        )
     trained = open_model(model, which)
     inputs = open_inputs(model, trained, source)
     names, labels, codes = [], [], []
@@ -70,15 +78,16 @@ def encode(
 
 
 def _from_elsewhere(
-    images: str, encoder: str, which: Which, source: Source, out: Path | None
+    images: str, encoder: str, which: Which, source: Source, nodes: OnNodes, out: Path | None
 ) -> int:
     import numpy as np
     from rich.console import Console
 
     from tacit.commands.originals import originals_of
     from tacit.encoders.opening import open_encoder
+    from tacit.studies.execution.executors.opening import device_here, opened
     from tacit.studies.execution.progress import reading
-    from tacit.training.devices import device_of
+    from tacit.studies.options import How
 
     if which != ANY:
         raise CommandError(
@@ -90,15 +99,22 @@ def _from_elsewhere(
             f"{encoder}"
         )
     check_limit(source)
-    opened = open_encoder(encoder, device_of("auto"))
+    how = How(cluster=nodes.cluster, shared=nodes.shared)
+    device, faults = device_here(how)
+    if faults:
+        raise CommandError("; ".join(faults))
+    made_by = open_encoder(encoder, device)
     console = Console(stderr=True)
     with reading(console, "reading images") as progress:
         found = originals_of(images, source.data_dir, source.skip_bad, source.limit, progress)
     for note in found.notes:
         console.print(note, markup=False, highlight=False, soft_wrap=True)
-    with reading(console, f"encoding by {opened.about.name}") as progress:
-        features = opened.features(found.originals, progress)
-    console.print(opened.about.words, markup=False, highlight=False, soft_wrap=True)
+    with (
+        opened(how, device) as executor,
+        reading(console, f"encoding by {made_by.about.name}") as progress,
+    ):
+        features = made_by.features(found.originals, progress, executor.encoding)
+    console.print(made_by.about.words, markup=False, highlight=False, soft_wrap=True)
     codes = np.asarray(features, np.float32)
     _write(out, found.originals.column, found.originals.names, found.labels, codes)
     return DONE

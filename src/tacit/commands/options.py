@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tacit.saved.trained import TrainedModel
 
 DONE, FAILED, USAGE = 0, 1, 2
+GOES_ON = "nothing that was finished is lost, and the same command goes on"
 Command = TypeVar("Command", bound=Callable[..., int])
 
 
@@ -63,17 +64,23 @@ class Source:
 
 
 def command(function: Command) -> Command:
-    """Errors of the user's making are said in one line, with exit code 2."""
+    """Errors of the user's making are said in one line, with exit code 2.
+
+    Exit code 1 where a cluster is lost, after which the same command goes on.
+    """
 
     @functools.wraps(function)
     def careful(*arguments: Any, **options: Any) -> int:
-        from tacit.errors import ImagesError
+        from tacit.errors import ClusterLost, ImagesError
+        from tacit.studies.description.errors import StudyError
 
         try:
             return function(*arguments, **options)
         except BrokenPipeError:
             raise
-        except (CommandError, ImagesError, OSError) as error:
+        except ClusterLost as error:
+            return _ended(FAILED, f"{error}; {GOES_ON}")
+        except (CommandError, StudyError, ImagesError, OSError) as error:
             return _ended(USAGE, _words(error))
 
     return careful  # type: ignore[return-value]
@@ -106,8 +113,7 @@ def study_command(function: Command) -> Command:
         try:
             return function(*arguments, **options)
         except (NotWritten, ClusterLost) as error:
-            kept = "nothing that was finished is lost, and the same command goes on"
-            return _ended(FAILED, f"{error}; {kept}")
+            return _ended(FAILED, f"{error}; {GOES_ON}")
         except (CommandError, StudyError, ImagesError, FolderError) as error:
             return _ended(USAGE, str(error))
         except OSError as error:  # of a path that was given: too long a name, a folder not readable

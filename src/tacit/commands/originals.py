@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,12 @@ import numpy as np
 from tacit.commands.inputs import class_name, is_image_folder, parts_of
 from tacit.errors import ImagesError, UnreadableImagesError
 from tacit.images.alike import conversions_said
-from tacit.images.bounded import shown
+from tacit.images.bounded import printable, shown
 from tacit.images.catalog import NAMES
 from tacit.images.dataset import UNLABELLED
 from tacit.images.decoding import MAX_BYTES, picture, why_unreadable
 from tacit.images.folders import check_missing
-from tacit.images.listing import ENDINGS, Entry, list_folder
+from tacit.images.listing import ENDINGS, list_folder
 from tacit.images.originals import ImageFiles, Originals, joined, of_pictures
 from tacit.images.parallel import in_order
 
@@ -50,6 +51,8 @@ def originals_of(
     path = Path(source)
     if source not in NAMES and is_image_folder(source, data_dir):
         return _of_folder(path, skip_bad, limit, progress)
+    if path.suffix.lower() == ".parquet" and path.is_file():
+        return _of_table(path, skip_bad, limit, progress)
     found, conversions, notes = parts_of(source, path, data_dir)
     parts = [images for _, images in found]
     known = [images.originals for images in parts if images.originals is not None]
@@ -109,13 +112,62 @@ def _of_folder(
     if listing.bad and not skip_bad:
         raise UnreadableImagesError(listing.bad, len(listing.entries) + len(listing.bad))
     bad = list(listing.bad)
-    entries = listing.entries[:limit]
+    entries = listing.entries
+    names = tuple(entry.path for entry in entries)
+    originals = _hashed(listing.root, names, bad, skip_bad, limit, progress)
+    labels = [class_name(listing.class_names, entries[i].label) for i in originals.numbers.tolist()]
+    notes = [listing.meaning.strip(), *listing.notes, *_left_out(bad)]
+    return Found(originals, labels, list(filter(None, notes)))
 
-    def read(entry: Entry) -> bytes | str:
+
+def _of_table(
+    path: Path, skip_bad: bool, limit: int | None, progress: Callable[[int, int], None]
+) -> Found:
+    """The image files that a parquet table names."""
+    if find_spec("pyarrow") is None:
+        raise ImagesError(f"{shown(path)}: .parquet needs pyarrow: pip install 'tacit[parquet]'")
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    try:
+        columns = pyarrow.parquet.read_schema(path).names
+        wanted = [name for name in ("path", "label") if name in columns]
+        table = pyarrow.parquet.read_table(path, columns=wanted) if wanted else None
+    except (pa.ArrowException, OSError) as error:
+        raise ImagesError(f"{shown(path)}: is no parquet table ({error})") from None
+    if table is None or "path" not in wanted:
+        raise ImagesError(
+            f"{shown(path)}: its columns are {printable(', '.join(columns[:8]))}; the column path "
+            "names image files"
+        )
+    names = table.column("path").to_pylist()
+    missing = [row for row, name in enumerate(names) if not isinstance(name, str) or not name]
+    if missing or not names:
+        which = f"row {missing[0]} has none" if missing else "it has no rows"
+        raise ImagesError(f"{shown(path)}: the column path names image files; {which}")
+    given = table.column("label").to_pylist() if "label" in wanted else [None] * len(names)
+    bad: list[tuple[str, str]] = []
+    originals = _hashed(path.parent, tuple(names), bad, skip_bad, limit, progress)
+    labels = ["" if given[i] is None else str(given[i]) for i in originals.numbers.tolist()]
+    return Found(originals, labels, _left_out(bad))
+
+
+def _hashed(
+    root: Path,
+    names: tuple[str, ...],
+    bad: list[tuple[str, str]],
+    skip_bad: bool,
+    limit: int | None,
+    progress: Callable[[int, int], None],
+) -> ImageFiles:
+    """The first `limit` of the files, read once; those that cannot be read are added to `bad`."""
+    looked_at = names[:limit]
+
+    def read(name: str) -> bytes | str:
         try:
-            if entry.stamp[0] > MAX_BYTES:
+            if (root / name).stat().st_size > MAX_BYTES:
                 return f"the file has more than {MAX_BYTES:,} bytes"
-            data = (listing.root / entry.path).read_bytes()
+            data = (root / name).read_bytes()
             if skip_bad:
                 picture(data, 1)
         except Exception as error:
@@ -124,25 +176,20 @@ def _of_folder(
         return hashlib.sha256(data).digest()
 
     rows, hashes = [], []
-    for i, found in enumerate(in_order(read, entries)):
+    for i, found in enumerate(in_order(read, looked_at)):
         if isinstance(found, str):
-            bad.append((shown(Path(entries[i].path)), found))
+            bad.append((shown(Path(looked_at[i])), found))
         else:
             rows.append(i)
             hashes.append(found)
-        progress(i + 1, len(entries))
+        progress(i + 1, len(looked_at))
     if not rows or (bad and not skip_bad):
-        raise UnreadableImagesError(bad, len(entries))
-    names = tuple(entry.path for entry in listing.entries)
-    originals = ImageFiles(
-        listing.root,
-        tuple(names[i] for i in rows),
-        tuple(hashes),
-        np.array(rows, np.int64),
-        names,
+        raise UnreadableImagesError(bad, len(looked_at))
+    return ImageFiles(
+        root, tuple(names[i] for i in rows), tuple(hashes), np.array(rows, np.int64), names
     )
-    labels = [class_name(listing.class_names, entries[i].label) for i in rows]
+
+
+def _left_out(bad: Sequence[tuple[str, str]]) -> list[str]:
     listed = "; ".join(f"{name} ({reason})" for name, reason in bad)
-    left_out = f"Left out because they cannot be read: {len(bad)} ({listed})."
-    notes = [listing.meaning.strip(), *listing.notes, *([left_out] if bad else [])]
-    return Found(originals, labels, list(filter(None, notes)))
+    return [f"Left out because they cannot be read: {len(bad)} ({listed})."] if bad else []

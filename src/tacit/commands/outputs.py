@@ -1,7 +1,6 @@
 """Tables and pictures that commands write, whole or not at all; progress on the way."""
 
 import csv
-import io
 import math
 import sys
 import tempfile
@@ -19,7 +18,7 @@ from rich.progress import Progress
 from tacit.commands.inputs import Batch, Inputs
 from tacit.commands.options import CommandError
 from tacit.figures.grids import grid, pixels
-from tacit.files import write_atomically
+from tacit.files import write_atomically, write_csv
 from tacit.images.own import PICTURES, mark
 
 GRID_COLUMNS = 10
@@ -85,17 +84,13 @@ def check_out(out: Path | None, suffixes: Sequence[str], *, folder: bool = False
 
 def write_table(out: Path | None, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """CSV into a file, or to the standard output."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    if out is not None:
+        write_csv(out, header, rows)
+        return
+    writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(header)
     writer.writerows(rows)
-    if out is None:
-        sys.stdout.write(text.getvalue())
-        sys.stdout.flush()
-    else:
-        # Names on disk are bytes; those that are no UTF-8 are written as they are.
-        content = text.getvalue().encode("utf-8", "surrogateescape")
-        write_atomically(out, lambda file: file.write_bytes(content))
+    sys.stdout.flush()
 
 
 def write_arrays(out: Path, **arrays: NDArray[Any]) -> None:

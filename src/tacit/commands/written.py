@@ -1,15 +1,12 @@
 """Tables in a folder of results, of which none that somebody changed is written over."""
 
-import csv
-import hashlib
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tacit.commands.options import CommandError
-from tacit.files import Damaged, file_sha256, read_record, write_atomically, write_record
+from tacit.files import Damaged, file_sha256, read_record, write_csv, write_record
 
 
 @dataclass(frozen=True)
@@ -54,16 +51,14 @@ class Written:
         Raises:
             CommandError: the table there was changed since it was written.
         """
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
-        content = text.getvalue().encode("utf-8", "surrogateescape")
         self.check_unchanged(table)
-        # Whatever comes between, the table that is found is known to be no one else's.
-        known, sha256 = self._known, hashlib.sha256(content).hexdigest()
-        write_record(self.record, known | {_coming(table): sha256})
-        write_atomically(table, lambda file: file.write_bytes(content))
+        known = self._known
+
+        def before(sha256: str) -> None:
+            # Whatever comes between, the table that is found is known to be no one else's.
+            write_record(self.record, known | {_coming(table): sha256})
+
+        sha256 = write_csv(table, header, rows, before=before)
         known.pop(_coming(table), None)
         write_record(self.record, known | {table.name: sha256})
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -76,9 +76,15 @@ class Encoder(Protocol):
         ...
 
     def features(
-        self, originals: Originals, progress: Callable[[int, int], None] | None = None
+        self,
+        originals: Originals,
+        progress: Callable[[int, int], None] | None = None,
+        nodes: "Nodes | None" = None,
     ) -> Features:
-        """Codes of the pictures, in their order, (N, D); made where they are not there yet."""
+        """Codes of the pictures, in their order, (N, D); made where they are not there yet.
+
+        nodes: who makes them in place of this machine's cores.
+        """
         ...
 
 
@@ -88,6 +94,28 @@ class Engine(Protocol):
     @property
     def name(self) -> str: ...
     def __call__(self, inputs: NDArray[Any]) -> NDArray[np.float32]: ...
+
+
+class Network(Encoder, Protocol):
+    """An encoder that reads pictures."""
+
+    def engine(self, name: str, inputs: NDArray[Any]) -> Engine:
+        """The engine of that name; `inputs` are real ones, (n, C, H, W)."""
+        ...
+
+
+class Nodes(Protocol):
+    """Other machines that make features."""
+
+    def features(
+        self, encoder: Network, engine: str, originals: Originals, shards: Sequence[Sequence[int]]
+    ) -> Iterator[NDArray[np.float32]]:
+        """Features of each shard of the pictures, (n, D), in order.
+
+        Raises:
+            ImagesError, EncoderError: a picture cannot be read, or the encoder is not to be had.
+        """
+        ...
 
 
 def file_of(path: Path) -> Path:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tacit.encoders.base import About, Features
+from tacit.encoders.base import About, Features, Nodes
 from tacit.encoders.source import Source
 from tacit.errors import EncoderError, ImagesError
 from tacit.files import file_sha256
@@ -51,7 +51,10 @@ class GivenFeatures:
         return (self.path,)
 
     def features(
-        self, originals: Originals, progress: Callable[[int, int], None] | None = None
+        self,
+        originals: Originals,
+        progress: Callable[[int, int], None] | None = None,
+        nodes: Nodes | None = None,
     ) -> Features:
         """The rows of the pictures, in their order, (N, D).
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tacit.encoders.base import About, Encoder, Features
+from tacit.encoders.base import About, Encoder, Features, Nodes
 from tacit.encoders.making import Progress
 from tacit.errors import EncoderError
 from tacit.files import Damaged, file_sha256, read_record, write_array, write_record
@@ -41,13 +41,18 @@ def originals_of(images: Split) -> Originals:
     return train if test is None or not len(test) else joined(train, test)
 
 
-def encoded(encoder: Encoder, images: Split, progress: Progress | None = None) -> Encoded:
+def encoded(
+    encoder: Encoder,
+    images: Split,
+    progress: Progress | None = None,
+    nodes: Nodes | None = None,
+) -> Encoded:
     """The features of a study's images, made where they are not there yet.
 
     Raises:
         ImagesError: as `Encoder.features`.
     """
-    features = encoder.features(originals_of(images), progress)
+    features = encoder.features(originals_of(images), progress, nodes)
     n = len(images.train)
     return Encoded(encoder.about, features[:n], features[n:])
 

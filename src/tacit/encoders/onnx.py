@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tacit.encoders.base import UNKNOWN, About, Engine, Features
+from tacit.encoders.base import UNKNOWN, About, Engine, Features, Nodes
 from tacit.encoders.engines import Onnx, onnx_runtime, session_of
 from tacit.encoders.making import made
 from tacit.encoders.recipe import LAYOUTS, Recipe, as_said
@@ -43,18 +44,24 @@ class OnnxEncoder:
     """A graph in onnxruntime."""
 
     about: About
-    engine: Onnx
+    graph: Onnx
     files: tuple[Path, ...]
 
     def features(
-        self, originals: Originals, progress: Callable[[int, int], None] | None = None
+        self,
+        originals: Originals,
+        progress: Callable[[int, int], None] | None = None,
+        nodes: Nodes | None = None,
     ) -> Features:
         """Codes of the pictures, in their order, (N, D); made where they are not there yet."""
 
         def engine(store: Store, missing: Sequence[int]) -> Engine:
-            return self.engine
+            return self.graph
 
-        return made(self.about, originals, engine, progress)
+        return made(self, originals, engine, progress, nodes)
+
+    def engine(self, name: str, inputs: NDArray[Any]) -> Engine:
+        return self.graph
 
 
 def open_onnx(source: Source) -> OnnxEncoder:

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tacit.encoders.base import UNKNOWN, About, Engine, Features
-from tacit.encoders.engines import Torch, faster, own_threads
+from tacit.encoders.base import UNKNOWN, About, Engine, Features, Nodes
+from tacit.encoders.engines import Torch, exported, faster, own_threads
 from tacit.encoders.making import BATCH, made, read
 from tacit.encoders.recipe import Fit, Recipe, as_said
 from tacit.encoders.source import Source
@@ -43,7 +44,10 @@ class TimmEncoder:
     device: str = "cpu"
 
     def features(
-        self, originals: Originals, progress: Callable[[int, int], None] | None = None
+        self,
+        originals: Originals,
+        progress: Callable[[int, int], None] | None = None,
+        nodes: Nodes | None = None,
     ) -> Features:
         """Codes of the pictures, in their order, (N, D); made where they are not there yet."""
 
@@ -51,7 +55,17 @@ class TimmEncoder:
             return self._engine(store, originals, missing)
 
         with own_threads():
-            return made(self.about, originals, engine, progress)
+            return made(self, originals, engine, progress, nodes)
+
+    def engine(self, name: str, inputs: NDArray[Any]) -> Engine:
+        own = Torch(self.module.to(self.device), self.device)
+        if name == own.name:
+            return own
+        with tempfile.TemporaryDirectory() as scratch:
+            found = exported(self.module, inputs, Path(scratch))
+        if found is None:
+            raise EncoderError(f"encoder '{self.about.name}' does not run in {name} here")
+        return found
 
     def network(self) -> PretrainedNetwork:
         """A copy that can be trained on, block by block as timm divides it."""

@@ -56,6 +56,16 @@ class Originals(Protocol):
         """
         ...
 
+    def carried(self, index: NDArray[np.int64], *, files: bool) -> "Originals":
+        """Those at `index` alone, to be sent to another process.
+
+        files: whether it reads them from where they lie; otherwise they hold what was read here.
+
+        Raises:
+            ImagesError: one cannot be read any more, or is not what it was.
+        """
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class ImageFiles:
@@ -90,6 +100,13 @@ class ImageFiles:
         return self.hashes[i]
 
     def picture(self, i: int, side: int) -> Image.Image:
+        return picture(self._read(i), side)
+
+    def carried(self, index: NDArray[np.int64], *, files: bool) -> "Originals":
+        taken = replace(self.take(index), root=self.root.resolve(), source_names=())
+        return taken if files else Held(taken, tuple(map(taken._read, range(len(taken)))))
+
+    def _read(self, i: int) -> bytes:
         path = self.root / self.names[i]
         try:
             if path.stat().st_size > MAX_BYTES:
@@ -101,7 +118,43 @@ class ImageFiles:
             ) from None
         if hashlib.sha256(data).digest() != self.hashes[i]:
             raise ImagesError(f"{shown(path)} changed while it was read; run the command again")
-        return picture(data, side)
+        return data
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """Image files whose bytes are in memory: `files` may lie elsewhere."""
+
+    files: ImageFiles
+    data: tuple[bytes, ...]
+    column: Column = "path"
+
+    @property
+    def names(self) -> Sequence[str]:
+        return self.files.names
+
+    @property
+    def numbers(self) -> NDArray[np.int64]:
+        return self.files.numbers
+
+    @property
+    def source_names(self) -> Sequence[str]:
+        return self.files.source_names
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def take(self, index: NDArray[np.int64]) -> "Held":
+        return Held(self.files.take(index), tuple(self.data[i] for i in index.tolist()))
+
+    def content(self, i: int) -> bytes:
+        return self.files.content(i)
+
+    def picture(self, i: int, side: int) -> Image.Image:
+        return picture(self.data[i], side)
+
+    def carried(self, index: NDArray[np.int64], *, files: bool) -> "Held":
+        return self.take(index)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,6 +201,10 @@ class ArrayRows:
     def picture(self, i: int, side: int) -> Image.Image:
         row = self._row(i)
         return Image.fromarray(row[0] if len(row) == 1 else np.moveaxis(row, 0, 2))
+
+    def carried(self, index: NDArray[np.int64], *, files: bool) -> "ArrayRows":
+        rows = tuple(self._row(i)[None] for i in index.tolist())
+        return ArrayRows(rows, np.arange(len(rows), dtype=np.int64))
 
 
 def of_arrays(*parts: NDArray[np.uint8] | RowsOf) -> list[ArrayRows]:

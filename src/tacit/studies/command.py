@@ -306,12 +306,13 @@ def perform(prepared: Prepared, told: Told, console: Console, executor: Executor
     images = Split(prepared.opened.train, prepared.opened.test)
     for source, encoder in prepared.encoders.items():
         with reading(console, f"encoding by {encoder.about.name}") as progress:
-            features[source] = encoded(encoder, images, progress)
+            features[source] = encoded(encoder, images, progress, executor.encoding)
     for question in prepared.plan.questions.values():
         for source, views in question.viewed().items():
             name = prepared.encoders[source].about.name
             with reading(console, f"encoding views by {name}") as progress:
-                found = encode_views(prepared.encoders[source], images, views, progress)
+                encoder = prepared.encoders[source]
+                found = encode_views(encoder, images, views, progress, executor.encoding)
             features[called(source, views)] = found
     with shown(console) as watcher:
         return run_study(prepared, told, watcher, executor, features)

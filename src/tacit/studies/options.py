@@ -25,7 +25,28 @@ def cores() -> int:
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class How:
+class OnNodes:
+    """On which machines the work is done."""
+
+    cluster: Annotated[
+        str | None,
+        Parameter(
+            help="Hand the work to a Ray cluster: its HOST:PORT, or local for a Ray on this "
+            "machine alone. By default processes of this machine do it."
+        ),
+    ] = None
+    shared: Annotated[
+        Flag,
+        Parameter(
+            help="Every node of the cluster has OUT and the images under the same paths. "
+            "Otherwise folders and pictures travel through Ray."
+        ),
+    ] = False
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class How(OnNodes):
     """How a study is run. No result depends on any of it but, in last digits, on the device."""
 
     jobs: Annotated[
@@ -35,20 +56,6 @@ class How:
             "--cluster, one per core of all nodes)."
         ),
     ] = None
-    cluster: Annotated[
-        str | None,
-        Parameter(
-            help="Hand jobs to a Ray cluster: its HOST:PORT, or local for a Ray on this machine "
-            "alone. By default jobs are processes of this machine."
-        ),
-    ] = None
-    shared: Annotated[
-        Flag,
-        Parameter(
-            help="Every node of the cluster has OUT under the same path: jobs write there. "
-            "Otherwise folders travel through Ray."
-        ),
-    ] = False
     ranks: Annotated[
         int | None,
         Parameter(

@@ -1,14 +1,12 @@
 """Per-image numbers as CSV files."""
 
-import csv
-import io
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from tacit.files import write_atomically
+from tacit.files import write_csv
 from tacit.questions.base import Measurement
 
 PREFIX = "table/"
@@ -29,26 +27,21 @@ def write_tables(folder: Path, question_id: str, measured: Mapping[int, Measurem
     )
     for name in names:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / f"{question_id}-{name}.csv", _csv(name, measured))
-
-
-def _write(path: Path, text: str) -> None:
-    write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"), durable=False)
-
-
-def _csv(name: str, measured: Mapping[int, Measurement]) -> str:
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    header: list[str] = []
-    for seed, found in measured.items():
         start = f"{PREFIX}{name}/"
-        columns = {key[len(start) :]: a for key, a in found.arrays.items() if key.startswith(start)}
-        if not header:
-            header = ["seed", *sorted(columns)]
-            writer.writerow(header)
-        for row in zip(*(columns[column] for column in header[1:]), strict=True):
-            writer.writerow([seed, *(_cell(value) for value in row)])
-    return stream.getvalue()
+        columns = sorted(
+            key.removeprefix(start)
+            for key in next(iter(measured.values())).arrays
+            if key.startswith(start)
+        )
+        rows = _rows([f"{start}{column}" for column in columns], measured)
+        path = folder / f"{question_id}-{name}.csv"
+        write_csv(path, ["seed", *columns], rows, durable=False)
+
+
+def _rows(columns: Sequence[str], measured: Mapping[int, Measurement]) -> Iterator[list[object]]:
+    for seed, found in measured.items():
+        for row in zip(*(found.arrays[column] for column in columns), strict=True):
+            yield [seed, *(_cell(value) for value in row)]
 
 
 def _cell(value: np.generic) -> object:

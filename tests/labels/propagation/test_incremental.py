@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tacit.labels.draws import Labelled
+from tacit.labels.propagation import laplacian
 from tacit.labels.propagation.graph import neighbour_graph
 from tacit.labels.propagation.incremental import Spread
 from tacit.labels.propagation.propagate import propagate
@@ -29,6 +30,15 @@ def one_by_one(watched: tuple[int, ...] = ()) -> Spread:
 
 def test_one_by_one_is_all_at_once() -> None:
     assert one_by_one().scores(CLASSES) == pytest.approx(poisson(ROWS, Y), abs=1e-3)
+
+
+def test_a_large_graph_is_worked_on_in_another_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(laplacian, "IN_THE_CACHE", 10)
+    spread = one_by_one()
+    assert spread.scores(CLASSES) == pytest.approx(poisson(ROWS, Y), abs=1e-3)
+    held, learned = np.array([0, 4, 8]), np.delete(np.arange(12), [0, 4, 8])
+    found = spread.held_out(learned, held, CLASSES)
+    assert found == pytest.approx(poisson(ROWS[learned], Y[learned])[ROWS[held]], abs=1e-3)
 
 
 def test_what_is_taken_away_is_as_if_it_had_never_been() -> None:

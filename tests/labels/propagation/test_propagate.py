@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
+import torch
 from scipy import sparse
 
 from tacit.labels.draws import Labelled, nested_draws
+from tacit.labels.propagation import laplacian
 from tacit.labels.propagation import propagate as module
 from tacit.labels.propagation.graph import neighbour_graph
-from tacit.labels.propagation.laplacian import System
+from tacit.labels.propagation.laplacian import Groups, System
 from tacit.labels.propagation.propagate import KINDS, extend, propagate
 from tacit.labels.propagation.volumes import priced, whole_sizes
 
@@ -271,3 +273,72 @@ def test_what_cannot_be_propagated(graph, trial, options, says):
 def test_scores_of_other_codes():
     with pytest.raises(ValueError, match="29 codes"):
         extend(CODES[1:], np.zeros((1, 30, 3)), CODES)
+
+
+def test_neighbours_come_to_lie_near_one_another():
+    n = 3000
+    rng = np.random.default_rng(0)
+    angle = rng.uniform(0, 2 * np.pi, n)
+    circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    graph = neighbour_graph(circle.astype(np.float32))
+    order = Groups.of(graph).order
+    assert np.array_equal(np.sort(order), np.arange(n))
+    place = np.argsort(order)
+    rows, columns = sparse.coo_array(graph).coords
+    apart = np.abs(place[rows] - place[columns])
+    assert np.abs(rows - columns).mean() > n / 4
+    assert np.median(apart) < 20
+    assert apart.mean() < n / 20
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_large_graph_is_worked_on_in_another_order_with_the_same_scores(kind, monkeypatch):
+    codes, labels = blobs(n=400)
+    graph, trials = neighbour_graph(codes), trials_of(labels)
+    expected = propagate(graph, trials, N_CLASSES, method=kind)
+    monkeypatch.setattr(laplacian, "IN_THE_CACHE", 100)
+    found = propagate(graph, trials, N_CLASSES, method=kind)
+    assert np.allclose(found, expected, atol=2e-3)
+    assert (found.argmax(axis=2) == expected.argmax(axis=2)).mean() > 0.998
+
+
+def test_groups_of_all_sizes_bring_clusters_that_hardly_hang_together_to_rest_soon(monkeypatch):
+    rng = np.random.default_rng(0)
+    y = np.arange(2000) % 8
+    codes = (40 * np.eye(8)[y] + rng.normal(size=(2000, 8))).astype(np.float32)
+    graph = neighbour_graph(codes)
+    trial = Labelled(np.arange(16), y[:16])
+    products = []
+    real = laplacian.conjugate_gradients
+
+    def counted(multiply, *rest):
+        def one(p):
+            products[-1] += 1
+            return multiply(p)
+
+        products.append(0)
+        return real(one, *rest)
+
+    monkeypatch.setattr(module, "conjugate_gradients", counted)
+    (plain,) = propagate(graph, [trial], 8, method="poisson")
+    monkeypatch.setattr(laplacian, "IN_THE_CACHE", 100)
+    (found,) = propagate(graph, [trial], 8, method="poisson")
+    assert np.array_equal(found.argmax(axis=1), y)
+    assert np.allclose(found, plain, atol=2e-3 * np.abs(plain).max())
+    assert products[1] < products[0] / 2, products
+
+
+def test_the_preconditioner_is_the_sum_over_groups_of_every_size(monkeypatch):
+    monkeypatch.setattr(laplacian, "IN_THE_CACHE", 10)
+    graph = neighbour_graph(blobs(n=60)[0])
+    system, groups = System(graph), Groups.of(graph)
+    weights = graph.toarray()[groups.order][:, groups.order].astype(float)
+    expected, belongs = np.diag(1 / weights.sum(axis=1)), np.eye(60)
+    for join in groups.joins:
+        belongs = belongs @ np.eye(join.max() + 1)[join]
+        cut = belongs.T @ weights @ belongs
+        np.fill_diagonal(cut, 0)
+        expected = expected + belongs @ np.diag(1 / cut.sum(axis=1)) @ belongs.T
+    found = system.precondition(torch.eye(60)).numpy()
+    assert len(groups.joins) >= 1
+    assert np.allclose(found, expected, rtol=1e-4)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from small import STUDIES, Watching, content, some_digits
+from two_nodes import Two, titled
 
 from commands import ends, kill_group, until
 from tacit.files import read_record
@@ -31,26 +32,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-OFTEN = """
-import importlib.abc, importlib.util, math, sys
-
-class Often(importlib.abc.MetaPathFinder):
-    def find_spec(self, name, path, target=None):
-        if name != "tacit.training.checkpoint":
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
-        load = spec.loader.exec_module
-        def load_changed(module):
-            load(module)
-            module.SECONDS_BETWEEN_CHECKPOINTS, module.SHARE_OF_TIME = 0.1, math.inf
-        spec.loader.exec_module = load_changed
-        return spec
-
-sys.meta_path.insert(0, Often())
-"""
-"""Jobs on the nodes keep their state every tenth of a second."""
-
 LONG = """
 title: One that takes long
 defaults: {latent_dim: 4, epochs: 2, batch_size: 20}
@@ -61,42 +42,6 @@ runs:
 questions:
   - classifier: {run: beside}
 """
-
-
-class Two:
-    """A head without cores for jobs, and the nodes `one` and `two` with a core each."""
-
-    def __init__(self, place: Path) -> None:
-        from ray.cluster_utils import Cluster
-
-        (place / "sitecustomize.py").write_text(OFTEN)
-        self.path = str(place)
-        self.cluster = Cluster(
-            initialize_head=True,
-            head_node_args={"num_cpus": 0, "object_store_memory": 2**27, "node_name": "head"},
-        )
-        self.address = self.cluster.address
-        self.nodes: dict[str, Any] = {}
-        for name in ("one", "two"):
-            self.add(name)
-
-    def add(self, name: str, **has: Any) -> None:
-        self.nodes[name] = self.cluster.add_node(
-            node_name=name,
-            object_store_memory=2**27,
-            env_vars={"PYTHONPATH": self.path, "OMP_NUM_THREADS": "1"},
-            **{"num_cpus": 1, **has},
-        )
-
-    def remove(self, name: str) -> None:
-        self.cluster.remove_node(self.nodes.pop(name), allow_graceful=False)
-
-
-@pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
-    found = Two(tmp_path_factory.mktemp("path"))
-    yield found
-    found.cluster.shutdown()
 
 
 def run_on(
@@ -196,18 +141,6 @@ def test_a_node_that_is_lost_loses_no_job(two: Two, at_home, tmp_path: Path) -> 
     assert content(folder) == at_home(LONG)
 
 
-def titled(name: str) -> list[int]:
-    """Ray's worker that does the job of that name."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if path.read_bytes().startswith(f"ray::{name}".encode()):
-                found.append(int(path.parent.name))
-        except OSError:
-            continue
-    return found
-
-
 def children(parent: int) -> list[int]:
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
@@ -220,16 +153,19 @@ def children(parent: int) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("whom", ["rays", "ours"])
+@pytest.mark.parametrize("whom", ["rays", "ours", "ear"])
 def test_a_worker_that_is_killed(whom: str, two: Two, at_home, tmp_path: Path) -> None:
-    """Ray's own is replaced; the process that does the job is told of as at home."""
+    """Ray's own is replaced; the process that does the job is told of as at home.
+
+    Where those who speak are heard is replaced as well, and nobody notices.
+    """
     folder = tmp_path / "study"
     killed: list[int] = []
 
     def kill(running: Any) -> None:
         for task in running:
             if task.job.name == "long" and not killed and state_at_home(folder, "long"):
-                (worker,) = titled("long")
+                (worker,) = titled("Ear" if whom == "ear" else "long")
                 if whom == "ours":
                     # It was forked from the process that is forked from.
                     (worker,) = [pid for child in children(worker) for pid in children(child)]
@@ -240,6 +176,9 @@ def test_a_worker_that_is_killed(whom: str, two: Two, at_home, tmp_path: Path) -
     if whom == "rays":
         assert ended.whole, watching.causes
         assert "was lost with its task (WorkerCrashedError): it is begun again" in watching.said[0]
+    elif whom == "ear":
+        assert ended.whole, watching.causes
+        assert not watching.said
     else:
         (cause,) = ended.outcome.failed.values()
         assert cause.startswith("its process was killed (SIGKILL), perhaps because the machine")

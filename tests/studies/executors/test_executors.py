@@ -9,7 +9,9 @@ import pytest
 from small import Watching, content, some_digits
 
 from tacit.cli import run_command
-from tacit.images.shared import read_images
+from tacit.images.dataset import Split
+from tacit.images.shared import read_images, write_images
+from tacit.studies.description.errors import StudyError
 from tacit.studies.description.reading import parse
 from tacit.studies.execution import work
 from tacit.studies.execution.estimate import BYTES_OF_A_PROCESS, memory_of
@@ -193,3 +195,57 @@ def test_a_wider_model_needs_more_memory() -> None:
 def test_the_store_fits_into_what_shared_memory_there_is(tmp_path: Path) -> None:
     assert LEAST_OBJECTS <= bytes_for_objects() <= 2**31
     assert bytes_for_objects(tmp_path / "none") == LEAST_OBJECTS
+
+
+def test_another_version_of_ray_is_said_before_any_work(monkeypatch) -> None:
+    ray = pytest.importorskip("ray")
+    from tacit.studies.execution.executors.cluster import joining
+
+    def init(*args: object, **options: object) -> None:
+        raise RuntimeError("Version mismatch: The cluster was started with:\n    Ray: 2.40.0")
+
+    monkeypatch.setattr(ray, "init", init)
+    with (
+        pytest.raises(StudyError, match=r"Version mismatch: The cluster was .* Ray: 2\.40\.0"),
+        joining.joined("head:6379", How(cluster="head:6379")),
+    ):
+        pass
+
+
+def test_a_node_without_the_folder_or_with_other_images_says_which(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    from tacit.studies.execution.executors.cluster.images import IMAGES, Elsewhere, check_shared
+
+    opened = some_digits()
+    split = Split(opened.train, opened.test)
+    write_images(tmp_path / IMAGES, split)
+    held = (split.train.sha256, split.test.sha256)
+    check_shared(tmp_path, held)
+    with pytest.raises(Elsewhere, match=r"test\.json is of other images"):
+        check_shared(tmp_path, (held[0], "0" * 64))
+    with pytest.raises(Elsewhere, match=r"there is no .*nowhere.*with --shared, every node has"):
+        check_shared(tmp_path / "nowhere", held)
+    (tmp_path / IMAGES / "train.json").write_text("{")
+    with pytest.raises(Elsewhere, match=r"train\.json"):
+        check_shared(tmp_path, held)
+
+
+def test_more_memory_or_threads_than_any_node_has_is_said_of_the_job() -> None:
+    pytest.importorskip("ray")
+    from tacit.studies.execution.executors.cluster.executor import cannot
+    from tacit.studies.execution.executors.cluster.nodes import Node
+
+    nodes = [Node("one", 4, 2**32, 0), Node("two", 2, 2**33, 0)]
+    assert cannot(nodes, threads=4, memory=2**32) is None
+    assert cannot(nodes, threads=2, memory=2**33) is None
+    assert cannot(nodes, threads=4, memory=2**33) == (
+        "it needs about 8.0 GiB of memory, 4 cores of one node, and no node of the cluster has "
+        "all of it"
+    )
+    assert "1 cores and a GPU of one node" in str(cannot(nodes, threads=1, memory=1, gpus=1))
+    assert cannot(nodes, threads=1, memory=2**34) == (
+        "it needs about 16.0 GiB of memory, and no node of the cluster has more than 8.0"
+    )
+    assert cannot(nodes, threads=5, memory=1) == (
+        "it has 5 threads, and no node of the cluster more than 4 cores"
+    )

@@ -70,6 +70,10 @@ def paired_differences(
     return drawing
 
 
+MOST, CELLS, DARKEST, ALPHA = 2_000, 64, 5, 0.45
+"""Dots that are drawn one by one; cells of a side beyond; how many are as dark as can be."""
+
+
 @style.chart
 def paired_scatter(
     first: ArrayLike, second: ArrayLike, *, x_label: str, y_label: str, shared: bool = True
@@ -109,18 +113,45 @@ def dots(
     colour: str,
     marker: str = "o",
 ) -> None:
-    """Dots that stay apart where few and shade where many."""
+    """Dots that stay apart where few and shade where many.
+
+    More than `MOST` are put together by the cells that they lie in, so that a drawing of a million
+    is no larger: a dot stands at the mean of its cell's, darker the more they are.
+    """
     few = len(x) <= 60
-    axes.plot(
-        x,
-        y,
-        color=colour,
-        marker=marker,
-        markersize=6 if few else 3.2,
-        alpha=0.85 if few else 0.45,
-        markeredgewidth=0,
-        linestyle="",
-    )
+    shades = [(x, y, 0.85 if few else ALPHA)] if len(x) <= MOST else _shaded(x, y)
+    for across, up, alpha in shades:
+        axes.plot(
+            across,
+            up,
+            color=colour,
+            marker=marker,
+            markersize=6 if few else 3.2,
+            alpha=alpha,
+            markeredgewidth=0,
+            linestyle="",
+        )
+
+
+def _shaded(
+    x: NDArray[np.float64], y: NDArray[np.float64]
+) -> list[tuple[NDArray[np.float64], NDArray[np.float64], float]]:
+    """The mean of the dots of each cell, by how dark so many would be over each other."""
+    kept = np.isfinite(x) & np.isfinite(y)
+    x, y = x[kept], y[kept]
+    cell = np.zeros(len(x), np.int64)
+    for values in (x, y):
+        low, span = values.min(initial=np.inf), np.ptp(values) if len(values) else 0.0
+        place = np.zeros(len(x)) if span == 0 else (values - low) / span * CELLS
+        cell = CELLS * cell + np.minimum(place.astype(np.int64), CELLS - 1)
+    _, cell, counts = np.unique(cell, return_inverse=True, return_counts=True)
+    mean = [np.bincount(cell, values) / counts for values in (x, y)]
+    level = np.minimum(counts, DARKEST)
+    return [
+        (mean[0][level == n], mean[1][level == n], 1 - (1 - ALPHA) ** float(n))
+        for n in range(1, DARKEST + 1)
+        if (level == n).any()
+    ]
 
 
 def finite(values: ArrayLike, name: str) -> NDArray[np.float64]:

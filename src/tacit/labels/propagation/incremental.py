@@ -39,7 +39,7 @@ class Spread:
 
     def __init__(self, graph: sparse.csr_array, watched: Sequence[int] = ()) -> None:
         self._system = System(sparse.csr_array(graph).astype(np.float32))
-        self._degrees = self._system.degrees.numpy().astype(np.float64)[:, 0]
+        self._degrees = self._system.degrees.numpy().astype(np.float64)[self._system.place, 0]
         self._degrees /= self._degrees.sum()
         self.n = len(self._degrees)
         self.rows: list[int] = []
@@ -53,14 +53,16 @@ class Spread:
     def columns(self, rows: Sequence[int]) -> Floats:
         """g_j of the images at `rows`, (k, n), each with mean zero."""
         source = torch.full((self.n, len(rows)), -1 / self.n, dtype=torch.float32)
-        source[torch.tensor(list(rows)), torch.arange(len(rows))] += 1
+        places = self._system.place[list(rows)]
+        source[torch.from_numpy(places), torch.arange(len(rows))] += 1
 
         def multiply(p: torch.Tensor) -> torch.Tensor:
             # What rounding leaves of the columns' sums is a constant that no direction removes.
             product = self._system.laplacian @ p
             return product.sub_(product.mean(dim=0))
 
-        found = conjugate_gradients(multiply, source, self._system.degrees).numpy()
+        found = conjugate_gradients(multiply, source, self._system.precondition).numpy()
+        found = found[self._system.place]
         return np.ascontiguousarray((found - found.mean(axis=0)).T, dtype=np.float64)
 
     def give(self, rows: Sequence[int], y: Sequence[int]) -> None:

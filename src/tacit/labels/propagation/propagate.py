@@ -12,7 +12,11 @@ from torch import Tensor
 
 from tacit.labels.draws import Labelled
 from tacit.labels.propagation.graph import NEIGHBOURS, nearest_rows, neighbour_weights
-from tacit.labels.propagation.laplacian import STEPS, System, conjugate_gradients
+from tacit.labels.propagation.laplacian import (
+    STEPS,
+    System,
+    conjugate_gradients,
+)
 from tacit.labels.propagation.volumes import priced, whole_sizes
 
 Kind = Literal["laplace", "poisson", "poisson-mbo"]
@@ -79,6 +83,7 @@ def propagate(
     scores = np.empty((len(labelled), n, n_classes), np.float32)
     group = max(1, _AT_ONCE // (n * n_classes))
     system = System(weights)
+    labelled = [Labelled(system.place[np.asarray(trial.index)], trial.y) for trial in labelled]
     for start in range(0, len(labelled), group):
         trials = _Trials(labelled[start : start + group], n, n_classes)
         if method == "laplace":
@@ -87,7 +92,8 @@ def propagate(
             u = _poisson(system, trials)
         else:
             u = _poisson_mbo(system, trials, given[start : start + group], slack)
-        scores[start : start + group] = u.view(n, -1, n_classes).permute(1, 0, 2).numpy()
+        found = u.view(n, -1, n_classes).permute(1, 0, 2).numpy()
+        scores[start : start + group, system.order] = found
     return scores
 
 
@@ -197,7 +203,10 @@ def _laplace(system: System, trials: _Trials) -> Tensor:
     def multiply(p: Tensor) -> Tensor:
         return trials.put(system.laplacian @ p, 0.0)
 
-    return known + conjugate_gradients(multiply, -multiply(known), system.degrees)
+    def precondition(residual: Tensor) -> Tensor:
+        return trials.put(system.precondition(residual), 0.0)
+
+    return known + conjugate_gradients(multiply, -multiply(known), precondition)
 
 
 def _poisson(system: System, trials: _Trials) -> Tensor:
@@ -209,7 +218,7 @@ def _poisson(system: System, trials: _Trials) -> Tensor:
         product = system.laplacian @ p
         return product.sub_(product.mean(dim=0))
 
-    u = conjugate_gradients(multiply, source, system.degrees)
+    u = conjugate_gradients(multiply, source, system.precondition)
     return u - (system.degrees * u).sum(dim=0) / system.degrees.sum()
 
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from tacit.encoders.base import About, Encoder
+from tacit.encoders.base import About, Encoder, Nodes
 from tacit.encoders.laid import Encoded, originals_of
 from tacit.images.dataset import Split
 from tacit.images.originals import Column, Originals
@@ -59,6 +59,9 @@ class UnderViews:
     def take(self, index: NDArray[np.int64]) -> "UnderViews":
         return replace(self, own=self.own.take(index))
 
+    def carried(self, index: NDArray[np.int64], *, files: bool) -> Originals:
+        return replace(self, own=self.own.carried(index, files=files))
+
     def content(self, i: int) -> bytes:
         return hashlib.sha256(self.own.content(i) + _key(self.views)).digest()
 
@@ -85,6 +88,7 @@ def encode_views(
     images: Split,
     views: Views,
     progress: Callable[[int, int], None] | None = None,
+    nodes: Nodes | None = None,
 ) -> Encoded:
     """Features of the test pictures that are looked at, each under a view.
 
@@ -93,7 +97,7 @@ def encode_views(
     """
     rows = len(images.train) + looked_at(len(images.test))
     pictures = UnderViews(originals_of(images).take(rows), views)
-    features = encoder.features(pictures, progress)
+    features = encoder.features(pictures, progress, nodes)
     return Encoded(about_views(encoder.about, views), features[:0], features)
 
 

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tacit.studies.execution.job import Job
+
+if TYPE_CHECKING:
+    from tacit.encoders.base import Nodes
 
 Progressed = Callable[[Job, int, int, float], None]
 """Told a job, an update, of how many, and its loss."""
@@ -53,6 +56,11 @@ class Executor(Protocol[AWorker]):
     @property
     def words(self) -> str:
         """What it is, for the page: ``2 jobs at once``."""
+        ...
+
+    @property
+    def encoding(self) -> "Nodes | None":
+        """Who makes features by encoders from elsewhere; None for this process's own cores."""
         ...
 
     def room(self, running: Sequence[AWorker]) -> int:

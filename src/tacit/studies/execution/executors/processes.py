@@ -140,6 +140,10 @@ class Processes:
 
         return f"{jobs} on {torch.cuda.get_device_name()}"
 
+    @property
+    def encoding(self) -> None:
+        return None
+
     def room(self, running: Sequence[Process | Team]) -> int:
         # One that has done its job may still be on its way out: the next need not wait.
         return self.at_once - sum(worker.job.ranks for worker in running if not worker.finished)
@@ -170,17 +174,21 @@ def processes_of(workers: Sequence[Process | Team]) -> list[Process]:
 
 def start(job: Job, out: Path, device: str, seat: "Seat | None" = None) -> Process:
     """Begin a job in a process of its own, or take a seat at one that several do."""
-    from tacit.studies.execution.work import perform
-
     context = forking.begin()
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(
-        target=perform, args=(asdict(job), str(out), device, theirs, seat), name=job.label
+        target=_perform, args=(asdict(job), str(out), device, theirs, seat), name=job.label
     )
     with held_back(), forking.without_main():
         process.start()
     theirs.close()
     return Process(job, process, ours, time.monotonic())
+
+
+def _perform(*what: Any) -> None:
+    from tacit.studies.execution.work import perform  # whoever starts the process imports it not
+
+    perform(*what)
 
 
 def listen(workers: Sequence[Process], progressed: Progressed) -> None:

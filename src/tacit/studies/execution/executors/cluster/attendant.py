@@ -7,6 +7,7 @@ and Ray's workers import next to nothing.
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ray
-from ray.exceptions import RayError
+from ray.exceptions import ActorUnavailableError
 
 from tacit.studies.execution.executors import processes
 from tacit.studies.execution.executors.cluster.ear import Message
@@ -26,8 +27,8 @@ from tacit.studies.execution.job import Job
 if TYPE_CHECKING:
     from tacit.studies.execution.executors.cluster.images import Shipped
 
-SECONDS_BETWEEN_WORDS = 0.5
-"""At least so often a task asks whether it is to stop."""
+SECONDS_BETWEEN_WORDS = 0.25
+"""So often a task says how it gets on and asks whether it is to stop; a shorter one never does."""
 
 SECONDS_BETWEEN_STATES = 60.0
 """What a running job has kept is sent home at most so often."""
@@ -95,9 +96,6 @@ def attend(order: Order, own: Parcel | None, *needed: Parcel) -> Answer:
     node = ray.get_runtime_context().get_node_id()
     if unlike := "; ".join(differences(order.installed, _installed())):
         return Answer(node, cause=unlike)
-    said: list[Message] = [("began", node)]
-    if _tell(order, said):
-        return Answer(node)
     _leaving[:] = [process for process in _leaving if process.exitcode is None]
     from tacit.studies.execution.executors.cluster.images import Elsewhere
 
@@ -113,12 +111,29 @@ def _installed() -> dict[str, str]:
     return installed()
 
 
-def _tell(order: Order, said: list[Message]) -> bool:
-    """Say what there is to say; whether to stop, as where nobody hears any more."""
-    try:
-        return bool(ray.get(order.ear.tell.remote(order.number, said)))
-    except RayError:
-        return True
+@dataclass
+class _Line:
+    """From a task to the ear; nobody waits at it.
+
+    A task that waits for an answer of Ray's counts as idle: Ray gives its core to another.
+
+    Attributes:
+        stopping: whether the task is to stop, as where nobody hears any more.
+    """
+
+    order: Order
+    stopping: bool = False
+
+    def say(self, said: list[Message]) -> None:
+        """Say what there is to say; what is answered is known a moment later."""
+        answer = self.order.ear.tell.remote(self.order.number, said)
+        answer.future().add_done_callback(self._answered)
+
+    def _answered(self, answer: "Future[bool]") -> None:
+        error = answer.exception()
+        if isinstance(error, ActorUnavailableError):
+            return  # it begins again
+        self.stopping = self.stopping or error is not None or answer.result()
 
 
 @contextmanager
@@ -143,7 +158,8 @@ def _place(order: Order, own: Parcel | None, needed: Sequence[Parcel]) -> Iterat
 
 def _done_by_a_process(order: Order, out: Path, node: str) -> Answer:
     travels, folder = order.shipped is not None, out / order.job.folder
-    said: dict[str, Message] = {}
+    line = _Line(order)
+    said: dict[str, Message] = {"began": ("began", node)}
     noticed: list[str] = []
 
     def progressed(job: Job, *where: Any) -> None:
@@ -164,12 +180,13 @@ def _done_by_a_process(order: Order, out: Path, node: str) -> Answer:
             sent, kept = now, state(folder)
             if (parcel := _packed(folder)) is not None:
                 said["state"] = ("state", parcel)
-        if said or now - spoke > SECONDS_BETWEEN_WORDS:
+        if now - spoke > SECONDS_BETWEEN_WORDS:
             spoke = now
-            if _tell(order, list(said.values())) and not asked:
-                asked, deadline = True, now + SECONDS_TO_KEEP
-                worker.process.terminate()
+            line.say(list(said.values()))
             said.clear()
+        if line.stopping and not asked:
+            asked, deadline = True, now + SECONDS_TO_KEEP
+            worker.process.terminate()
         if now > deadline:
             worker.process.kill()
     if worker.finished:

@@ -2,7 +2,7 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 import ray
 from ray.exceptions import (
+    ActorUnavailableError,
     GetTimeoutError,
     OutOfMemoryError,
     RayError,
@@ -25,8 +26,9 @@ from tacit.studies.execution.estimate import memory_of
 from tacit.studies.execution.executors.base import Progressed
 from tacit.studies.execution.executors.cluster.attendant import Answer, Order, attend
 from tacit.studies.execution.executors.cluster.ear import Ear, Message
+from tacit.studies.execution.executors.cluster.encoding import Encoding
 from tacit.studies.execution.executors.cluster.images import IMAGES, Shipped, forget, ship
-from tacit.studies.execution.executors.cluster.nodes import Head, nodes
+from tacit.studies.execution.executors.cluster.nodes import Head, Node, nodes
 from tacit.studies.execution.executors.cluster.parcels import pack, unpack
 from tacit.studies.execution.job import Job
 from tacit.training.run_folder import is_done, remove_leftovers
@@ -38,6 +40,7 @@ PARCELS_KEPT = 64
 """Folders that others need are kept in Ray's store for the next that does."""
 
 SECONDS_TO_LISTEN = 0.2
+SECONDS_TO_HEAR = 5.0
 SECONDS_BETWEEN_LOOKS = 2.0
 SECONDS_WITHOUT_NODES = 60.0
 SECONDS_TO_STOP = 45.0
@@ -109,6 +112,26 @@ def _say_where(folder: Path, where: str) -> None:
         write_record(times, read_record(times) | {"where": where}, durable=False)
 
 
+def cannot(nodes: Collection[Node], *, threads: int, memory: int, gpus: int = 0) -> str | None:
+    """Why none of the nodes can ever do a job, if so: Ray would let it wait for ever.
+
+    memory: in bytes.
+    """
+    most = max((node.memory for node in nodes), default=0)
+    cores = max((node.cores for node in nodes), default=0)
+    needs = f"it needs about {memory / 2**30:.1f} GiB of memory"
+    if memory > most:
+        return f"{needs}, and no node of the cluster has more than {most / 2**30:.1f}"
+    if threads > cores:
+        return f"it has {threads} threads, and no node of the cluster more than {cores:g} cores"
+    if not any(n.memory >= memory and n.cores >= threads and n.gpus >= gpus for n in nodes):
+        gpu = " and a GPU" if gpus else ""
+        return (
+            f"{needs}, {threads} cores{gpu} of one node, and no node of the cluster has all of it"
+        )
+    return None
+
+
 @dataclass
 class Cluster:
     """The nodes of a Ray cluster that this process has joined: an `Executor`.
@@ -132,8 +155,9 @@ class Cluster:
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
         ear: Any = ray.remote(Ear)
         self.attend: Any = ray.remote(attend)
-        self.ear = ear.options(num_cpus=0, scheduling_strategy=here).remote()
-        self.hearing = self.ear.hear.remote(SECONDS_TO_LISTEN)
+        # Where its node is lost it begins again on another: nothing but progress is lost with it.
+        self.ear = ear.options(num_cpus=0, max_restarts=-1, scheduling_strategy=here).remote()
+        self.hearing = self.ear.hear.remote(SECONDS_TO_HEAR)
         self.nodes = nodes()
         self.looked = time.monotonic()
         self.begun = 0
@@ -149,9 +173,13 @@ class Cluster:
         device = "" if self.device == "cpu" else ", runs on GPUs"
         return f"jobs on {n} node{'s' if n > 1 else ''} of a Ray cluster, {cores:g} cores{device}"
 
+    @property
+    def encoding(self) -> "Encoding":
+        return Encoding(self)
+
     def room(self, running: Sequence[Task]) -> int:
         """As many as have cores, and one more a node, which begins when another ends."""
-        self._look()
+        self.look()
         cores = [node.cores for node in self.nodes.values() if node.alive]
         taken = sum(task.job.task["threads"] for task in running if not task.gone)
         free = int(sum(cores)) + len(cores) - taken
@@ -162,28 +190,21 @@ class Cluster:
     def start(self, job: Job, out: Path) -> Task:
         self.begun += 1
         task = Task(job, out, self.begun, memory_of(job))
-        task.cause = self._cannot(job, task.memory)
+        task.cause = cannot(
+            self.nodes.values(),
+            threads=job.task["threads"],
+            memory=task.memory,
+            gpus=self._gpus(job),
+        )
         if task.cause is None:
             self._submit(task)
         return task
 
-    def _cannot(self, job: Job, memory: int) -> str | None:
-        """Why no node can ever do a job, if so."""
-        threads = job.task["threads"]
-        most = max((node.memory for node in self.nodes.values()), default=0)
-        cores = max((node.cores for node in self.nodes.values()), default=0)
-        if memory > most:
-            return (
-                f"it needs about {memory / 2**30:.1f} GiB of memory, and no node of the cluster "
-                f"has more than {most / 2**30:.1f}"
-            )
-        if threads > cores:
-            return f"it has {threads} threads, and no node of the cluster more than {cores:g} cores"
-        return None
+    def _gpus(self, job: Job) -> int:
+        return 1 if job.kind == "train" and self.device != "cpu" else 0
 
     def _submit(self, task: Task) -> None:
         job, out = task.job, task.out
-        on_gpu = job.kind == "train" and self.device != "cpu"
         travels: list[Any] = [None]
         if not self.shared:
             own = pack(out / job.folder)
@@ -202,7 +223,7 @@ class Cluster:
         task.node, task.told = None, 0
         task.ref = self.attend.options(
             num_cpus=job.task["threads"],
-            num_gpus=1 if on_gpu else 0,
+            num_gpus=self._gpus(job),
             memory=task.memory,
             max_retries=0,  # what is begun again goes on from what came home
             name=job.label,
@@ -234,7 +255,7 @@ class Cluster:
         Raises:
             ClusterLost: the cluster does not answer any more.
         """
-        self._look()
+        self.look()
         refs = {task.ref: task for task in running if not task.gone}
         if not refs:
             if not running:  # there is no room now
@@ -250,12 +271,16 @@ class Cluster:
             self._take_answer(refs[ref])
 
     def _hear(self, by_number: dict[int, Task], progressed: Progressed) -> None:
+        heard: list[tuple[int, Message]] = []
         try:
-            heard: list[tuple[int, Message]] = ray.get(self.hearing)
-            self.hearing = self.ear.hear.remote(SECONDS_TO_LISTEN)
+            heard = ray.get(self.hearing)
+        except ActorUnavailableError:
+            self.look(now=True)
+            time.sleep(SECONDS_TO_LISTEN)
         except RayError as error:
             self.head.lost = True
             raise ClusterLost(f"{self.head}: {_first_line(error)}") from None
+        self.hearing = self.ear.hear.remote(SECONDS_TO_HEAR)
         for number, (kind, *rest) in heard:
             task = by_number.get(number)
             if task is None or task.gone:
@@ -273,18 +298,18 @@ class Cluster:
         """Of a task that has ended, how; one whose node was lost begins again elsewhere."""
         try:
             task.answer = ray.get(task.ref)
-            task.where = self._name(task.answer.node)
+            task.where = self.name_of(task.answer.node)
         except OutOfMemoryError:
-            task.where = self._name(task.node)
+            task.where = self.name_of(task.node)
             task.cause = "Ray ended it because the node had no memory left"
         except (RayTaskError, RaySystemError) as error:  # what the task itself raised, or lacks
-            task.where = self._name(task.node)
+            task.where = self.name_of(task.node)
             task.cause = _first_line(getattr(error, "cause", error))
             task.traceback = str(error)
         except RayError as error:
             task.lost += 1
-            self._look(now=True)
-            where = self._name(task.node) or "a node"
+            self.look(now=True)
+            where = self.name_of(task.node) or "a node"
             why = f"{where} was lost with its task ({type(error).__name__})"
             if task.lost > RETRIES:
                 task.cause = f"{why}, {task.lost} times"
@@ -292,12 +317,12 @@ class Cluster:
                 task.noticed.append(f"{task.job.label}: {why}: it is begun again")
                 self._submit(task)
 
-    def _name(self, node: str | None) -> str:
+    def name_of(self, node: str | None) -> str:
         if node is not None and node not in self.nodes:
-            self._look(now=True)
+            self.look(now=True)
         return self.nodes[node].name if node in self.nodes else ""
 
-    def _look(self, *, now: bool = False) -> None:
+    def look(self, *, now: bool = False) -> None:
         """Every few seconds, see that the cluster is there, and which nodes it has."""
         if not now and time.monotonic() < self.looked + SECONDS_BETWEEN_LOOKS:
             return

@@ -1,6 +1,7 @@
 """A study's images on the nodes of a cluster, each of them laid once and checked by its hash."""
 
 import fcntl
+import hashlib
 import os
 import shutil
 import tempfile
@@ -47,11 +48,13 @@ class Shipped:
 
     sides: tuple[Side, ...]
     features: Any
+    features_sha256: str
 
     @property
     def key(self) -> str:
         """Images and features of other contents have another."""
-        return "-".join(side.sha256[:16] for side in self.sides)
+        held = [*(side.sha256 for side in self.sides), self.features_sha256]
+        return "-".join(sha256[:16] for sha256 in held)
 
 
 def ship(folder: Path) -> Shipped:
@@ -69,7 +72,12 @@ def ship(folder: Path) -> Shipped:
                 portions,
             )
         )
-    return Shipped(tuple(sides), ray.put(pack(folder / IMAGES / FEATURES)))
+    features = pack(folder / IMAGES / FEATURES)
+    held = hashlib.sha256()
+    for name in sorted(features.files):
+        held.update(f"{name}, {features.files[name].size}\n".encode())
+        held.update(features.files[name].data)
+    return Shipped(tuple(sides), ray.put(features), held.hexdigest())
 
 
 @contextmanager
@@ -89,8 +97,6 @@ def laid(shipped: Shipped, folder: Path) -> Iterator[None]:
         (folder / IMAGES).mkdir()
         for path in (place / IMAGES).iterdir():
             (folder / IMAGES / path.name).symlink_to(path)
-        features: Parcel = ray.get(shipped.features)
-        unpack(features, folder / IMAGES / FEATURES)
         yield
 
 
@@ -124,6 +130,8 @@ def _lay(shipped: Shipped, place: Path) -> None:
         _see_that(part.sha256 == side.sha256, f"{name} images arrived damaged")
         parts.append(part)
     write_images(place / IMAGES, Split(*parts))
+    features: Parcel = ray.get(shipped.features)
+    unpack(features, place / IMAGES / FEATURES)
     (place / WHOLE).touch()
 
 

@@ -29,6 +29,19 @@ def installed() -> dict[str, str]:
     return found | {"tacit's code": code.hexdigest()[:12]}
 
 
+def versions(*packages: str) -> dict[str, str]:
+    """Of packages that some work needs besides; "" where there is none."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = ""
+    return found
+
+
 def differences(here: Mapping[str, str], there: Mapping[str, str]) -> Iterator[str]:
     """What is otherwise there than here.
 
