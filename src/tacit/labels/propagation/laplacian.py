@@ -42,13 +42,14 @@ class Groups(NamedTuple):
         """Of the rows of a graph of one piece, (n, n)."""
         n = weights.shape[0]
         edges = sparse.coo_array(weights)
-        ends, data, group = edges.coords, edges.data, np.arange(n)
-        joins, leaving = [], []
+        ends, data = edges.coords, edges.data
+        group: NDArray[Any] = np.arange(n)
+        joins: list[NDArray[np.int64]] = []
+        leaving: list[NDArray[np.float64]] = []
         while (between := group[ends[0]] != group[ends[1]]).any():
             ends, data = tuple(group[end[between]] for end in ends), data[between]
-            graph = sparse.csr_array(
-                sparse.coo_array((data, ends), shape=(n, n))
-            )  # parallel: added
+            # Of parallel edges the weights are added.
+            graph = sparse.csr_array(sparse.coo_array((data, ends), shape=(n, n)))
             leaving.append(np.asarray(graph.sum(axis=1), np.float64))
             ends, data = sparse.coo_array(graph).coords, graph.data
             heaviest = np.maximum.reduceat(data, graph.indptr[:-1])
@@ -57,7 +58,7 @@ class Groups(NamedTuple):
             beside[ends[0][found]] = ends[1][found]
             chosen = sparse.csr_array((np.ones(n, np.int8), (np.arange(n), beside)), shape=(n, n))
             n, group = connected_components(chosen, directed=False)
-            joins.append(group)
+            joins.append(group.astype(np.int64))
         places = [np.zeros(1, np.int64)]
         for group in reversed(joins):
             order = np.argsort(places[-1][group], kind="stable")
