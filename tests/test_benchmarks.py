@@ -189,3 +189,7 @@ def test_values_without_a_flag_are_counted_where_they_err(monkeypatch: pytest.Mo
     assert sum(row["values"] for row in found.values()) == 2 * 3 * 2 * 2 * 3
     linear = [found[f"20 dimensions, linear, {kind}"] for kind in ("clear", "flagged")]
     assert linear[0]["above 1"] < 0.1 < linear[1]["above 0.5"]
+    for spread, shares in flags.drawn(4000).items():
+        # Whatever the spread, a value that errs by a nat and has no flag is rare.
+        assert shares["clear and above 1"] < 0.03, spread
+        assert (shares["clear"] > 0.9) == (float(spread) <= 0.7)
