@@ -26,7 +26,7 @@ from sklearn.metrics import average_precision_score
 from tacit.checks.findings import find
 from tacit.checks.odd import Odd, distance_to_others
 from tacit.commands.likely import log_prob_of, open_vae
-from tacit.estimators import VAE
+from tacit.estimators.vae import VAE
 from tacit.images.dataset import Images
 from tacit.images.sources import open_images
 from tacit.page.codes import codes_for_labelling

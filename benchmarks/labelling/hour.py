@@ -6,7 +6,8 @@
 The page is started as people start it and asked as a browser asks: a key (the answer's request),
 the next picture, and the state in which all images have followed. Printed are medians and the
 longest of the first and the last hundred answers, by the clock and in the server's processor time,
-and the server's resident memory. Synthetic images are noise with the codes of ten clusters.
+and the server's resident memory; then what a picture takes of the processor, alone. The clock of a
+machine with other work is slower. Synthetic images are noise with the codes of ten clusters.
 """
 
 import argparse
@@ -122,6 +123,13 @@ class Page:
         followed = time.perf_counter() - began
         return Took(key, picture, followed, self._processor() - used, self._memory())
 
+    def pictures(self, n: int) -> float:
+        """Seconds of the server's processors for a picture, while nothing else is asked."""
+        used = self._processor()
+        for row in range(n):
+            self.get(f"image/{row}")
+        return (self._processor() - used) / n
+
     def _processor(self) -> float:
         fields = Path(f"/proc/{self._process}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -184,10 +192,12 @@ def main() -> None:
     )
     with served(images) as page:
         seen = answered(page, images.names, given.answers)
+        picture = page.pictures(200)
     part = min(100, len(seen) // 2)
     print(f"{len(images.pixels):,} images, {len(seen)} answers")
     print(told(f"first {part}", seen[:part]))
     print(told(f"last {part}", seen[-part:]))
+    print(f"a picture takes {1000 * picture:.1f} ms of processor")
 
 
 if __name__ == "__main__":

@@ -2,10 +2,12 @@
 
 import csv
 import os
+import resource
 import shlex
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -260,6 +262,27 @@ def test_confidence_follows_from_labels_that_were_not_asked_for(session) -> None
     assert every.n > usual.n > 9
     assert every.value is not None
     assert judge(spread, 3, Answers(None, nothing, nothing)).temperature.value is None
+
+
+def test_neither_time_nor_memory_grows_with_answers(table) -> None:
+    """A short hour; `python -m benchmarks.labelling.hour` is a whole one, over HTTP."""
+    rng, n = np.random.default_rng(0), 1200
+    y = np.arange(n) % 5
+    known = (3 * rng.normal(size=(5, 8))[y] + rng.normal(size=(n, 8))).astype(np.float32)
+    names = Names(map(str, range(n)), "index", "five groups")
+    session = Session(known, LabelTable(table, names, by="ada"), np.arange(n))
+    seconds, memory = [], []
+    for _ in range(90):
+        row = session.state()["queue"][0]["row"]
+        began = time.process_time()
+        session.answer([row], label=str(y[row]))
+        settled(session)
+        seconds.append(time.process_time() - began)
+        memory.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)  # KiB, the most so far
+    session.close()
+    assert np.median(seconds[-30:]) < 2 * np.median(seconds[20:50]) + 0.005
+    assert memory[-1] - memory[30] < 20_000
+    assert 1 < len(session.state()["queue"]) <= 13  # however many were asked for before
 
 
 def test_the_command_that_learns_from_the_labels_is_told() -> None:
