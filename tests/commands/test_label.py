@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.datasets import load_digits
 
 pytest.importorskip("starlette", reason="the page's tests need the extra [page]")
@@ -110,6 +111,20 @@ def test_how_far_two_people_agree_is_said_at_the_start(place, labelled, capsys) 
     assert "labels.csv and theirs.csv: no image has a label in both yet." in _out(capsys)
     assert run_command(["label", *SOURCE, "--beside", "theirs.csv"]) == 0
     assert "labels.csv and theirs.csv: 1 of 2 labelled differently" in _out(capsys)
+
+
+def test_pictures_of_many_sizes_are_made_alike_and_learn_is_told(place, labelled, capsys) -> None:
+    (place / "pictures").mkdir()
+    for i in range(12):
+        pixels = np.rint(DIGITS.images[i] * 255 / 16).astype(np.uint8)
+        side = 8 + 4 * (i % 3)
+        Image.fromarray(pixels).resize((side, side)).save(place / "pictures" / f"{i:02d}.png")
+    labelled(3)
+    assert run_command(["label", "pictures", "--labels", "labels.csv"]) == 0
+    told = _out(capsys)
+    size, channels = re.findall(r"Next: .* --size (\d+) --channels (\w+)", told)[0]
+    assert channels == "gray"
+    assert 8 <= int(size) <= 16
 
 
 def _out(capsys: pytest.CaptureFixture[str]) -> str:

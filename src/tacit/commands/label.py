@@ -2,7 +2,7 @@
 
 import contextlib
 import shlex
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -102,13 +102,19 @@ def label(
         import uvicorn  # noqa: F401
     except ModuleNotFoundError as error:
         raise CommandError(f"the page needs {error.name}: pip install 'tacit[page]'") from None
+    from tacit.errors import UnlikeImagesError
     from tacit.studies.execution.stopping import importing, stoppable
 
     with importing():
         import tacit.page.server  # noqa: F401
     console = Console()
     with stoppable():
-        shown, score = opened(source, options, console)
+        try:
+            shown, score = opened(source, options, console)
+        except UnlikeImagesError as unlike:
+            # The pictures are shown as they are; only what is learned from them is of one size.
+            options = replace(options, size=unlike.size, channels=unlike.channels)
+            shown, score = opened(source, options, console)
     if out is not None:
         shown.out = str(out)
     ended = _serve(shown, score, port, browser, console)
