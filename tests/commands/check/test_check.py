@@ -96,6 +96,8 @@ def test_everything_that_is_wrong_is_listed(spoilt, capsys) -> None:
     assert "1 unreadable, 1 empty" in told
     page = (out / "check.html").read_text()
     assert page.count("<img") > 8
+    assert '<div class="column">' in page  # which the report's styles hold in the middle
+    assert "body { display: grid" not in page  # that is for pages with contents at the side
     assert not re.findall(r"""(?:src|href)=["'](?!data:image/|#)""", page)
     assert "0/empty.png" in page
     assert "1/broken.png" in page
