@@ -56,7 +56,7 @@ def halves(x: Pixels, rng: np.random.Generator) -> Pixels:
 
 KINDS: dict[str, Callable[[Pixels, np.random.Generator], Pixels]] = {
     "inverted": lambda x, rng: 255 - x,
-    "empty": lambda x, rng: np.full_like(x, 90),
+    "empty": lambda x, rng: np.full_like(x, rng.integers(20, 200)),
     "blurred": blurred,
     "noise over it": noisy,
     "noise alone": lambda x, rng: rng.integers(0, 256, x.shape, dtype=np.uint8),
@@ -98,7 +98,7 @@ def main() -> None:
         scores = log_prob_of(open_vae(Path(folder, "vae"), None, images.shape), images)
         codes = codes_for_labelling(images)
     found = find(images, codes, log_prob=scores).odd
-    near = distance_to_others(codes)
+    near = np.maximum(distance_to_others(codes), -99.0)  # of copies it is minus infinity
     print(
         f"{given.source}: {len(images):,} images, {given.each} odd ones of each kind; the VAE "
         f"learned from {given.learn_from}; its σ {vae.model_.likelihood.sigma:.3f}"
