@@ -1,6 +1,7 @@
 """What is raised when images that a user named cannot be used."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 
 class ImagesError(ValueError):
@@ -35,7 +36,7 @@ class UnlikeImagesError(ImagesError):
         size, channels: what they could be made alike with.
     """
 
-    def __init__(self, message: str, size: int, channels: str) -> None:
+    def __init__(self, message: str, size: int, channels: Literal["gray", "rgb"]) -> None:
         self.size, self.channels = size, channels
         super().__init__(message)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import PIL
@@ -226,16 +226,16 @@ def _unlike(listing: Listing, size: int | None, channels: str | None) -> UnlikeI
     shorter = statistics.median(min(shape) for shape, *_ in headers)
     if size is None:
         size = max((side for side in _USUAL_SIDES if side <= shorter), default=_USUAL_SIDES[0])
-    if channels is None:
-        channels = "rgb" if any(colour for *_, colour in headers) else "gray"
+    in_colour = any(colour for *_, colour in headers) if channels is None else channels == "rgb"
+    proposed: Literal["gray", "rgb"] = "rgb" if in_colour else "gray"
     exif = f" (turned by EXIF: {turned:,})" if turned else ""
     common = ", ".join(f"{w}×{h} ({n:,})" for (w, h), n in shapes.most_common(3))
     message = (
         f"{shown(listing.root)}: the images differ in size or channels. Sizes: {len(shapes):,}, "
         f"most often {common}{exif}; in colour: {sum(colour for *_, colour in headers):,} of "
-        f"{len(headers):,}. Make them alike with, for example, --size {size} --channels {channels}"
+        f"{len(headers):,}. Make them alike with, for example, --size {size} --channels {proposed}"
     )
-    return UnlikeImagesError(message, size, channels)
+    return UnlikeImagesError(message, size, proposed)
 
 
 def _notes(listing: Listing, kept: Stored, whole: bool) -> list[str]:
