@@ -20,10 +20,10 @@ from tacit.images.dataset import Split
 from tacit.images.sources import open_images
 from tacit.images.splits import few_label_draw
 from tacit.labels.draws import Labelled
+from tacit.labels.pairs import SLACK
 from tacit.labels.propagation.graph import neighbour_graph
 from tacit.labels.propagation.propagate import propagate
 from tacit.labels.propagation.relaxation import estimated_shares
-from tacit.questions.shared.pairs import SLACK
 from tacit.streams import numpy_stream
 
 SETS, RATIOS, BUDGETS = ("digits", "mnist-5k"), (1, 2, 5, 10), (1, 3, 10)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from tacit.saved.weights import ModelFileError
 
 from fuzz import seeds
 from tacit.errors import ImagesError
@@ -22,7 +23,6 @@ from tacit.images.decoding import MAX_PIXELS, decode
 from tacit.images.idx import read_idx
 from tacit.images.listing import list_folder
 from tacit.saved.folder import CONFIG, WEIGHTS, load_saved
-from tacit.saved.weights import ModelFileError
 from tacit.studies.description.errors import StudyError
 from tacit.studies.description.named import study_text
 from tacit.studies.description.reading import parse

@@ -8,7 +8,7 @@ import pytest
 
 from tacit.questions.overfitting.question import Overfitting
 from tacit.questions.registry import QUESTIONS
-from tacit.questions.shared.rates import Tally, known, stated, written
+from tacit.questions.shared.rates import Tally, known, stated
 
 ROOT = Path(__file__).parent.parent
 
@@ -61,7 +61,7 @@ def test_every_sentence_has_a_rate_and_every_rate_a_sentence() -> None:
 
 def test_the_page_and_the_document_tell_the_same_rates() -> None:
     from benchmarks.calibration.__main__ import MARKS, RATES
-    from benchmarks.calibration.rules import markdown
+    from benchmarks.calibration.rules import markdown, written
 
     document = (ROOT / "docs" / "method.md").read_text(encoding="utf-8")
     between = document.split(MARKS["rules"][0])[1].split(MARKS["rules"][1])[0]

@@ -77,6 +77,13 @@ def test_no_prefix_of_file_names_stands_for_a_folder() -> None:
         assert not grouped, f"{folder.relative_to(SOURCE)}: {grouped} should be folders"
 
 
+def test_every_question_has_the_same_four_rooms() -> None:
+    questions = SOURCE / "questions"
+    for folder in {path.parent for path in questions.glob("*/question.py")}:
+        rooms = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+        assert rooms == {"question", "numbers", "words", "figures"}, folder.name
+
+
 def modules_after(statement: str) -> set[str]:
     code = f"{statement}\nimport sys\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
         if asked.write:
             names = [rule.name for rule in rules.rules()]
             kept = {n: one for n, one in {**rates.known(), **rated}.items() if n in names}
-            RATES.write_text(rates.written(kept), encoding="utf-8")
+            RATES.write_text(rules.written(kept), encoding="utf-8")
             write_into(asked.write, rules.markdown(dict(sorted(kept.items()))), *MARKS["rules"])
         else:
             faults += [fault for name in rated for fault in disagreeing(name, rated[name])]

@@ -16,8 +16,8 @@ from tacit.images.originals import of_pictures
 from tacit.labels.draws import Labelled
 from tacit.labels.methods import METHODS, Problem
 from tacit.labels.networks import ON_PRETRAINED, Recipe, class_probabilities, fine_tune
+from tacit.labels.pairs import Pair
 from tacit.labels.representations import Represented
-from tacit.questions.shared.pairs import Pair
 from tacit.studies.description.errors import StudyError
 from tacit.studies.description.reading import parse
 

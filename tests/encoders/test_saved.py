@@ -13,7 +13,7 @@ import tacit
 from tacit.cli import run_command
 from tacit.errors import EncoderError
 from tacit.saved.folder import load_saved
-from tacit.saved.weights import ModelFileError
+from tacit.training.weights import ModelFileError
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")

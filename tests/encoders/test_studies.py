@@ -13,7 +13,7 @@ from tacit.cli import run_command
 from tacit.encoders.base import About
 from tacit.images.dataset import Split
 from tacit.images.sources import open_images
-from tacit.questions.shared.pairs import Pair, pairs_of
+from tacit.labels.pairs import Pair, pairs_of
 from tacit.studies.description.errors import StudyError
 from tacit.studies.description.reading import parse
 from tacit.studies.execution.plan import plan

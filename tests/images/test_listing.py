@@ -179,7 +179,7 @@ def test_all_faults_of_a_table_at_once(tmp_path):
     with pytest.raises(ImagesError) as fault:
         list_folder(tmp_path / "in")
     for part in (
-        "4 faults",
+        "4 errors",
         "line 5: 2 values for 3 columns",
         "line 6: split is 'val'; it is train, test or empty",
         "line 8: './2.png' is 'b' here and 'a' in labels.csv, line 7; an image has one label",

@@ -101,7 +101,7 @@ def test_paths_in_another_composition_of_accents(tmp_path) -> None:
         (rows() + f"{PATHS[35].upper()},1\n", f"did you mean '{PATHS[35]}'"),
         (rows() + f"{PATHS[35][:-4]},1\n", f"did you mean '{PATHS[35]}'"),
         (rows("{path},caff\u00e8").encode("cp1252"), "no UTF-8; in cp1252.* 'caff\u00e8'"),
-        (rows() + "gone.png,1\n", r"1 fault in .*line 32: there is no image 'gone\.png'"),
+        (rows() + "gone.png,1\n", r"1 error in .*line 32: there is no image 'gone\.png'"),
         (rows() + "sub/00.png,1\n", r"did you mean '"),
         (rows() + "../up.png,1\n", "leads out of the folder"),
         (rows() + "C:\\other\\1.png,1\n", "leads out of the folder"),

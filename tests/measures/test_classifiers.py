@@ -8,7 +8,6 @@ from tacit.measures.classifiers import (
     calibrated_error,
     calibration,
     calibration_excess,
-    overconfidence,
     temperature,
 )
 from tacit.measures.number import Undefined
@@ -88,4 +87,3 @@ def test_a_classifier_that_is_off_is_found_off_by_about_so_much() -> None:
     p, y = calibrated(rng, 10_000, off=0.1)
     assert calibration_excess(p, y) == pytest.approx(0.1, abs=0.015)
     assert calibration(p, y).error > calibrated_error(p, rng)[1]
-    assert overconfidence(p, y).mean() == pytest.approx(0.1, abs=0.015)

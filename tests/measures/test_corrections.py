@@ -5,7 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tacit.measures.corrections import against_each
+from tacit.measures.corrections import Comparison, compare
+from tacit.measures.engine import Measured
+
+
+def against_each(first: np.ndarray, others: dict[str, np.ndarray]) -> dict[str, Comparison]:
+    """One method against each of the others, by seed and draw."""
+
+    def table(values: np.ndarray) -> Measured:
+        return Measured(values, ("seed", "draw"))
+
+    return compare({name: table(first) - table(other) for name, other in others.items()})
 
 
 @given(st.integers(0, 10_000), st.integers(1, 3), st.integers(2, 8), st.integers(1, 6))

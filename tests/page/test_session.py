@@ -157,7 +157,7 @@ def test_a_table_that_someone_else_changed_is_not_written_over(session, table) -
 
 def test_a_table_with_faults_is_refused_with_all_of_them(table) -> None:
     table.write_text("index,label\n5,1\n5,2\n900,1\n")
-    with pytest.raises(ImagesError, match="2 faults in the labels"):
+    with pytest.raises(ImagesError, match="2 errors in the labels"):
         LabelTable(table, NAMES, by="ada")
 
 

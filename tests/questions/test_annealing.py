@@ -11,11 +11,19 @@ from pydantic import ValidationError
 
 from tacit.evidence.exact import LinearGaussian
 from tacit.images.dataset import Images
-from tacit.questions.base import Measurement, Runs
-from tacit.questions.log_probability.annealing.measuring import Checking
+from tacit.questions.base import Runs
+from tacit.questions.log_probability.annealing.measuring import (
+    Checking,
+    Checks,
+    Estimate,
+    OfImages,
+    Simulated,
+)
 from tacit.questions.log_probability.annealing.numbers import Relations
-from tacit.questions.log_probability.annealing.words import checked_said
+from tacit.questions.log_probability.annealing.words import sentences
+from tacit.questions.log_probability.numbers import Numbers
 from tacit.questions.log_probability.question import LogProbability
+from tacit.questions.shared.seeds import Seeds
 
 SMALL = {
     "samples": 60,
@@ -45,16 +53,16 @@ def test_the_same_images_are_scored_by_every_method(study: Any, run: str, tmp_pa
     assert len(set(resampled.tolist())) == 8
     assert np.array_equal(resampled[:5], arrays["table/annealed/index"])
     assert np.array_equal(resampled[:2], arrays["table/annealed-long/index"])
-    few = arrays["table/resampled/importance-60.log_prob"]
-    own = arrays["table/test/log_prob"][[place[i] for i in resampled.tolist()]]
+    few = arrays["table/resampled/importance-60.log-prob"]
+    own = arrays["table/test/log-prob"][[place[i] for i in resampled.tolist()]]
     assert np.array_equal(few, own)
     best = "encoder" if run == "vae" else "refined"
     # Other estimates of the same numbers, which differ from image to image by far more.
     for column in (f"{best}-4", f"{best}-2"):
-        other = arrays[f"table/annealed/{column}.log_prob"]
+        other = arrays[f"table/annealed/{column}.log-prob"]
         assert np.corrcoef(other, few[:5])[0, 1] > 0.9
-    assert "table/annealed/prior-4.log_prob" in arrays
-    assert len(arrays[f"table/annealed-long/{best}-40.log_prob"]) == 2
+    assert "table/annealed/prior-4.log-prob" in arrays
+    assert len(arrays[f"table/annealed-long/{best}-40.log-prob"]) == 2
     # Bounds in expectation: of four images they may cross by chance.
     assert arrays["table/simulated/upper"].mean() > arrays["table/simulated/lower"].mean() - 0.2
     assert "table/test/annealed" not in arrays  # what is checked are importance samples
@@ -98,7 +106,8 @@ class Fixed:
     def __init__(self, model: LinearGaussian) -> None:
         self._model = model
 
-    def model(self) -> LinearGaussian:
+    def model_as(self, kind: type) -> LinearGaussian:
+        assert issubclass(LinearGaussian, kind)
         return self._model
 
 
@@ -112,10 +121,10 @@ def test_with_two_latent_dimensions_the_truth_stands_beside_them() -> None:
     found = asked.measure(Runs(0, images, images, {"linear": [Fixed(model)]}))  # type: ignore[list-item]
     pixels = images.pixels[found.arrays["table/resampled/index"]]
     truth = model.log_prob(torch.from_numpy(pixels).double() / 255).log_prob
-    exact = found.arrays["table/resampled/exact.log_prob"]
+    exact = found.arrays["table/resampled/exact.log-prob"]
     np.testing.assert_allclose(exact, truth, atol=1e-3)
     checking = Checking(60, (2, 4), 5, 8, 2, 4)
-    numbers = Relations({0: found}, checking).numbers()
+    numbers = Relations(Seeds({0: found.typed(Numbers).table.checks}), checking).numbers()
     assert numbers["importance-600-minus-exact.log-prob"].value == pytest.approx(0, abs=0.05)
     assert numbers["flag.false-alarms"].n > 20
 
@@ -136,40 +145,51 @@ def fabricated(
         rng = np.random.default_rng(seed)
         true = np.random.default_rng(99).normal(400, 25, 40)
         lead = annealed_lead + seed_lead[seed % len(seed_lead)]
-        columns = {
-            "resampled/importance-1000.log_prob": true,
-            "resampled/importance-10000.log_prob": true + 0.25 * lead,
-            "simulated/lower": (lower := rng.normal(400, 25, 10)),
-            "simulated/upper": lower + gap + rng.normal(0, 0.1, 10),
-            "simulated/flagged": np.zeros(10),
+        resampled = {
+            "importance-1000": estimate(true),
+            "importance-10000": estimate(true + 0.25 * lead),
         }
+        lower = rng.normal(400, 25, 10)
+        simulated = Simulated(lower, lower + gap + rng.normal(0, 0.1, 10), np.zeros(10, int))
+        annealed = {}
         for start in ("encoder", "prior"):
             for t, more in ((100, -0.1), (1000, 0.0)):
                 noise = rng.normal(0, spread, 20)
-                columns[f"annealed/{start}-{t}.log_prob"] = true[:20] + lead + more + noise
-                columns[f"annealed/{start}-{t}.flagged"] = np.arange(20) < flagged
-        if long:
-            columns["annealed-long/encoder-10000.log_prob"] = true[:long] + lead + 0.5
-        arrays = {f"table/{name}": np.asarray(column) for name, column in columns.items()}
-        measured[seed] = Measurement({}, arrays)
-    return Relations(measured, Checking(1000, (100, 1000), 20, 40, long, 10))
+                annealed[f"{start}-{t}"] = estimate(true[:20] + lead + more + noise, flagged)
+        longest = {"encoder-10000": estimate(true[:long] + lead + 0.5)}
+        measured[seed] = Checks(
+            OfImages(np.arange(40), resampled),
+            OfImages(np.arange(20), annealed),
+            OfImages(np.arange(long), longest) if long else None,
+            simulated,
+        )
+    return Relations(Seeds(measured), Checking(1000, (100, 1000), 20, 40, long, 10))
+
+
+def estimate(log_prob: np.ndarray, flagged: int = 0) -> Estimate:
+    n = len(log_prob)
+    return Estimate(log_prob, np.full(n, 0.1), 1 * (np.arange(n) < flagged))
+
+
+def said_of(relations: Relations) -> str:
+    return " ".join(sentences(relations))
 
 
 def test_importance_samples_that_miss_are_called_low() -> None:
-    said = checked_said(fabricated(annealed_lead=4.0, spread=0.05))
+    said = said_of(fabricated(annealed_lead=4.0, spread=0.05))
     assert "from the encoder, on 20 test images, finds 4.0" in said
     assert "more than 1,000 importance samples, which are low by at least that much" in said
     assert "10,000 samples leave +3.0" in said
 
 
 def test_annealing_that_falls_short_is_no_check() -> None:
-    said = checked_said(fabricated(annealed_lead=-4.0))
+    said = said_of(fabricated(annealed_lead=-4.0))
     assert "less than 1,000 importance samples: annealing is the looser bound here" in said
 
 
 def test_no_difference_is_not_distinguishable() -> None:
     relations = fabricated(annealed_lead=0.05)
-    assert "1,000 importance samples are not distinguishable" in checked_said(relations)
+    assert "1,000 importance samples are not distinguishable" in said_of(relations)
     number = relations.all()[0].number
     assert number.interval == "95 % over 20 test images, paired, given this seed"
     # Between images log p(x) spreads by 25 nats; differences are of the same image.
@@ -185,17 +205,15 @@ def test_the_gap_of_both_bounds_is_over_simulated_images() -> None:
 
 def test_seeds_that_disagree_leave_it_undecided() -> None:
     relations = fabricated(annealed_lead=4.0, seeds=3, seed_lead=(-8.0, 0.0, 8.0))
-    assert "not distinguishable" in checked_said(relations)
+    assert "not distinguishable" in said_of(relations)
     assert "3 seeds" in relations.all()[0].number.interval
     assert "3 seeds" in relations.gap().interval
 
 
 def test_flags_are_counted_not_averaged_away() -> None:
     relations = fabricated(annealed_lead=4.0, flagged=3)
-    assert "Flagged: 12 of 80 annealed estimates and 0 of 10 pairs of bounds" in (
-        checked_said(relations)
-    )
-    assert relations.numbers()["annealed.flagged"].value == pytest.approx(0.15)
+    found = relations.numbers()["annealed.flagged"]
+    assert (found.value, found.n) == (pytest.approx(0.15), 80)
 
 
 def test_more_distributions_on_fewer_images_are_compared_on_these() -> None:
@@ -211,16 +229,14 @@ def test_more_distributions_on_fewer_images_are_compared_on_these() -> None:
 def test_flags_are_held_to_the_truth_where_there_is_one() -> None:
     relations = fabricated(annealed_lead=4.0, spread=0.05, flagged=5)
     assert relations.alarms() == {}
-    arrays = relations.measured[0].arrays
-    true = arrays["table/resampled/importance-1000.log_prob"] + 4.0
-    arrays["table/resampled/exact.log_prob"] = true
-    for n, flagged in ((1000, 30), (10000, 0)):
-        arrays[f"table/resampled/importance-{n}.flagged"] = np.arange(40) < flagged
+    by = relations.seeds.first.resampled.by
+    by["exact"] = estimate(by["importance-1000"].log_prob + 4.0)
+    by["importance-1000"] = estimate(by["importance-1000"].log_prob, 30)
     # All importance samples err by nats; annealing by a tenth, or hardly: 5 of 20 flagged each.
     alarms = relations.alarms()
     assert (alarms["flag.sensitivity"].value, alarms["flag.sensitivity"].n) == (30 / 80, 80)
     assert (alarms["flag.false-alarms"].value, alarms["flag.false-alarms"].n) == (20 / 80, 80)
-    assert "37.5 % of 80 estimates that err by more than 0.5 nats" in checked_said(relations)
+    assert "37.5 % of 80 estimates that err by more than 0.5 nats" in said_of(relations)
     numbers = relations.numbers()
     assert numbers["importance-1000-minus-exact.log-prob"].value == pytest.approx(-4)
     assert numbers["encoder-1000-minus-exact.log-prob"].value == pytest.approx(0, abs=0.05)

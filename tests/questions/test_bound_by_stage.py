@@ -105,7 +105,7 @@ def test_every_stage_is_evaluated_and_the_last_on_all_images(
         assert not np.array_equal(stages["stage-1"].nll, stages["stage-2"].nll)
     # Columns of the CSV files.
     names = {name for name in measured.arrays if name.startswith("table/vae-1")}
-    assert {"table/vae-1/stage-1.standard_error", "table/vae-1.all/standard_error"} < names
+    assert {"table/vae-1/stage-1.standard-error", "table/vae-1.all/standard-error"} < names
     # The snapshot's own model, with the same noise.
     run = runs["vae-1"]
     model: Any = run.model(3)
@@ -125,12 +125,12 @@ def test_published_values_are_compared_on_their_images_alone(
 ) -> None:
     setting = Setting("q", Figures(tmp_path), ("upper", "none"), 60, 40, (1, 8, 8), source)
     finding = ASKED.answer({0: measured}, setting)
-    assert ("30.00 (somewhere)" in finding.answer) == (source == "mnist")
+    assert ("somewhere" in finding.answer) == (source == "mnist")
     assert ("vae-1.above-published-1" in finding.numbers) == (source == "mnist")
     said = any("not compared with those of 'noise'" in c for c in finding.caveats)
     assert said == (source != "mnist")
-    assert "After stage 2 of 8 (4 of 3,280 epochs, 12 updates)" in finding.answer
-    assert "The 6 stages that remain would take 3,276 epochs more, 9,828 updates" in finding.answer
+    said_to_be_left = "Stages of vae-1 that were not trained: 6, of 3,276 epochs and 9,828 updates."
+    assert said_to_be_left in finding.answer
     assert finding.numbers["vae-1.nll"].n == 40
     assert (tmp_path / finding.figures[0].file).stat().st_size
     rows = finding.tables[0].rows
@@ -179,39 +179,42 @@ def said(stages: Stages) -> str:
 
 
 def test_published_values_are_missed_beaten_or_not_distinguishable() -> None:
-    assert "86.76 (a paper), which it misses by 13.2" in said(fabricated([100.0]))
-    assert "86.76 (a paper), which it beats by 6.8" in said(fabricated([80.0]))
-    assert "from which it is not distinguishable" in said(fabricated([86.9]))
+    assert "a misses a paper by 13.2" in said(fabricated([100.0]))
+    assert "a beats a paper by 6.8" in said(fabricated([80.0]))
+    assert "a is not distinguishable from a paper" in said(fabricated([86.9]))
 
 
 def test_runs_are_compared_on_the_same_images() -> None:
     # One nat between runs, twenty between images.
-    assert "On the same images 'b' is 1.000 nats" in said(fabricated([87.0, 86.0]))
-    assert "below 'a'" in said(fabricated([87.0, 86.0]))
-    assert "'b' and 'a' are not distinguishable" in said(fabricated([87.0, 87.01]))
+    assert "On the same images b is 1.000 nats" in said(fabricated([87.0, 86.0]))
+    assert "below a." in said(fabricated([87.0, 86.0]))
+    assert "b and a are not distinguishable" in said(fabricated([87.0, 87.01]))
 
 
 def test_seeds_that_disagree_leave_it_undecided() -> None:
     stages = fabricated([87.0, 86.0], seeds=3, seed_lead=(-4.0, 0.0, 4.0))
-    assert "'b' and 'a' are not distinguishable" in said(stages)
+    assert "b and a are not distinguishable" in said(stages)
     assert "3 seeds" in stages.difference(("b", None), ("a", None)).interval
 
 
 def test_what_remains_is_counted_in_epochs_and_updates() -> None:
     assert fabricated([87.0], trained=6).remaining("a") == (2, 2916, 8_748_000)
     assert fabricated([87.0], trained=8).remaining("a") == (0, 0, 0)
-    assert "The stage that remains would take 2,187 epochs" in said(fabricated([87.0], trained=7))
-    assert "remain" not in said(fabricated([87.0], trained=8))
+    assert "Stages of a that were not trained: 1, of 2,187 epochs" in said(
+        fabricated([87.0], trained=7)
+    )
+    assert "not trained" not in said(fabricated([87.0], trained=8))
     assert any("all stages of the protocol" in c for c in caveats(fabricated([87.0], trained=7)))
     other = fabricated([87.0])
     assert Stages(other.seeds, other.runs, 5000, (2, 3, 9), {}).remaining("a") == (0, 0, 0)
 
 
 def test_the_gain_of_the_last_stage_is_told() -> None:
-    assert "Its last stage gained 3.0" in said(fabricated([87.0]))
-    assert "Its last stage lost 3.0" in said(fabricated([87.0], gain=-3))
+    assert "The last stage of a gained 3.0" in said(fabricated([87.0]))
+    assert "The last stage of a lost 3.0" in said(fabricated([87.0], gain=-3))
     assert fabricated([87.0], trained=1).last_gain("a") is None
-    assert "3 of 400 estimates are flagged" in said(fabricated([87.0]))
+    flagged = fabricated([87.0]).flagged("a")
+    assert (flagged.value, flagged.n) == (3 / 400, 400)
 
 
 def test_faults_are_refused() -> None:

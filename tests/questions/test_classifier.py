@@ -60,7 +60,7 @@ def test_a_perfect_classifier(tmp_path: Path) -> None:
     assert (accuracy.value, accuracy.high, accuracy.n) == (1.0, 1.0, 200)
     assert accuracy.low is not None
     assert accuracy.low < 1
-    assert "not distinguishable from always" not in finding.answer
+    assert finding.verdict == "yes"
     assert "No class is distinguishably harder" in finding.answer
     assert "less sure of its answers than it is right" in finding.answer
 
@@ -68,13 +68,13 @@ def test_a_perfect_classifier(tmp_path: Path) -> None:
 def test_a_constant_classifier_is_not_better_than_one_answer(tmp_path: Path) -> None:
     finding = ASKED.answer({0: fabricated(np.zeros_like(TRUTH), train=0.25)}, setting(tmp_path))
     assert finding.numbers["test-accuracy"].value == 0.25
-    assert "and the two are not distinguishable" in finding.answer
+    assert finding.verdict == "cannot tell"
     assert "surer of its answers than it is right" in finding.answer
 
 
 def test_worse_than_one_answer_is_said(tmp_path: Path) -> None:
     finding = ASKED.answer({0: fabricated((TRUTH + 1) % 4, train=0.25)}, setting(tmp_path))
-    assert "would be right on 25 %, and it does worse than that." in finding.answer
+    assert finding.verdict == "no"
 
 
 @pytest.mark.parametrize("seeds", [1, 3])
@@ -101,20 +101,15 @@ def test_seeds_share_their_images(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
-    [
-        (0.75, ", and the two are not distinguishable"),
-        (0.78, ", and the two are not distinguishable"),
-        (0.50, " would be right on 25 %."),
-        (0.90, ", and it does worse than that"),
-    ],
+    ("wrong", "verdict"),
+    [(0.75, "cannot tell"), (0.78, "cannot tell"), (0.50, "yes"), (0.90, "no")],
 )
 def test_one_class_is_beaten_where_the_whole_interval_lies_above(
-    wrong: float, said: str, tmp_path: Path
+    wrong: float, verdict: str, tmp_path: Path
 ) -> None:
     finding = ASKED.answer({0: fabricated(mistaken(wrong))}, setting(tmp_path))
     accuracy = finding.numbers["test-accuracy"]
-    assert said in finding.answer
+    assert finding.verdict == verdict
     if wrong == 0.75:  # the value alone lies above
         assert accuracy.low < 0.25 < accuracy.value
     if wrong == 0.78:  # the value alone lies below
@@ -139,8 +134,8 @@ def test_the_difference_to_training_images_takes_two_samples(tmp_path: Path) -> 
         ASKED.answer({0: fabricated(mistaken(0.2), train=share)}, setting(tmp_path / str(share)))
         for share in (0.8, 1.0)
     )
-    assert "is not distinguishable from none" in near.answer
-    assert "that is more, by " in far.answer
+    assert "is not distinguishably better or worse" in near.answer
+    assert "it is right more often, by " in far.answer
     assert (
         "(200 test images and 800 training images)"
         in far.numbers["train-minus-test.accuracy"].interval

@@ -8,8 +8,7 @@ import pytest
 import tacit
 from tacit.figures.sink import Figures
 from tacit.questions.base import Measurement, Setting
-from tacit.questions.compare.measures import MEASURES
-from tacit.questions.compare.numbers import Numbers, OfImages, Scored, Tables
+from tacit.questions.compare.numbers import MEASURES, Numbers, OfImages, Scored, Tables
 from tacit.questions.compare.question import Compare
 from tacit.questions.verdicts import Verdict
 from tacit.studies.description.errors import StudyError
@@ -78,7 +77,7 @@ def test_two_on_top_are_not_told_apart_but_the_third_is_worse(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("asked", "fault"),
     [
-        ("{runs: [plain]}", "at least 2"),
+        ("{runs: [plain]}", "2 runs or more"),
         ("{runs: [plain, plain]}", "names 'plain' twice"),
         ("{runs: [plain, bernoulli]}", "a density and a probability have no ELBO in common"),
         ("{runs: [plain, classifier]}", "have codes alone in common; .* by: neighbours"),

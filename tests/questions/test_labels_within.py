@@ -5,11 +5,11 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from tacit.commands.learn.model import calibrated, config_of
 from tacit.errors import ImagesError
 from tacit.figures.sink import Figures
 from tacit.images.dataset import Images
 from tacit.questions.base import Runs, Setting
-from tacit.questions.labels_within.model import calibrated, config_of
 from tacit.questions.labels_within.question import LabelsWithin
 
 SHAPE, NAMES = (1, 4, 4), ("a", "b", "c")
@@ -57,13 +57,13 @@ def test_classes_that_can_be_seen_are_told_and_the_images_own_labels_are_not_rea
         assert (held.argmax(axis=1) == y[asked_of]).all()
         assert (measured.arrays[f"{pair.name}/all"].argmax(axis=1) == y).mean() > 0.95
     found = finding(asked, images, tmp_path)
-    assert found.answer.startswith("Use PCA of the pixels with logistic regression: of 12 labels")
+    assert found.answer.startswith("Use PCA · logistic: it tells 100 % of the labels held out")
     assert found.numbers["accuracy"].value == 1.0
     assert found.numbers["accuracy"].low is not None
     assert found.numbers["accuracy"].low < 0.8  # twelve right of twelve are no certainty
     assert "known to about ± 12 points" in found.answer
-    assert "held out one of every class together, it tells 1" in found.answer
-    assert "right from the 9 others" in found.answer
+    said = "12 labels were held out one of every class together and told from the 9 others."
+    assert said in found.answer
 
 
 def test_a_held_out_label_is_not_known_to_whoever_tells_it() -> None:
@@ -98,7 +98,7 @@ def test_one_label_per_class_is_said_plainly(tmp_path) -> None:
     asked = question(y, n=3, pairs=pairs)
     assert asked.trials == []
     found = finding(asked, images, tmp_path)
-    assert found.answer.startswith("Use PCA of the pixels with logistic regression. No class has")
+    assert found.answer.startswith("Use PCA · logistic, by an order fixed beforehand: no label")
     assert found.numbers["accuracy"].value is None
     assert found.figures == ()
     judged = asked.judged({0: asked.measure(runs(images))})

@@ -9,18 +9,20 @@ import torch
 
 from bits import same_tensors
 from tacit.models.models import VAE, Autoencoder
-from tacit.questions.base import Measurement
 from tacit.questions.generation.question import Generation
 from tacit.questions.prior.question import Prior
 from tacit.questions.shared.codes import (
     POINT_LOG_VAR,
+    Divergence,
+    OfCodes,
     against_prior,
     decoded,
     drawn,
-    of_codes,
+    numbers_of_codes,
     posterior,
     untrained,
 )
+from tacit.questions.shared.seeds import Seeds
 from tacit.streams import numpy_stream
 from tacit.studies.execution.work import assemble
 from tacit.training.run_folder import SavedRun
@@ -75,17 +77,19 @@ def test_untrained_is_the_model_the_run_began_with(study: Any, name: str) -> Non
 
 def test_active_units_stand_beside_what_the_initialisation_gives(study: Any) -> None:
     found = {
-        name: against_prior(run_of(study, name), study.images.train).values
+        name: against_prior(run_of(study, name), study.images.train)
         for name in ("vae", "per-image", "per-image-small")
     }
     # Means drawn from N(0, I) vary by 1 in every dimension before anything is learned.
-    assert found["per-image"]["active-at-start"] == 200
-    assert found["per-image-small"]["active-at-start"] == 0
-    assert found["vae"]["active-at-start"] == 0
+    at_start = {name: one.spread and one.spread.active_at_start for name, one in found.items()}
+    assert at_start == {"vae": 0, "per-image": 200, "per-image-small": 0}
     # After two visits codes have moved by at most 0.1 a dimension.
-    assert found["per-image"]["start-share"] > 0.95
-    assert found["per-image-small"]["start-share"] < 0.2
-    assert "start-share" not in found["vae"]
+    shares = [found[name].start_share for name in ("per-image", "per-image-small")]
+    assert shares[0] is not None
+    assert shares[1] is not None
+    assert shares[0] > 0.95
+    assert shares[1] < 0.2
+    assert found["vae"].start_share is None
 
 
 def test_drawn_codes_are_where_the_decoder_was_trained_and_points_stay_points() -> None:
@@ -98,34 +102,43 @@ def test_drawn_codes_are_where_the_decoder_was_trained_and_points_stay_points() 
 
 
 def test_mutual_information_is_at_most_ln_n_and_the_split_adds_up(study: Any) -> None:
-    measured = against_prior(run_of(study, "per-image"), study.images.train)
-    values = measured.values
-    assert values["ceiling"] == pytest.approx(np.log(len(study.images.train)))
-    information = np.asarray(measured.arrays["information"], np.float64)
-    assert np.all(information <= values["ceiling"] + 1e-9)
-    assert values["information"] > values["ceiling"] - 0.1  # codes near N(0, I)'s own draws
-    assert values["kl"] == pytest.approx(values["information"] + values["marginal-kl"])
-    assert values["kl"] == pytest.approx(measured.arrays["kl-per-dimension"].sum())
-    found = {0: measured}
-    rest = of_codes(found, "marginal-kl")
-    assert rest.value == pytest.approx(values["marginal-kl"])
+    found = against_prior(run_of(study, "per-image"), study.images.train)
+    parts = found.divergence
+    assert parts is not None
+    ceiling = np.log(len(study.images.train))
+    assert np.all(parts.information <= ceiling + 1e-9)
+    assert parts.information.mean() > ceiling - 0.1  # codes near N(0, I)'s own draws
+    assert parts.kl.mean() == pytest.approx(parts.information.mean() + parts.marginal)
+    assert parts.kl.mean() == pytest.approx(parts.per_dimension.sum())
+    numbers = numbers_of_codes(Seeds({0: found}))
+    assert numbers["ln-n"].value == pytest.approx(ceiling)
+    rest = numbers["aggregate-kl"]
+    assert rest.value == pytest.approx(parts.marginal)
     assert rest.interval == "95 % over 160 training images, given this seed"
 
 
 def test_points_have_no_density(study: Any) -> None:
     run = run_of(study, "autoencoder")
     assert isinstance(run.model(), Autoencoder)
-    values = against_prior(run, study.images.train).values
-    assert "kl" not in values
-    assert "information" not in values
-    assert values["mmd"] > values["mmd-null"]  # an autoencoder's codes are nothing like N(0, I)
+    found = against_prior(run, study.images.train)
+    assert found.divergence is None
+    assert found.spread is not None
+    # An autoencoder's codes are nothing like N(0, I).
+    assert found.spread.influence.mean() > found.spread.null
 
 
 def test_numbers_over_seeds_are_of_their_means() -> None:
-    spread = np.array([-1.0, 0.0, 1.0])
-    found = {s: Measurement({"kl": 7.0 + s}, {"kl": 7.0 + s + spread}) for s in range(3)}
-    number = of_codes(found, "kl")
+    def one(seed: int) -> OfCodes:
+        kl = 7.0 + seed + np.array([-1.0, 0.0, 1.0])
+        parts = Divergence(kl, 0 * kl, 0.0, np.ones(1), 7.0 + seed, 0.0, 6.5)
+        return OfCodes(np.ones(2), None, parts, None)
+
+    numbers = numbers_of_codes(Seeds({s: one(s) for s in range(3)}))
+    number = numbers["kl"]
     assert (number.value, number.interval) == (8.0, "95 % over 3 seeds × 3 training images")
+    # Whether all codes together differ from N(0, I) is for every seed to show.
+    assert numbers["aggregate-kl-beyond-null"].value == 0.5
+    assert numbers["mmd"].interval == "undefined: fewer than 3 images were learned from"
 
 
 def test_both_questions_can_do_without_the_classifier_alone() -> None:

@@ -13,10 +13,20 @@ from pydantic import ValidationError
 from tacit.models.models import VAE
 from tacit.questions.base import Measurement
 from tacit.questions.generation.question import Generation
-from tacit.questions.prior.numbers import Compared, prior_numbers
+from tacit.questions.prior.numbers import (
+    Compared,
+    Numbers,
+    OfRun,
+    Start,
+    draws,
+    named,
+    prior_numbers,
+)
 from tacit.questions.prior.question import Prior
-from tacit.questions.prior.words import headline, words
-from tacit.questions.shared.sample_quality import RIGHT
+from tacit.questions.prior.words import headline, prior_verdict, sentences
+from tacit.questions.shared.codes import OfCodes
+from tacit.questions.shared.sample_quality import TRAINING, Distance, Quality
+from tacit.questions.shared.seeds import Seeds
 from tacit.streams import numpy_stream, torch_stream
 
 NETWORK, N = "random", 200
@@ -36,34 +46,30 @@ def compared(seeds: int = 1, network: str = NETWORK, **distances: Distances) -> 
 
     Rows share a noise of 0.1 and each set has its own of 0.1, or 0.01 between seeds.
     """
+    starts = {"wide": Start(1.0, 1), "narrow": Start(0.01, 1)}
+    shares = {"wide": 0.2, "narrow": 0.0}
     measured = {}
     for seed in range(seeds):
         rng = numpy_stream(seed, "fabricated")
-        values: dict[str, float] = {
-            "images a side": N,
-            **{f"codes/{run}/updates": 1.0 for run in ("wide", "narrow")},
-            "codes/wide/mean-std": 1.0,
-            "codes/narrow/mean-std": 0.01,
-            "codes/wide/start-share": 0.2,
-            "codes/narrow/start-share": 0.0,
-        }
-        arrays: dict[str, Any] = {}
         rows = rng.normal(0, 0.1, N)
-        sets = {"training images": 0.0}
+        sets = {TRAINING: 0.0}
         for run, (prior, mixture, own_codes) in distances.items():
-            sets |= {f"{run}/prior": prior, f"{run}/gaussian": prior, f"{run}/mixture": mixture}
-            sets |= {f"{run}/drawn": own_codes, f"{run}/reconstructions": own_codes}
+            each = {"prior": prior, "gaussian": prior, "mixture": mixture}
+            each |= {"drawn": own_codes, "reconstructions": own_codes}
+            sets |= {named(run, what): value for what, value in each.items()}
+        found = {}
         for name, value in sets.items():
             own = rng.normal(0, 0.1, N)
-            arrays[f"{network}/{name}/influence"] = value + rows + own - (rows + own).mean()
-            arrays[f"{network}/{name}/null"] = rng.normal(0, 0.01, 50)
-            values[f"{network}/{name}"] = value + (seeds > 1) * rng.normal(0, 0.01)
-        measured[seed] = Measurement(values, arrays)
-    return Compared(measured, "vae", ("wide", "narrow"), None)
+            influence = value + rows + own - (rows + own).mean()
+            found[name] = Distance(influence, rng.normal(0, 0.01, 50), 1.0)
+        codes = {run: OfCodes(np.ones(2), None, None, shares.get(run)) for run in distances}
+        of = {run: OfRun(one, starts.get(run), {}, {}) for run, one in codes.items()}
+        measured[seed] = Numbers(Quality(N, {network: found}, None), of)
+    return Compared(Seeds(measured), "vae", ("wide", "narrow"), None)
 
 
 def said(comparison: Compared) -> str:
-    return words(comparison, prior_numbers(comparison))
+    return " ".join(sentences(comparison, prior_numbers(comparison)))
 
 
 GOOD: Distances = (0.5, 0.1, 0.1)
@@ -73,26 +79,20 @@ GOOD: Distances = (0.5, 0.1, 0.1)
 @pytest.mark.parametrize("seeds", [1, 4])
 def test_the_prior_is_judged_by_what_it_costs_beyond_own_codes(seeds: int) -> None:
     def verdict(wide: Distances) -> str:
-        return said(compared(seeds, vae=GOOD, wide=wide, narrow=GOOD)).split(":")[0]
+        found = compared(seeds, vae=GOOD, wide=wide, narrow=GOOD)
+        return prior_verdict(found, prior_numbers(found))
 
-    assert verdict((0.9, 0.1, 0.1)) == (
-        "N(0, I) works less well for optimised codes than for an encoder's"
-    )
-    assert verdict((0.3, 0.1, 0.1)) == (
-        "N(0, I) works better for optimised codes than for an encoder's"
-    )
-    assert verdict(GOOD).endswith("cannot be told")
+    assert verdict((0.9, 0.1, 0.1)) == "worse"
+    assert verdict((0.3, 0.1, 0.1)) == "better"
+    assert verdict(GOOD) == "open"
     # A blurred decoder puts samples and own codes alike farther away: not the prior's doing.
-    assert verdict((0.8, 0.4, 0.4)).endswith("but N(0, I) is not the reason")
+    assert verdict((0.8, 0.4, 0.4)) == "not the prior"
     # One that makes the same of every code has no cost at all, which is no merit of the prior.
-    assert verdict((0.9, 0.9, 0.9)).endswith("but N(0, I) is not the reason")
+    assert verdict((0.9, 0.9, 0.9)) == "not the prior"
 
 
-def test_a_worse_decoder_is_named_where_the_prior_is_not_to_blame() -> None:
-    unfinished: Distances = (0.9, 0.9, 0.9)
-    text = said(compared(vae=GOOD, wide=unfinished, narrow=GOOD))
-    assert "The samples of 'wide' are farther from images (+0.40" in text
-    assert "a low cost is no merit of the prior" in text
+def test_where_the_prior_is_not_to_blame_the_start_is_blamed_for_the_samples() -> None:
+    text = said(compared(vae=GOOD, wide=(0.9, 0.9, 0.9), narrow=GOOD))
     assert "has nothing to repair in the samples of 'wide'" in text
     # What the start is blamed for is then the samples' distance.
     assert (
@@ -100,7 +100,6 @@ def test_a_worse_decoder_is_named_where_the_prior_is_not_to_blame() -> None:
         in text
     )
     assert "the distance of samples by -0.40" in text
-    assert "no merit" not in said(compared(vae=GOOD, wide=(0.9, 0.1, 0.1), narrow=GOOD))
 
 
 @pytest.mark.parametrize("seeds", [1, 4])
@@ -108,12 +107,11 @@ def test_a_fit_repairs_wholly_in_part_not_at_all_or_makes_worse(seeds: int) -> N
     def verdict(wide: Distances) -> str:
         return said(compared(seeds, vae=GOOD, wide=wide, narrow=GOOD))
 
-    assert "as far as can be told wholly, the samples of 'vae', 'wide' and 'narrow'" in verdict(
-        GOOD
-    )
-    assert "repairs in part the samples of 'wide'" in verdict((0.5, 0.3, 0.1))
-    assert "changes nothing that can be told for 'wide'" in verdict((0.5, 0.5, 0.1))
-    assert "makes worse the samples of 'wide'" in verdict((0.5, 0.8, 0.1))
+    whole = "repairs wholly, as far as can be told, those of 'vae', 'wide' and 'narrow'"
+    assert whole in verdict(GOOD)
+    assert "repairs in part those of 'wide'" in verdict((0.5, 0.3, 0.1))
+    assert "changes nothing that can be told in those of 'wide'" in verdict((0.5, 0.5, 0.1))
+    assert "makes worse those of 'wide'" in verdict((0.5, 0.8, 0.1))
 
 
 def test_the_initialisation_is_blamed_for_what_another_start_takes_away() -> None:
@@ -134,8 +132,8 @@ def test_the_initialisation_is_blamed_for_what_another_start_takes_away() -> Non
 
 def test_without_another_start_the_initialisation_is_left_open() -> None:
     found = compared(vae=GOOD, wide=GOOD, narrow=GOOD)
-    for m in found.measured.values():
-        m.values["codes/narrow/updates"] = 5.0  # not the same number of updates: no fair pair
+    of = found.seeds.first.run
+    of["narrow"] = replace(of["narrow"], start=Start(0.01, 5))  # not as many updates: no fair pair
     assert found.other_starts == ()
     assert "no run starts from another spread" in said(found)
 
@@ -143,14 +141,11 @@ def test_without_another_start_the_initialisation_is_left_open() -> None:
 def test_random_features_that_say_otherwise_are_heard() -> None:
     first = compared(network="classifier", vae=GOOD, wide=GOOD, narrow=GOOD)
     second = compared(vae=GOOD, wide=(0.9, 0.1, 0.1), narrow=GOOD)
-    (a,), (b,) = first.measured.values(), second.measured.values()
-    both = Compared(
-        {0: Measurement(a.values | b.values, a.arrays | b.arrays)}, "vae", ("wide", "narrow"), None
-    )
-    assert both.networks == ("classifier", "random")
-    assert "A random network's features say otherwise on the prior of 'wide' (+0.40" in said(both)
-    a.values.update({k.replace("classifier", "random"): v for k, v in a.values.items()})
-    a.arrays.update({k.replace("classifier", "random"): v for k, v in a.arrays.items()})
+    own, others = (one.quality.first.distance for one in (first, second))
+    own["random"] = others["random"]
+    assert first.networks == ("classifier", "random")
+    assert "A random network's features say otherwise on the prior of 'wide' (+0.40" in said(first)
+    own["random"] = own["classifier"]
     assert said(first).endswith("A random network's features agree.")
 
 
@@ -194,14 +189,13 @@ def test_samples_by_epoch_are_of_the_same_latent_draws_for_all_models(
     z = torch_stream(0, "samples")
     draws = torch.randn((100, 200), generator=z)[:10]
     for epoch in (1, 2):
-        name = f"epoch/{epoch}"
-        assert np.array_equal(arrays[f"shown/vae/{name}"], theirs[f"shown/{name}"])
+        assert np.array_equal(arrays[f"run/vae/epoch/{epoch}"], theirs[f"shown/epoch/{epoch}"])
         model = run.model(run.snapshots[epoch])
         assert isinstance(model, VAE)
         with torch.no_grad():
             slowly = torch.cat([model.decode(one[None]) for one in draws])
-        assert arrays[f"shown/per-image/{name}"] == pytest.approx(slowly.numpy(), abs=1e-5)
-    assert "shown/per-image-small/epoch/1" not in arrays
+        assert arrays[f"run/per-image/epoch/{epoch}"] == pytest.approx(slowly.numpy(), abs=1e-5)
+    assert "run/per-image-small/epoch/1" not in arrays
 
 
 def test_a_classifier_that_knows_no_class_is_told_of(
@@ -209,26 +203,26 @@ def test_a_classifier_that_knows_no_class_is_told_of(
 ) -> None:
     found = measured[0]
     for right, said in ((np.ones(100), False), (np.zeros(100), True)):
-        known = {0: Measurement(found.values, found.arrays | {RIGHT: right})}
+        known = {0: Measurement(found.values, found.arrays | {"quality/examined/right": right})}
         caveats = ASKED.answer(known, study.setting(tmp_path / str(said))).caveats
         assert any("may know nothing of what is drawn" in caveat for caveat in caveats) == said
 
 
 def test_few_images_have_fewer_components_and_an_answer(study: Any, tmp_path: Path) -> None:
     codes = numpy_stream(0, "codes").standard_normal((24, 5))
-    draws = ASKED._draws(codes, 12, 0)  # 24 codes make two components, not ten
-    assert {name: drawn.shape for name, drawn in draws.items()} == {
+    found = draws(codes, 12, 0, 10)  # 24 codes make two components, not ten
+    assert {name: drawn.shape for name, drawn in found.items()} == {
         "prior": (12, 5),
         "gaussian": (12, 5),
         "mixture": (12, 5),
     }
-    assert ASKED._draws(np.zeros((24, 5)), 4, 0)["mixture"] == pytest.approx(0, abs=1e-3)
+    assert draws(np.zeros((24, 5)), 4, 0, 10)["mixture"] == pytest.approx(0, abs=1e-3)
 
 
 def test_models_share_the_noise_that_their_samples_are_made_of() -> None:
     rng = numpy_stream(0, "codes")
-    first = ASKED._draws(rng.standard_normal((50, 4)), 9, 0)
-    second = ASKED._draws(5 + rng.standard_normal((50, 4)), 9, 0)
+    first = draws(rng.standard_normal((50, 4)), 9, 0, 10)
+    second = draws(5 + rng.standard_normal((50, 4)), 9, 0, 10)
     assert np.array_equal(first["prior"], second["prior"])
     correlation = np.corrcoef(first["gaussian"].ravel(), second["gaussian"].ravel() - 5)[0, 1]
     assert correlation > 0.5

@@ -6,21 +6,22 @@ import torch
 from torch import nn
 
 from tacit.images.dataset import Images
-from tacit.questions.base import Measurement, Runs
+from tacit.questions.base import Runs
 from tacit.questions.shared.sample_quality import (
-    BLIND,
     RANDOM,
-    RIGHT,
     TRAINING,
+    Distance,
+    Examined,
     Features,
+    Quality,
     SampleQuality,
     contrast,
     largest_p,
-    networks_of,
     no_better_than_one_class,
     null_quantile,
     random_network,
 )
+from tacit.questions.shared.seeds import Seeds
 from tacit.streams import numpy_stream
 
 
@@ -43,7 +44,7 @@ def measured(seed: int = 0, n_train: int = 150, n_test: int = 100) -> SampleQual
 
 
 def test_perfect_samples_are_not_told_from_images_and_constant_ones_are_far() -> None:
-    found = {0: measured().found}
+    found = Seeds({0: measured().found})
     fresh = contrast(found, RANDOM, ["fresh"])
     noisy = contrast(found, RANDOM, ["noisy"])
     constant = contrast(found, RANDOM, ["constant"])
@@ -64,7 +65,7 @@ def test_perfect_samples_are_not_told_from_images_and_constant_ones_are_far() ->
 def test_all_sets_are_as_large_as_the_smallest() -> None:
     quality = measured(n_train=30, n_test=50)
     assert quality.size == 30 == len(quality.learned)
-    assert len(quality.found.arrays[f"{RANDOM}/{TRAINING}/influence"]) == 30
+    assert len(quality.found.distance[RANDOM][TRAINING].influence) == 30
     with pytest.raises(ValueError, match=r"`x` is \(29, .*equal shapes"):
         quality.add("fewer", images(29, "fewer").scaled())
 
@@ -73,8 +74,8 @@ def test_too_few_images_are_undefined_with_the_reason() -> None:
     train = images(30, "train")
     quality = SampleQuality(Runs(0, train, images(2, "test"), {}), [train], None)
     quality.add("fresh", images(2, "fresh").scaled())
-    found = {0: quality.found}
-    assert networks_of(found) == (RANDOM,)
+    found = Seeds({0: quality.found})
+    assert quality.found.networks == (RANDOM,)
     for number in (
         contrast(found, RANDOM, ["fresh"]),
         contrast(found, RANDOM, ["fresh"], [TRAINING]),
@@ -87,11 +88,11 @@ def test_too_few_images_are_undefined_with_the_reason() -> None:
 def test_every_seed_is_held_against_the_same_images_with_a_network_of_its_own() -> None:
     first, second = measured(0), measured(1)
     assert np.array_equal(first.learned, second.learned)
-    key = f"{RANDOM}/constant"
-    assert first.found.values[key] != second.found.values[key]
-    again = measured(0).found
-    assert again.values == first.found.values
-    assert all(np.array_equal(again.arrays[k], v) for k, v in first.found.arrays.items())
+    one, other, again = (each.found.distance[RANDOM] for each in (first, second, measured(0)))
+    assert one["constant"].influence.mean() != other["constant"].influence.mean()
+    for name, distance in one.items():
+        assert np.array_equal(again[name].influence, distance.influence)
+        assert np.array_equal(again[name].null, distance.null)
 
 
 def test_nothing_reads_the_global_generator() -> None:
@@ -123,15 +124,15 @@ class Times(nn.Module):
 
 
 def test_a_contrast_is_the_difference_of_the_distances() -> None:
-    found = measured().found
-    values = found.values
-    wanted = values[f"{RANDOM}/noisy"] + values[f"{RANDOM}/fresh"] - values[f"{RANDOM}/constant"]
-    number = contrast({0: found}, RANDOM, ["noisy", "fresh"], ["constant"])
+    found = Seeds({0: measured().found})
+    value = {name: d.influence.mean() for name, d in found.first.distance[RANDOM].items()}
+    wanted = value["noisy"] + value["fresh"] - value["constant"]
+    number = contrast(found, RANDOM, ["noisy", "fresh"], ["constant"])
     assert number.value == pytest.approx(wanted)
     assert number.interval == "95 % over 100 images a side, paired, given this seed"
     # Rows are paired, so what two sets share is not counted as error of their difference.
-    alone = contrast({0: found}, RANDOM, ["noisy"])
-    apart = contrast({0: found}, RANDOM, ["noisy"], ["fresh"])
+    alone = contrast(found, RANDOM, ["noisy"])
+    apart = contrast(found, RANDOM, ["noisy"], ["fresh"])
     assert alone.low is not None
     assert alone.high is not None
     assert apart.low is not None
@@ -140,10 +141,12 @@ def test_a_contrast_is_the_difference_of_the_distances() -> None:
 
 
 def test_several_seeds_give_an_interval_over_seeds() -> None:
-    found = {
-        seed: distances(samples=np.full(50, 0.5 + d), floor=np.full(50, 0.1 + d / 2))
-        for seed, d in enumerate((0.0, 0.02, 0.04))
-    }
+    found = Seeds(
+        {
+            seed: distances(samples=np.full(50, 0.5 + d), floor=np.full(50, 0.1 + d / 2))
+            for seed, d in enumerate((0.0, 0.02, 0.04))
+        }
+    )
     number = contrast(found, RANDOM, ["samples"], ["floor"])
     assert number.value == pytest.approx(0.41)
     assert number.interval == "95 % over 3 seeds × 50 images a side, paired"
@@ -151,11 +154,10 @@ def test_several_seeds_give_an_interval_over_seeds() -> None:
     assert number.high == pytest.approx(0.41 + 4.302653 * 0.01 / 3**0.5)
 
 
-def distances(**influence: np.ndarray) -> Measurement:
+def distances(**influence: np.ndarray) -> Quality:
     """What one seed measured of some sets, from its pseudo-values."""
-    values = {f"{RANDOM}/{name}": float(rows.mean()) for name, rows in influence.items()}
-    arrays = {f"{RANDOM}/{name}/influence": rows for name, rows in influence.items()}
-    return Measurement({"images a side": 50.0} | values, arrays)
+    sets = {name: Distance(rows, np.zeros(1), 1.0) for name, rows in influence.items()}
+    return Quality(50, {RANDOM: sets}, None)
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 10])
@@ -169,25 +171,28 @@ def test_sets_that_are_alike_are_told_apart_in_one_of_twenty(seeds: int) -> None
     apart = 0
     for _ in range(400):
         shared = rng.normal(0, 1, 50)
-        found = {s: distances(floor=shared + rng.normal(0, 0.3, 50)) for s in range(seeds)}
+        each = {s: distances(floor=shared + rng.normal(0, 0.3, 50)) for s in range(seeds)}
+        found = Seeds(each)
         apart += contrast(found, RANDOM, ["floor"]).excludes_zero
     assert 0.02 * 400 <= apart <= 0.075 * 400
 
 
-def examined(n_right: int, share: float = 0.1) -> Measurement:
-    """A classifier that is right on so many of 50 test images."""
-    return Measurement({BLIND: share}, {RIGHT: np.arange(50) < n_right})
+def cautioned(*right: int | None, share: float = 0.1, seeds: tuple[int, ...] = (0, 3, 4)) -> str:
+    """What is said of classifiers that are right on so many of 50 test images, by seed."""
+    each = (None if n is None else Examined(1 * (np.arange(50) < n), share) for n in right)
+    found = {seed: Quality(50, {}, one) for seed, one in zip(seeds, each, strict=False)}
+    return no_better_than_one_class(Seeds(found))
 
 
 def test_features_of_a_classifier_that_learned_nothing_carry_a_caution() -> None:
-    assert no_better_than_one_class({0: examined(25), 1: examined(45)}) == ()
-    (one,) = no_better_than_one_class({0: examined(6)})
+    assert cautioned(25, 45) == ""
+    one = cautioned(6)
     assert "The classifier is right on 12.0 % (5.5 to 24.2) of 50 test images" in one
     assert "most frequent in training would be on 10 %: it is not distinguishably better" in one
-    (two,) = no_better_than_one_class({0: examined(25), 3: examined(6), 4: examined(1)})
+    two = cautioned(25, 6, 1)
     assert "The classifier of seed 3 is right on" in two
     assert "better than that (nor with seed 4)" in two
     # Uneven classes: what is right on most images may know no more than which class they are of.
-    assert no_better_than_one_class({0: examined(40, share=0.8)})
-    # Without a classifier, without labelled test images, and of older measurements.
-    assert no_better_than_one_class({0: Measurement({"images a side": 50.0})}) == ()
+    assert cautioned(40, share=0.8)
+    # Without a classifier, or without labelled test images.
+    assert cautioned(None) == ""

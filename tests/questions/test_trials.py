@@ -18,9 +18,9 @@ from tacit.models.likelihoods import Gaussian
 from tacit.models.models import Autoencoder
 from tacit.models.networks import DenseDecoder, Encoder
 from tacit.questions.base import Measurement, Runs
-from tacit.questions.label_efficiency.numbers import BINS, Numbers
+from tacit.questions.label_efficiency.numbers import Numbers
 from tacit.questions.label_efficiency.question import Labels
-from tacit.questions.shared.trials import _row, binned, known
+from tacit.questions.shared.trials import BINS, _row, binned, known
 
 CLASSES, PER_CLASS = 4, 30
 SHAPE = (1, 4, 4)
@@ -383,7 +383,7 @@ Trainer = Callable[[str], Any]
 
 
 def test_the_built_in_study_end_to_end(trained: Trainer, tmp_path: Path) -> None:
-    from tacit.questions.shared.pairs import Pair
+    from tacit.labels.pairs import Pair
     from tacit.studies.description.named import study_text
     from tacit.studies.description.reading import parse
 

@@ -220,7 +220,7 @@ def test_a_table_without_end(tmp_path) -> None:
         list_folder(tmp_path)
     table.write_text("path,label\n" + "/etc/passwd,x\n" * 5_000)
     with pytest.raises(
-        ImagesError, match=r"5,000 faults in labels\.csv:(\n.*){100}\n  and 4,900 more"
+        ImagesError, match=r"5,000 errors in labels\.csv:(\n.*){100}\n  and 4,900 more"
     ) as refused:
         read_folder(tmp_path)
     assert len(str(refused.value)) < 20_000
@@ -234,7 +234,7 @@ def test_a_table_of_images_that_are_not_there_takes_time_in_proportion(tmp_path)
     listing = list_folder(tmp_path)
     assert time.process_time() - began < 10  # in quadratic time, minutes
     assert len(listing.missing) == 40_000
-    with pytest.raises(ImagesError, match=r"40,000 faults in labels\.csv") as refused:
+    with pytest.raises(ImagesError, match=r"40,000 errors in labels\.csv") as refused:
         read_folder(tmp_path)
     assert len(str(refused.value)) < 100_000
 

@@ -19,7 +19,7 @@ from tacit.saved.about import About, Data, Measured
 from tacit.saved.folder import FORMAT, Saved, load_saved, save
 from tacit.saved.form import Form
 from tacit.saved.runs import runs_of
-from tacit.saved.weights import ModelFileError
+from tacit.training.weights import ModelFileError
 
 SHAPE = (1, 8, 8)
 KINDS = {
@@ -274,7 +274,7 @@ def test_weights_and_configuration_belong_together(folder, tmp_path) -> None:
         save(tmp_path / "other", made())
     weights = (tmp_path / "other" / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(weights)
-    with pytest.raises(ModelFileError, match="SHA-256"):
+    with pytest.raises(ModelFileError, match="its checksum does not fit"):
         load_saved(folder)
 
 

@@ -28,14 +28,13 @@ def test_a_missing_extra_is_named_before_any_work(vae, tmp_path, monkeypatch) ->
 
 
 def test_a_file_that_computes_something_else_is_not_written(vae, tmp_path, monkeypatch) -> None:
-    whole = tacit.saved.onnx._export_graph
+    whole = tacit.saved.onnx.export_onnx
 
-    def other(graph, path) -> None:
+    def other(module, *how, **more) -> None:
         moved = tacit.VAE(n_components=2, max_epochs=1, min_updates=1, random_state=1).fit(X)
-        decoder = tacit.saved.onnx._Decoder(moved.model_, moved.form_)
-        whole(graph._replace(module=decoder), path)
+        whole(tacit.saved.onnx._Decoder(moved.model_, moved.form_), *how, **more)
 
-    monkeypatch.setattr(tacit.saved.onnx, "_export_graph", other)
+    monkeypatch.setattr(tacit.saved.onnx, "export_onnx", other)
     with pytest.raises(OnnxError, match=r"decoder\.onnx differs from the model by .* not written"):
         export(vae, tmp_path, X)
     assert not list(tmp_path.iterdir())

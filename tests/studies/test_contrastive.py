@@ -64,7 +64,7 @@ def test_its_effective_rank_is_drawn_and_said(out) -> None:
     test = read_images(out / "images").test
     codes = torch.from_numpy(tacit.load(out, "own").encode(test.scaled()))
     assert rank == pytest.approx(effective_rank(codes), rel=1e-4)
-    assert "of 4 with own" in found["answer"]
+    assert "of 4 directions" in found["answer"]
     assert "effective-rank-learning" in (out / "report.html").read_text(encoding="utf-8")
 
 

@@ -5,6 +5,8 @@ by itself. A rule fabricates measurements as the question stores them, runs the 
 function on them, and says whether it made the sentence.
 """
 
+import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -84,3 +86,20 @@ def markdown(found: Mapping[str, Rates]) -> str:
                 for case, tally in cases.items()
             ]
     return "\n".join(lines) + "\n"
+
+
+def written(rates: Mapping[str, Rates]) -> str:
+    """The text of the file, a line for each case."""
+    plain = {
+        name: {
+            "says": one.says,
+            "allowed": one.allowed,
+            **{
+                part: {case: [t.said, t.studies] for case, t in getattr(one, part).items()}
+                for part in ("null", "effects")
+            },
+        }
+        for name, one in sorted(rates.items())
+    }
+    text = json.dumps(plain, indent=1, ensure_ascii=False)
+    return re.sub(r"\[\s+(\d+),\s+(\d+)\s+\]", r"[\1, \2]", text) + "\n"

@@ -6,17 +6,11 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.calibration.rules import Rule, Verdict
+from tacit.labels.pairs import Pair
 from tacit.measures.distances import Floats
-from tacit.questions.label_efficiency.numbers import (
-    Columns,
-    Curves,
-    Numbers,
-    OfPair,
-    Tables,
-    Trials,
-)
-from tacit.questions.shared.pairs import Pair
+from tacit.questions.label_efficiency.numbers import Curves, Numbers, Tables, Trials
 from tacit.questions.shared.seeds import Seeds
+from tacit.questions.shared.trials import Columns, OfPair
 from tacit.questions.shared.words import many
 
 IMAGES, DRAWS, CLASSES = 240, 10, 10

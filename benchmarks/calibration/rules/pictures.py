@@ -5,8 +5,8 @@ import numpy as np
 from benchmarks.calibration.rules import Rule, Verdict
 from tacit.measures.intervals import decide
 from tacit.measures.kernels import kernel_distance
-from tacit.questions.base import Measurement
-from tacit.questions.shared.sample_quality import RANDOM, contrast, largest_p
+from tacit.questions.shared.sample_quality import RANDOM, Distance, Quality, contrast, largest_p
+from tacit.questions.shared.seeds import Seeds
 
 IMAGES, FEATURES = 100, 8
 
@@ -34,21 +34,20 @@ def _p(rng: np.random.Generator, seeds: int, shift: float) -> float:
 
 def _measured(
     rng: np.random.Generator, seeds: int, shifts: dict[str, float], permutations: int = 1
-) -> dict[int, Measurement]:
+) -> Seeds[Quality]:
     """Sets of normal features, each moved its own way, against the same reference in all seeds."""
     reference = rng.normal(size=(IMAGES, FEATURES))
     found = {}
     for seed in range(seeds):
-        found[seed] = Measurement({"images a side": IMAGES})
+        sets: dict[str, Distance] = {}
         common = rng.normal(size=(IMAGES, FEATURES))
         for axis, (name, shift) in enumerate(shifts.items()):
             x = 0.8 * common + 0.6 * rng.normal(size=(IMAGES, FEATURES))
             x[:, axis] += shift
-            distance = kernel_distance(x, reference, rng, permutations=permutations)
-            key = f"{RANDOM}/{name}"
-            found[seed].values |= {key: distance.value, f"{key}/p": distance.p_value}
-            found[seed].arrays |= {f"{key}/influence": distance.influence}
-    return found
+            one = kernel_distance(x, reference, rng, permutations=permutations)
+            sets[name] = Distance(one.influence, one.null, one.p_value)
+        found[seed] = Quality(IMAGES, {RANDOM: sets}, None)
+    return Seeds(found)
 
 
 RULES = (

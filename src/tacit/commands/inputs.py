@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tacit.errors import ImagesError, UnreadableImagesError
 from tacit.images import idx
-from tacit.images.alike import conversions_said, made_alike
+from tacit.images.alike import conversions_said, left_out_said, made_alike
 from tacit.images.arrays import Arrays, read_npy, read_npz, split_from_arrays
 from tacit.images.bounded import faults_named, shown
 from tacit.images.catalog import IDX_SETS, NAMES
@@ -79,10 +79,7 @@ class Inputs:
     @property
     def notes(self) -> list[str]:
         """What was done to the images that were read, for people."""
-        notes = conversions_said(self.conversions)
-        if self.skipped:
-            listed = "; ".join(f"{name} ({reason})" for name, reason in self.skipped)
-            notes.append(f"Left out because they cannot be read: {len(self.skipped)} ({listed}).")
+        notes = conversions_said(self.conversions) + left_out_said(self.skipped)
         return notes + [note for note in [few_levels([self.extent])] if note]
 
     def first(self, n: int) -> "Inputs":

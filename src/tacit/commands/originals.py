@@ -11,7 +11,7 @@ import numpy as np
 
 from tacit.commands.inputs import class_name, is_image_folder, parts_of
 from tacit.errors import ImagesError, UnreadableImagesError
-from tacit.images.alike import conversions_said
+from tacit.images.alike import conversions_said, left_out_said
 from tacit.images.bounded import printable, shown
 from tacit.images.catalog import NAMES
 from tacit.images.dataset import UNLABELLED
@@ -96,12 +96,8 @@ def named_originals(
     listed = [(shown(path), reason) for path, reason in bad.items()]
     if len(bad) == len(paths) or (bad and not skip_bad):
         raise UnreadableImagesError(listed, len(paths))
-    notes = [
-        f"Left out because they cannot be read: {len(bad)} "
-        f"({'; '.join(f'{name} ({reason})' for name, reason in listed)})."
-    ]
     found = of_pictures([path for path in paths if path not in bad])
-    return Found(found, [""] * len(found), notes if bad else [])
+    return Found(found, [""] * len(found), left_out_said(listed))
 
 
 def _of_folder(
@@ -116,7 +112,7 @@ def _of_folder(
     names = tuple(entry.path for entry in entries)
     originals = _hashed(listing.root, names, bad, skip_bad, limit, progress)
     labels = [class_name(listing.class_names, entries[i].label) for i in originals.numbers.tolist()]
-    notes = [listing.meaning.strip(), *listing.notes, *_left_out(bad)]
+    notes = [listing.meaning.strip(), *listing.notes, *left_out_said(bad)]
     return Found(originals, labels, list(filter(None, notes)))
 
 
@@ -149,7 +145,7 @@ def _of_table(
     bad: list[tuple[str, str]] = []
     originals = _hashed(path.parent, tuple(names), bad, skip_bad, limit, progress)
     labels = ["" if given[i] is None else str(given[i]) for i in originals.numbers.tolist()]
-    return Found(originals, labels, _left_out(bad))
+    return Found(originals, labels, left_out_said(bad))
 
 
 def _hashed(
@@ -188,8 +184,3 @@ def _hashed(
     return ImageFiles(
         root, tuple(names[i] for i in rows), tuple(hashes), np.array(rows, np.int64), names
     )
-
-
-def _left_out(bad: Sequence[tuple[str, str]]) -> list[str]:
-    listed = "; ".join(f"{name} ({reason})" for name, reason in bad)
-    return [f"Left out because they cannot be read: {len(bad)} ({listed})."] if bad else []

@@ -116,16 +116,3 @@ class Nodes(Protocol):
             ImagesError, EncoderError: a picture cannot be read, or the encoder is not to be had.
         """
         ...
-
-
-def file_of(path: Path) -> Path:
-    """The file, if it is one.
-
-    Raises:
-        FileNotFoundError, IsADirectoryError: it is none.
-    """
-    if not path.exists():
-        raise FileNotFoundError(path)
-    if not path.is_file():
-        raise IsADirectoryError(path)
-    return path

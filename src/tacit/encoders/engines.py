@@ -1,8 +1,6 @@
 """What runs a network: PyTorch or onnxruntime, one thread for each batch that is worked on."""
 
-import logging
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from torch import nn
 
 from tacit.encoders.base import Engine
 from tacit.errors import EncoderError
+from tacit.models.exporting import export_onnx
 
 AGREE = 1e-3
 """Of the largest feature: by so much the two may differ. float16 leaves half of it open."""
@@ -138,34 +137,9 @@ def exported(module: nn.Module, inputs: NDArray[Any], folder: Path) -> Onnx | No
     import onnxruntime
 
     path = folder / "exported.onnx"
-    # An example of two rows: PyTorch takes a batch of one for a constant.
-    example = torch.from_numpy(np.concatenate([inputs, inputs])[:2])
     try:
-        with _quietly():
-            torch.onnx.export(
-                module,
-                (example,),
-                path,
-                input_names=["pictures"],
-                output_names=["features"],
-                dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=1 << 20)},),
-                external_data=True,
-                verbose=False,
-                dynamo=True,
-            )
+        x = torch.from_numpy(inputs)
+        export_onnx(module, x, path, "pictures", "features", external_data=True)
         return Onnx(session_of(onnxruntime, path), "pictures", "features")
     except Exception:  # whatever of a thousand architectures cannot be exported runs in PyTorch
         return None
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    log = logging.getLogger("torch.onnx")
-    level = log.level
-    log.setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        log.setLevel(level)

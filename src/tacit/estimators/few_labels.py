@@ -27,13 +27,13 @@ from tacit.labels.cross_validation import held_out_trials, turns_for
 from tacit.labels.draws import Labelled
 from tacit.labels.methods import METHODS, Problem
 from tacit.labels.networks import class_probabilities
+from tacit.labels.pairs import Pair
 from tacit.labels.representations import Represented, fitted_components
 from tacit.measures.number import Number, undefined
 from tacit.models.models import Classifier
 from tacit.questions.base import Measurement
 from tacit.questions.labels_within.numbers import Judged
 from tacit.questions.labels_within.question import LABELS_SEED
-from tacit.questions.shared.pairs import Pair
 from tacit.saved.form import Form
 from tacit.saved.trained import TrainedModel
 

@@ -93,20 +93,6 @@ def grid(
     for column, label in enumerate(head):
         middle = start + step_x * column + (step_x - GAP) // 2
         pen.text((middle, top - GAP), label, TEXT, font(), anchor="ms")
-    for number, row in enumerate(tiles):
-        y = top + step_y * number
-        if left:
-            pen.text((start - 2 * GAP, y + height * scale // 2), left[number], TEXT, font(), "rm")
-        for column, tile in enumerate(row):
-            if tile is None:
-                continue
-            x = start + step_x * column + (step_x - GAP - width * scale) // 2
-            large = Image.fromarray(tile.repeat(scale, 0).repeat(scale, 1))
-            pen.rectangle((x - 1, y - 1, x + large.width, y + large.height), outline=FRAME)
-            plate.paste(large, (x, y))
-            if foot:
-                below = (x + large.width // 2, y + large.height + GAP // 2)
-                pen.text(below, foot[number][column], TEXT, font(), anchor="ma")
     corners = Tiles(
         [
             start + step_x * column + (step_x - GAP - width * scale) // 2
@@ -116,6 +102,19 @@ def grid(
         width * scale,
         height * scale,
     )
+    for number, (y, row) in enumerate(zip(corners.y, tiles, strict=True)):
+        if left:
+            pen.text((start - 2 * GAP, y + height * scale // 2), left[number], TEXT, font(), "rm")
+        for column, tile in enumerate(row):
+            if tile is None:
+                continue
+            x = corners.x[column]
+            large = Image.fromarray(tile.repeat(scale, 0).repeat(scale, 1))
+            pen.rectangle((x - 1, y - 1, x + large.width, y + large.height), outline=FRAME)
+            plate.paste(large, (x, y))
+            if foot:
+                below = (x + large.width // 2, y + large.height + GAP // 2)
+                pen.text(below, foot[number][column], TEXT, font(), anchor="ma")
     return png(plate, corners)
 
 

@@ -1,6 +1,6 @@
 """Making images alike: one size, one number of channels."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -88,6 +88,14 @@ def conversions_said(conversions: Mapping[str, int]) -> list[str]:
     return [
         f"{n:,} image{'' if n == 1 else 's'}: {kind}." for kind, n in sorted(conversions.items())
     ]
+
+
+def left_out_said(skipped: Sequence[tuple[str, str]]) -> list[str]:
+    """Which images were left out, by name and reason, for people; nothing where none was."""
+    if not skipped:
+        return []
+    listed = "; ".join(f"{name} ({reason})" for name, reason in skipped)
+    return [f"Left out because they cannot be read: {len(skipped):,} ({listed})."]
 
 
 def count(conversions: dict[str, int], kind: str, n: int) -> None:

@@ -96,10 +96,25 @@ class Images:
         known = np.empty(0, np.int64) if self.labels is None else self.labels
         return np.bincount(known[known != UNLABELLED], minlength=self.n_classes)
 
+    @property
+    def truth(self) -> NDArray[np.int64]:
+        """The labels, for whoever knows that there are some.
+
+        Raises:
+            ValueError: there are none.
+        """
+        if self.labels is None:
+            raise ValueError(f"images of {self.source} have no labels")
+        return self.labels
+
+    def labels_of(self, index: NDArray[np.integer[Any]]) -> NDArray[np.int64] | None:
+        """The labels of the images at `index`; None without any."""
+        return None if self.labels is None else self.labels[index]
+
     def take(self, index: NDArray[np.integer[Any]] | Sequence[int]) -> "Images":
         """The images at `index`, in its order; many of a file that is mapped are not copied."""
         rows = np.asarray(index, dtype=np.int64)
-        labels = None if self.labels is None else self.labels[rows]
+        labels = self.labels_of(rows)
         originals = None if self.originals is None else self.originals.take(rows)
         features = {key: known[rows] for key, known in self.features.items()}
         pixels = taken(self.pixels, rows)

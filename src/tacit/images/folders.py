@@ -17,6 +17,7 @@ import PIL
 from numpy.typing import NDArray
 
 from tacit.errors import ImagesError, UnlikeImagesError, UnreadableImagesError
+from tacit.images.alike import left_out_said
 from tacit.images.bounded import shown
 from tacit.images.cache import cache_folder, new_folder
 from tacit.images.dataset import UNLABELLED, Split
@@ -246,9 +247,7 @@ def _notes(listing: Listing, kept: Stored, whole: bool) -> list[str]:
         notes.append(
             f"{n_test:,} of {n_train + n_test:,} images, chosen by their content, are test images."
         )
-    if kept.skipped:
-        names = "; ".join(f"{name} ({reason})" for name, reason in kept.skipped)
-        notes.append(f"Left out because they cannot be read: {len(kept.skipped):,} ({names}).")
+    notes += left_out_said(kept.skipped)
     if kept.n_copies:
         notes.append(
             f"Copies of another image, or links to one: {kept.n_copies:,} of {n_train + n_test:,}. "

@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Iterator, Sequence
+from functools import reduce
 from typing import Any, Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from tacit.errors import ImagesError
 from tacit.images.dataset import UNLABELLED, Images, Split
+from tacit.images.originals import joined
 from tacit.streams import numpy_stream
 
 TEST_SHARE = 0.2
@@ -172,3 +174,19 @@ def samples(images: Images) -> NDArray[np.uint64]:
             mixed ^= mixed >> np.uint64(32)
         numbers.append(mixed)
     return np.concatenate(numbers)
+
+
+def together(parts: Sequence[Images]) -> Images:
+    """Images of several sets as one, those of the first in front; labels where one has some."""
+    first, *others = parts
+    if not others:
+        return first
+    labels = None
+    if any(part.labels is not None for part in parts):
+        nothing = [np.full(len(part), UNLABELLED, np.int64) for part in parts]
+        known = [n if p.labels is None else p.labels for p, n in zip(parts, nothing, strict=True)]
+        labels = np.concatenate(known)
+    pixels = np.concatenate([part.pixels for part in parts])
+    pictures = [part.originals for part in parts if part.originals is not None]
+    originals = reduce(joined, pictures) if len(pictures) == len(parts) else None
+    return Images(pixels, labels, first.class_names, first.source, originals)

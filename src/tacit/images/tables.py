@@ -264,7 +264,7 @@ def faults_listed(faults: Sequence[str], what: str) -> str:
     more = len(faults) - FAULTS_LISTED
     listed = "".join(f"\n  {fault}" for fault in faults[:FAULTS_LISTED])
     further = f"\n  and {more:,} more" if more > 0 else ""
-    return f"{len(faults):,} fault{'s' * (len(faults) != 1)} in {what}:{listed}{further}"
+    return f"{len(faults):,} error{'s' * (len(faults) != 1)} in {what}:{listed}{further}"
 
 
 def _rows(table: Path, column: str, sides: bool, faults: list[str]) -> Iterator[Row]:

@@ -85,15 +85,6 @@ def calibration_excess(probabilities: ArrayLike, classes: ArrayLike, bins: int =
     return float(np.mean(np.sign(others) * off))
 
 
-def overconfidence(probabilities: ArrayLike, classes: ArrayLike) -> Floats:
-    """Confidence minus right or wrong, (N,): its mean is by how much confidence is above accuracy.
-
-    Values per image, whose interval is that of any mean; bins that cancel out are not seen.
-    """
-    p, y = _probabilities(probabilities), np.asarray(classes)
-    return p.max(axis=1) - (p.argmax(axis=1) == y)
-
-
 def temperature(
     logits: ArrayLike, classes: ArrayLike, *, weights: ArrayLike | None = None
 ) -> float:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tacit.measures.distances import Floats
 from tacit.measures.engine import Measured
 from tacit.measures.intervals import decide
 from tacit.measures.number import Number
@@ -31,21 +30,6 @@ class Comparison:
         return decide(self.difference)
 
 
-def against_each(
-    first: Floats, others: Mapping[str, Floats], *, unit: str = ""
-) -> dict[str, Comparison]:
-    """One method against each of the others, paired, with intervals that hold together.
-
-    Args:
-        first: one value per seed and draw, (S, D).
-        others: by name, the same of the other methods, on the same seeds and draws.
-        unit: of the differences.
-    """
-    return compare(
-        {name: _table(first, unit) - _table(other, unit) for name, other in others.items()}
-    )
-
-
 def compare(gaps: Mapping[str, Measured], together: int | None = None) -> dict[str, Comparison]:
     """Differences by name, with intervals that hold together and p-values that agree with them.
 
@@ -62,7 +46,3 @@ def compare(gaps: Mapping[str, Measured], together: int | None = None) -> dict[s
         name: Comparison(gap.mean(together=n), gap.p_value(), min(1.0, n * gap.p_value()))
         for name, gap in gaps.items()
     }
-
-
-def _table(values: Floats, unit: str) -> Measured:
-    return Measured(values, ("seed", "draw"), unit)

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from tacit import notebook
 
+POINTS = "percentage points"
+
 
 class Undefined(ValueError):
     """A measure that its input does not define, such as a separation between one class.
@@ -55,6 +57,11 @@ class Number:
         if factor < 0:
             low, high = high, low
         return Number(value, low, high, self.n, unit, self.interval)
+
+    @property
+    def in_points(self) -> "Number":
+        """A difference of shares in percentage points."""
+        return self.scaled(100, POINTS)
 
     def __neg__(self) -> "Number":
         """The same difference, taken the other way round.

@@ -213,12 +213,10 @@ class Session:
         """The version of the labels, their rows and classes, and the names of the classes."""
         with self._lock:
             met = list(self._met)
-            labels = {
-                self.row_of[name]: met.index(said.label)
-                for name, said in self.table.said.items()
-                if said.label
-            }
-            return self.version, list(labels), list(labels.values()), met
+            number = {label: place for place, label in enumerate(met)}
+            labelled = [(n, s.label) for n, s in self.table.said.items() if s.label]
+            rows = [self.row_of[name] for name, _ in labelled]
+            return self.version, rows, [number[label] for _, label in labelled], met
 
     def marked(self, mark: str) -> set[int]:
         """The rows that have this mark."""

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import field_validator
 
 from tacit.encoders.base import About
 from tacit.encoders.inputs import Inputs
@@ -361,3 +362,34 @@ class Question(Table):
                 *filter(None, alerts),
             ),
         )
+
+
+class OfRuns(Question):
+    """A question of several runs, asked of those that there are.
+
+    Attributes:
+        runs: each once.
+    """
+
+    kinds: ClassVar[tuple[str, ...]]
+    """What each of them may be, as `needs` says."""
+    fewest: ClassVar[int] = 1
+    """It is not asked of fewer."""
+
+    runs: tuple[str, ...]
+
+    @field_validator("runs")
+    @classmethod
+    def _enough_and_each_once(cls, runs: tuple[str, ...]) -> tuple[str, ...]:
+        if twice := sorted({run for run in runs if runs.count(run) > 1}):
+            raise ValueError(f"names '{twice[0]}' twice; each run is looked at once")
+        if len(runs) < cls.fewest:
+            raise ValueError(f"names {len(runs)} of the {cls.fewest} runs or more that it takes")
+        return runs
+
+    def needs(self) -> dict[str, tuple[str, ...]]:
+        return dict.fromkeys(self.runs, self.kinds)
+
+    def without(self, run: str) -> Question | None:
+        left = tuple(name for name in self.runs if name != run)
+        return self.model_copy(update={"runs": left}) if len(left) >= self.fewest else None

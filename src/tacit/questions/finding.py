@@ -10,6 +10,8 @@ from tacit.measures.formatting import show, significant
 from tacit.measures.number import Number
 from tacit.questions.verdicts import Verdict
 
+Row = tuple[str | float | int | Number | None, ...]
+
 
 @dataclass(frozen=True)
 class Table:
@@ -17,7 +19,7 @@ class Table:
 
     caption: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[str | float | int | Number | None, ...], ...]
+    rows: tuple[Row, ...]
 
     def __post_init__(self) -> None:
         for row in self.rows:

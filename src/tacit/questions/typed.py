@@ -12,28 +12,20 @@ Names are joined by "/", with "-" for "_": ``Numbers(run={"vae": OfRun(beta=1.0)
 the value ``run/vae/beta``. Whatever lies in a field ``table`` is written to CSV files as well:
 ``table/NAME/COLUMN`` is a column of ``QUESTION-NAME.csv``, where the columns of a dataclass within
 the table are called ``FIELD.COLUMN``, and those of a dict of dataclasses ``KEY.COLUMN``
-(``COLUMN`` for the key ""). A field of
-``Annotated[…, Called(NAME)]`` is stored under another name than its own.
+(``COLUMN`` for the key "").
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from types import UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
 T = TypeVar("T")
 Path = tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Called:
-    """What a field is stored as, such as a column with an underscore."""
-
-    name: str
 
 
 @dataclass(frozen=True)
@@ -59,14 +51,11 @@ class _Field:
 
 @cache
 def _fields(kind: type) -> tuple[_Field, ...]:
-    hints = get_type_hints(kind, include_extras=True)
+    hints = get_type_hints(kind)
     found = []
     for one in fields(kind):
         said, optional = hints[one.name], False
         name = one.name.strip("_").replace("_", "-")
-        if get_origin(said) is Annotated:
-            said, *marks = get_args(said)
-            (name,) = [mark.name for mark in marks if isinstance(mark, Called)] or [name]
         if get_origin(said) in (Union, UnionType):
             (said,) = (kind for kind in get_args(said) if kind is not type(None))
             optional = True

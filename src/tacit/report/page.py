@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 from xml.etree import ElementTree
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
@@ -72,6 +72,17 @@ class Section:
     caveats: tuple[str, ...]
 
 
+def templates(loader: BaseLoader) -> Environment:
+    """Pages from templates: what is put into them is escaped, and what is missing is an error."""
+    return Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
 def write_report(folder: Path) -> Path:
     """Write ``report.html`` into `folder` from its records and figures; returns its path.
 
@@ -126,13 +137,7 @@ def render(
                 tuple(caveat for caveat in finding.caveats if caveat not in alerts),
             )
         )
-    environment = Environment(
-        loader=PackageLoader("tacit", "report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates(PackageLoader("tacit", "report"))
     environment.filters |= {
         "allowed": allowed,
         "bound": bound,

@@ -7,7 +7,7 @@ from tacit.encoders.opening import open_encoder
 from tacit.encoders.source import parse
 from tacit.errors import EncoderError
 from tacit.saved.about import Elsewhere
-from tacit.saved.weights import ModelFileError
+from tacit.training.weights import ModelFileError
 
 FOLDER = "encoder"
 """Of a model's folder, where the files of an encoder that is included lie."""

@@ -14,22 +14,19 @@ from typing import Any
 
 import torch
 from pydantic import ValidationError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from tacit import __version__
 from tacit.files import data_sha256, file_sha256, is_unfinished, write_atomically, write_json
 from tacit.images.bounded import shown
-from tacit.models.config import build
 from tacit.models.models import Model
-from tacit.models.parts import freeze
 from tacit.saved.about import About
 from tacit.saved.card import card
 from tacit.saved.elsewhere import FOLDER, found_in
 from tacit.saved.form import Form
-from tacit.saved.weights import ModelFileError, check_tensors, read_header
 from tacit.studies.description.errors import errors_of
 from tacit.training.checkpoint import write_tensors
+from tacit.training.weights import ModelFileError, read_model
 
 FORMAT = 1
 """Raised when a folder is written that an earlier version cannot read."""
@@ -181,31 +178,17 @@ def load_saved(folder: str | Path) -> Saved:
             f"{shown(folder)} holds no model: saving it was interrupted; save it again"
         )
     path = folder / WEIGHTS
-    header = read_header(path)
-    try:
-        # On the meta device a model of any size takes no memory.
-        with torch.device("meta"):
-            model = build(about.model)
-            form = _empty_form(about)
-    except (RuntimeError, ArithmeticError, ValueError, TypeError) as error:
-        own = isinstance(error, ValueError)  # others are PyTorch's, in words about its operations
-        why = str(error) if own else "its sizes make no network"
-        raise ModelFileError(f"{shown(folder / CONFIG)} describes no model: {why}") from None
-    wanted = {f"model.{name}": value for name, value in model.state_dict().items()} | form
-    check_tensors(path, header, wanted)
-    if (found := file_sha256(path)) != config["weights_sha256"]:
-        raise ModelFileError(
-            f"{shown(path)} is damaged: its SHA-256 is {found}, {CONFIG} has "
-            f"{config['weights_sha256']}"
-        )
-    if header.note.get("data_sha256") != about.data.sha256:
-        raise ModelFileError(f"{shown(path)} and {CONFIG} name different training data")
-    tensors = load_file(path)
-    model.load_state_dict(
-        {name: tensors[f"model.{name}"] for name in model.state_dict()}, assign=True
+    read = read_model(
+        path,
+        about.model,
+        folder / CONFIG,
+        sha256=config["weights_sha256"],
+        prefix="model.",
+        others=lambda: _empty_form(about),
     )
-    freeze(model)
-    return Saved(model, _form(about, tensors), about, found_in(folder, about.encoder))
+    if read.note.get("data_sha256") != about.data.sha256:
+        raise ModelFileError(f"{shown(path)} and {CONFIG} name different training data")
+    return Saved(read.model, _form(about, read.others), about, found_in(folder, about.encoder))
 
 
 def _read_config(path: Path) -> dict[str, Any]:

@@ -5,11 +5,8 @@ from the rows as they were given, while a file takes and gives float32.
 """
 
 import json
-import logging
 import tempfile
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from importlib import import_module
@@ -27,6 +24,7 @@ from tacit.encoders.making import read
 from tacit.encoders.timm import TimmEncoder
 from tacit.files import write_atomically
 from tacit.images.originals import of_pictures
+from tacit.models.exporting import export_onnx
 from tacit.models.models import VAE, Autoencoder, Classifier, Contrastive, Model
 from tacit.models.parts import part_of
 from tacit.saved.form import Form
@@ -167,12 +165,9 @@ def export_on_features(
     known, classifier = model.about.encoder, model.model
     assert known is not None
     assert isinstance(classifier, Classifier)
-    features = torch.from_numpy(model.features(pictures)[:CHECKED])
     gives = (
         f"float32 (batch, {len(model.class_names)}), probabilities in the order of tacit.classes"
     )
-    expected = model.probabilities_of(features).astype(np.float64)
-    unit = np.ones_like(expected)
     about = {
         "tacit.version": __version__,
         "tacit.classes": json.dumps(list(model.class_names), ensure_ascii=False),
@@ -185,8 +180,10 @@ def export_on_features(
     if not include_encoder:
         takes = f"float32 (batch, {known.n_features}), features of tacit.encoder"
         module = _OnFeatures(classifier)
+        x = torch.from_numpy(model.features(pictures)[:CHECKED])
+        expected = model.probabilities_of(x).astype(np.float64)
         names = ("features", "probabilities", takes, gives)
-        graph = _Graph("classifier", module, features, expected, unit, *names)
+        graph = _Graph("classifier", module, x, expected, np.ones_like(expected), *names)
         return [_written(path, graph, runtime, about)]
     encoder, recipe = model.elsewhere, model.elsewhere.about.recipe
     if not isinstance(encoder, TimmEncoder) or recipe is None:
@@ -203,7 +200,7 @@ def export_on_features(
         expected = module(x).double().numpy()
     about["tacit.recipe"] = json.dumps(recipe.plain())
     names = ("pictures", "probabilities", takes, gives)
-    graph = _Graph("classifier", module, x, expected, unit, *names)
+    graph = _Graph("classifier", module, x, expected, np.ones_like(expected), *names)
     return [_written(path, graph, runtime, about)]
 
 
@@ -354,7 +351,10 @@ def _written(path: Path, graph: _Graph, runtime: ModuleType, about: Mapping[str,
     differences: list[float] = []
 
     def write(temporary: Path) -> None:
-        _export_graph(graph, temporary)
+        with tempfile.TemporaryDirectory() as scratch:
+            file = Path(scratch) / "graph.onnx"
+            export_onnx(graph.module, graph.x, file, graph.given, graph.got, external_data=False)
+            temporary.write_bytes(file.read_bytes())
         _describe(temporary, {**about, "tacit.input": graph.takes, "tacit.output": graph.gives})
         session = runtime.InferenceSession(str(temporary), providers=["CPUExecutionProvider"])
         for n in (len(graph.x), 1):
@@ -391,36 +391,3 @@ def _largest_difference(path: Path, found: NDArray[Any], graph: _Graph, n: int) 
             f"most {TOLERANCE:g} is allowed, so it was not written{far}"
         )
     return difference
-
-
-def _export_graph(graph: _Graph, path: Path) -> None:
-    # An example of two rows: PyTorch takes a batch of one for a constant.
-    example = torch.cat([graph.x, graph.x])[:2]
-    with _quietly(), tempfile.TemporaryDirectory() as scratch:
-        file = Path(scratch) / "graph.onnx"
-        torch.onnx.export(
-            graph.module,
-            (example,),
-            file,
-            input_names=[graph.given],
-            output_names=[graph.got],
-            dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=1 << 20)},),
-            external_data=False,
-            verbose=False,
-            dynamo=True,
-        )
-        path.write_bytes(file.read_bytes())
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Without the exporter's warnings of its own deprecations and of the missing torchvision."""
-    log = logging.getLogger("torch.onnx")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        log.setLevel(level)

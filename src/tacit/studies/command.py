@@ -20,7 +20,6 @@ from tacit.images.dataset import Split
 from tacit.images.opened import Opened
 from tacit.images.sources import open_images
 from tacit.questions.base import Question
-from tacit.questions.encoders.viewed import called, encode_views
 from tacit.questions.label_efficiency.question import FewLabels
 from tacit.questions.registry import QUESTIONS
 from tacit.questions.transfer.question import Transfer
@@ -38,6 +37,7 @@ from tacit.studies.options import How, RunOptions, out_of_range
 from tacit.studies.provenance import Told
 from tacit.studies.shorter import shorter
 from tacit.studies.study import Ended, Prepared, prepared, run_study
+from tacit.training.viewed import called, encode_views
 
 _RUN_NAME = re.compile(r"[^a-z0-9]+")
 

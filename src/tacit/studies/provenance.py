@@ -14,7 +14,6 @@ import torch
 
 from tacit.encoders.base import About
 from tacit.encoders.making import seconds_for
-from tacit.files import Damaged, read_record
 from tacit.images.dataset import Images
 from tacit.images.opened import Opened
 from tacit.models.architecture import layers_of
@@ -37,6 +36,7 @@ from tacit.studies.execution.executors.base import Executor
 from tacit.studies.execution.plan import Job, Plan
 from tacit.studies.execution.runner import Outcome
 from tacit.training.objectives import ObjectiveTable
+from tacit.training.run_folder import times_of
 
 PACKAGES = ("tacit", "torch", "numpy", "scipy", "scikit-learn", "pillow", "matplotlib")
 FROM_COMMAND, FROM_STUDY, FROM_DEFAULT = "the command line", "the study's file", "tacit's default"
@@ -181,7 +181,7 @@ def _mean_seconds(planned: Plan, folder: Path) -> dict[str, float]:
     """How long a run took, by its name: the mean over the seeds and draws that are done."""
     found: dict[str, list[float]] = {}
     for job in planned.jobs:
-        if job.kind == "train" and "seconds" in (times := _times(folder / job.folder)):
+        if job.kind == "train" and "seconds" in (times := times_of(folder / job.folder)):
             found.setdefault(job.name, []).append(times["seconds"])
     return {name: float(np.mean(each)) for name, each in found.items()}
 
@@ -269,7 +269,7 @@ def _job_done(job: Job, outcome: Outcome, folder: Path) -> JobDone:
         return JobDone(job.label, "failed", cause=outcome.failed[job.id])
     if job.id in outcome.blocked:
         return JobDone(job.label, "blocked", cause=f"needs {outcome.blocked[job.id]}")
-    times = _times(folder / job.folder)
+    times = times_of(folder / job.folder)
     return JobDone(
         job.label,
         "reused" if job.id in outcome.reused else "done",
@@ -277,14 +277,6 @@ def _job_done(job: Job, outcome: Outcome, folder: Path) -> JobDone:
         images_per_second=times.get("images_per_second"),
         where=times.get("where", ""),
     )
-
-
-def _times(folder: Path) -> dict[str, Any]:
-    """How long a job took; nothing where that is not known any more."""
-    try:
-        return read_record(folder / "times.json")
-    except (FileNotFoundError, Damaged):
-        return {}
 
 
 def _machine(executor: Executor[Any]) -> str:

@@ -23,7 +23,6 @@ from tacit.measures.unfinished import StillFalling, unfinished
 from tacit.models.onednn import held_in
 from tacit.models.precision import dtype_of
 from tacit.questions.base import Measurement, Question, Setting
-from tacit.questions.encoders.viewed import about_views, called
 from tacit.questions.finding import Finding
 from tacit.report.alerts import alerts_on_top
 from tacit.report.explorer import Size
@@ -46,6 +45,7 @@ from tacit.studies.tables import write_tables
 from tacit.training.ranks import RanksError
 from tacit.training.ranks.joining import check as check_ranks
 from tacit.training.run_folder import SavedRun
+from tacit.training.viewed import about_views, called
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ the curves, and ``done.json``, written last, the checksums of all of them.
 import shutil
 from functools import cached_property
 from pathlib import Path, PurePath
+from typing import Any, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from tacit import notebook
@@ -25,10 +25,9 @@ from tacit.files import (
     write_json,
     write_record,
 )
-from tacit.models.config import ModelConfig, build
+from tacit.models.config import ModelConfig
 from tacit.models.models import Model
-from tacit.models.parts import freeze
-from tacit.training.checkpoint import CHECKPOINTS, read_tensors, snapshot_path, write_tensors
+from tacit.training.checkpoint import CHECKPOINTS, snapshot_path, write_tensors
 from tacit.training.history import History
 from tacit.training.objectives import (
     ContrastiveTable,
@@ -38,6 +37,9 @@ from tacit.training.objectives import (
     read_objective,
 )
 from tacit.training.schedule import Schedule
+from tacit.training.weights import read_model
+
+Kind = TypeVar("Kind", bound=Model)
 
 
 class SavedRun:
@@ -108,31 +110,13 @@ class SavedRun:
                 f"run '{self.run}' kept nothing at update {update}; "
                 f"it kept {self.history.snapshots}"
             )
-        return load_model(self.config, path)
+        return read_model(path, self.config, self.folder / "job.json").model
 
-
-def load_model(config: ModelConfig, weights: Path) -> Model:
-    """A model with its weights, in evaluation mode and without gradients.
-
-    Raises:
-        Damaged: the file holds other tensors than the model has.
-    """
-    # On the meta device a model of any size takes no memory; it gets some once the file holds it.
-    try:
-        with torch.device("meta"):
-            model = build(config)
-    except (RuntimeError, ArithmeticError, ValueError, TypeError) as error:
-        raise Damaged(f"the job of {weights} describes no model: {error}") from None
-    tensors = read_tensors(weights)
-    wanted = model.state_dict()
-    if {name: (t.dtype, t.shape) for name, t in tensors.items()} != {
-        name: (t.dtype, t.shape) for name, t in wanted.items()
-    }:
-        raise Damaged(f"{weights} does not hold the model that its job describes")
-    model = model.to_empty(device="cpu")
-    model.load_state_dict(tensors)
-    freeze(model)
-    return model
+    def model_as(self, kind: type[Kind], update: int | None = None) -> Kind:
+        """The same, known to be of this kind: whoever asks has checked what the run learns."""
+        found = self.model(update)
+        assert isinstance(found, kind)
+        return found
 
 
 def write_job(
@@ -169,7 +153,8 @@ def write_trained(folder: Path, model: Model, history: History) -> None:
 
 
 DONE = "done.json"
-UNSEALED = (DONE, "times.json")
+TIMES = "times.json"
+UNSEALED = (DONE, TIMES)
 """Files that say nothing about the result."""
 
 KEPT, FAILURE = "unfinished", "failure.txt"
@@ -205,6 +190,14 @@ def remove_leftovers(folder: Path) -> None:
         if (folder / name).exists():
             shutil.rmtree(folder / name)
     (folder / FAILURE).unlink(missing_ok=True)
+
+
+def times_of(folder: Path) -> dict[str, Any]:
+    """How long a job took; nothing where that is not known any more."""
+    try:
+        return read_record(folder / TIMES)
+    except (FileNotFoundError, Damaged):
+        return {}
 
 
 def sums_of(folder: Path) -> dict[str, str]:

@@ -95,7 +95,7 @@ def test_the_page_opens_with_the_recommendation_and_the_images_to_label(place) -
     results = json.loads((root / "out" / "results.json").read_text())
     first, second = results["findings"]
     assert (first["question"], second["question"]) == ("labels-within", "next-labels")
-    said = r"Use .* of 20 labels, held out one of every class together, it tells .* the 10 others"
+    said = r"Use .* 20 labels were held out one of every class together and told from the 10 others"
     assert re.match(said, first["answer"])
     assert "90 images of pictures" in page
     assert "0 test images" not in page
@@ -139,7 +139,7 @@ def test_what_is_saved_is_what_was_judged(place, capsys, monkeypatch) -> None:
     command = ["learn", "pictures", "--labels", "labels.csv", "--epochs", "1", "--jobs", "1"]
     assert run_command([*command, "--pairs", "vae.poisson", "--out", "graph"]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "Poisson propagation and a network trained on its labels: of 20 labels" in said
+    assert "Use vae · Poisson + network: it tells" in said
     model = tacit.load(root / "graph" / "model")
     pixels = np.stack(
         [np.asarray(Image.open(root / "pictures" / f"{i:02d}.png")) for i in range(N)]
@@ -229,7 +229,7 @@ def test_pairs_that_need_no_run_are_listed_and_compared(place, capsys) -> None:
         assert run_command([*command, "--pairs", "pca.logistic", *more]) == 0
     said = capsys.readouterr().out
     assert "1 jobs, about" in said
-    assert "Use PCA of the pixels with logistic regression" in " ".join(said.split())
+    assert "Use PCA · logistic: it tells" in " ".join(said.split())
     assert (place[0] / "no-run" / "model" / "model.safetensors").exists()
 
 

@@ -151,7 +151,7 @@ def test_faults_are_named(read, text, said) -> None:
 
 
 def test_all_faults_are_told_at_once(read) -> None:
-    with pytest.raises(ImagesError, match="3 faults in the labels") as caught:
+    with pytest.raises(ImagesError, match="3 errors in the labels") as caught:
         read("path,label\nx.png,a\n1.png,a\n1.png,b\n", "path,label\ny.png,a\n")
     lines = str(caught.value).splitlines()[1:]
     assert [line.split(":")[0].strip() for line in lines] == [

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined
+from jinja2 import PackageLoader, PrefixLoader
 
 from tacit.checks import copies, odd
 from tacit.commands.check.tables import label_of, likelier_of
@@ -16,6 +16,7 @@ from tacit.files import write_atomically
 from tacit.images.bounded import printable
 from tacit.labels import mislabelled
 from tacit.page.pictures import small
+from tacit.report.page import templates
 
 if TYPE_CHECKING:
     from tacit.commands.check.run import Looked
@@ -75,18 +76,9 @@ class Section:
 
 def write_page(path: Path, looked: "Looked", command: str) -> Path:
     """Write the page; returns its path."""
-    environment = Environment(
-        loader=PrefixLoader(
-            {
-                "check": PackageLoader("tacit", "commands/check"),
-                "report": PackageLoader("tacit", "report"),
-            }
-        ),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    folders = {"check": "commands/check", "report": "report"}
+    loaders = {name: PackageLoader("tacit", folder) for name, folder in folders.items()}
+    environment = templates(PrefixLoader(loaders))
     html = environment.get_template("check/page.html.jinja").render(
         title=looked.checked.images.source,
         verdict=verdict(looked),

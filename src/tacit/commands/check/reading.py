@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial, reduce
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,8 @@ from tacit.images.classes import classes_of
 from tacit.images.dataset import UNLABELLED, Images
 from tacit.images.folders import check_missing, read_folder
 from tacit.images.listing import list_folder
-from tacit.images.originals import Column, joined
+from tacit.images.originals import Column
+from tacit.images.splits import together
 from tacit.images.tables import Names, read_labels
 
 Progress = Callable[[int, int], None]
@@ -130,30 +131,12 @@ def _from_arrays(
     """A named set, an array file, or a folder of idx files."""
     parts, conversions, said = parts_of(source, Path(source), data_dir)
     alike = [made_alike(images, size, channels, conversions) for _, images in parts]
-    pixels = alike[0].pixels if len(alike) == 1 else np.concatenate([one.pixels for one in alike])
-    known = [one.originals for one in alike if one.originals is not None]
-    images = Images(
-        pixels,
-        _joined_labels(alike),
-        alike[0].class_names,
-        source if source in NAMES else shown(Path(Path(source).name)),
-        reduce(joined, known) if len(known) == len(alike) else None,
-    )
+    name = source if source in NAMES else shown(Path(Path(source).name))
+    images = replace(together(alike), source=name)
     sides = [np.full(len(one), side) for (side, _), one in zip(parts, alike, strict=True)]
     names = tuple(str(number) for number in range(len(images)))
     notes = (*said, *conversions_said(conversions))
     return Checked(images, names, "index", np.concatenate(sides), notes=notes)
-
-
-def _joined_labels(parts: Sequence[Images]) -> NDArray[np.int64] | None:
-    if all(part.labels is None for part in parts):
-        return None
-    return np.concatenate(
-        [
-            np.full(len(part), UNLABELLED, np.int64) if part.labels is None else part.labels
-            for part in parts
-        ]
-    )
 
 
 def _labelled(found: Checked, tables: Sequence[Path]) -> Checked:

@@ -68,7 +68,7 @@ def _conclude(done: "Done", asked: "Asked", console: "Console") -> int:
     import shlex
     from itertools import chain, count
 
-    from tacit.questions.labels_within.words import recommendation
+    from tacit.questions.labels_within.words import headline, recommendation
     from tacit.saved.folder import is_model_folder
 
     def say(text: str) -> None:
@@ -79,7 +79,8 @@ def _conclude(done: "Done", asked: "Asked", console: "Console") -> int:
         return FAILED
     files = done.files
     console.print()
-    console.print(recommendation(done.judged), markup=False, highlight=False)
+    said = [headline(done.judged).headline, *recommendation(done.judged)]
+    console.print(" ".join(filter(None, said)), markup=False, highlight=False)
     console.print()
     say(f"Predictions: {files.predictions}")
     say(f"Label next:  {files.next}")

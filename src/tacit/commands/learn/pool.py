@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property, reduce
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -18,9 +18,8 @@ from tacit.images.dataset import Images
 from tacit.images.folders import read_folder
 from tacit.images.listing import list_folder
 from tacit.images.opened import Opened, own_files
-from tacit.images.originals import joined
 from tacit.images.sources import open_images
-from tacit.images.splits import content_hashes
+from tacit.images.splits import content_hashes, together
 from tacit.images.values import few_levels
 from tacit.studies.execution.progress import reading
 from tacit.studies.options import Reading
@@ -94,11 +93,8 @@ def open_pool(
         named = open_images(source, data_dir=data_dir)
         parts, origin = [named.train, named.test], named.origin
         conversions = dict(named.conversions)
-    alike = [made_alike(images, size, channels, conversions).pixels for images in parts]
-    pixels = alike[0] if len(alike) == 1 else np.concatenate(alike)
-    known = [images.originals for images in parts if images.originals is not None]
-    originals = reduce(joined, known) if len(known) == len(parts) else None
-    images = Images(pixels, source=origin.name, originals=originals)
+    whole = together([made_alike(images, size, channels, conversions) for images in parts])
+    images = Images(whole.pixels, source=origin.name, originals=whole.originals)
     notes = conversions_said(conversions)
     notes += filter(None, [few_levels(images.portions())])
     return Pool(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from tacit.commands.learn.files import Files
+from tacit.commands.learn.model import calibrated, config_of, config_on_features
 from tacit.commands.learn.page import asking
 from tacit.commands.learn.pool import Pool, read_pool
 from tacit.commands.learn.study import NAME, Asked, study_of
@@ -22,7 +23,6 @@ from tacit.labels.propagation.graph import neighbour_graph
 from tacit.labels.representations import learned, principal_components
 from tacit.measures.formatting import percent, show
 from tacit.questions.base import Measurement
-from tacit.questions.labels_within.model import calibrated, config_of, config_on_features
 from tacit.questions.labels_within.numbers import Judged
 from tacit.questions.labels_within.question import LabelsWithin
 from tacit.questions.labels_within.words import held_out, left

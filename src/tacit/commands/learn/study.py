@@ -9,11 +9,11 @@ from tacit.commands.learn.table import Given
 from tacit.commands.options import CommandError
 from tacit.encoders.source import parse as parse_source
 from tacit.labels.methods import METHODS
+from tacit.labels.pairs import BUILT_IN as BUILT_IN_CODES
+from tacit.labels.pairs import Pair, pair_named, pairs_of
 from tacit.models.config import PerImageTable
 from tacit.questions.label_efficiency.question import Labels
 from tacit.questions.labels_within.question import LabelsWithin
-from tacit.questions.shared.pairs import BUILT_IN as BUILT_IN_CODES
-from tacit.questions.shared.pairs import Pair, pair_named, pairs_of
 from tacit.studies.description.errors import nearest
 from tacit.studies.description.named import study_text
 from tacit.studies.description.reading import parse

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Annotated
 
 import numpy as np
 import torch
@@ -16,14 +15,12 @@ from tacit.measures.engine import Measured
 from tacit.measures.number import Number
 from tacit.models.models import VAE
 from tacit.questions.base import Arrays, Runs
-from tacit.questions.shared.samples import of_all
+from tacit.questions.shared.samples import Rows, of_all
 from tacit.questions.shared.scoring import estimated
 from tacit.questions.shared.seeds import Seeds
-from tacit.questions.typed import Called
+from tacit.questions.shared.splits import counted
 from tacit.streams import torch_stream
 from tacit.training.run_folder import SavedRun
-
-Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -31,7 +28,7 @@ class Scored:
     """Of images, (n,) each: -log p(x) in nats, its standard error, and 1 where it is flagged."""
 
     nll: Floats
-    standard_error: Annotated[Floats, Called("standard_error")]
+    standard_error: Floats
     flagged: Rows
 
     def take(self, rows: Rows) -> "Scored":
@@ -90,8 +87,7 @@ def measure(runs: Runs, names: Sequence[str], images: int, samples: int) -> Numb
 
 def _scored(run: SavedRun, update: int, images: Images, rows: Rows, samples: int) -> Arrays:
     """The columns of `Scored`, by the model as it was after `update`."""
-    model = run.model(update)
-    assert isinstance(model, VAE)
+    model = run.model_as(VAE, update)
     x = torch.from_numpy(images.scaled(rows))
     # The names of streams do not tell runs apart: all see the same binarised pixels and noise.
     data = observe(model, x, torch_stream(run.seed, "observed", "test"))
@@ -164,9 +160,8 @@ class Stages:
 
     def flagged(self, run: str) -> Number:
         """How many of the estimates after the last stage are flagged."""
-        flags = np.stack([one.table[f"{run}.all"].stages[""].flagged for one in self.seeds])
-        said = f"a count of {flags.size:,} estimates"
-        return Number(float(flags.mean()), n=flags.size, unit="share", interval=said)
+        flags = self.seeds.pooled(lambda one: one.table[f"{run}.all"].stages[""].flagged)
+        return counted(flags, "estimates")
 
     def numbers(self) -> dict[str, Number]:
         """All numbers, the important ones first."""

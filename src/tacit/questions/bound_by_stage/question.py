@@ -5,15 +5,13 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from tacit.questions.base import Measurement, Question, Runs, Setting
-from tacit.questions.bound_by_stage.figures import curve
-from tacit.questions.bound_by_stage.numbers import Numbers, Stages, measure
-from tacit.questions.bound_by_stage.words import DECIDED_BY, caveats, headline, sentences, table
+from tacit.questions.base import Measurement, OfRuns, Runs, Setting
+from tacit.questions.bound_by_stage import figures, numbers, words
 from tacit.questions.finding import Finding
 from tacit.questions.shared.seeds import Seeds
 
 
-class BoundByStage(Question):
+class BoundByStage(OfRuns):
     """-log p(x) of test images by importance sampling, at the end of every phase of training.
 
     Attributes:
@@ -33,15 +31,16 @@ class BoundByStage(Question):
         "each stage of training, and what would the stages that remain cost?"
     )
     rules: ClassVar[tuple[str, ...]] = ("lower-error",)
-    decided_by: ClassVar[str] = DECIDED_BY
+    decided_by: ClassVar[str] = words.DECIDED_BY
     sources: ClassVar[tuple[str, ...]] = (
         "Burda, Grosse and Salakhutdinov 2016, Importance weighted autoencoders",
         "Tucker, Lawson, Gu and Maddison 2019, Doubly reparameterized gradient estimators",
     )
     weight: ClassVar[float] = 500.0
+    kinds: ClassVar[tuple[str, ...]] = ("vae",)
     quick: ClassVar[Mapping[str, int]] = {"images": 200, "samples": 1000}
 
-    runs: Annotated[tuple[str, ...], Field(min_length=1, max_length=6)]
+    runs: Annotated[tuple[str, ...], Field(max_length=6)]
     samples: Annotated[int, Field(ge=1, le=10**6)] = 5000
     images: Annotated[int, Field(ge=2, le=10**6)] = 1000
     stages: tuple[Annotated[int, Field(ge=1, le=10**6)], ...] = ()
@@ -56,9 +55,6 @@ class BoundByStage(Question):
                     f"published names '{run}', which is none of runs: {', '.join(self.runs)}"
                 )
         return self
-
-    def needs(self) -> dict[str, tuple[str, ...]]:
-        return dict.fromkeys(self.runs, ("vae",))
 
     def without(self, run: str) -> "BoundByStage | None":
         """The same of the other runs, where there are any."""
@@ -78,12 +74,12 @@ class BoundByStage(Question):
                 )
 
     def measure(self, runs: Runs) -> Measurement:
-        return Measurement.of(measure(runs, self.runs, self.images, self.samples))
+        return Measurement.of(numbers.measure(runs, self.runs, self.images, self.samples))
 
     def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        seeds = Seeds.of(Numbers, measured)
+        seeds = Seeds.of(numbers.Numbers, measured)
         published = self.published if setting.source == self.published_for else {}
-        stages = Stages(seeds, self.runs, self.samples, self.stages, published)
+        stages = numbers.Stages(seeds, self.runs, self.samples, self.stages, published)
         not_compared = (
             f"Published values are of the images '{self.published_for}', and are not compared with "
             f"those of '{setting.source}'."
@@ -91,10 +87,13 @@ class BoundByStage(Question):
         return self.finding(
             setting,
             seeds,
-            headline(stages),
+            words.headline(stages),
             stages.numbers(),
-            answer=sentences(stages),
-            figures=(curve(stages, setting),),
-            tables=(table(stages),),
-            caveats=(*caveats(stages), not_compared if self.published and not published else ""),
+            answer=words.sentences(stages),
+            figures=(figures.curve(stages, setting),),
+            tables=(words.table(stages),),
+            caveats=(
+                *words.caveats(stages),
+                not_compared if self.published and not published else "",
+            ),
         )

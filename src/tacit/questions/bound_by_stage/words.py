@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 
-from tacit.measures.formatting import brief, show
-from tacit.measures.number import Number
+from tacit.measures.formatting import brief
 from tacit.questions.bound_by_stage.numbers import Stages
-from tacit.questions.finding import Table
+from tacit.questions.finding import Row, Table
 from tacit.questions.shared.words import verdict
 from tacit.questions.verdicts import Said, Verdict, ruled
 
@@ -37,69 +36,41 @@ def headline(stages: Stages) -> Said:
 
 
 def sentences(stages: Stages) -> Iterator[str]:
-    """Every run by itself and beside published values, then each beside the first."""
-    yield from (_run_said(stages, run) for run in stages.runs)
+    """Every run beside published values and its last stage, then each beside the first."""
+    for run in stages.runs:
+        for source, value in stages.published.get(run, {}).items():
+            yield verdict(
+                stages.above(run, value),
+                higher=f"{run} misses {source} by {{}}.",
+                lower=f"{run} beats {source} by {{}}.",
+                alike=f"{run} is not distinguishable from {source} ({{}}).",
+            )
+        if (gain := stages.last_gain(run)) is not None:
+            yield verdict(
+                gain,
+                higher=f"The last stage of {run} gained {{}}.",
+                lower=f"The last stage of {run} lost {{}}.",
+                alike=f"What the last stage of {run} gained is not told from nothing ({{}}).",
+            )
+        left, epochs, updates = stages.remaining(run)
+        if left:
+            yield (
+                f"Stages of {run} that were not trained: {left}, of {epochs:,} epochs and "
+                f"{updates:,} updates."
+            )
     first, *others = stages.runs
     for run in others:
         yield verdict(
             stages.difference((run, None), (first, None)),
-            higher=f"On the same images '{run}' is {{}} above '{first}'.",
-            lower=f"On the same images '{run}' is {{}} below '{first}'.",
-            alike=f"'{run}' and '{first}' are not distinguishable, {{}}.",
-            undefined=f"'{run}' and '{first}' are undecided, {{}}.",
+            higher=f"On the same images {run} is {{}} above {first}.",
+            lower=f"On the same images {run} is {{}} below {first}.",
+            alike=f"{run} and {first} are not distinguishable ({{}}).",
         )
-
-
-def _run_said(stages: Stages, run: str) -> str:
-    updates, epochs, _ = stages.plan(run)[-1]
-    n, last = stages.scored(run, None).size("image"), stages.n_stages(run)
-    of, whole = "", ""
-    left, more_epochs, more_updates = stages.remaining(run)
-    if left:
-        of, whole = f" of {last + left}", f" of {epochs + more_epochs:,.0f}"
-    said = (
-        f"After stage {last}{of} ({epochs:,.0f}{whole} epochs, {updates:,.0f} updates) '{run}' has "
-        f"a -log p(x) of {show(stages.nll(run))} by {stages.samples:,} importance samples on "
-        f"{n:,} test images"
-    )
-    compared = [
-        f"{value:.2f} ({source}), {_beside(stages.above(run, value))}"
-        for source, value in stages.published.get(run, {}).items()
-    ]
-    said += f"; published: {'; '.join(compared)}." if compared else "."
-    gain = stages.last_gain(run)
-    if gain is not None:
-        said += verdict(
-            gain,
-            higher=" Its last stage gained {}.",
-            lower=" Its last stage lost {}.",
-            alike=" What its last stage gained is not distinguishable from nothing, {}.",
-            undefined=" What its last stage gained is undecided, {}.",
-        )
-    if left:
-        stage = "stage" if left == 1 else f"{left} stages"
-        said += (
-            f" The {stage} that remain{'s' if left == 1 else ''} would take {more_epochs:,} epochs "
-            f"more, {more_updates:,} updates."
-        )
-    flagged = stages.flagged(run)
-    count = round(flagged.n * (flagged.value or 0))
-    return said + (f" {count:,} of {flagged.n:,} estimates are flagged." if count else "")
-
-
-def _beside(above: Number) -> str:
-    return verdict(
-        above,
-        higher="which it misses by {}",
-        lower="which it beats by {}",
-        alike="from which it is not distinguishable",
-        undefined="beside which it is undecided",
-    )
 
 
 def table(stages: Stages) -> Table:
     """A row for every stage of every run, and for each published value."""
-    rows: list[tuple[str | float | int | Number | None, ...]] = []
+    rows: list[Row] = []
     for run in stages.runs:
         for stage, (updates, epochs, rate) in enumerate(stages.plan(run).tolist(), start=1):
             number, n = stages.nll(run, stage), stages.scored(run, stage).size("image")

@@ -2,32 +2,30 @@
 
 import numpy as np
 
-from tacit.figures.charts import Panel, confusion, curves
-from tacit.figures.grids import grid
+from tacit.figures.charts import Panel, confusion
 from tacit.figures.sink import Figure
 from tacit.questions.base import Setting
 from tacit.questions.classifier.numbers import Accuracy, Numbers
-from tacit.questions.shared.curves import SPLITS, Curve, looked_at
+from tacit.questions.shared.curves import Curve, looked_at
+from tacit.questions.shared.drawing import curve_chart, picture_grid
 from tacit.questions.shared.seeds import Seeds
+from tacit.questions.shared.splits import SPLITS
 
 ACROSS = 10
 
 
 def draw_curves(run: str, seeds: Seeds[Numbers], setting: Setting) -> Figure:
     """Loss and accuracy on training and test images, by epoch or update."""
-    panels, ends = [], []
-    axis = seeds.first.curves.axis
+    panels = []
     for name, label in (("loss", "cross-entropy, nats"), ("accuracy", "share of right answers")):
         lines = [Curve.of((one.curves for one in seeds), name, split) for split in SPLITS]
-        series = [line.series() for line in lines]
-        panels.append(Panel(series, x_label=axis, y_label=label))
-        ends += [f"{label} {line.average[-1]:.4g} on {line.label}" for line in lines]
-    return setting.chart(
+        panels.append(Panel([line.series() for line in lines], seeds.first.curves.axis, label))
+    return curve_chart(
+        setting,
         "curves",
-        curves(*panels),
+        panels,
         f"Loss and accuracy of {run} while it learned; {lines[0].band_is}."
         + looked_at(setting.n_train, setting.n_test),
-        f"Loss and accuracy by {axis} on training and test images; at the end: {'; '.join(ends)}.",
     )
 
 
@@ -57,18 +55,16 @@ def draw_most_wrong(seeds: Seeds[Numbers], setting: Setting) -> Figure:
         f"{100 * answers.confidence[i]:.0f} %"
         for i in worst
     ]
-    pictures = [*seeds.first.worst.pixels]
-    rows = range(0, len(worst), ACROSS)
-    filled = [*notes, *[""] * (-len(worst) % ACROSS)]
-    return setting.grid(
+    starts, pictures = range(0, len(worst), ACROSS), [*seeds.first.worst.pixels]
+    short = -len(worst) % ACROSS
+    filled, said = [*pictures, *[None] * short], [*notes, *[""] * short]
+    return picture_grid(
+        setting,
         "most-wrong",
-        grid(
-            [[*pictures[s : s + ACROSS], *[None] * ACROSS][:ACROSS] for s in rows],
-            notes=[filled[s : s + ACROSS] for s in rows],
-        ),
+        [("", filled[s : s + ACROSS]) for s in starts],
         f"The {len(worst)} test images of largest cross-entropy, worst first (seed {seeds.seed}): "
         "true class → answer, and how sure the classifier was. "
         f"{np.sum(answers.right[worst] == 0)} of them are mistakes.",
-        f"The most wrong test images, true class → answer with its probability: "
-        f"{', '.join(notes)}.",
+        notes=[said[s : s + ACROSS] for s in starts],
+        told=f"true class → answer with its probability: {', '.join(notes)}",
     )

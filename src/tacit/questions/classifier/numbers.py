@@ -11,7 +11,7 @@ from tacit.images.dataset import Images
 from tacit.measures.classes import confusion_matrix, most_wrong
 from tacit.measures.distances import Floats
 from tacit.measures.engine import Measured, difference
-from tacit.measures.number import Number
+from tacit.measures.number import POINTS, Number
 from tacit.models.models import Classifier
 from tacit.questions.base import Runs
 from tacit.questions.shared.curves import Kept
@@ -21,7 +21,6 @@ from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.splits import gap, without_draw
 from tacit.training.run_folder import SavedRun
 
-POINTS = "percentage points"
 CLASSES_IN_NUMBERS = 12
 """With more classes, the accuracy of each stands in the table only."""
 
@@ -40,10 +39,8 @@ class Answers:
     @classmethod
     def of(cls, run: SavedRun, images: Images, rows: NDArray[np.int64]) -> "Answers":
         """By the model after the last update, for the images at `rows`, which have labels."""
-        model = run.model()
-        assert isinstance(model, Classifier)
-        assert images.labels is not None
-        truth = images.labels[rows]
+        model = run.model_as(Classifier)
+        truth = images.truth[rows]
         log_p = log_softmax(class_scores(model, images, rows), axis=1)
         answered = log_p.argmax(axis=1)
         return cls(
@@ -173,7 +170,7 @@ class Accuracy:
         numbers: dict[str, Number | Measured] = {
             "test-accuracy": self.right,
             "train-accuracy": without_draw(train, self.few),
-            "train-minus-test.accuracy": difference_of_splits.scaled(100, POINTS),
+            "train-minus-test.accuracy": difference_of_splits.in_points,
             "always-most-frequent-class": Number(self.seeds.first.majority, unit="accuracy"),
             "test-cross-entropy": self._of_test("cross_entropy", "nats"),
             "confidence-minus-accuracy": excess.scaled(100, POINTS),

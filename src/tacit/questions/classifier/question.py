@@ -6,9 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from tacit.questions.base import Measurement, Question, Runs, Setting
-from tacit.questions.classifier.figures import draw_confusion, draw_curves, draw_most_wrong
-from tacit.questions.classifier.numbers import Accuracy, Numbers, measure
-from tacit.questions.classifier.words import DECIDED_BY, headline, sentences, table
+from tacit.questions.classifier import figures, numbers, words
 from tacit.questions.finding import Finding
 from tacit.questions.shared.seeds import Seeds, means
 
@@ -28,7 +26,7 @@ class ClassifierAccuracy(Question):
         "would, and how well?"
     )
     rules: ClassVar[tuple[str, ...]] = ("train-test-gap", "harder-class", "one-class", "confidence")
-    decided_by: ClassVar[str] = DECIDED_BY
+    decided_by: ClassVar[str] = words.DECIDED_BY
     reads_features: ClassVar[bool] = True
     needs_labels: ClassVar[bool] = True
     weight: ClassVar[float] = 0.5
@@ -40,22 +38,22 @@ class ClassifierAccuracy(Question):
         return {self.run: ("classifier",)}
 
     def measure(self, runs: Runs) -> Measurement:
-        return Measurement.of(measure(runs, self.run, self.most_wrong))
+        return Measurement.of(numbers.measure(runs, self.run, self.most_wrong))
 
     def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        seeds = Seeds.of(Numbers, measured)
-        found = Accuracy(seeds, setting.class_names)
-        numbers = means(found.numbers())
+        seeds = Seeds.of(numbers.Numbers, measured)
+        found = numbers.Accuracy(seeds, setting.class_names)
+        known = means(found.numbers())
         return self.finding(
             setting,
             seeds,
-            headline(numbers),
-            numbers,
-            answer=sentences(found, numbers),
+            words.headline(known),
+            known,
+            answer=words.sentences(found, known),
             figures=(
-                draw_curves(self.run, seeds, setting),
-                draw_confusion(found, setting),
-                draw_most_wrong(seeds, setting),
+                figures.draw_curves(self.run, seeds, setting),
+                figures.draw_confusion(found, setting),
+                figures.draw_most_wrong(seeds, setting),
             ),
-            tables=(table(found),),
+            tables=(words.table(found),),
         )

@@ -38,33 +38,20 @@ def headline(numbers: Mapping[str, Number]) -> Said:
 
 
 def sentences(found: Accuracy, numbers: Mapping[str, Number]) -> Iterator[str]:
-    """How often it is right, against what, on which classes, and how sure it is."""
-    accuracy, majority = numbers["test-accuracy"], numbers["always-most-frequent-class"]
-    against = {
-        "better": "",
-        "worse": ", and it does worse than that",
-        "not distinguishable": ", and the two are not distinguishable",
-    }[against_it(accuracy, majority.value or 0.0)]
-    yield (
-        f"After its last update the classifier is right on {show(accuracy)} of {len(found.truth):,}"
-        " test images; always answering the class that is most frequent in training would be right "
-        f"on {show(majority)}{against}."
-    )
-    learned = f"On images that it learned from it is right on {show(numbers['train-accuracy'])}"
+    """How it does on images that it learned from, on which classes, and how sure it is."""
     yield verdict(
         numbers["train-minus-test.accuracy"],
-        higher=f"{learned}: that is more, by {{}}.",
-        lower=f"{learned}: that is less, by {{}}.",
-        alike=f"{learned}: the difference, {{}}, is not distinguishable from none.",
-        undefined=f"{learned}.",
+        higher="On images that it learned from it is right more often, by {}.",
+        lower="On images that it learned from it is right less often, by {}.",
+        alike="On images that it learned from it is not distinguishably better or worse ({}).",
     )
     yield _hardest(found)
     yield verdict(
         numbers["confidence-minus-accuracy"],
         higher="It is surer of its answers than it is right, by {} on average.",
         lower="It is less sure of its answers than it is right, by {} on average.",
-        alike="How sure it is of its answers is not distinguishable from how often it is right: "
-        "the difference is {} on average.",
+        alike="How sure it is of its answers is not distinguishable from how often it is right "
+        "({}).",
     )
 
 

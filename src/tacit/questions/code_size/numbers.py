@@ -22,12 +22,11 @@ from tacit.models.models import VAE, Autoencoder
 from tacit.questions.base import Runs
 from tacit.questions.shared.codes import posterior
 from tacit.questions.shared.outputs import labelled, one_per_class, reconstructions
+from tacit.questions.shared.samples import Rows
 from tacit.questions.shared.scoring import OVERALL, mean_images, picture_log_prob
 from tacit.questions.shared.seeds import Seeds
 from tacit.streams import numpy_stream, torch_stream
 from tacit.training.evaluation import sample_of
-
-Rows = NDArray[np.int64]
 
 PROBES = {"probe": "linear probe", "nearest": "nearest training code"}
 
@@ -159,14 +158,12 @@ def _told(
     model: VAE | Autoencoder, learned: Images, index: Rows, codes: Floats, test: Images, known: Rows
 ) -> Told | None:
     """How well codes tell classes; None unless training images of two classes or more have one."""
-    assert learned.labels is not None
-    assert test.labels is not None
     with_class = np.isin(index, labelled(learned))
-    classes = learned.labels[index][with_class]
+    classes = learned.truth[index][with_class]
     if len(np.unique(classes)) < 2:
         return None
     test_codes, _ = posterior(model, test, known)
-    sides = codes[with_class], classes, test_codes, test.labels[known]
+    sides = codes[with_class], classes, test_codes, test.truth[known]
     probe, nearest = linear_probe(*sides), nearest_training_code(*sides)
     return Told(probe.astype(np.int64), nearest.astype(np.int64))
 
@@ -370,4 +367,4 @@ class Sizes:
     def tells_more(self, probe: str) -> Number:
         """How many more it tells than the chosen one."""
         best, chosen = (self.told(run, probe) for run in (self.tells_best(probe), self.chosen))
-        return (best - chosen).mean().scaled(100, "percentage points")
+        return (best - chosen).mean().in_points

@@ -6,16 +6,13 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from tacit.images.dataset import Images
-from tacit.questions.base import Measurement, Question, Runs, Setting
-from tacit.questions.code_size.figures import draw
-from tacit.questions.code_size.numbers import Numbers, Sizes, measure
-from tacit.questions.code_size.words import caveats, headline, rule, sentences, table
+from tacit.questions.base import Measurement, OfRuns, Runs, Setting
+from tacit.questions.code_size import figures, numbers, words
 from tacit.questions.finding import Finding
-from tacit.questions.shared.run_names import RunNames
 from tacit.questions.shared.seeds import Seeds
 
 
-class CodeSize(Question):
+class CodeSize(OfRuns):
     """Autoencoders or VAEs that differ in the size of their code alone.
 
     Attributes:
@@ -35,16 +32,10 @@ class CodeSize(Question):
         "Burda, Grosse and Salakhutdinov 2016 (active units)",
         "Alain and Bengio 2016 (linear probes)",
     )
+    kinds: ClassVar[tuple[str, ...]] = ("autoencoder", "amortized vae")
+    fewest: ClassVar[int] = 2
 
-    runs: Annotated[RunNames, Field(min_length=2)]
     tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.01
-
-    def needs(self) -> dict[str, tuple[str, ...]]:
-        return dict.fromkeys(self.runs, ("autoencoder", "amortized vae"))
-
-    def without(self, run: str) -> "CodeSize | None":
-        left = tuple(name for name in self.runs if name != run)
-        return self.model_copy(update={"runs": left}) if len(left) > 1 else None
 
     def errors(self, runs: Mapping[str, Any]) -> Iterator[str]:
         """Sizes are compared where nothing else differs, and no size stands twice."""
@@ -71,18 +62,18 @@ class CodeSize(Question):
             )
 
     def measure(self, runs: Runs) -> Measurement:
-        return Measurement.of(measure(runs, self.runs))
+        return Measurement.of(numbers.measure(runs, self.runs))
 
     def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        sizes = Sizes(Seeds.of(Numbers, measured), self.runs, self.tolerance)
+        sizes = numbers.Sizes(Seeds.of(numbers.Numbers, measured), self.runs, self.tolerance)
         return self.finding(
             setting,
             sizes.seeds,
-            headline(sizes),
+            words.headline(sizes),
             sizes.numbers,
-            answer=sentences(sizes),
-            decided_by=rule(sizes),
-            figures=draw(sizes, setting),
-            tables=(table(sizes),),
-            caveats=caveats(sizes),
+            answer=words.sentences(sizes),
+            decided_by=words.rule(sizes),
+            figures=figures.draw(sizes, setting),
+            tables=(words.table(sizes),),
+            caveats=words.caveats(sizes),
         )

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 
-from tacit.measures.formatting import show, significant
+from tacit.measures.formatting import show
 from tacit.measures.intervals import decide
-from tacit.measures.number import Number
 from tacit.questions.code_size.numbers import PROBES, Sizes
-from tacit.questions.finding import Table
+from tacit.questions.finding import Row, Table
 from tacit.questions.shared.words import verdict
 from tacit.questions.verdicts import Said, Verdict
 
@@ -39,54 +38,10 @@ def headline(sizes: Sizes) -> Said:
 
 
 def sentences(sizes: Sizes) -> Iterator[str]:
-    """What is enough, what less would cost and more would bring, what is used."""
-    yield _enough(sizes)
-    yield _smaller(sizes)
+    """What more dimensions would bring, what is used, and whether classes want another code."""
     yield _more(sizes)
     yield _used(sizes)
     yield from (_classes(sizes, probe) for probe in sizes.probes[:1])
-
-
-def _enough(sizes: Sizes) -> str:
-    code, unit = sizes.code(sizes.chosen), f" {sizes.unit}" if sizes.unit else ""
-    allowed = f"{significant(sizes.allowed, 2)}{unit}"
-    average = show(sizes.average(sizes.chosen))
-    if sizes.chosen == sizes.best:
-        if sizes.chosen == sizes.by_size[0]:
-            return (
-                f"The smallest code tried, {code}, is also the best, with a test "
-                f"{sizes.objective} of {average}: smaller ones may do as well."
-            )
-        return (
-            f"A code of {code} is the best of those tried, with a test {sizes.objective} of "
-            f"{average}, and no smaller one comes within the {allowed} that may be lost."
-        )
-    best = sizes.code(sizes.best)
-    beside = verdict(
-        sizes.numbers[f"{sizes.chosen}.shortfall"],
-        higher=f"falls short of that of {best}, the best, by {{}}",
-        lower=f"is on these images even better than that of {best}, the best where sizes were "
-        "chosen, by {}",
-        alike=f"is not distinguishable from that of {best}, the best (shortfall {{}})",
-    )
-    return (
-        f"A code of {code} is enough: its test {sizes.objective}, {average}, {beside}, where "
-        f"{allowed} may be lost."
-    )
-
-
-def _smaller(sizes: Sizes) -> str:
-    if sizes.smaller is None:
-        if sizes.chosen == sizes.best:
-            return ""
-        return "It is the smallest that was tried; smaller ones may be enough as well."
-    code = sizes.code(sizes.smaller)
-    return verdict(
-        sizes.shortfall(sizes.smaller, sizes.chosen, sizes.reporting),
-        higher=f"With {code} it would be worse by {{}}.",
-        lower=f"With {code} it would on these images be better by {{}}.",
-        alike=f"With {code} it would be worse by {{}}.",
-    )
 
 
 def _more(sizes: Sizes) -> str:
@@ -106,30 +61,23 @@ def _more(sizes: Sizes) -> str:
 
 
 def _used(sizes: Sizes) -> str:
+    what = "dimensions used" if sizes.is_vae else "directions that hold 99 % of the variance"
     counts = [
-        (f"{sizes.used(run).value or 0:.3g}", sizes.code(run))
+        f"{sizes.used(run).value or 0:.3g} of {sizes.code(run)}"
         for run in dict.fromkeys((sizes.chosen, sizes.largest))
     ]
-    if sizes.is_vae:
-        said = " and ".join(f"{used} of {code}" for used, code in counts)
-        return f"The VAE uses {said} dimensions."
-    said = " and ".join(f"{used} directions of a code of {code}" for used, code in counts)
-    return f"99 % of the variance lies in {said}."
+    return f"{what.capitalize()}: {' and '.join(counts)}."
 
 
 def _classes(sizes: Sizes, probe: str) -> str:
     """Whether the code that tells classes best is another one."""
-    top, chosen = sizes.tells_best(probe), sizes.told(sizes.chosen, probe)
-    text = (
-        f"A {PROBES[probe]} tells {show(chosen.mean())} of test images' classes from codes of "
-        f"{sizes.code(sizes.chosen)}"
-    )
-    if top == sizes.chosen:
-        return f"{text}, and no fewer than from any other size."
+    top = sizes.code(sizes.tells_best(probe))
+    if top == sizes.code(sizes.chosen):
+        return f"A {PROBES[probe]} tells classes no better from any other size."
     difference = sizes.tells_more(probe)
-    distinct = "" if difference.excludes_zero else ", which is not distinguishable"
+    distinct = "" if difference.excludes_zero else ", not distinguishable"
     return (
-        f"{text}; from codes of {sizes.code(top)}, the best for this, "
+        f"A {PROBES[probe]} tells classes best from codes of {top}: "
         f"{show(difference, sign=True)}{distinct}."
     )
 
@@ -173,7 +121,7 @@ def table(sizes: Sizes) -> Table:
         *probes,
     )
 
-    def row(run: str) -> tuple[str | float | int | Number | None, ...]:
+    def row(run: str) -> Row:
         return (
             sizes.code(run),
             run,

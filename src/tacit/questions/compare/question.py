@@ -1,22 +1,16 @@
 """Is one of several runs better than the others?"""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal
-
-from pydantic import Field
+from typing import Any, ClassVar, Literal
 
 from tacit.images.dataset import Images
-from tacit.questions.base import Measurement, Question, Runs, Setting
-from tacit.questions.compare.figures import draw
-from tacit.questions.compare.measures import MEASURES, chosen
-from tacit.questions.compare.numbers import Compared, Numbers, measure
-from tacit.questions.compare.words import DECIDED_BY, caveats, headline, sentences, table
+from tacit.questions.base import Measurement, OfRuns, Runs, Setting
+from tacit.questions.compare import figures, numbers, words
 from tacit.questions.finding import Finding
-from tacit.questions.shared.run_names import RunNames
 from tacit.questions.shared.seeds import Seeds
 
 
-class Compare(Question):
+class Compare(OfRuns):
     """Runs that differ in whatever their settings say, paired on the same seeds and test images.
 
     Attributes:
@@ -30,27 +24,25 @@ class Compare(Question):
     title: ClassVar[str] = "Is one of the runs the best?"
     asks: ClassVar[str] = "Is one of the runs better than all the others, on unseen images?"
     rules: ClassVar[tuple[str, ...]] = ("best-run",)
-    decided_by: ClassVar[str] = DECIDED_BY
+    decided_by: ClassVar[str] = words.DECIDED_BY
     sources: ClassVar[tuple[str, ...]] = (
         "Hung and Fithian 2019 (rank verification)",
         "Goldwasser and others 2025 (unequal variances)",
     )
     weight: ClassVar[float] = 0.5
+    fewest: ClassVar[int] = 2
 
-    runs: Annotated[RunNames, Field(min_length=2)]
     by: Literal["accuracy", "elbo", "squared-error", "neighbours"] | None = None
 
     def needs(self) -> dict[str, tuple[str, ...]]:
-        of = MEASURES[self.by or "neighbours"].of  # all models that can be compared have codes
+        of = numbers.MEASURES[
+            self.by or "neighbours"
+        ].of  # all models that can be compared have codes
         return dict.fromkeys(self.runs, of)
-
-    def without(self, run: str) -> "Compare | None":
-        left = tuple(name for name in self.runs if name != run)
-        return self.model_copy(update={"runs": left}) if len(left) > 1 else None
 
     def errors(self, runs: Mapping[str, Any]) -> Iterator[str]:
         """One measure has one meaning for all."""
-        by = self.by or chosen({runs[name].learn for name in self.runs})
+        by = self.by or numbers.chosen({runs[name].learn for name in self.runs})
         if self.by is None and by == "neighbours":
             kinds = sorted({str(runs[name].learn) for name in self.runs})
             yield (
@@ -66,24 +58,28 @@ class Compare(Question):
 
     def check(self, train: Images, test: Images) -> None:
         """Some measures need classes."""
-        if self.by and MEASURES[self.by].labels and (train.labels is None or test.labels is None):
+        if (
+            self.by
+            and numbers.MEASURES[self.by].labels
+            and (train.labels is None or test.labels is None)
+        ):
             raise ValueError(
                 f"question '{self.name}' by {self.by} needs classes, and these images have none; "
                 "squared-error and elbo do without"
             )
 
     def measure(self, runs: Runs) -> Measurement:
-        return Measurement.of(measure(runs, self.runs, self.by))
+        return Measurement.of(numbers.measure(runs, self.runs, self.by))
 
     def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        compared = Compared(Seeds.of(Numbers, measured), self.runs)
+        compared = numbers.Compared(Seeds.of(numbers.Numbers, measured), self.runs)
         return self.finding(
             setting,
             compared.seeds,
-            headline(compared),
+            words.headline(compared),
             compared.numbers,
-            answer=sentences(compared),
-            figures=(draw(compared, setting),),
-            tables=(table(compared),),
-            caveats=caveats(compared),
+            answer=words.sentences(compared),
+            figures=(figures.draw(compared, setting),),
+            tables=(words.table(compared),),
+            caveats=words.caveats(compared),
         )

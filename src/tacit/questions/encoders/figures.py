@@ -1,26 +1,28 @@
 """Encoders side by side, drawn: accuracy against labels, distances from the best, and tables."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from rich.filesize import decimal
 
 from tacit.encoders.base import About
-from tacit.figures import charts
 from tacit.figures.sink import Figure
-from tacit.measures.formatting import brief, significant
-from tacit.measures.number import Number, columns
+from tacit.labels.pairs import BUILT_IN, short_name
+from tacit.measures.formatting import significant
+from tacit.measures.number import Number
 from tacit.questions.base import Setting
 from tacit.questions.encoders.numbers import INDICATORS, Compared
 from tacit.questions.encoders.words import points, without_unit
-from tacit.questions.finding import Table
+from tacit.questions.finding import Row, Table
 from tacit.questions.label_efficiency.figures import (
     WINNER,
+    Line,
     accuracies,
-    in_percent,
+    against_labels,
+    behind_winner,
     short,
     transductive,
 )
-from tacit.questions.shared.pairs import BUILT_IN, short_name
 
 GREY = 4
 """The colour of codes that need no learning."""
@@ -36,73 +38,37 @@ def draw(compared: Compared, setting: Setting) -> tuple[Figure, ...]:
 
 def _curves(compared: Compared, setting: Setting) -> Figure:
     """Each representation by its best method at each budget."""
-    curves, at = compared.curves, compared.curves.middle
-    ranked = compared.ranked(at)
-    learned = [codes for codes in ranked if codes not in BUILT_IN]
+    ranked = compared.ranked(compared.curves.middle)
     free = [index for index in range(6) if index != GREY]
-    series = []
-    for codes in ranked:
-        numbers = [in_percent(curves.number(compared.best(codes, b), b)) for b in curves.budgets]
-        value, low, high = columns(numbers)
-        built_in = codes in BUILT_IN
-        series.append(
-            charts.Series(
-                short_name(codes),
-                curves.budgets if curves.per_class else curves.labels,
-                value,
-                low,
-                high,
-                colour=GREY if built_in else free[learned.index(codes) % len(free)],
-                dashed=built_in,
-                points=True,
-            )
+    learned = [codes for codes in ranked if codes not in BUILT_IN]
+    colours = {codes: free[place % len(free)] for place, codes in enumerate(learned)}
+    lines = [
+        Line(
+            short_name(codes),
+            partial(compared.best, codes),
+            colours.get(codes, GREY),
+            codes in BUILT_IN,
         )
-    panel = charts.Panel(
-        series,
-        x_label=f"labels {curves.unit}",
-        y_label="right, %",
-        log_x=len(curves.budgets) > 1,
-        accuracy=True,
-        x_ticks=curves.budgets,
-    )
-    said = "; ".join(f"{c} {brief(curves.number(compared.best(c, at), at))}" for c in ranked)
-    return setting.chart(
-        "curves",
-        charts.curves(panel, height=360),
-        f"Accuracy against labels {curves.unit}: each representation with the method that was best "
-        "on it where methods are chosen, the mean over all draws and images with its interval. "
-        "Grey and dashed is what needs no learning. Every halving of the errors takes the same "
-        "height.",
-        f"Accuracy at {at:,} labels {curves.unit}: {said}.",
+        for codes in ranked
+    ]
+    return against_labels(
+        compared.curves,
+        lines,
+        setting,
+        "each representation with the method that was best on it where methods are chosen, the "
+        "mean over all draws and images with its interval. Grey and dashed is what needs no "
+        "learning.",
     )
 
 
 def _behind(compared: Compared, setting: Setting) -> Figure:
-    curves = compared.curves
-    order = compared.ranked(curves.middle)
-    panels, said = [], []
-    for budget in curves.budgets:
-        first = compared.winner(budget)
-        found = {c: None if c == first else compared.behind(c, budget) for c in order}
-        panels.append(
-            charts.Behind(
-                f"{budget:,} {curves.unit}",
-                [None if number is None else -number for number in found.values()],
-                [number is not None and number.excludes_zero for number in found.values()],
-            )
-        )
-        n_worse = len(compared.those("worse", budget))
-        said.append(f"at {budget:,} {first} ahead of {n_worse} of {len(order) - 1}")
-    return setting.chart(
-        "differences",
-        charts.behind(
-            [short_name(c) for c in order], panels, x_label="accuracy minus the winner's, points"
-        ),
-        "How far each representation, by its best method, is from the winner (star), paired, with "
-        "intervals that hold together in 95 % of studies. Filled: distinguishable; hollow: not "
-        "distinguishable. Each panel has its own scale.",
-        f"Distinguishable from the winner: {'; '.join(said)}.",
-    )
+    def lead(codes: str, budget: int) -> Number | None:
+        return None if codes == compared.winner(budget) else compared.behind(codes, budget)
+
+    order = compared.ranked(compared.curves.middle)
+    leads = {short_name(codes): partial(lead, codes) for codes in order}
+    what = "representation, by its best method,"
+    return behind_winner(compared.curves, what, leads, setting)
 
 
 def tables(compared: Compared, encoders: Mapping[str, About]) -> tuple[Table, ...]:
@@ -118,7 +84,7 @@ def tables(compared: Compared, encoders: Mapping[str, About]) -> tuple[Table, ..
 def _by_method(compared: Compared) -> Table:
     curves, at = compared.curves, compared.curves.middle
     methods = list(dict.fromkeys(p.using.short for p in curves.candidates))
-    rows: list[tuple[str | Number | None, ...]] = []
+    rows: list[Row] = []
     for codes in compared.ranked(at):
         own = {pair.using.short: pair for pair in compared.pairs[codes]}
         cells = [
@@ -162,7 +128,7 @@ def _costs(compared: Compared, encoders: Mapping[str, About]) -> Table:
 def _choices(compared: Compared) -> Table:
     """What codes show without labels, and what would have been chosen by it."""
     at = compared.curves.middle
-    rows: list[tuple[str | Number | None, ...]] = [
+    rows: list[Row] = [
         (
             short_name(codes),
             *(_cell(compared.indicator(name, codes)) for name in INDICATORS),

@@ -8,17 +8,13 @@ from pydantic import Field, field_validator
 
 from tacit.encoders.source import is_source, placed
 from tacit.labels.methods import METHODS, MethodName
+from tacit.labels.pairs import BUILT_IN, Pair, codes_name
 from tacit.questions.base import Measurement, Question, Runs, Setting
-from tacit.questions.encoders.figures import draw, tables
-from tacit.questions.encoders.indicators import can_be_viewed, indicators_of
-from tacit.questions.encoders.numbers import Compared, Indicators
-from tacit.questions.encoders.words import decided_by, headline, sentences
+from tacit.questions.encoders import figures, numbers, words
 from tacit.questions.finding import Finding
-from tacit.questions.label_efficiency.caveats import caveats
 from tacit.questions.label_efficiency.numbers import Curves, Numbers
 from tacit.questions.label_efficiency.question import FewLabels
-from tacit.questions.label_efficiency.words import alerts
-from tacit.questions.shared.pairs import BUILT_IN, Pair, codes_name
+from tacit.questions.label_efficiency.words import alerts, caveats
 from tacit.questions.shared.seeds import Seeds
 from tacit.training.views import RECIPES, NamedViews, Views
 
@@ -83,7 +79,7 @@ class Encoders(FewLabels):
         )
 
     def viewed(self) -> dict[str, Views]:
-        return {source: self.views for source in self.encoders() if can_be_viewed(source)}
+        return {source: self.views for source in self.encoders() if numbers.can_be_viewed(source)}
 
     def placed(self, find: Callable[[str, str], str]) -> FewLabels:
         codes = tuple(placed(one, partial(find, "codes")) for one in self.codes)
@@ -112,23 +108,26 @@ class Encoders(FewLabels):
         """What is known of the codes without labels; accuracies are measured pair by pair."""
         names = {codes_name(codes): codes for codes in self.codes}
         return Measurement.of(
-            Indicators(
-                {name: indicators_of(codes, self.views, runs) for name, codes in names.items()}
+            numbers.Indicators(
+                {
+                    name: numbers.indicators_of(codes, self.views, runs)
+                    for name, codes in names.items()
+                }
             )
         )
 
     def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
         curves = Curves(Seeds.of(Numbers, measured), self.tried)
-        compared = Compared(curves, Seeds.of(Indicators, measured))
+        compared = numbers.Compared(curves, Seeds.of(numbers.Indicators, measured))
         return self.finding(
             setting,
             curves.seeds,
-            headline(compared),
+            words.headline(compared),
             compared.numbers(),
-            answer=sentences(compared),
+            answer=words.sentences(compared),
             alerts=alerts(curves),
-            decided_by=decided_by(compared),
-            figures=draw(compared, setting),
-            tables=tables(compared, setting.encoders),
+            decided_by=words.decided_by(compared),
+            figures=figures.draw(compared, setting),
+            tables=figures.tables(compared, setting.encoders),
             caveats=caveats(curves, setting),
         )

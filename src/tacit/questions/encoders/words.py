@@ -1,12 +1,12 @@
 """Which encoder for these images, in words."""
 
-from typing import Literal
+from collections.abc import Iterator
 
+from tacit.labels.pairs import short_name
 from tacit.measures.formatting import brief, show
 from tacit.measures.number import Number
-from tacit.questions.encoders.numbers import INDICATORS, Compared
+from tacit.questions.encoders.numbers import Compared
 from tacit.questions.label_efficiency.words import counted
-from tacit.questions.shared.pairs import short_name
 from tacit.questions.shared.words import listed
 from tacit.questions.verdicts import Said, Verdict, ruled
 
@@ -50,62 +50,29 @@ def headline(compared: Compared) -> Said:
     return Said(found, text, f"at-{budget}.accuracy", f"accuracy with {at}")
 
 
-def sentences(compared: Compared) -> list[str]:
-    """The answer: what to use, how far the others are behind, and what could have chosen it."""
-    return [
-        _use(compared),
-        _behind(compared, "worse", "Percentage points behind it, each by its best method"),
-        _behind(compared, "alike", "Not distinguishable from it, points behind"),
-        *_elsewhere(compared),
-        _indicators(compared),
-    ]
-
-
-def _use(compared: Compared) -> str:
+def sentences(compared: Compared) -> Iterator[str]:
+    """How far the others are behind, and what to use at the other budgets."""
     curves, budget = compared.curves, compared.curves.middle
-    pair = curves.winner(budget)
-    accuracy = show(curves.reported(pair, budget))
-    better = compared.those("better", budget)
-    if better:
-        return (
-            f"With {counted(curves, budget)} the draws disagree: {pair.words} was best where it "
-            f"was chosen and has {accuracy} elsewhere, where {listed(better)} did better."
-        )
-    return f"That is {pair.words}: {accuracy}."
-
-
-def _behind(compared: Compared, verdict: Literal["worse", "alike"], opening: str) -> str:
-    """How far those of a verdict are behind, in points, each by its best method."""
-    budget = compared.curves.middle
-    those = compared.those(verdict, budget)
-    said = [f"{short_name(codes)} {points(compared.behind(codes, budget))}" for codes in those]
-    return f"{opening}: {listed(said)}." if said else ""
-
-
-def _elsewhere(compared: Compared) -> list[str]:
-    """What to use at the other budgets."""
-    curves = compared.curves
-    said = [
-        f"with {counted(curves, budget)} {curves.winner(budget).short}, "
-        f"{show(curves.reported(curves.winner(budget), budget))}"
-        for budget in curves.budgets
-        if budget != curves.middle
+    if better := compared.those("better", budget):
+        yield f"The draws disagree: on those that did not choose, {listed(better)} did better."
+    worse, alike = (
+        [
+            f"{short_name(codes)} {points(compared.behind(codes, budget))}"
+            for codes in compared.those(verdict, budget)
+        ]
+        for verdict in ("worse", "alike")
+    )
+    if worse:
+        yield f"Percentage points behind it, each by its best method: {listed(worse)}."
+    if alike:
+        yield f"Not distinguishable from it, points behind: {listed(alike)}."
+    elsewhere = [
+        f"with {counted(curves, other)} {curves.winner(other).short}"
+        for other in curves.budgets
+        if other != budget
     ]
-    return [f"Best {'; '.join(said)}."] if said else []
-
-
-def _indicators(compared: Compared) -> str:
-    """What would have been chosen without a label, and what that would have cost."""
-    budget = compared.curves.middle
-    said = []
-    for name, words in INDICATORS.items():
-        codes = compared.chosen_by(name)
-        if codes is None:
-            continue
-        best = codes == compared.winner(budget)
-        cost = "the best" if best else f"{points(compared.behind(codes, budget))} points behind"
-        said.append(f"by {words} {short_name(codes)} would have been chosen, {cost}")
-    return f"Without labels, {'; '.join(said)}." if said else ""
+    if elsewhere:
+        yield f"Best {'; '.join(elsewhere)}."
 
 
 def points(number: Number) -> str:

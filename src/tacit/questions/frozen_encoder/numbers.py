@@ -23,14 +23,13 @@ from tacit.measures.separation import fisher_terms, nearest_neighbour, silhouett
 from tacit.models.models import Autoencoder
 from tacit.models.parts import part_of
 from tacit.questions.base import Runs
+from tacit.questions.shared.samples import Rows
 from tacit.questions.shared.seeds import Seeds
 from tacit.training.evaluation import evaluate, sample_of
 from tacit.training.many import of_images
 from tacit.training.objectives import Batch, squared_error
 from tacit.training.objectives.base import codes_in
 from tacit.training.run_folder import SavedRun
-
-Rows = NDArray[np.int64]
 
 DECODERS = ("reference", "frozen", "probabilities")
 MEASURES = ("silhouette", "fisher", "nearest-neighbour")
@@ -133,8 +132,7 @@ def measure(
     found = {}
     seen, whole = sample_of(len(runs.train), "train"), classifier.model()
     for role, run in decoders.items():
-        model = run.model()
-        assert isinstance(model, Autoencoder)
+        model = run.model_as(Autoencoder)
         models[role] = model
         curves = {}
         for split in ("train", "test"):
@@ -144,10 +142,9 @@ def measure(
         found[role] = Decoder(
             _errors(model, runs.train, seen), curves, same_weights(model.encoder, part)
         )
-    assert runs.test.labels is not None
     errors = Errors(
         index=np.arange(len(runs.test)),
-        label=runs.test.labels,
+        label=runs.test.truth,
         class_mean=class_mean_errors(runs.train, runs.test),
         **{role: _errors(model, runs.test) for role, model in models.items()},
     )
@@ -187,11 +184,9 @@ def class_mean_errors(train: Images, test: Images) -> Floats:
 
     NaN where the class is not known or has no training image.
     """
-    assert train.labels is not None
-    assert test.labels is not None
     errors = np.full(len(test), np.nan)
     for c in range(train.n_classes):
-        rows, own = np.flatnonzero(train.labels == c), test.labels == c
+        rows, own = np.flatnonzero(train.truth == c), test.truth == c
         if len(rows) and own.any():
             mean = train.pixels[rows].mean(axis=0, dtype=np.float64) / 255
             errors[own] = np.sum((test.pixels[own] / 255 - mean) ** 2, axis=(1, 2, 3))
@@ -203,8 +198,7 @@ def comparable(test: Images, sample: Rows) -> tuple[Rows, Rows]:
 
     Both empty where fewer than two classes are left: nothing is separate from anything then.
     """
-    assert test.labels is not None
-    labels = test.labels[sample]
+    labels = test.truth[sample]
     counts = np.bincount(labels[labels != UNLABELLED], minlength=1)
     kept = (labels != UNLABELLED) & (counts[labels] >= 2)
     if np.sum(counts >= 2) < 2:
@@ -306,16 +300,6 @@ class Kept:
         """`separation` of one minus that of another, on the same images."""
         a, b = (self._separation(what, measure, of_class) for what in (first, second))
         return (a - b).mean()
-
-    def still_falling(self, role: str) -> float:
-        """By what share the test error fell over the last fifth of training, mean over seeds."""
-        falls = []
-        for one in self.seeds:
-            epochs, means = one.decoder[role].curves["test"]
-            if len(means) > 1:
-                before = means[np.searchsorted(epochs, 0.8 * epochs[-1], side="right") - 1]
-                falls.append(1 - means[-1] / before)
-        return float(np.mean(falls)) if falls else 0.0
 
     def numbers(self) -> dict[str, Number]:
         """Those that are kept in results.json."""

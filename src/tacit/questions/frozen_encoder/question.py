@@ -7,16 +7,7 @@ from pydantic import Field
 
 from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
-from tacit.questions.frozen_encoder.figures import draw
-from tacit.questions.frozen_encoder.numbers import DECODERS, Kept, Numbers, measure
-from tacit.questions.frozen_encoder.words import (
-    DECIDED_BY,
-    SOURCES,
-    caveats,
-    headline,
-    tables,
-    words,
-)
+from tacit.questions.frozen_encoder import figures, numbers, words
 from tacit.questions.shared.seeds import Seeds
 
 
@@ -39,8 +30,8 @@ class FrozenEncoder(Question):
         "separation between classes?"
     )
     rules: ClassVar[tuple[str, ...]] = ("lower-error", "frozen-share")
-    decided_by: ClassVar[str] = DECIDED_BY
-    sources: ClassVar[tuple[str, ...]] = SOURCES
+    decided_by: ClassVar[str] = words.DECIDED_BY
+    sources: ClassVar[tuple[str, ...]] = words.SOURCES
     needs_labels: ClassVar[bool] = True
 
     reference: str
@@ -59,22 +50,22 @@ class FrozenEncoder(Question):
 
     def measure(self, runs: Runs) -> Measurement:
         decoders = {role: runs[run] for role, run in self.decoders.items()}
-        return Measurement.of(measure(runs, decoders, runs[self.classifier], self.images))
+        return Measurement.of(numbers.measure(runs, decoders, runs[self.classifier], self.images))
 
     def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        kept = Kept(Seeds.of(Numbers, measured))
+        kept = numbers.Kept(Seeds.of(numbers.Numbers, measured))
         return self.finding(
             setting,
             kept.seeds,
-            headline(kept),
+            words.headline(kept),
             kept.numbers(),
-            answer=words(kept),
-            figures=draw(kept, setting),
-            tables=tables(kept, self.decoders, setting),
-            caveats=caveats(kept, self.decoders, self.classifier, setting),
+            answer=words.sentences(kept),
+            figures=figures.draw(kept, setting),
+            tables=words.tables(kept, self.decoders, setting),
+            caveats=words.caveats(kept, self.decoders, self.classifier, setting),
         )
 
     @property
     def decoders(self) -> dict[str, str]:
         """The runs by what they stand for."""
-        return {role: getattr(self, role) for role in DECODERS}
+        return {role: getattr(self, role) for role in numbers.DECODERS}

@@ -1,155 +1,113 @@
 """What is said about generated images, from the numbers alone."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from tacit.measures.formatting import show, significant
+from tacit.measures.formatting import show
 from tacit.measures.intervals import decide
 from tacit.measures.number import Number
-from tacit.questions.shared.sample_quality import on_features
+from tacit.questions.generation.numbers import Numbers as Measured
+from tacit.questions.shared.sample_quality import (
+    agreement,
+    no_better_than_one_class,
+    on_features,
+)
+from tacit.questions.shared.seeds import Seeds
+from tacit.questions.shared.words import verdict
 from tacit.questions.verdicts import Said, Verdict
 
 Numbers = Mapping[str, Number]
 
 
-def headline(numbers: Numbers, networks: Sequence[str]) -> Said:
+def rule(networks: Sequence[str]) -> str:
+    """How the numbers decide."""
+    return (
+        "Samples differ from images where a permutation test of their kernel distance to test "
+        "images says so (p < 0.05 for every seed). The prior is a part of the reason where the "
+        "interval of the samples' distance minus that of drawn codes lies above zero, on "
+        f"{on_features(networks[0])}."
+    )
+
+
+def headline(run: str, numbers: Numbers, networks: Sequence[str]) -> Said:
     """Whether samples pass for images."""
-    key = f"{networks[0]}.samples"
+    key, runs = f"{networks[0]}.samples", (run,)
     p = numbers[f"{networks[0]}.p"].value
     gap = numbers[f"{networks[0]}.samples-minus-drawn-codes"]
     if p is None:
-        return Said(Verdict.CANNOT_TELL, "How near samples come to images is undefined.")
+        text = "How near samples come to images is undefined."
+        return Said(Verdict.CANNOT_TELL, text, runs=runs)
     label = "kernel distance of samples to test images; 0 where they are alike"
     if p >= 0.05:
         text = "By this test, samples cannot be told from images: they may pass for some."
-        return Said(Verdict.CANNOT_TELL, text, key, label)
+        return Said(Verdict.CANNOT_TELL, text, key, label, runs)
     part = (
         "and drawing from the prior is a part of it"
         if decide(gap) == "higher"
         else "and the prior is not shown to be the reason"
     )
-    return Said(Verdict.NO, f"Samples can be told from images, {part}.", key, label)
+    return Said(Verdict.NO, f"Samples can be told from images, {part}.", key, label, runs)
 
 
-def words(numbers: Numbers, networks: Sequence[str]) -> str:
-    """Can samples be told from images, is it the prior's doing, are they copies, and the codes."""
-    return " ".join(
-        sentence
-        for sentence in (
-            _of_samples(numbers, networks),
-            _of_nearest(numbers["nearest.samples-minus-test-images"]),
-            _of_codes(numbers),
-            _of_units(numbers),
-        )
-        if sentence
+def sentences(numbers: Numbers, networks: Sequence[str]) -> Iterator[str]:
+    """What drawing from the prior costs, whether samples are copies, and the codes' distance."""
+    gaps = [numbers[f"{network}.samples-minus-drawn-codes"] for network in networks]
+    yield verdict(
+        gaps[0],
+        higher="Drawing codes from N(0, I) and not from training images' own posteriors costs {}.",
+        lower="Codes drawn from N(0, I) come nearer to images than training images' own, by {}.",
+        alike="What drawing codes from N(0, I) costs is not distinguishable from nothing ({}).",
+        undefined="What drawing codes from N(0, I) costs is {}.",
     )
-
-
-def agreement(numbers: Sequence[Number]) -> str:
-    """Whether verdicts on two networks agree, as a verb."""
-    return "agree" if len({decide(number) for number in numbers}) == 1 else "do not agree"
-
-
-def _of_samples(numbers: Numbers, networks: Sequence[str]) -> str:
-    network = networks[0]
-    p, gap = numbers[f"{network}.p"], numbers[f"{network}.samples-minus-drawn-codes"]
-    if p.value is None or gap.value is None:
-        return f"How near samples come to images is {gap.interval}."
-    cost = {
-        "higher": f"drawing codes from N(0, I) instead costs {show(gap)}",
-        "lower": f"samples from N(0, I) come nearer to images ({show(gap)})",
-        "not distinguishable": (
-            "what drawing codes from N(0, I) instead costs is not distinguishable from nothing "
-            f"({show(gap, sign=True)})"
-        ),
-        "undefined": f"the samples' distance less that of drawn codes is {show(gap)}",
-    }[decide(gap)]
-    text = (
-        f"Samples {'can' if p.value < 0.05 else 'cannot'} be told from test images "
-        f"(permutation test, p = {significant(p.value, 1)}). "
-        f"On {on_features(network)} their kernel distance to test images is "
-        f"{show(numbers[f'{network}.samples'])}, that of codes drawn from training images' own "
-        f"posteriors {show(numbers[f'{network}.drawn-codes'])} (of reconstructions, from their "
-        f"means, {show(numbers[f'{network}.reconstructions'])}) and that of training images "
-        f"themselves {show(numbers[f'{network}.training-images'])}: {cost}."
+    if len(networks) > 1:
+        beside = show(gaps[1], sign=True)
+        yield f"{on_features(networks[1]).capitalize()} {agreement(gaps)} ({beside})."
+    yield verdict(
+        numbers["nearest.samples-minus-test-images"],
+        higher="They are no copies: samples lie {} farther from their nearest training image than "
+        "test images do.",
+        lower="Samples lie nearer to their nearest training image than test images do, by {}, as "
+        "smooth pictures may; the grid shows whether they are copies.",
+        alike="",
     )
-    for other in networks[1:]:
-        beside = numbers[f"{other}.samples-minus-drawn-codes"]
-        text += (
-            f" {on_features(other).capitalize()} {agreement([gap, beside])} "
-            f"({show(beside, sign=True)})."
-        )
-    return text
+    if (numbers["codes.aggregate-kl-beyond-null"].value or 0.0) > 0:
+        yield "All codes together differ from N(0, I)."
+    else:
+        yield "Whether all codes together differ from N(0, I) cannot be told by their KL."
 
 
-def _of_nearest(number: Number) -> str:
-    verdict = decide(number)
-    if verdict == "higher":
-        return (
-            f"They are no copies: samples lie {show(number)} farther from their nearest training "
-            "image than test images do."
-        )
-    if verdict == "lower":
-        return (
-            "Samples lie nearer to their nearest training image than test images do "
-            f"({show(number)}), as smooth pictures may; the grid shows whether they are copies."
-        )
-    return ""
-
-
-def _of_codes(numbers: Numbers) -> str:
-    kl, least = numbers["codes.kl"], numbers["codes.mutual-information"]
-    rest, n = numbers["codes.aggregate-kl"], round(math.exp(_value(numbers, "codes.ln-n")))
-    most = significant(_value(numbers, "codes.mutual-information-high"), 3)
-    null = _value(numbers, "codes.aggregate-kl-null")
-    if _value(numbers, "codes.aggregate-kl-beyond-null") <= 0:
-        return (
-            f"An image's code differs from N(0, I) by {show(kl)}, of which at least {show(least)} "
-            f"and at most {most} nats tell images apart. Whether all codes together differ from "
-            f"N(0, I) cannot be told by the {show(rest)} that may be left: {n:,} codes that "
-            f"together are exactly N(0, I) leave up to {significant(null, 3)} nats as well."
-            + _of_mmd(numbers, seen=False)
-        )
-    single = _value(numbers, "codes.aggregate-kl-one-dimension-each")
-    where = (
-        "much of it in single dimensions"
-        if single > 0.5 * (_value(numbers, "codes.aggregate-kl") - null)
-        else "in how dimensions depend on each other rather than in single dimensions"
+def caveats(seeds: Seeds[Measured]) -> Iterator[str]:
+    """What a reader must know."""
+    divergence = seeds.first.codes.divergence
+    assert divergence is not None
+    yield no_better_than_one_class(seeds.each(lambda one: one.quality))
+    yield (
+        "Samples and reconstructions are decoded means, not noisy draws of p(x | z): they lack the "
+        "model's pixel noise, and images have their own."
     )
-    fewest = significant(_value(numbers, "codes.aggregate-kl-low"), 3)
-    return (
-        f"Of the {show(kl)} by which an image's code differs from N(0, I), at least {show(least)} "
-        f"and at most {most} nats tell images apart. All codes together differ from N(0, I), by at "
-        f"least {fewest} nats and at most {show(rest)}, where {n:,} codes that together are "
-        f"exactly N(0, I) leave up to {significant(null, 3)} nats: {where} "
-        f"({significant(single, 2)} nats one dimension at a time)." + _of_mmd(numbers, seen=True)
+    yield (
+        "Drawn codes are one draw of q(z | x) for each training image, as the decoder saw them "
+        "while it learned: N(0, I) would serve as well if the codes of all images together were "
+        "distributed like it. Reconstructions are from posterior means."
     )
-
-
-def _of_mmd(numbers: Numbers, *, seen: bool) -> str:
-    """What the MMD of the same codes says of that, so that a page does not contradict itself."""
-    mmd, null = numbers["codes.mmd"].value, numbers["codes.mmd-null"].value
-    if mmd is None or null is None:
-        return ""
-    values = f"{significant(mmd, 2)}; 97.5 % of its null is {significant(null, 2)}"
-    if mmd > null:
-        return f" Their MMD {'says so too' if seen else 'does tell that they differ'} ({values})."
-    return f" Their MMD does not tell them from N(0, I){' ' if seen else ' either '}({values})."
-
-
-def _of_units(numbers: Numbers) -> str:
-    if numbers["codes.active-units"].value is None:
-        return f"How many units are active is {show(numbers['codes.active-units'])}."
-    active = _value(numbers, "codes.active-units")
-    start = _value(numbers, "codes.active-units-at-start")
-    return (
-        f"{significant(active, 3)} units are active; at the initialisation "
-        f"{significant(start, 3)} were."
+    yield (
+        "The kernel distance (unbiased MMD², cubic kernel) is in units of its features, centred on "
+        "and scaled to those of training images; values on two networks do not compare. It is "
+        "unbiased, so near zero it may be negative; there its interval is rough, and the "
+        "permutation test decides."
     )
-
-
-def _value(numbers: Numbers, name: str) -> float:
-    value = numbers[name].value
-    if value is None:
-        raise ValueError(f"number '{name}' has no value: {numbers[name].interval}")
-    return value
+    yield (
+        "Decoded means are smoother than images, which alone brings them nearer to their nearest "
+        "training image."
+    )
+    yield (
+        "A unit counts as active where its posterior mean varies over images by more than 0.01. "
+        "Codes initialised from N(0, I) make every unit active before anything is learned; see the "
+        "value at the start."
+    )
+    yield (
+        f"Mutual information is bounded over {len(divergence.kl):,} images: from below by weighing "
+        "a code against all of them, which cannot exceed the logarithm of their number, from above "
+        "by weighing it against the others alone. All codes together are said to differ from "
+        "N(0, I) only where more is left than codes leave that have the same variances and are "
+        "exactly N(0, I) together (97.5 %, every seed)."
+    )

@@ -1,11 +1,13 @@
 """Figures and tables of the inference gap."""
 
-from tacit.figures.charts import histogram, intervals
+from tacit.figures.charts import histogram
 from tacit.figures.sink import Figure
 from tacit.measures.formatting import show
 from tacit.questions.base import Setting
 from tacit.questions.finding import Table
-from tacit.questions.inference_gap.numbers import OVER, PARTS, SPLITS, Gaps
+from tacit.questions.inference_gap.numbers import PARTS, Gaps
+from tacit.questions.shared.drawing import interval_chart
+from tacit.questions.shared.splits import OVER, SPLITS
 
 ROWS = (
     ("log_prob", "log p(x)"),
@@ -16,13 +18,13 @@ ROWS = (
 )
 
 
-def figures_of(gaps: Gaps, setting: Setting) -> tuple[Figure, ...]:
+def draw(gaps: Gaps, setting: Setting) -> tuple[Figure, ...]:
     """All figures, in reading order."""
     by_class = (_by_class(gaps, setting),) if gaps.classes else ()
     return (*by_class, _over_images(gaps, setting))
 
 
-def tables_of(gaps: Gaps, setting: Setting) -> tuple[Table, ...]:
+def tables(gaps: Gaps, setting: Setting) -> tuple[Table, ...]:
     """By split, and by class."""
     splits = Table(
         caption="Means over images in nats: log p(x)"
@@ -30,7 +32,7 @@ def tables_of(gaps: Gaps, setting: Setting) -> tuple[Table, ...]:
         + " and what the two bounds lose.",
         columns=("", *(OVER[split] for split in SPLITS)),
         rows=tuple(
-            (title, *(gaps.mean(s, column) if gaps.has(s, column) else "none" for s in SPLITS))
+            (title, *(gaps.of(s, column).mean() if gaps.has(s, column) else "none" for s in SPLITS))
             for column, title in ROWS
         ),
     )
@@ -53,21 +55,14 @@ def tables_of(gaps: Gaps, setting: Setting) -> tuple[Table, ...]:
 
 def _by_class(gaps: Gaps, setting: Setting) -> Figure:
     names = [setting.class_names[c] for c in gaps.classes]
-    means = {part: gaps.by_class(gaps.split, part) for part in PARTS}
-    return setting.chart(
-        "classes",
-        intervals(names, means, x_label="gap, nats"),
-        f"Mean gaps of each class on {OVER[gaps.split]}, with 95 % intervals.",
-        "; ".join(
-            f"class {name}: " + ", ".join(f"{part} {show(means[part][k])}" for part in PARTS)
-            for k, name in enumerate(names)
-        ),
-    )
+    means = {part: dict(zip(names, gaps.by_class(gaps.split, part), strict=True)) for part in PARTS}
+    caption = f"Mean gaps of each class on {OVER[gaps.split]}, with 95 % intervals."
+    return interval_chart(setting, "classes", means, caption, x_label="gap, nats")
 
 
 def _over_images(gaps: Gaps, setting: Setting) -> Figure:
     found = {part: gaps.of(gaps.split, part) for part in PARTS}
-    values = {part: gap.average("seed").values for part, gap in found.items()}
+    values = {part: gaps.by_image(gaps.split, part) for part in PARTS}
     said = ", ".join(f"{part} {show(gap.mean())}" for part, gap in found.items())
     return setting.chart(
         "images",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tacit.evidence.gap import inference_gap
 from tacit.evidence.observed import observe
 from tacit.evidence.quadrature import quadrature
-from tacit.images.dataset import UNLABELLED, Images
+from tacit.images.dataset import Images
 from tacit.measures.distances import Floats
 from tacit.measures.engine import Measured, difference
 from tacit.measures.number import Number
@@ -19,12 +19,10 @@ from tacit.models.models import VAE
 from tacit.models.posteriors import DiagonalNormal
 from tacit.questions.base import Arrays, Runs
 from tacit.questions.shared.samples import Rows, of_all
-from tacit.questions.shared.seeds import Seeds
+from tacit.questions.shared.splits import SPLITS, BySplit, counted
 from tacit.streams import torch_stream
 
-SPLITS = ("train", "test")
 PARTS = ("approximation", "amortisation")
-OVER = {"train": "training images", "test": "test images"}
 MOST_FOR_QUADRATURE = 2
 
 
@@ -70,8 +68,7 @@ class Numbers:
 def measure(runs: Runs, name: str, n_images: int, n_samples: int) -> Numbers:
     """Both gaps of images of both splits under the VAE `name`."""
     run = runs[name]
-    model = run.model()
-    assert isinstance(model, VAE)
+    model = run.model_as(VAE)
     columns = {}
     for split, images in zip(SPLITS, (runs.images_of(run), runs.test), strict=True):
         rows = of_all(images, n_images, split)
@@ -79,7 +76,7 @@ def measure(runs: Runs, name: str, n_images: int, n_samples: int) -> Numbers:
         known = split == "train" and run.train_index is not None
         columns[split] = Columns(
             index=run.train_index[rows] if known else rows,  # type: ignore[index]
-            label=None if images.labels is None else images.labels[rows],
+            label=images.labels_of(rows),
             **runs.kept(f"gaps-{split}", gaps),  # type: ignore[arg-type]
         )
     exact = model.latent_dim <= MOST_FOR_QUADRATURE
@@ -126,36 +123,21 @@ def _gaps(model: VAE, images: Images, rows: Rows, split: str, seed: int, n_sampl
     return columns
 
 
-@dataclass(frozen=True)
-class Gaps:
+class Gaps(BySplit):
     """What the bound loses over all seeds and images."""
-
-    seeds: Seeds[Numbers]
 
     @property
     def amortized(self) -> bool:
-        return self.seeds.first.amortized
+        return bool(self.seeds.first.amortized)
 
     @property
     def exact(self) -> bool:
-        return self.seeds.first.exact
-
-    def has(self, split: str, column: str) -> bool:
-        return getattr(getattr(self.seeds.first.table, split), column) is not None
+        return bool(self.seeds.first.exact)
 
     @property
     def split(self) -> str:
         """The split that the answer rests on: test images, if the model gives them a posterior."""
         return "test" if self.has("test", "amortisation") else "train"
-
-    def of(self, split: str, column: str) -> Measured:
-        """A column by seed and image."""
-        return self.seeds.measured(
-            lambda one: getattr(getattr(one.table, split), column), "nats", images=OVER[split]
-        )
-
-    def mean(self, split: str, column: str) -> Number:
-        return self.of(split, column).mean()
 
     @property
     def larger(self) -> Measured:
@@ -167,35 +149,9 @@ class Gaps:
         """Of a gap, between two samples of images."""
         return difference(*(self.of(split, part) for split in SPLITS))
 
-    @cached_property
-    def classes(self) -> list[int]:
-        """The classes of the images of both splits; none without labels."""
-        if not all(self.has(split, "label") for split in SPLITS):
-            return []
-        train, test = (np.unique(self.labels(split)) for split in SPLITS)
-        return [c for c in train.tolist() if c in test and c != UNLABELLED]
-
-    def labels(self, split: str) -> NDArray[np.int64]:
-        return np.asarray(getattr(self.seeds.first.table, split).label)
-
-    def by_class(self, split: str, part: str) -> tuple[Number, ...]:
-        """The mean of a gap in each of `classes`, over its images."""
-        gap, labels = self.of(split, part), self.labels(split)
-        return tuple(gap.take("image", labels == c).mean() for c in self.classes)
-
-    def pooled(self, column: str) -> Floats:
-        """A column of all seeds and both splits."""
-        return np.concatenate([self.of(split, column).values.ravel() for split in SPLITS])
-
     def share(self, column: str) -> Number:
         """Of all images of both splits, how many are so."""
-        values = self.pooled(column)
-        return Number(
-            float(values.mean()),
-            n=len(values),
-            unit="share",
-            interval=f"a count of {len(values):,} images",
-        )
+        return counted(self.pooled(column), "images")
 
     @property
     def missing(self) -> float:

@@ -7,9 +7,7 @@ from pydantic import Field
 
 from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
-from tacit.questions.inference_gap.figures import figures_of, tables_of
-from tacit.questions.inference_gap.numbers import Gaps, Numbers, measure
-from tacit.questions.inference_gap.words import DECIDED_BY, alerts, caveats, headline, sentences
+from tacit.questions.inference_gap import figures, numbers, words
 from tacit.questions.shared.seeds import Seeds, means
 
 
@@ -35,7 +33,7 @@ class InferenceGapQuestion(Question):
         "encoder than to Gaussian posteriors?"
     )
     rules: ClassVar[tuple[str, ...]] = ("larger-gap", "train-test-gap")
-    decided_by: ClassVar[str] = DECIDED_BY
+    decided_by: ClassVar[str] = words.DECIDED_BY
     sources: ClassVar[tuple[str, ...]] = (
         "Cremer, Li and Duvenaud 2018, Inference suboptimality in variational autoencoders",
     )
@@ -51,18 +49,18 @@ class InferenceGapQuestion(Question):
         return {self.run: ("vae",)}
 
     def measure(self, runs: Runs) -> Measurement:
-        return Measurement.of(measure(runs, self.run, self.images, self.samples))
+        return Measurement.of(numbers.measure(runs, self.run, self.images, self.samples))
 
     def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        gaps = Gaps(Seeds.of(Numbers, measured))
+        gaps = numbers.Gaps(Seeds.of(numbers.Numbers, measured))
         return self.finding(
             setting,
             gaps.seeds,
-            headline(gaps),
+            words.headline(gaps),
             means(gaps.numbers()),
-            answer=sentences(gaps),
-            alerts=alerts(gaps),
-            figures=figures_of(gaps, setting),
-            tables=tables_of(gaps, setting),
-            caveats=caveats(gaps),
+            answer=words.sentences(gaps),
+            alerts=words.alerts(gaps),
+            figures=figures.draw(gaps, setting),
+            tables=figures.tables(gaps, setting),
+            caveats=words.caveats(gaps),
         )

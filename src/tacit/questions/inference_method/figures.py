@@ -1,21 +1,29 @@
 """Figures and tables of inference: curves, what separates the methods, reconstructions."""
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 
 import numpy as np
 
 from tacit.evidence.refine import TOLERANCE
-from tacit.figures.charts import Panel, Series, curves, intervals, paired_differences
-from tacit.figures.grids import grid
+from tacit.figures.charts import Panel, Series, paired_differences
 from tacit.figures.sink import Figure
-from tacit.measures.formatting import percent, show, significant
+from tacit.measures.engine import Measured
+from tacit.measures.formatting import percent, show
 from tacit.questions.base import Setting
 from tacit.questions.finding import Table
-from tacit.questions.inference_method.numbers import OVER, Inferred
+from tacit.questions.inference_method.numbers import Inferred
 from tacit.questions.inference_method.words import described, verdict_of
+from tacit.questions.shared.drawing import (
+    bands_over,
+    curve_chart,
+    interval_chart,
+    over_seeds,
+    picture_grid,
+)
+from tacit.questions.shared.splits import OVER
 
 
-def figures_of(found: Inferred, setting: Setting) -> tuple[Figure, ...]:
+def draw(found: Inferred, setting: Setting) -> tuple[Figure, ...]:
     """All figures, in reading order."""
     return (
         _learning(found, setting),
@@ -27,7 +35,7 @@ def figures_of(found: Inferred, setting: Setting) -> tuple[Figure, ...]:
     )
 
 
-def tables_of(found: Inferred, unfinished: Container[str] = ()) -> tuple[Table, ...]:
+def tables(found: Inferred, unfinished: Container[str] = ()) -> tuple[Table, ...]:
     """Every run's own and refined codes, and the verdict on it."""
     rows = []
     for run in found.runs:
@@ -67,73 +75,53 @@ def tables_of(found: Inferred, unfinished: Container[str] = ()) -> tuple[Table, 
 
 
 def _learning(found: Inferred, setting: Setting) -> Figure:
-    by_epoch, by_update, said = [], [], []
+    by_epoch, by_update = [], []
     for number, run in enumerate(found.runs):
         for split in OVER:
-            curve = found.learned(run, split)
-            if curve is None:
+            if (curve := found.learned(run, split)) is None:
                 continue
             epochs, values = curve
-            mean, low, high = values.mean(axis=0), values.min(axis=0), values.max(axis=0)
             label = run if split == "train" else f"{run}, test"
-            by_epoch.append(Series(label, epochs, mean, low, high, number, split=split))
+            by_epoch.append(over_seeds(label, epochs, values, number, split))
             if split == "train":
                 at = epochs * found.described(run).visits
-                by_update.append(Series(label, at, mean, low, high, number))
-            said.append(
-                f"{label}: {significant(float(mean[0]))} after {significant(float(epochs[0]))} and "
-                f"{significant(float(mean[-1]))} nats after {significant(float(epochs[-1]))} epochs"
-            )
-    each = " Bands reach from the lowest to the highest seed." if len(found.seeds) > 1 else ""
-    return setting.chart(
-        "learning",
-        curves(
-            Panel(by_epoch, "epoch", "ELBO, nats", "by epoch"),
-            Panel(
-                by_update,
-                "updates per image",
-                "ELBO of training images, nats",
-                "by updates of an image's code",
-                log_x=True,
-            ),
+                by_update.append(over_seeds(label, at, values, number))
+    panels = [
+        Panel(by_epoch, "epoch", "ELBO, nats", "by epoch"),
+        Panel(
+            by_update,
+            "updates per image",
+            "ELBO of training images, nats",
+            "by updates of an image's code",
+            log_x=True,
         ),
+    ]
+    return curve_chart(
+        setting,
+        "learning",
+        panels,
         "The ELBO while the runs learned. Left by epoch; right by how often each image's code was "
         "updated, which is updates per visit times epochs: a curve that still rises at its end "
-        f"belongs to codes that are not finished.{_rises(found)}{each}",
-        "; ".join(said),
+        f"belongs to codes that are not finished{bands_over(len(found.seeds))}.",
     )
 
 
-def _rises(found: Inferred) -> str:
-    rises = {run: rise for run in found.runs if (rise := found.rise(run)) is not None}
-    if not rises:
-        return ""
-    listed = ", ".join(f"{significant(rise, 2)} for '{run}'" for run, rise in rises.items())
-    return f" In the last fifth of the epochs the training ELBO changed by {listed} (nats)."
-
-
 def _parts(found: Inferred, setting: Setting) -> Figure:
-    groups = {
-        "encoder's lead": [found.encoder_minus_own(run).mean() for run in found.per_image],
-        "decoder": [found.decoder(run, "train").mean() for run in found.per_image],
-        "not finished": [found.unfinished(run).mean() for run in found.per_image],
-        "missed": [found.missed("train").mean() for _ in found.per_image],
+    parts: dict[str, Callable[[str], Measured]] = {
+        "encoder's lead": found.encoder_minus_own,
+        "decoder": lambda run: found.decoder(run, "train"),
+        "not finished": found.unfinished,
+        "missed": lambda _: found.missed("train"),
     }
-    return setting.chart(
+    return interval_chart(
+        setting,
         "parts",
-        intervals(
-            list(found.per_image),
-            groups,
-            x_label="difference of ELBO on training images, nats",
-            reference=0,
-        ),
+        {name: {run: of(run).mean() for run in found.per_image} for name, of in parts.items()},
         "What the encoder's lead over own codes, as trained, is made of: what its decoder is "
         "better by when all codes are refined alike, plus what own codes had not finished, minus "
         "what the encoder missed of its own optimum.",
-        "; ".join(
-            f"{run}: " + ", ".join(f"{name} {show(n[k])}" for name, n in groups.items())
-            for k, run in enumerate(found.per_image)
-        ),
+        x_label="difference of ELBO on training images, nats",
+        reference=(0.0, ""),
     )
 
 
@@ -164,24 +152,16 @@ def _refining(found: Inferred, setting: Setting) -> Figure:
     ]
     settled = np.concatenate([trace[len(trace) // 5 :] for trace in traces.values()])
     room = 0.05 * float(np.ptp(settled)) or 1.0
-    return setting.chart(
+    limits = float(settled.min()) - room, float(settled.max()) + room
+    x, y = "refinement: steps, then looks", "mean ELBO of test images, nats"
+    return curve_chart(
+        setting,
         "refining",
-        curves(
-            Panel(
-                series,
-                "refinement: steps, then looks",
-                "mean ELBO of test images, nats",
-                y_limits=(float(settled.min()) - room, float(settled.max()) + room),
-            )
-        ),
+        [Panel(series, x, y, y_limits=limits)],
         "Test images refined from the prior against each final, frozen decoder; after the noisy "
         f"steps, steps by slope and curvature. {percent(found.converged)} of all images were found "
         f"to lack at most {TOLERANCE:g} nats in the end. What separates the curves there is the "
         "decoder.",
-        "; ".join(
-            f"{run}: {significant(float(trace[-1]))} nats in the end"
-            for run, trace in traces.items()
-        ),
     )
 
 
@@ -189,41 +169,40 @@ def _snapshots(found: Inferred, setting: Setting) -> tuple[Figure, ...]:
     """Reconstructions side by side at the epochs at which every run was kept."""
     first = found.seeds.first
     of_all = [e for e, by_run in first.snapshots.items() if len(by_run) == len(found.runs)]
-    kept = sorted(of_all, key=int)
-    if not kept:
+    rows = [
+        (f"epoch {epoch} · {run}", first.snapshots[epoch][run])
+        for epoch in sorted(of_all, key=int)
+        for run in found.runs
+    ]
+    if not rows:
         return ()
-    rows, labels = [list(first.shown["train"].original)], ["original"]
-    for epoch in kept:
-        for run in found.runs:
-            rows.append(list(first.snapshots[epoch][run]))
-            labels.append(f"epoch {epoch} · {run}")
     return (
-        setting.grid(
+        picture_grid(
+            setting,
             "snapshots",
-            grid(rows, row_labels=labels),
+            [("original", first.shown["train"].original), *rows],
             "Training images and their reconstructions after the epoch named at the left, each "
             "from the codes and the decoder of that epoch.",
-            f"rows: the original, then after epochs {', '.join(kept)} the runs "
-            f"{', '.join(found.runs)}; {_errors(found)}",
+            told=_errors(found),
         ),
     )
 
 
 def _final(found: Inferred, split: str, setting: Setting) -> Figure:
     shown = found.seeds.first.shown[split]
-    rows, labels = [list(shown.original)], ["original"]
-    for run in found.runs:
-        pictures = shown.runs[run]
-        for kind, decoded in (("own", pictures.own), ("refined", pictures.refined)):
-            if decoded is not None:
-                rows.append(list(decoded))
-                labels.append(f"{run}, {kind}")
-    return setting.grid(
+    rows = [
+        (f"{run}, {kind}", decoded)
+        for run in found.runs
+        for kind, decoded in (("own", shown.runs[run].own), ("refined", shown.runs[run].refined))
+        if decoded is not None
+    ]
+    return picture_grid(
+        setting,
         split,
-        grid(rows, row_labels=labels),
+        [("original", shown.original), *rows],
         f"{OVER[split].capitalize()} reconstructed by the final models, from their own codes where "
         "they have any and from refined codes.",
-        f"rows: {', '.join(labels)}; {_errors(found)}",
+        told=_errors(found),
     )
 
 

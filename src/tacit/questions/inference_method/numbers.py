@@ -22,11 +22,11 @@ from tacit.models.posteriors import DiagonalNormal
 from tacit.questions.base import Runs
 from tacit.questions.shared.samples import Rows, of_all
 from tacit.questions.shared.seeds import Seeds
+from tacit.questions.shared.splits import OVER
 from tacit.streams import torch_stream
 from tacit.training.many import of_rows
 from tacit.training.run_folder import SavedRun
 
-OVER = {"train": "training images", "test": "test images"}
 ELBO_SAMPLES = 64
 MOST_SHOWN = 10
 
@@ -135,7 +135,7 @@ def measure(runs: Runs, names: Sequence[str], n_refined: int) -> Numbers:
         tables[split] = Columns(
             rows if index is None else index[rows],
             codes,
-            None if images.labels is None else images.labels[rows],
+            images.labels_of(rows),
         )
         shown[split] = Shown(images.pixels[rows[places]], pictures)
     learned = runs.images_of(first)
@@ -158,8 +158,7 @@ def _inferred(
     Reconstructions decode the posterior's mean. Noise belongs to the image and is the same for all
     runs.
     """
-    model = run.model()
-    assert isinstance(model, VAE)
+    model = run.model_as(VAE)
     x = torch.from_numpy(images.scaled(rows))
     data = observe(model, x, torch_stream(seed, "observed", split))
     pictures: dict[str, NDArray[np.float32]] = {}
@@ -203,8 +202,7 @@ def _decoded(model: VAE, q: DiagonalNormal) -> NDArray[np.float32]:
 
 def _reconstructed(run: SavedRun, update: int, images: Images, rows: Rows) -> NDArray[np.float32]:
     """Reconstructions by the whole model as it was after `update`, its codes included."""
-    model = run.model(update)
-    assert isinstance(model, VAE)
+    model = run.model_as(VAE, update)
     x = torch.from_numpy(images.scaled(rows))
     data = observe(model, x, torch_stream(run.seed, "observed", "shown"))
     return _decoded(model, _own(model, data, rows))
@@ -295,15 +293,6 @@ class Inferred:
             return None
         each = [one.described[run].learned[split] for one in self.seeds]
         return each[0].epoch, np.stack([one.elbo for one in each])
-
-    def rise(self, run: str) -> float | None:
-        """By how much the training ELBO rose in the last fifth of the epochs; None if unknown."""
-        curve = self.learned(run, "train")
-        if curve is None:
-            return None
-        epochs, values = curve
-        before = np.flatnonzero(epochs <= 0.8 * epochs[-1])
-        return float((values[:, -1] - values[:, before[-1]]).mean()) if len(before) else None
 
     def refinements(self, column: str) -> Floats:
         """A diagnostic of all refinements of all runs, flat."""

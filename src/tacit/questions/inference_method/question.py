@@ -7,9 +7,7 @@ from pydantic import Field
 
 from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
-from tacit.questions.inference_method.figures import figures_of, tables_of
-from tacit.questions.inference_method.numbers import Inferred, Numbers, measure
-from tacit.questions.inference_method.words import DECIDED_BY, caveats, headline, sentences
+from tacit.questions.inference_method import figures, numbers, words
 from tacit.questions.shared.seeds import Seeds, means
 
 
@@ -38,7 +36,7 @@ class InferenceMethod(Question):
         "Does one encoder shared by all images infer better codes than optimising each image's own?"
     )
     rules: ClassVar[tuple[str, ...]] = ("larger-gap",)
-    decided_by: ClassVar[str] = DECIDED_BY
+    decided_by: ClassVar[str] = words.DECIDED_BY
     sources: ClassVar[tuple[str, ...]] = (
         "Cremer, Li and Duvenaud 2018, Inference suboptimality in variational autoencoders",
         "Kim, Wiseman, Miller, Sontag and Rush 2018, Semi-amortized VAEs",
@@ -63,17 +61,19 @@ class InferenceMethod(Question):
                 yield f"runs '{self.amortized}' and '{name}' learn from different images"
 
     def measure(self, runs: Runs) -> Measurement:
-        return Measurement.of(measure(runs, tuple(self.needs()), self.refined))
+        return Measurement.of(numbers.measure(runs, tuple(self.needs()), self.refined))
 
     def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        found = Inferred(Seeds.of(Numbers, measured), self.amortized, self.per_image)
+        found = numbers.Inferred(
+            Seeds.of(numbers.Numbers, measured), self.amortized, self.per_image
+        )
         return self.finding(
             setting,
             found.seeds,
-            headline(found, setting.unfinished),
+            words.headline(found, setting.unfinished),
             means(found.numbers()),
-            answer=sentences(found),
-            figures=figures_of(found, setting),
-            tables=tables_of(found, setting.unfinished),
-            caveats=caveats(found),
+            answer=words.sentences(found),
+            figures=figures.draw(found, setting),
+            tables=figures.tables(found, setting.unfinished),
+            caveats=words.caveats(found),
         )

@@ -2,16 +2,11 @@
 
 from collections.abc import Container, Iterator
 
-import numpy as np
-
-from tacit.evidence.refine import TOLERANCE
-from tacit.measures.formatting import percent, show, significant
+from tacit.measures.formatting import show, significant
 from tacit.measures.intervals import decide
 from tacit.questions.inference_method.numbers import Inferred
-from tacit.questions.shared.words import listed, verdict
+from tacit.questions.shared.words import unconverged, verdict
 from tacit.questions.verdicts import Said, Verdict, finished, had_not, ruled
-
-MOSTLY_CONVERGED = 0.95
 
 DECIDED_BY = (
     "As trained, a method is better where the 95 % interval of the paired difference of ELBO on "
@@ -58,38 +53,16 @@ def verdict_of(found: Inferred, run: str, unfinished: Container[str]) -> str:
 
 
 def sentences(found: Inferred) -> Iterator[str]:
-    """Who is ahead, what each run's codes lack, and what the encoder misses."""
-    yield _opening(found)
+    """What each run's codes and decoder lack, and what the encoder misses."""
     for run in found.per_image:
         yield _of_run(found, run)
-    yield _of_encoder(found)
-
-
-def _opening(found: Inferred) -> str:
-    verdicts = {run: decide(found.encoder_minus_own(run).mean()) for run in found.per_image}
-    start = f"After {significant(found.described(found.amortized).epochs)} epochs"
-    better = [f"'{run}'" for run, verdict in verdicts.items() if verdict == "lower"]
-    worse = [f"'{run}'" for run, verdict in verdicts.items() if verdict == "higher"]
-    if len(worse) == len(verdicts):
-        return f"{start} the shared encoder's codes are better than every image's own."
-    if len(better) == len(verdicts):
-        return f"{start} every image's own codes are better than the shared encoder's."
-    if better and worse:
-        return (
-            f"{start} it depends on how own codes are optimised: {_have(better)} better codes than "
-            f"the shared encoder, {listed(worse)} worse ones."
-        )
-    if better or worse:
-        which, how = (better, "better") if better else (worse, "worse")
-        return (
-            f"{start} {_have(which)} {how} codes than the shared encoder; the others are not "
-            "distinguishable from it."
-        )
-    return f"{start} own codes and the shared encoder's are not distinguishable."
-
-
-def _have(names: list[str]) -> str:
-    return f"{listed(names)} {'has' if len(names) == 1 else 'have'}"
+    train, test = found.missed("train").mean(), found.missed("test").mean()
+    yield (
+        "On the encoder's own decoder, optimising each image beats the encoder by "
+        f"{show(train)} on training and {show(test)} on test images."
+        if decide(train) == decide(test) == "higher"
+        else "That optimising each image beats the encoder on its own decoder is not shown."
+    )
 
 
 def described(found: Inferred, run: str) -> str:
@@ -102,48 +75,21 @@ def described(found: Inferred, run: str) -> str:
 
 
 def _of_run(found: Inferred, run: str) -> str:
-    own, unfinished = found.encoder_minus_own(run).mean(), found.unfinished(run).mean()
-    error = found.encoder_minus_own(run, "squared_error").mean()
-    against = verdict(
-        own,
-        higher="ends {} below the encoder on training images",
-        lower="ends {} above the encoder on training images",
-        alike="is not distinguishable from the encoder on training images (difference {})",
-    )
-    if decide(own) == decide(error) and decide(own) in ("higher", "lower"):
-        size = "smaller" if decide(own) == "higher" else "larger"
-        against += f", though its codes reconstruct with the {size} squared error"
+    """Whether its codes were unfinished, and whether its decoder is worse."""
+    unfinished = found.unfinished(run).mean()
     arrived = verdict(
         unfinished,
         higher="refining adds {} that its codes had not finished",
         lower="its codes are better than refined ones by {}",
         alike="refining adds nothing that shows ({})",
     )
-    trained_on = ", trained on unfinished codes," if decide(unfinished) == "higher" else ""
     left = verdict(
         found.decoder(run, "test").mean(),
-        higher=f"its decoder{trained_on} stays worse by {{}} on test images",
+        higher="its decoder stays worse by {} on test images",
         lower="its decoder is the better one by {} on test images",
         alike="the two decoders are not distinguishable on test images (difference {})",
     )
-    return f"'{run}' ({described(found, run)}) {against}; {arrived}; all refined alike, {left}."
-
-
-def _of_encoder(found: Inferred) -> str:
-    train, test = found.missed("train").mean(), found.missed("test").mean()
-    if decide(train) == decide(test) == "higher":
-        steps = np.median(found.refinements("steps"))
-        return (
-            f"On the encoder's own decoder, optimising each image ({steps:.0f} "
-            f"gradients) beats the encoder by {show(train)} on training and {show(test)} on test "
-            "images: given the time, an image's own optimisation infers the better code; the "
-            "encoder needs one pass."
-        )
-    return (
-        "On the encoder's own decoder, what optimising each image adds to the "
-        f"encoder's code is {show(train, sign=True)} on training and {show(test, sign=True)} on "
-        "test images."
-    )
+    return f"'{run}': {arrived}; all refined alike, {left}."
 
 
 def caveats(found: Inferred) -> Iterator[str]:
@@ -161,11 +107,7 @@ def caveats(found: Inferred) -> Iterator[str]:
         "Another optimum, out of reach, may be better; images whose refinement went astray "
         "count as the decoder's fault."
     )
-    if found.converged < MOSTLY_CONVERGED:
-        yield (
-            f"Only {percent(found.converged)} of the refinements were found to lack at most "
-            f"{TOLERANCE:g} nats; more steps would raise the bound of the others."
-        )
+    yield unconverged(found.converged, "raise the bound of the others")
     for key, what in (
         ("epochs", "trained for different numbers of epochs"),
         ("beta", "have different β"),

@@ -1,17 +1,24 @@
 """What few labels bring, drawn: curves, differences, confidence, and a table of all of it."""
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
+
 import numpy as np
 
 from tacit.figures import charts
 from tacit.figures.sink import Figure
 from tacit.labels.choosing import share_of
+from tacit.labels.pairs import Pair
 from tacit.measures.distances import Floats
-from tacit.measures.formatting import rounded, show, significant
+from tacit.measures.formatting import brief, rounded, show, significant
+from tacit.measures.intervals import decide
 from tacit.measures.number import Number, columns
 from tacit.questions.base import Setting
 from tacit.questions.finding import Table
-from tacit.questions.label_efficiency.numbers import POINTS, Curves
-from tacit.questions.shared.pairs import Pair
+from tacit.questions.label_efficiency.numbers import Curves
+from tacit.questions.shared.drawing import with_intervals
 
 FAMILIES = {"propagation": 0, "network": 1, "codes": 2}
 """The colours of methods: by what they do with labels."""
@@ -32,26 +39,29 @@ def draw(curves: Curves, setting: Setting) -> tuple[Figure, ...]:
     return tuple(drawn)
 
 
-def _overview(curves: Curves, setting: Setting) -> Figure:
-    """The recommended pair, the baseline and the best of every other family."""
-    shown, base = representatives(curves), curves.baseline(curves.middle)
-    series = []
-    for pair in shown:
-        numbers = [in_percent(curves.number(pair, budget)) for budget in curves.budgets]
-        value, low, high = columns(numbers)
-        series.append(
-            charts.Series(
-                pair.short,
-                curves.labels if not curves.per_class else curves.budgets,
-                value,
-                low,
-                high,
-                colour=_colour(pair),
-                dashed=pair == base and pair != shown[0],
-                points=True,
-            )
-        )
-    levels = [(_oracle(curves, pair), pair.short) for pair in curves.oracles if pair.using.oracle]
+class Line(NamedTuple):
+    """A curve of accuracies: of which pair at each budget, and how it is drawn."""
+
+    label: str
+    pair: Callable[[int], Pair]
+    colour: int
+    dashed: bool = False
+
+
+def against_labels(
+    curves: Curves,
+    lines: Sequence[Line],
+    setting: Setting,
+    caption: str,
+    levels: Sequence[tuple[float, str]] = (),
+) -> Figure:
+    """Mean accuracies with their intervals against the number of labels."""
+    series, at = [], curves.middle
+    for line in lines:
+        numbers = [in_percent(curves.number(line.pair(b), b)) for b in curves.budgets]
+        x = curves.budgets if curves.per_class else curves.labels
+        found = with_intervals(line.label, x, numbers, line.colour)
+        series.append(replace(found, dashed=line.dashed))
     panel = charts.Panel(
         series,
         x_label=f"labels {curves.unit}",
@@ -61,17 +71,85 @@ def _overview(curves: Curves, setting: Setting) -> Figure:
         x_ticks=curves.budgets,
         levels=levels,
     )
-    at = curves.middle
-    said = "; ".join(f"{p.short} {show(curves.number(p, at))}" for p in shown)
+    said = "; ".join(f"{line.label} {show(curves.number(line.pair(at), at))}" for line in lines)
     return setting.chart(
         "curves",
         charts.curves(panel, height=330),
-        f"Accuracy against labels {curves.unit}: the pair recommended at {at:,}, the best of each "
-        f"other kind{'' if base is None else ', and from scratch'}; means with their "
-        "intervals over all draws and images (the answer's numbers are of those that chose "
-        "nothing). Every "
-        "halving of the errors takes the same height.",
+        f"Accuracy against labels {curves.unit}: {caption} Every halving of the errors takes the "
+        "same height.",
         f"Accuracy at {at:,} labels {curves.unit}: {said}.",
+    )
+
+
+def behind_winner(
+    curves: Curves,
+    what: str,
+    leads: Mapping[str, Callable[[int], Number | None]],
+    setting: Setting,
+) -> Figure:
+    """How far each is from the winner of each budget.
+
+    Args:
+        what: they are. leads: by name, the winner's lead over it at a budget; None of the winner.
+    """
+    panels, said = [], []
+    for budget in curves.budgets:
+        found = [lead(budget) for lead in leads.values()]
+        others = [number for number in found if number is not None]
+        panels.append(
+            charts.Behind(
+                f"{budget:,} {curves.unit}",
+                [None if number is None else -number for number in found],
+                [number is not None and number.excludes_zero for number in found],
+            )
+        )
+        n_worse = sum(decide(number) == "higher" for number in others)
+        said.append(f"at {budget:,} ahead of {n_worse} of {len(others)}")
+    return setting.chart(
+        "differences",
+        charts.behind(list(leads), panels, x_label="accuracy minus the winner's, points"),
+        f"How far each {what} is from the winner (star), paired, with intervals that hold together "
+        "in 95 % of studies. Filled: distinguishable; hollow: not distinguishable. Each panel has "
+        "its own scale.",
+        f"Distinguishable from the winner: {'; '.join(said)}.",
+    )
+
+
+def reliability(
+    confidence: Sequence[float],
+    right: Sequence[Number],
+    counts: Sequence[int],
+    caption: str,
+    setting: Setting,
+    counted: str = "images",
+) -> Figure:
+    """How often answers are right by how sure they are, in bins of confidence."""
+    share, low, high = columns(right)
+    bins = zip(right, confidence, strict=True)
+    said = "; ".join(f"{brief(r)} right at {100 * c:.0f} % sure" for r, c in bins)
+    return setting.chart(
+        "reliability",
+        charts.reliability(confidence, share, counts, low=low, high=high, counted=counted),
+        caption,
+        f"Reliability: {said}.",
+    )
+
+
+def _overview(curves: Curves, setting: Setting) -> Figure:
+    """The recommended pair, the baseline and the best of every other family."""
+    shown, base = representatives(curves), curves.baseline(curves.middle)
+    lines = [
+        Line(pair.short, partial(_always, pair), _colour(pair), pair == base != shown[0])
+        for pair in shown
+    ]
+    return against_labels(
+        curves,
+        lines,
+        setting,
+        f"the pair recommended at {curves.middle:,}, the best of each other kind"
+        f"{'' if base is None else ', and from scratch'}; means with their intervals over all "
+        "draws and images (the answer's numbers are of those that chose nothing).",
+        [(_oracle(curves, pair), pair.short) for pair in curves.oracles if pair.using.oracle],
     )
 
 
@@ -129,47 +207,30 @@ def _all(curves: Curves, setting: Setting) -> Figure:
 
 def _behind(curves: Curves, setting: Setting) -> Figure:
     order = sorted(curves.candidates, key=lambda p: -curves.accuracy(p, curves.middle).mean())
-    panels, said = [], []
-    for budget in curves.budgets:
-        found, winner = curves.leads(budget), curves.winner(budget)
-        numbers = [-found[p.name] if p.name in found else None for p in order]
-        decided = [p.name in found and found[p.name].excludes_zero for p in order]
-        panels.append(charts.Behind(f"{budget:,} {curves.unit}", numbers, decided))
-        n_worse = len(curves.those("worse", budget))
-        said.append(f"at {budget:,} {winner.short} ahead of {n_worse} of {len(found)}")
-    return setting.chart(
-        "differences",
-        charts.behind(
-            [pair.short for pair in order], panels, x_label="accuracy minus the winner's, points"
-        ),
-        "How far each pair is from the winner (star), paired, with intervals that hold together in "
-        "95 % of studies. Filled: distinguishable; hollow: not distinguishable. Each panel has its "
-        "own scale.",
-        f"Distinguishable from the winner: {'; '.join(said)}.",
-    )
+    leads = {p.short: partial(_lead, curves, p) for p in order}
+    return behind_winner(curves, "pair", leads, setting)
+
+
+def _always(pair: Pair, budget: int) -> Pair:
+    return pair
+
+
+def _lead(curves: Curves, pair: Pair, budget: int) -> Number | None:
+    return curves.leads(budget).get(pair.name)
 
 
 def _reliability(curves: Curves, winner: Pair, bins: Floats, setting: Setting) -> Figure:
-    count, confidence, right = bins.T
-    filled = count > 0
-    mean = confidence[filled] / count[filled]
-    shares = [
-        share_of(float(r / n), int(n)) for r, n in zip(right[filled], count[filled], strict=True)
-    ]
-    share, low, high = columns(shares)
+    count, confidence, right = bins[bins[:, 0] > 0].T
     error = curves.calibration_error(winner, curves.middle)
-    said = "; ".join(
-        f"{100 * a:.0f} % right at confidence {100 * c:.0f} %"
-        for a, c in zip(share.tolist(), mean.tolist(), strict=True)
-    )
-    return setting.chart(
-        "reliability",
-        charts.reliability(mean, share, count[filled], low=low, high=high),
+    return reliability(
+        confidence / count,
+        [share_of(float(r / n), int(n)) for r, n in zip(right, count, strict=True)],
+        count,
         f"How often {winner.short} with {curves.middle:,} labels {curves.unit} is right where it "
         "says how sure it is, over the draws that chose nothing; intervals are 95 %, as if the "
         "draws had images of their own. Its confidence is off by "
-        f"{show(error.scaled(100, POINTS))} on average.",
-        f"Reliability: {said}.",
+        f"{show(error.in_points)} on average.",
+        setting,
     )
 
 

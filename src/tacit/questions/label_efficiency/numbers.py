@@ -7,39 +7,15 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from tacit.labels.pairs import Pair
 from tacit.measures.distances import Floats
 from tacit.measures.engine import Measured
 from tacit.measures.intervals import decide
 from tacit.measures.label_efficiency import LabelEfficiency, label_efficiency
 from tacit.measures.number import Number, undefined
-from tacit.questions.shared.pairs import Pair
 from tacit.questions.shared.seeds import Seeds
+from tacit.questions.shared.trials import Columns, OfPair
 from tacit.streams import numpy_stream
-
-BINS = 15
-"""Of confidence, for the reliability diagram."""
-
-POINTS = "percentage points"
-
-
-@dataclass(frozen=True)
-class Columns:
-    """A pair's trials, budget by budget and draw by draw, (B · D,) each; NaN where undefined.
-
-    Attributes:
-        test, unlabelled: accuracy on the test images, and on the images of the pool that have no
-            label in the trial.
-        calibration_error, calibration_error_with_temperature: by how much confidence and accuracy
-            differ, as answers come and with a temperature fitted within the labels.
-        C, C_chosen: of logistic regression, and whether it was chosen within the labels.
-    """
-
-    test: Floats | None = None
-    unlabelled: Floats | None = None
-    calibration_error: Floats | None = None
-    calibration_error_with_temperature: Floats | None = None
-    C: Floats | None = None
-    C_chosen: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -57,22 +33,6 @@ class Trials:
 @dataclass(frozen=True)
 class Tables:
     trials: Trials
-
-
-@dataclass(frozen=True)
-class OfPair:
-    """What else is kept of a pair.
-
-    Attributes:
-        oracle: whether it has seen all labels, by itself or through its codes.
-        right: whether each test image is answered rightly in each trial, (B, D, N); None where
-            answers are for the pool.
-        bins: images, Σ confidence and Σ right in bins of confidence, (B, D, `BINS`, 3).
-    """
-
-    oracle: bool
-    right: NDArray[np.bool_] | None = None
-    bins: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -262,7 +222,7 @@ class Curves:
             first = each.pop(self.winner(budget).name)
             every_two = len(each) * (len(each) + 1) // 2
             found[budget] = {
-                name: (first - other).mean(together=every_two).scaled(100, POINTS)
+                name: (first - other).mean(together=every_two).in_points
                 for name, other in each.items()
             }
         return found
@@ -306,7 +266,7 @@ class Curves:
             return None
         winner = self.winner(budget)
         more, less = (self.reporting_of(winner, b) for b in (self.budgets[place], budget))
-        return (more - less).mean().scaled(100, POINTS)
+        return (more - less).mean().in_points
 
     @property
     def middle(self) -> int:
@@ -357,7 +317,7 @@ class Curves:
         if self.has(winner, "test") and self.has(winner, "unlabelled"):
             unlabelled = self.accuracy_of(winner, self.middle, "unlabelled")
             both = self.reporting_of(winner, self.middle) - unlabelled.take("draw", self.reporting)
-            found[f"{at}.test-minus-unlabelled"] = both.mean().scaled(100, POINTS)
+            found[f"{at}.test-minus-unlabelled"] = both.mean().in_points
         for pair in self.oracles:
             found[f"{pair.name}.accuracy"] = self.reported(pair, self.budgets[-1])
             if pair.using.oracle:
@@ -367,7 +327,7 @@ class Curves:
     def behind(self, oracle: Pair) -> Number:
         """An oracle minus the winner at the middle budget, in points."""
         winner = self.reporting_of(self.winner(self.middle), self.middle)
-        return (self.reporting_of(oracle, self.middle) - winner).mean().scaled(100, POINTS)
+        return (self.reporting_of(oracle, self.middle) - winner).mean().in_points
 
     def _by_budget(self, column: NDArray[np.generic]) -> Floats:
         return np.asarray(column, np.float64).reshape(len(self.budgets), self.n_draws)

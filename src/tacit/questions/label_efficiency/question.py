@@ -14,13 +14,10 @@ from tacit.files import file_sha256
 from tacit.images.dataset import UNLABELLED, Images
 from tacit.images.splits import found_in_both
 from tacit.labels.draws import Draws, nested_draws, read_draws
+from tacit.labels.pairs import AnyPair, Pair, named_once, pairs_of
 from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
-from tacit.questions.label_efficiency.caveats import caveats
-from tacit.questions.label_efficiency.figures import draw, tables
-from tacit.questions.label_efficiency.numbers import Curves, Numbers, Tables, Trials
-from tacit.questions.label_efficiency.words import alerts, decided_by, headline, sentences
-from tacit.questions.shared.pairs import AnyPair, Pair, named_once, pairs_of
+from tacit.questions.label_efficiency import figures, numbers, words
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.trials import known, measured
 
@@ -259,7 +256,7 @@ class Labels(FewLabels):
             np.bincount(trial.y, minlength=train.n_classes) for d in given.trials for trial in d
         ]
         pairs = {pair.name: measured(pair, given, train.n_classes, runs) for pair in self.pairs}
-        table = Trials(
+        table = numbers.Trials(
             np.repeat(drawn.budgets, n_draws),
             np.tile(np.arange(n_draws), len(drawn.budgets)),
             np.array([count.sum() for count in counts]),
@@ -267,7 +264,7 @@ class Labels(FewLabels):
             {name: columns for name, (columns, _) in pairs.items()},
         )
         return Measurement.of(
-            Numbers(
+            numbers.Numbers(
                 per_class=drawn.unit == "per class",
                 pooled=given.within,
                 copies=len(found_in_both(train, test)),
@@ -275,22 +272,22 @@ class Labels(FewLabels):
                 class_counts=train.class_counts,
                 truth=given.new_truth[:0] if given.within else given.new_truth,
                 by_pair={name: rest for name, (_, rest) in pairs.items()},
-                table=Tables(table),
+                table=numbers.Tables(table),
             )
         )
 
     def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        seeds = Seeds.of(Numbers, measured)
-        curves = Curves(seeds, self.pairs)
+        seeds = Seeds.of(numbers.Numbers, measured)
+        curves = numbers.Curves(seeds, self.pairs)
         return self.finding(
             setting,
             seeds,
-            headline(curves),
+            words.headline(curves),
             curves.numbers(),
-            answer=sentences(curves),
-            alerts=alerts(curves),
-            decided_by=decided_by(curves),
-            figures=draw(curves, setting),
-            tables=tables(curves),
-            caveats=caveats(curves, setting),
+            answer=words.sentences(curves),
+            alerts=words.alerts(curves),
+            decided_by=words.decided_by(curves),
+            figures=figures.draw(curves, setting),
+            tables=figures.tables(curves),
+            caveats=words.caveats(curves, setting),
         )

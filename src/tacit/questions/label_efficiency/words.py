@@ -1,15 +1,18 @@
 """Which representation for how many labels, in words."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from tacit.labels.pairs import Pair
+from tacit.labels.propagation.volumes import forced_errors
 from tacit.measures.formatting import brief, show
-from tacit.measures.intervals import decide
-from tacit.questions.label_efficiency.numbers import POINTS, Curves
-from tacit.questions.shared.pairs import Pair
-from tacit.questions.shared.words import many
+from tacit.questions.base import Setting
+from tacit.questions.label_efficiency.numbers import Curves
+from tacit.questions.shared.words import listed, many, verdict
 from tacit.questions.verdicts import Said, Verdict, ruled
 
-IT = "the one recommended"
+NOTABLE = 0.005
+"""From this share of images on it is said what uniform shares cost."""
+
 NAMED = 3
 """At most so many pairs that are not distinguishable from the winner are named."""
 
@@ -60,173 +63,85 @@ def alerts(curves: Curves) -> tuple[str, ...]:
     return (f"{many(n, 'test image')} also found among the training images.",) if n else ()
 
 
-def sentences(curves: Curves) -> list[str]:
-    """The answer: what to use at the middle budget, at the others, and what more would bring."""
-    return [
-        _use(curves),
-        _others(curves),
-        *_elsewhere(curves),
-        _more(curves),
-        _moved_by(curves),
-        _confidence(curves),
-        _oracle(curves),
-    ]
-
-
-def _use(curves: Curves) -> str:
+def sentences(curves: Curves) -> Iterator[str]:
+    """What the winner at the middle budget is worth, and what more labels would bring."""
     budget = curves.middle
-    winner, base = curves.winner(budget), curves.baseline(budget)
-    accuracy = show(curves.reported(winner, budget))
-    better = curves.those("better", budget)
-    if better:
-        return (
-            f"With {counted(curves, budget)} the draws disagree: {winner.words} was the best of "
-            f"those that chose and has {accuracy} on the others, where "
-            f"{_listed([p.short for p in better])} did better."
+    winner, at = curves.winner(budget), f"{budget:,} {curves.unit}"
+    if better := curves.those("better", budget):
+        did = _listed([p.short for p in better])
+        yield f"The draws disagree: on those that did not choose, {did} did better."
+    yield _efficiency(curves)
+    yield _others(curves)
+    if (gain := curves.gain(budget)) is not None:
+        following = curves.budgets[curves.budgets.index(budget) + 1]
+        yield verdict(
+            gain,
+            higher=f"Going from {budget:,} to {following:,} {curves.unit} brings it {{}} more.",
+            lower=f"Going from {budget:,} to {following:,} {curves.unit} costs it {{}}.",
+            alike=f"Going from {budget:,} to {following:,} {curves.unit} brings it nothing that "
+            "can be told from zero: {}.",
         )
-    text = f"With {counted(curves, budget)} use {winner.words}: {accuracy}"
-    found = curves.efficiency(budget)
-    if found is None or base is None:
-        return text + ("" if base is None else ", for which no representation was needed") + "."
+    parts = curves.reporting_of(winner, budget).parts
+    if parts.shares:
+        yield f"Of its accuracy at {at}: {parts.words()[0].lower()}{parts.words()[1:]}"
+    error = curves.calibration_error(winner, budget)
+    if error.value is not None:
+        points = show(error.in_points)
+        yield f"At {at} its confidence differs from its accuracy by {points} on average."
+    for pair in curves.oracles:
+        if pair.using.oracle:
+            ahead = show(curves.behind(pair), sign=True)
+            yield f"With all labels, {pair.codes} is ahead of it by {ahead}."
+
+
+def _efficiency(curves: Curves) -> str:
+    """How many labels the winner saves a network from scratch, and how the two end."""
+    budget, last = curves.middle, curves.budgets[-1]
+    winner, base, found = curves.winner(budget), curves.baseline(budget), curves.efficiency(budget)
+    if base is None:
+        return ""
+    if found is None:
+        return "No representation was needed for it."
+    text = f"{base.words[0].upper()}{base.words[1:]} "
     if found.factor == 0:
-        text += f"; {base.words} does as well with {found.words()} as many labels"
-    elif found.censored and curves.budgets[-1] == budget:
-        text += f"; {base.words} does not reach it with any number of labels tried"
+        text += f"does as well with {found.words()} as many labels"
+    elif found.censored and last == budget:
+        text += "does not reach it with any number of labels tried"
     else:
-        text += f"; {base.words} needs {found.words()} as many labels to match it"
-    return text + _at_the_end(curves, winner, base) + "."
-
-
-def _at_the_end(curves: Curves, winner: Pair, base: Pair) -> str:
-    """How the two compare at the largest budget, where that is another one."""
-    last = curves.budgets[-1]
-    if last == curves.middle:
-        return ""
+        text += f"needs {found.words()} as many labels to match it"
     best = curves.winner(last)
-    other = {base.name: winner, winner.name: base}.get(best.name)
-    if other is None:
-        return ""
-    found = curves.leads(last)[other.name]
-    said = (
-        {"higher": "it is still behind", "lower": "it is ahead"}
-        if best == winner
-        else {"higher": f"{base.words} is ahead", "lower": f"{base.words} is behind"}
-    )
-    return (
-        f"; at {last:,} {curves.unit} {said.get(decide(found), 'the two are not distinguishable')}"
-    )
+    if last != budget and best in (winner, base):
+        lead = curves.leads(last)[(base if best == winner else winner).name]
+        ahead, behind = (
+            ("it is still behind", "it is ahead")
+            if best == winner
+            else (f"{base.words} is ahead", f"{base.words} is behind")
+        )
+        alike = "the two are not distinguishable"
+        end = verdict(lead, higher=ahead, lower=behind, alike=alike)
+        text += f"; at {last:,} {curves.unit} {end}"
+    return f"{text}."
 
 
 def _others(curves: Curves) -> str:
     """Whether the winner stands out among the other candidates."""
-    budget = curves.middle
-    found = list(curves.verdicts(budget).values())
+    found = list(curves.verdicts(curves.middle).values())
     if not found or "better" in found:
         return ""
-    others, worse, alike = len(found), found.count("worse"), curves.those("alike", budget)
-    if found.count("undefined") == others:
-        return (
-            f"With {many(curves.n_draws, 'draw')} it cannot be told whether the others are worse."
-        )
-    if worse == others:
-        return f"{IT.capitalize()} is better than each of the {others} others on the same draws."
-    text = f"Not distinguishable from {IT} on the same draws: {_listed([p.short for p in alike])}"
+    worse, alike = found.count("worse"), curves.those("alike", curves.middle)
+    if worse == len(found):
+        return f"It is better than each of the {worse} others on the same draws."
     if not alike:
-        text = f"Of {IT} and {many(found.count('undefined'), 'other')} nothing can be told"
-    return f"{text}; {_rest(worse)}."
-
-
-def _rest(n_worse: int) -> str:
-    if n_worse == 0:
-        return "nothing that was tried is known to be worse"
-    return f"the {'other is' if n_worse == 1 else f'{n_worse} others are'} worse"
-
-
-def _elsewhere(curves: Curves) -> list[str]:
-    """The winners at the other budgets, neighbours with the same winner together."""
-    place = curves.budgets.index(curves.middle)
-    sentences = []
-    for budgets in (curves.budgets[:place], curves.budgets[place + 1 :]):
-        groups: list[tuple[Pair, list[int]]] = []
-        for budget in budgets:
-            winner = curves.winner(budget)
-            if groups and groups[-1][0] == winner:
-                groups[-1][1].append(budget)
-            else:
-                groups.append((winner, [budget]))
-        said = [_group(curves, winner, members) for winner, members in groups]
-        if said:
-            sentences.append(f"With {'; with '.join(said)}.")
-    return sentences
-
-
-def _group(curves: Curves, winner: Pair, budgets: Sequence[int]) -> str:
-    same = winner == curves.winner(curves.middle)
-    named = f"as with {curves.middle:,}" if same else winner.words
-    first, last = budgets[0], budgets[-1]
-    accuracy = show(curves.reported(winner, first))
-    if first == last:
-        return f"{first:,} {curves.unit}, {named}: {accuracy}"
+        return f"Of the others, {found.count('undefined')} cannot be told from it or from worse."
     return (
-        f"{first:,} to {last:,} {curves.unit}, {named}: {accuracy} at {first:,}, "
-        f"{show(curves.reported(winner, last))} at {last:,}"
+        f"Not distinguishable from it on the same draws: {_listed([p.short for p in alike])}; "
+        f"worse: {worse} of {len(found)}."
     )
 
 
-def _more(curves: Curves) -> str:
-    gain = curves.gain(curves.middle)
-    if gain is None:
-        return ""
-    following = curves.budgets[curves.budgets.index(curves.middle) + 1]
-    step = f"Going from {curves.middle:,} to {following:,} {curves.unit}"
-    it = curves.winner(curves.middle).short if curves.those("better", curves.middle) else IT
-    return {
-        "higher": f"{step} brings {it} {show(gain, sign=True)}.",
-        "lower": f"{step} costs {it} accuracy: {show(gain)}.",
-        "not distinguishable": f"{step} brings {it} nothing that can be told from zero: "
-        f"{show(gain, sign=True)}.",
-    }.get(decide(gain), f"{step} changes the accuracy of {it} by {show(gain, sign=True)}.")
-
-
-def _moved_by(curves: Curves) -> str:
-    """What the accuracy hangs on."""
-    parts = curves.reporting_of(curves.winner(curves.middle), curves.middle).parts
-    if not parts.shares:
-        return ""
-    return f"Of its accuracy at {curves.middle:,} {curves.unit}: {_lower(parts.words())}"
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]
-
-
-def _oracle(curves: Curves) -> str:
-    said = [
-        f"{pair.codes} {show(curves.reported(pair, curves.budgets[-1]))}, which is "
-        f"{show(curves.behind(pair), sign=True)} against {curves.middle:,} {curves.unit}"
-        for pair in curves.oracles
-        if pair.using.oracle
-    ]
-    return f"For comparison, with all labels: {_listed(said)}." if said else ""
-
-
-def _confidence(curves: Curves) -> str:
-    winner, budget = curves.winner(curves.middle), curves.middle
-    error = curves.calibration_error(winner, budget)
-    if error.value is None:
-        return ""
-    at = f"At {budget:,} {curves.unit}"
-    points = error.scaled(100, POINTS)
-    text = f"{at} its confidence differs from its accuracy by {show(points)} on average"
-    scaled = curves.calibration_error(winner, budget, with_temperature=True)
-    if scaled.value is not None:
-        points = scaled.scaled(100, POINTS)
-        text += f", and by {show(points)} with a temperature fitted within the labels"
-    return f"{text}."
-
-
 def counted(curves: Curves, budget: int) -> str:
-    return f"{budget:,} label{'s' * (budget != 1)} {curves.unit}"
+    """So many labels, of each class or in all."""
+    return f"{many(budget, 'label')} {curves.unit}"
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -234,6 +149,119 @@ def _listed(names: Sequence[str]) -> str:
     >>> _listed(["a", "b", "c"]), _listed(["a", "b", "c", "d", "e"])
     ('a, b and c', 'a, b, c and 2 more')
     """
-    if len(names) > NAMED:
-        return f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    more = len(names) - NAMED
+    return listed([*names[:NAMED], f"{more} more"] if more > 0 else names)
+
+
+def caveats(curves: Curves, setting: Setting) -> Iterator[str]:
+    """What a reader must know before believing a comparison with few labels."""
+    yield from _of_trials(curves)
+    yield from tuned(curves.curved, setting.source)
+    yield from _of_images(curves, setting.class_names)
+    yield from _of_pairs(curves)
+
+
+def _of_trials(curves: Curves) -> Iterator[str]:
+    yield (
+        "Representations have seen all images of the pool without their labels. Within a trial "
+        "nothing is chosen by any label but its own; the winner of a budget is chosen by "
+        + (
+            "the labels of the other images, on half of the draws."
+            if curves.pooled
+            else "test labels, on other draws and test images than its accuracy is reported on."
+        )
+    )
+    if curves.n_draws < 10:
+        yield (
+            f"Only {curves.n_draws} draws, of which {len(curves.reporting)} are reported: choices "
+            "of few labels differ a lot."
+        )
+    fewest = curves.first.table.trials.fewest_of_a_class
+    held = fewest.reshape(len(curves.budgets), -1).min(axis=1)
+    if bare := [f"{b:,}" for b, n in zip(curves.budgets, held, strict=True) if n < 2]:
+        yield (
+            f"At {', '.join(bare)} {curves.unit} some class has fewer than two labels, so that "
+            "nothing can be held out: settings that are otherwise chosen within the labels have "
+            "fixed values there."
+        )
+
+
+def tuned(pairs: Sequence[Pair], source: str) -> Iterator[str]:
+    """On whose labels settings were tuned, and whether these images are among them."""
+    by_sets: dict[tuple[str, ...], dict[str, None]] = {}
+    for pair in pairs:
+        by_sets.setdefault(pair.using.tuned_on, {})[pair.using.short] = None
+    for sets, names in by_sets.items():
+        here = any(source == name or source.startswith(f"{name}-") for name in sets)
+        if sets:
+            yield (
+                f"Settings of {listed(list(names))} were chosen on labels of {listed(sets)}, far "
+                "more than a trial has, "
+                + (
+                    "these images among them: that flatters them here, and tells nothing of others."
+                    if here
+                    else "and on none of these images."
+                )
+            )
+
+
+def _of_images(curves: Curves, class_names: Sequence[str]) -> Iterator[str]:
+    copies, unlabelled = curves.first.copies, curves.first.unlabelled
+    if copies:
+        yield (
+            f"{many(copies, 'image')} of the test set also found among the training images, which "
+            "flatters every pair; --remove-duplicates leaves those out of the training images."
+        )
+    if unlabelled:
+        yield (
+            f"{many(unlabelled, 'image')} of the pool without a label: used as unlabelled, and "
+            "counted in no accuracy."
+        )
+    counts, most = curves.first.class_counts, curves.budgets[-1]
+    each = zip(class_names, counts.tolist(), strict=False)
+    small = [f"{name} ({n:,})" for name, n in each if curves.per_class and n < most]
+    if small:
+        yield (
+            f"Classes with fewer than {most:,} labelled training images, of which larger budgets "
+            f"use all: {', '.join(small)}."
+        )
+    shares = counts / counts.sum()
+    for pair in curves.pairs:
+        forced = forced_errors(shares, pair.allowed_slack) if pair.takes_uniform_shares else 0.0
+        if forced > NOTABLE:
+            yield (
+                f"The largest class has {counts.max() / max(counts.min(), 1):.1f} times the images "
+                f"of the smallest, while {pair.short} takes classes as equally frequent, to within "
+                f"{100 * pair.allowed_slack:g} %: that alone puts {100 * forced:.1f} % of the "
+                "images into a wrong class. Poisson propagation takes no shares; `shares: "
+                "estimated` finds them on the graph, where the graph is good."
+            )
+
+
+def _of_pairs(curves: Curves) -> Iterator[str]:
+    if told := [p.short for p in curves.pairs if p.knows_shares]:
+        yield (
+            f"Told the shares of the classes, which the labels drawn do not tell: {listed(told)}; "
+            "a reference, not a choice."
+        )
+    if seen := [p.short for p in curves.oracles]:
+        yield f"All labels were seen by {listed(seen)}: an oracle, not a choice."
+    uneven = [
+        f"at {budget:,} {base.short} is not, so that part of what is said of it comes from that"
+        for budget in curves.budgets
+        if (base := curves.baseline(budget)) is not None
+        and curves.winner(budget).moves_images
+        and not base.moves_images
+    ]
+    if uneven:
+        yield f"The best is trained on images that are moved about; {listed(uneven)}."
+    if curves.pooled:
+        yield (
+            "Labels are drawn from training and test images together, and accuracy is of the "
+            "images without a label: transductive, not for new images."
+        )
+    elif any(p.transductive for p in curves.pairs):
+        yield (
+            "Methods that propagate labels do so on a graph of the training images; test images "
+            "stay out of it and are asked of their neighbours, or of the network."
+        )

@@ -13,9 +13,9 @@ from tacit.labels.calibration import Temperature, even_weights
 from tacit.labels.choosing import Choice, choice_among, share_of
 from tacit.labels.cross_validation import Trial, held_out_temperature
 from tacit.labels.draws import Labelled
-from tacit.measures.number import Number
+from tacit.labels.pairs import Pair
+from tacit.measures.number import Number, undefined
 from tacit.questions.base import Measurement
-from tacit.questions.shared.pairs import Pair
 
 Scores = NDArray[np.floating[Any]]
 
@@ -59,6 +59,14 @@ class Judged:
         """The pair to use."""
         wanted = self.candidates[0].name if self.choice is None else self.choice.winner
         return next(pair for pair in self.pairs if pair.name == wanted)
+
+    @property
+    def ranked(self) -> list[Pair]:
+        """The pairs, the one that was right most often first; or the candidates first."""
+        if self.choice is None:
+            return [*self.candidates, *(p for p in self.pairs if p not in self.candidates)]
+        share = self.choice.share
+        return sorted(self.pairs, key=lambda pair: -share(pair.name))
 
     def pair(self, name: str) -> Pair:
         """The pair called `name`."""
@@ -119,3 +127,20 @@ class Judged:
 
     def _held(self, pair: Pair) -> Scores:
         return np.asarray(self.measured.arrays[f"{pair.name}/held-out"])
+
+
+def numbers(judged: Judged) -> dict[str, Number]:
+    """The numbers of the finding."""
+    choice = judged.choice
+    n = len(judged.labelled.y)
+    if choice is None:
+        reason = f"none of {n} labels could be held out"
+        return {"accuracy": undefined(reason, unit="accuracy")}
+    found = {
+        "accuracy": choice.accuracy(judged.winner.name),
+        "accuracy-of-choosing-anew": choice.honest,
+        "temperature": Number(judged.temperature.value, n=judged.temperature.n),
+    }
+    for name, comparison in choice.comparisons().items():
+        found[f"minus-{name}"] = comparison.difference
+    return found

@@ -12,11 +12,10 @@ from tacit.images.dataset import UNLABELLED, Images
 from tacit.labels.cross_validation import Trial, Turns, held_out_trials, turns_for
 from tacit.labels.draws import Draws, Labelled
 from tacit.labels.methods import Answered
+from tacit.labels.pairs import Pair, named_once
 from tacit.questions.base import Arrays, Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
-from tacit.questions.labels_within.numbers import Judged
-from tacit.questions.labels_within.words import finding_of
-from tacit.questions.shared.pairs import Pair, named_once
+from tacit.questions.labels_within import figures, numbers, words
 from tacit.questions.shared.trials import Known, each_trial, problem_of
 
 Row = Annotated[int, Field(ge=0)]
@@ -46,6 +45,14 @@ class LabelsWithin(Question):
     )
     takes_encoders: ClassVar[bool] = True
     rules: ClassVar[tuple[str, ...]] = ("worse-than-recommended",)
+    decided_by: ClassVar[str] = words.DECIDED_BY
+    sources: ClassVar[tuple[str, ...]] = (
+        "Breiman, Friedman, Olshen and Stone 1984 (the one-standard-error rule)",
+        "Varma and Simon 2006 (the winner's own accuracy is too good)",
+        "Bengio and Grandvalet 2004 (no unbiased variance of cross-validation)",
+        "Guo, Pleiss, Sun and Weinberger 2017 (calibration)",
+    )
+    as_trained: ClassVar[bool] = True
 
     pairs: Annotated[tuple[Pair, ...], Field(min_length=1)]
     index: Annotated[tuple[Row, ...], Field(min_length=2)]
@@ -161,11 +168,21 @@ class LabelsWithin(Question):
         return {"held-out": held, "all": everything.pop("scores"), **everything}
 
     def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        return finding_of(self.judged(measured), setting, self.title, self.asks, self.rules)
+        judged = self.judged(measured)
+        return self.finding(
+            setting,
+            measured,
+            words.headline(judged),
+            numbers.numbers(judged),
+            answer=words.recommendation(judged),
+            figures=figures.draw(judged, setting),
+            tables=(words.table(judged),),
+            caveats=words.caveats(judged),
+        )
 
-    def judged(self, measured: Mapping[int, Measurement]) -> Judged:
+    def judged(self, measured: Mapping[int, Measurement]) -> numbers.Judged:
         """What the measurements say; of several seeds the first's."""
-        return Judged(
+        return numbers.Judged(
             measured[min(measured)],
             self.pairs,
             self.candidates,

@@ -1,39 +1,42 @@
 """How question `linear-layers` is drawn: losses, differences image by image, outputs."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tacit.figures.charts import Panel, Series, curves, paired_differences
-from tacit.figures.grids import grid
+from tacit.figures.charts import Panel, paired_differences
 from tacit.figures.sink import Figure
-from tacit.measures.formatting import show, significant
+from tacit.measures.formatting import show
 from tacit.measures.number import Number
 from tacit.questions.base import Setting
 from tacit.questions.linear_layers.numbers import LAYERS, Numbers
+from tacit.questions.shared.drawing import (
+    bands_over,
+    class_names_of,
+    curve_chart,
+    over_seeds,
+    picture_grid,
+)
 from tacit.questions.shared.seeds import Seeds
 
 WHAT = "squared error per image"
 
 
-def draw_curves(seeds: Seeds[Numbers], setting: Setting) -> Figure:
-    """The training loss of both networks by update."""
+def draw(seeds: Seeds[Numbers], mean: Number, setting: Setting) -> tuple[Figure, ...]:
+    """The training losses, the differences with their `mean`, and outputs."""
+    return _curves(seeds, setting), _differences(seeds, mean, setting), _pictures(seeds, setting)
+
+
+def _curves(seeds: Seeds[Numbers], setting: Setting) -> Figure:
     series = []
     for colour, (layers, label) in enumerate(LAYERS.items()):
-        lines = np.stack([one.network[layers].curve for one in seeds])
-        loss = lines[:, 1]
-        ends = loss.min(axis=0), loss.max(axis=0)
-        series.append(Series(label, lines[0, 0], loss.mean(axis=0), *ends, colour=colour))
-    at_the_end = "; ".join(f"{s.label} {significant(float(np.asarray(s.y)[-1]))}" for s in series)
-    bands = f"; bands reach over {len(seeds)} seeds" if len(seeds) > 1 else ""
-    return setting.chart(
-        "loss",
-        curves(Panel(series, x_label="updates", y_label=f"training loss, {WHAT}", log_y=True)),
-        f"Loss of the batches by update, averaged over short stretches{bands}.",
-        f"Training loss by update, on a logarithmic axis; at the end: {at_the_end}.",
-    )
+        updates, loss = np.stack([one.network[layers].curve for one in seeds], axis=1)
+        series.append(over_seeds(label, updates[0], loss, colour))
+    panel = Panel(series, x_label="updates", y_label=f"training loss, {WHAT}", log_y=True)
+    bands = bands_over(len(seeds))
+    caption = f"Loss of the batches by update, averaged over short stretches{bands}."
+    return curve_chart(setting, "loss", [panel], caption)
 
 
-def draw_differences(seeds: Seeds[Numbers], mean: Number, setting: Setting) -> Figure:
+def _differences(seeds: Seeds[Numbers], mean: Number, setting: Setting) -> Figure:
     """Error with minus error without, image by image, under the first seed's models."""
     error = seeds.first.table.test_images.squared_error
     differences = error.with_ - error.without
@@ -53,21 +56,16 @@ def draw_differences(seeds: Seeds[Numbers], mean: Number, setting: Setting) -> F
     )
 
 
-def draw_pictures(seeds: Seeds[Numbers], setting: Setting) -> Figure:
+def _pictures(seeds: Seeds[Numbers], setting: Setting) -> Figure:
     """Test images and what both networks make of them."""
     first = seeds.first
-    outputs = [list(first.network[layers].pictures) for layers in LAYERS]
-    rows: list[list[NDArray[np.generic]]] = [list(first.original), *outputs]
-    names = [] if first.classes is None else [setting.class_names[c] for c in first.classes]
-    return setting.grid(
+    outputs = [(label, first.network[layers].pictures) for layers, label in LAYERS.items()]
+    names = class_names_of(first.classes, setting)
+    return picture_grid(
+        setting,
         "outputs",
-        grid(
-            rows,
-            row_labels=["original", *LAYERS.values()],
-            column_labels=names,
-        ),
+        [("original", first.original), *outputs],
         f"{'One test image of each class' if names else 'Test images'}, and what both "
         f"autoencoders of seed {seeds.seed} make of them.",
-        f"{len(rows[0])} test images in the first row; below, their reconstructions with and "
-        "without the middle linear layer.",
+        columns=names,
     )

@@ -5,9 +5,7 @@ from typing import ClassVar
 
 from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
-from tacit.questions.linear_layers.figures import draw_curves, draw_differences, draw_pictures
-from tacit.questions.linear_layers.numbers import Numbers, measure, numbers
-from tacit.questions.linear_layers.words import DECIDED_BY, caveats, headline, sentences, table
+from tacit.questions.linear_layers import figures, numbers, words
 from tacit.questions.shared.seeds import Seeds, means
 
 
@@ -26,7 +24,7 @@ class LinearLayers(Question):
         "without, at the same code size?"
     )
     rules: ClassVar[tuple[str, ...]] = ("lower-error",)
-    decided_by: ClassVar[str] = DECIDED_BY
+    decided_by: ClassVar[str] = words.DECIDED_BY
     weight: ClassVar[float] = 0.5
 
     with_layer: str
@@ -42,22 +40,17 @@ class LinearLayers(Question):
 
     def measure(self, runs: Runs) -> Measurement:
         saved = {layers: runs[run] for layers, run in self.by_layers.items()}
-        return Measurement.of(measure(runs, saved))
+        return Measurement.of(numbers.measure(runs, saved))
 
     def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        seeds = Seeds.of(Numbers, measured)
-        found = means(numbers(seeds))
+        seeds = Seeds.of(numbers.Numbers, measured)
+        found = means(numbers.numbers(seeds))
         return self.finding(
             setting,
             seeds,
-            headline(found),
+            words.headline(found),
             found,
-            answer=sentences(seeds, found),
-            figures=(
-                draw_curves(seeds, setting),
-                draw_differences(seeds, found["with-minus-without.squared-error"], setting),
-                draw_pictures(seeds, setting),
-            ),
-            tables=(table(seeds, found, self.by_layers),),
-            caveats=caveats(seeds),
+            figures=figures.draw(seeds, found["with-minus-without.squared-error"], setting),
+            tables=(words.table(seeds, found, self.by_layers),),
+            caveats=words.caveats(seeds),
         )

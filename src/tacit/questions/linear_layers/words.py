@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 
-from tacit.measures.formatting import brief, percent, show
+from tacit.measures.formatting import brief
 from tacit.measures.number import Number
 from tacit.questions.finding import Table
 from tacit.questions.linear_layers.numbers import LAYERS, Numbers
 from tacit.questions.shared.seeds import Seeds
-from tacit.questions.shared.words import verdict
 from tacit.questions.verdicts import Said, Verdict, ruled
 
 DECIDED_BY = (
@@ -30,35 +29,6 @@ def headline(numbers: Mapping[str, Number]) -> Said:
     }
     found = ruled(numbers[key], yes="lower")
     return Said(found, text[found], key, "test error with the layer minus without it")
-
-
-def sentences(seeds: Seeds[Numbers], numbers: Mapping[str, Number]) -> Iterator[str]:
-    """Whether the layer helps, by how much, and what else differs."""
-    difference = numbers["with-minus-without.squared-error"]
-    share = show(numbers["difference-share"], sign=True)
-    shown = f"{show(difference, sign=True)}, {share} of the error without it"
-    yield verdict(
-        difference,
-        lower="The middle linear layer earns its place: with it the test error is lower "
-        f"({shown}).",
-        higher="The middle linear layer does not earn its place: with it the test error is higher "
-        f"({shown}).",
-        alike="Whether the middle linear layer helps is not distinguishable: the difference of "
-        f"test error is {shown}.",
-        undefined="Whether the middle linear layer helps is undecided: the difference of test "
-        f"error is {shown}.",
-    )
-    yield (
-        f"The squared error of a test image is {show(numbers['with.squared-error'])} with it and "
-        f"{show(numbers['without.squared-error'])} without."
-    )
-    weights = {layers: seeds.first.network[layers].weights for layers in LAYERS}
-    falling = {layers: numbers[f"{layers}.still-falling"].value or 0.0 for layers in LAYERS}
-    yield (
-        f"The network with it has {weights['with']:,} weights, the one without "
-        f"{weights['without']:,}; over the last tenth of the updates the training loss still fell "
-        f"by {percent(falling['with'])} with it and by {percent(falling['without'])} without."
-    )
 
 
 def caveats(seeds: Seeds[Numbers]) -> Iterator[str]:

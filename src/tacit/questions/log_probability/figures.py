@@ -3,18 +3,19 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tacit.figures.charts import histogram, intervals, scatter
-from tacit.figures.grids import grid
+from tacit.figures.charts import histogram, scatter
 from tacit.figures.sink import Figure
 from tacit.measures.formatting import show, significant
 from tacit.questions.base import Setting
 from tacit.questions.finding import Table
-from tacit.questions.log_probability.numbers import SPLITS, Scores
+from tacit.questions.log_probability.numbers import Scores
+from tacit.questions.shared.drawing import interval_chart, picture_grid
+from tacit.questions.shared.splits import SPLITS
 
 PER_ROW = 10
 
 
-def figures_of(scores: Scores, setting: Setting) -> tuple[Figure, ...]:
+def draw(scores: Scores, setting: Setting) -> tuple[Figure, ...]:
     """All figures, in reading order."""
     if not scores.classes:
         return (
@@ -33,13 +34,12 @@ def figures_of(scores: Scores, setting: Setting) -> tuple[Figure, ...]:
 
 def class_table(scores: Scores, setting: Setting) -> Table:
     """log p(x) by class, beside what else differs by class."""
-    means = {split: scores.class_numbers(split) for split in SPLITS}
+    means = {split: scores.by_class(split, "log_prob") for split in SPLITS}
     beside = {
         c: scores.beside(c)
         for c in ("mean_intensity", "within_class_variance", "mean_image", "class_mean_image")
     }
-    labels = scores.first.arrays["table/test/label"]
-    order = np.argsort(-scores.class_means("test", "log_prob").mean(axis=0), kind="stable")
+    labels = scores.labels("test")
     return Table(
         caption="Classes from the likeliest down: mean log p(x) in nats, mean intensity, "
         "pixel, and the variance within a class summed over pixels, on [0, 1]; "
@@ -62,22 +62,27 @@ def class_table(scores: Scores, setting: Setting) -> Table:
                 means["train"][k],
                 *(float(significant(float(beside[c][k])).replace(",", "")) for c in beside),
             )
-            for k in order.tolist()
+            for k in _ranked(scores)
         ),
     )
 
 
+def _ranked(scores: Scores) -> list[int]:
+    """Places in `classes`, the likeliest first."""
+    found: list[int] = np.argsort(-scores.class_means("log_prob"), kind="stable").tolist()
+    return found
+
+
 def _one_each(scores: Scores, setting: Setting) -> Figure:
     """The first image of each class, of training and test images, whatever its value."""
-    arrays = scores.first.arrays
     pictures: list[NDArray[np.generic]] = []
     notes: list[list[str]] = []
     for split in SPLITS:
-        rows = arrays[f"shown/{split}/rows"]
-        classes, at = np.unique(arrays[f"table/{split}/label"][rows], return_index=True)
-        pictures.append(arrays[f"shown/{split}/pixels"][at])
-        columns = ("log_prob", "standard_error", "flagged")
-        values = (arrays[f"table/{split}/{column}"][rows[at]] for column in columns)
+        table, shown = getattr(scores.seeds.first.table, split), scores.seeds.first.shown[split]
+        classes, at = np.unique(table.label[shown.rows], return_index=True)
+        pictures.append(shown.pixels[at])
+        rows = shown.rows[at]
+        values = table.log_prob[rows], table.standard_error[rows], table.flagged[rows]
         notes.append(
             [
                 f"≥ {value:.1f}" if unreliable else f"{value:.1f} ± {error:.1f}"
@@ -86,19 +91,17 @@ def _one_each(scores: Scores, setting: Setting) -> Figure:
         )
     names = [setting.class_names[c] for c in classes.tolist()]
     lines = [slice(start, start + PER_ROW) for start in range(0, len(names), PER_ROW)]
-    return setting.grid(
+    return picture_grid(
+        setting,
         "one-of-each-class",
-        grid(
-            [list(shown[line]) for line in lines for shown in pictures],
-            row_labels=[split for _ in lines for split in SPLITS],
-            column_labels=names if len(lines) == 1 else (),
-            notes=[told[line] for line in lines for told in notes],
-        ),
+        [(s, shown[line]) for line in lines for s, shown in zip(SPLITS, pictures, strict=True)],
         "One training and one test image of each class with its log p(x) and standard error in "
         "nats. Where the weights are unreliable (≥) the value is a lower bound, with no error to "
         "be believed. The images were drawn at random, not chosen by their value."
         + _not_all(scores),
-        "; ".join(
+        columns=names if len(lines) == 1 else (),
+        notes=[told[line] for line in lines for told in notes],
+        told="; ".join(
             f"class {name}: {train} nats in training, {test} in test"
             for name, train, test in zip(names, *notes, strict=True)
         ),
@@ -107,34 +110,34 @@ def _one_each(scores: Scores, setting: Setting) -> Figure:
 
 def _images(scores: Scores, setting: Setting) -> Figure:
     """All images that are shown, each with its value: a row per class, train beside test."""
-    pictures: list[list[NDArray[np.generic] | None]] = []
+    rows: list[tuple[str, list[NDArray[np.generic] | None]]] = []
     notes: list[list[str]] = []
     if scores.classes:
         shown = _classes_shown(scores)
-        names = [setting.class_names[c] for c in shown]
-        sides = [[_shown(scores, split, c) for split in SPLITS] for c in shown]
-        width = 1 + max(len(train) for (train, _), _ in sides)
-        for (train, train_notes), (test, test_notes) in sides:
+        sides = {c: [_shown(scores, split, c) for split in SPLITS] for c in shown}
+        width = 1 + max(len(train) for (train, _), _ in sides.values())
+        for c, ((train, train_notes), (test, test_notes)) in sides.items():
             gap = width - len(train)
-            pictures.append([*train, *[None] * gap, *test])
+            rows.append((setting.class_names[c], [*train, *[None] * gap, *test]))
             notes.append([*train_notes, *[""] * gap, *test_notes])
         heads = ["train", *[""] * (width - 1), "test"]
-        heads += [""] * (max(map(len, pictures)) - len(heads))
+        heads += [""] * (max(len(row) for _, row in rows) - len(heads))
         of_each = " of each class" + _not_all(scores)
     else:
-        names, heads, of_each = list(SPLITS), [], ""
+        heads, of_each = [], ""
         for split in SPLITS:
             images, values = _shown(scores, split, None)
-            pictures.append(list(images))
+            rows.append((split, list(images)))
             notes.append(values)
-    said = [
-        f"{name}: {' '.join(filter(None, row))}" for name, row in zip(names, notes, strict=True)
-    ]
-    return setting.grid(
+    values = [" ".join(filter(None, row)) for row in notes]
+    return picture_grid(
+        setting,
         "images",
-        grid(pictures, row_labels=names, column_labels=heads, notes=notes),
+        rows,
         f"Training and test images{of_each}, drawn at random, with their log p(x) in nats.",
-        f"log p(x) in nats, {'train then test by class; ' if heads else ''}{'; '.join(said)}",
+        columns=heads,
+        notes=notes,
+        told=f"log p(x) in nats, row by row: {'; '.join(values)}",
     )
 
 
@@ -142,42 +145,36 @@ def _shown(
     scores: Scores, split: str, c: int | None
 ) -> tuple[list[NDArray[np.generic]], list[str]]:
     """The images of a split that are shown, of one class or all, and their values as notes."""
-    arrays = scores.first.arrays
-    rows, pixels = arrays[f"shown/{split}/rows"], arrays[f"shown/{split}/pixels"]
-    kept = np.arange(len(rows))
+    table, shown = getattr(scores.seeds.first.table, split), scores.seeds.first.shown[split]
+    kept = np.arange(len(shown.rows))
     if c is not None:
-        kept = np.flatnonzero(arrays[f"table/{split}/label"][rows] == c)
-    values = arrays[f"table/{split}/log_prob"][rows[kept]]
-    return list(pixels[kept]), [f"{round(float(value))}" for value in values]
+        kept = np.flatnonzero(table.label[shown.rows] == c)
+    values = table.log_prob[shown.rows[kept]]
+    return list(shown.pixels[kept]), [f"{round(float(value))}" for value in values]
 
 
 def _classes_shown(scores: Scores) -> list[int]:
-    arrays = scores.first.arrays
-    return np.unique(arrays["table/test/label"][arrays["shown/test/rows"]]).tolist()
+    classes: list[int] = np.unique(
+        scores.labels("test")[scores.seeds.first.shown["test"].rows]
+    ).tolist()
+    return classes
 
 
 def _by_class(scores: Scores, setting: Setting) -> Figure:
-    order = np.argsort(-scores.class_means("test", "log_prob").mean(axis=0), kind="stable").tolist()
-    means = {split: scores.class_numbers(split) for split in SPLITS}
-    names = [setting.class_names[scores.classes[k]] for k in order]
-    return setting.chart(
+    names = {k: setting.class_names[scores.classes[k]] for k in _ranked(scores)}
+    each = {split: scores.by_class(split, "log_prob") for split in SPLITS}
+    return interval_chart(
+        setting,
         "classes",
-        intervals(
-            names,
-            {split: [numbers[k] for k in order] for split, numbers in means.items()},
-            x_label="log p(x), nats",
-        ),
+        {split: {name: means[k] for k, name in names.items()} for split, means in each.items()},
         "Mean log p(x) of each class on training and test images, with 95 % intervals.",
-        "; ".join(
-            f"class {name}: train {show(means['train'][k])}, test {show(means['test'][k])}"
-            for name, k in zip(names, order, strict=True)
-        ),
+        x_label="log p(x), nats",
     )
 
 
 def _beside_classes(scores: Scores, setting: Setting) -> Figure:
     x = scores.beside(scores.picture)
-    y = scores.class_means("test", "log_prob").mean(axis=0)
+    y = scores.class_means("log_prob")
     names = [setting.class_names[c] for c in scores.classes]
     share = show(scores.shares_explained()[scores.picture])
     return setting.chart(
@@ -199,7 +196,7 @@ def _beside_classes(scores: Scores, setting: Setting) -> Figure:
 
 
 def _over_images(scores: Scores, setting: Setting) -> Figure:
-    intensity, y = scores.mean("test", "mean_intensity"), scores.mean("test", "log_prob")
+    intensity, y = scores.by_image("test", "mean_intensity"), scores.by_image("test", "log_prob")
     found = {c: show(r) for c, r in scores.correlations().items()}
     return setting.chart(
         "intensity",
@@ -212,7 +209,7 @@ def _over_images(scores: Scores, setting: Setting) -> Figure:
 
 
 def _distributions(scores: Scores, setting: Setting) -> Figure:
-    values = {split: scores.mean(split, "log_prob") for split in SPLITS}
+    values = {split: scores.by_image(split, "log_prob") for split in SPLITS}
     train, test = (show(scores.average(split)) for split in SPLITS)
     return setting.chart(
         "distribution",

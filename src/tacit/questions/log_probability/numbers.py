@@ -1,19 +1,44 @@
-"""Numbers of log p(x): splits, classes, what the images explain, how reliable it is."""
+"""What question `log-probability` measures: splits, classes, what images explain, reliability."""
 
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from tacit.evidence.observed import observe
+from tacit.images.dataset import Images
 from tacit.measures.correlations import correlation, explained
 from tacit.measures.distances import Floats
 from tacit.measures.engine import Best, Measured, best_class, difference
+from tacit.measures.images import within_class_variance
 from tacit.measures.number import Number, Undefined, undefined
-from tacit.questions.shared.by_seed import BySeed
+from tacit.models.likelihoods import Gaussian
+from tacit.models.models import VAE
+from tacit.questions.base import Arrays, Runs
+from tacit.questions.log_probability.annealing.measuring import (
+    Checking,
+    Checks,
+    Estimate,
+    OfImages,
+    Simulated,
+    annealing,
+)
+from tacit.questions.shared.samples import Rows, compared_classes, of_all, of_each_class
+from tacit.questions.shared.scoring import ProposalName, estimated, mean_images, score
+from tacit.questions.shared.splits import SPLITS, BySplit, counted
+from tacit.streams import numpy_stream, torch_stream
 
-SPLITS = ("train", "test")
-OVER = {"train": "training images", "test": "test images"}
+MOST_IMAGES = 2000
+"""At most so many images of a split, however many classes there are."""
+
+SHOWN_CLASSES = 20
+
+MOSTLY = 0.5
+"""More than half is most."""
+
 NAMED_CLASSES = 12
 """Up to so many classes each have a number of their own."""
 
@@ -23,58 +48,251 @@ of an image what class it is, and nothing of its hand."""
 
 
 @dataclass(frozen=True)
-class Scores(BySeed):
+class Columns:
+    """Of the images of one split, (n,) each, as `score` gives them; some may be undefined.
+
+    `annealed` and `upper` are there where what importance samples leave flagged is annealed.
+    """
+
+    index: Rows
+    log_prob: Floats
+    standard_error: Floats
+    flagged: Rows
+    mean_intensity: Floats
+    mean_image: Floats
+    effective_samples: Floats | None = None
+    pareto_k: Floats | None = None
+    annealed: Rows | None = None
+    upper: Floats | None = None
+    class_mean_image: Floats | None = None
+    label: Rows | None = None
+
+
+@dataclass(frozen=True)
+class ByEncoder:
+    """The report's own values of the images that are shown, beside the refined ones."""
+
+    index: Rows
+    log_prob: Floats
+    flagged: Rows
+    effective_samples: Floats
+    refined: Floats
+
+
+@dataclass(frozen=True)
+class Tables:
+    train: Columns
+    test: Columns
+    by_encoder_train: ByEncoder | None = None
+    by_encoder_test: ByEncoder | None = None
+    resampled: OfImages | None = None
+    annealed: OfImages | None = None
+    annealed_long: OfImages | None = None
+    simulated: Simulated | None = None
+
+    def by_encoder(self, column: str) -> Floats:
+        """Of the shown images of both splits."""
+        tables = self.by_encoder_train, self.by_encoder_test
+        return np.concatenate([getattr(table, column) for table in tables])
+
+    @property
+    def checks(self) -> Checks:
+        """What other methods give, where it was asked for."""
+        assert self.resampled is not None
+        assert self.annealed is not None
+        assert self.simulated is not None
+        return Checks(self.resampled, self.annealed, self.annealed_long, self.simulated)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The images of a split that are shown: places in its table, and pixels."""
+
+    rows: Rows
+    pixels: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What is measured on one seed.
+
+    Attributes:
+        pixels: values of an image. sigma: of a Gaussian likelihood.
+        refined: whether samples come from posteriors refined for each image.
+        within_class_variance: of the test images of each class, (K,).
+        shown: by split.
+    """
+
+    pixels: int
+    refined: bool
+    sigma: float | None
+    within_class_variance: Floats | None
+    shown: dict[str, Shown]
+    table: Tables
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """How many images of a split, and samples of each; where samples come from."""
+
+    samples: int
+    per_class: int
+    annealed_per_class: int
+    shown_per_class: int
+    proposal: ProposalName
+
+
+def measure(runs: Runs, name: str, asked: Amounts, checking: Checking | None) -> Numbers:
+    """log p(x) of images of both splits under the VAE `name`, and by other methods where asked."""
+    run = runs[name]
+    model = run.model_as(VAE)
+    learned = runs.images_of(run)
+    classes = compared_classes(learned, runs.test)
+    classes = classes if len(classes) > 1 else []
+    means = mean_images(learned, classes)
+    scores, shown, by_encoder = {}, {}, {}
+    for split, images in (("train", learned), ("test", runs.test)):
+        anneal = checking is None
+        score_them = partial(
+            _scored, model, images, classes, means, runs.seed, split, asked, anneal=anneal
+        )
+        columns = runs.kept(f"scored-{split}", score_them)
+        rows = columns.pop("rows").astype(np.int64)
+        index = rows if split == "test" or run.train_index is None else run.train_index[rows]
+        found = Columns(index, **columns)  # type: ignore[arg-type]
+        places = _shown(len(rows), found.label, split, asked.shown_per_class)
+        if model.amortized and asked.proposal == "refined":
+            beside = partial(_by_encoder, model, images, rows[places], runs.seed, split, asked)
+            by_encoder[split] = ByEncoder(
+                index=index[places],
+                refined=found.log_prob[places],
+                **runs.kept(f"by-encoder-{split}", beside),  # type: ignore[arg-type]
+            )
+        scores[split] = found
+        shown[split] = Shown(places, images.pixels[rows[places]])
+    tables = Tables(
+        scores["train"], scores["test"], by_encoder.get("train"), by_encoder.get("test")
+    )
+    if checking is not None:
+        scored = Estimate(found.log_prob, found.standard_error, found.flagged)
+        few = annealing(model, runs.test, rows, scored, checking, runs)
+        tables = replace(
+            tables,
+            resampled=few.resampled,
+            annealed=few.annealed,
+            annealed_long=few.annealed_long,
+            simulated=few.simulated,
+        )
+    variance = None
+    if classes:
+        assert found.label is not None
+        variance = within_class_variance(runs.test.pixels[rows], found.label)
+    return Numbers(
+        pixels=int(np.prod(learned.shape)),
+        refined=asked.proposal == "refined" or not model.amortized,
+        sigma=model.likelihood.sigma if isinstance(model.likelihood, Gaussian) else None,
+        within_class_variance=variance,
+        shown=shown,
+        table=tables,
+    )
+
+
+def _scored(
+    model: VAE,
+    images: Images,
+    classes: list[int],
+    means: Mapping[int, Floats],
+    seed: int,
+    split: str,
+    asked: Amounts,
+    *,
+    anneal: bool,
+) -> Arrays:
+    """Columns of `score`, and the images' ``rows``: fewer where most have to be annealed."""
+
+    def of(rows: Rows) -> Arrays:
+        columns = score(
+            model,
+            images,
+            rows,
+            means,
+            samples=asked.samples,
+            seed=seed,
+            split=split,
+            proposal=asked.proposal,
+            anneal=anneal,
+        )
+        return {"rows": rows, **columns}
+
+    rows = _rows(images, classes, split, asked.per_class)
+    first = _first(rows, images if classes else None, split, asked.annealed_per_class)
+    found = of(rows[first])
+    if first.all() or found.get("annealed", np.zeros(1)).mean() > MOSTLY:
+        return found
+    others = of(rows[~first])
+    order = np.argsort(np.concatenate([np.flatnonzero(first), np.flatnonzero(~first)]))
+    return {name: np.concatenate([v, others[name]])[order] for name, v in found.items()}
+
+
+def _first(rows: Rows, labelled: Images | None, split: str, n: int) -> NDArray[np.bool_]:
+    """Which of `rows` are the first `n` of each class, or of all where there are no classes."""
+    if labelled is None:
+        return numpy_stream(0, "first", split).permutation(len(rows)) < 10 * n
+    own = labelled.truth[rows]
+    return np.array([np.sum(own[:place] == own[place]) for place in range(len(rows))]) < n
+
+
+def _rows(images: Images, classes: list[int], split: str, per_class: int) -> Rows:
+    if not classes:
+        return of_all(images, min(MOST_IMAGES, 10 * per_class), split)
+    most = max(2, min(per_class, MOST_IMAGES // len(classes)))
+    return of_each_class(images, classes, most, split)
+
+
+def _shown(n: int, labels: Rows | None, split: str, per_class: int) -> Rows:
+    """Which of the n images are shown: the first of each class, which come in random order."""
+    if labels is None:
+        return np.sort(numpy_stream(0, "shown", split).permutation(n)[: 2 * per_class])
+    classes = np.unique(labels)[:SHOWN_CLASSES]
+    return np.concatenate([np.flatnonzero(labels == c)[:per_class] for c in classes])
+
+
+def _by_encoder(
+    model: VAE, images: Images, rows: Rows, seed: int, split: str, asked: Amounts
+) -> Arrays:
+    """The report's own values: as many samples, from the encoder."""
+    x = torch.from_numpy(images.scaled(rows))
+    data = observe(model, x, torch_stream(seed, "observed", split))
+    estimate = estimated(model, data, asked.samples, seed, f"{split}-by-encoder", "encoder")
+    assert estimate.ess is not None
+    return {
+        "log_prob": estimate.log_prob,
+        "flagged": estimate.flagged.astype(np.int64),
+        "effective_samples": estimate.ess,
+    }
+
+
+class Scores(BySplit):
     """log p(x), and what it is read beside, of every seed."""
 
-    def by_seed(self, split: str, column: str) -> Floats:
-        """One row per seed, (S, n)."""
-        return self.stacked(f"table/{split}/{column}")
-
-    def mean(self, split: str, column: str) -> Floats:
-        """Per image, averaged over seeds, (n,)."""
-        return self.by_seed(split, column).mean(axis=0)
-
-    @cached_property
-    def classes(self) -> list[int]:
-        """The classes that are compared; none without labels."""
-        labels = self.first.arrays.get("table/test/label")
-        return [] if labels is None else np.unique(labels).tolist()
-
-    def places(self, split: str) -> NDArray[np.int64]:
-        """Each image's class as its place among `classes`, (n,)."""
-        return np.searchsorted(self.classes, self.first.arrays[f"table/{split}/label"])
-
-    def class_means(self, split: str, column: str) -> Floats:
-        """One row per seed, one mean per class, (S, K)."""
-        values, places = self.by_seed(split, column), self.places(split)
-        return np.stack([values[:, places == k].mean(1) for k in range(len(self.classes))], axis=1)
-
-    def log_prob(self, split: str) -> Measured:
-        """log p(x) by seed and image."""
-        return self.of(f"table/{split}/log_prob", "nats", images=OVER[split])
-
-    @cached_property
-    def by_class(self) -> dict[str, tuple[Measured, ...]]:
-        """log p(x) of the images of each class, by split."""
-        k = len(self.classes)
-        return {split: self.log_prob(split).by_class(self.places(split), k) for split in SPLITS}
-
-    def class_numbers(self, split: str) -> tuple[Number, ...]:
-        """The mean log p(x) of each class."""
-        return tuple(values.mean() for values in self.by_class[split])
+    def class_means(self, column: str) -> Floats:
+        """The mean of each class's test images, (K,)."""
+        return np.array([values.value for values in self.of_classes("test", column)])
 
     def average(self, split: str) -> Number:
         """The mean log p(x) of a split."""
-        return self.log_prob(split).mean()
+        return self.of(split, "log_prob").mean()
 
     def train_minus_test(self) -> Number:
         """Within each class where there are classes, averaged over them."""
-        train, test = (self.log_prob(split) for split in SPLITS)
+        train, test = (self.of(split, "log_prob") for split in SPLITS)
         if self.classes:
-            k = len(self.classes)
-            train = train.stratified(self.places("train"), k)
-            test = test.stratified(self.places("test"), k)
+            train, test = self._stratified(train, "train"), self._stratified(test, "test")
         return difference(train, test).mean()
+
+    def _stratified(self, values: Measured, split: str) -> Measured:
+        places = np.searchsorted(self.classes, self.labels(split))
+        return values.stratified(places, len(self.classes))
 
     def top(self) -> Best:
         """The likeliest class of the test images against the others, named by place in `classes`.
@@ -82,13 +300,14 @@ class Scores(BySeed):
         Raises:
             Undefined: where no two classes can be compared.
         """
-        return best_class({str(k): values for k, values in enumerate(self.by_class["test"])})
+        each = self.of_classes("test", "log_prob")
+        return best_class({str(k): values for k, values in enumerate(each)})
 
     def beside(self, column: str) -> Floats:
         """The test classes' means of what log p(x) is read beside, (K,)."""
         if column == "within_class_variance":
-            return self.first.floats("within-class-variance")
-        return self.class_means("test", column).mean(axis=0)
+            return np.asarray(self.seeds.first.within_class_variance)
+        return self.class_means(column)
 
     @property
     def picture(self) -> str:
@@ -97,7 +316,7 @@ class Scores(BySeed):
 
     def shares_explained(self) -> dict[str, Number]:
         """How much of the variance between class means of log p(x) a line in each accounts for."""
-        means = self.class_means("test", "log_prob").mean(axis=0)
+        means = self.class_means("log_prob")
         return {
             column: explained(correlation(means, self.beside(column), over="classes"))
             for column in BESIDE
@@ -105,78 +324,65 @@ class Scores(BySeed):
 
     def correlations(self) -> dict[str, Number]:
         """log p(x) against the rest over single test images."""
-        columns = [c for c in BESIDE if f"table/test/{c}" in self.first.arrays]
-        log_prob = self.mean("test", "log_prob")
+        log_prob = self.by_image("test", "log_prob")
         return {
-            column: correlation(log_prob, self.mean("test", column), over="test images")
-            for column in columns
+            column: correlation(log_prob, self.by_image("test", column), over="test images")
+            for column in BESIDE[:-1]
+            if self.has("test", column)
         }
 
     @property
     def refined(self) -> bool:
         """Whether samples come from posteriors refined for each image."""
-        return bool(self.first.values["refined"])
+        return bool(self.seeds.first.refined)
 
     @property
     def beside_encoder(self) -> bool:
         """Whether values by the encoder stand beside them."""
-        return "table/by-encoder-test/log_prob" in self.first.arrays
-
-    def encoder(self, column: str) -> Floats:
-        """Of the shown images of both splits by samples from the encoder, (S, n)."""
-        both = [self.stacked(f"table/by-encoder-{split}/{column}") for split in SPLITS]
-        return np.concatenate(both, axis=1)
+        return self.seeds.first.table.by_encoder_test is not None
 
     def encoder_minus_refined(self) -> Number:
         """The report's values minus those from refined posteriors, of the shown images."""
-        shown = {"image": "shown images"}
-        a, b = (
-            Measured.of_seeds(list(self.encoder(column)), "nats", names=shown)
-            for column in ("log_prob", "refined")
-        )
-        return (a - b).mean()
+        shown = partial(self.seeds.measured, unit="nats", images="shown images")
+        own = shown(lambda one: one.table.by_encoder("log_prob"))
+        return (own - shown(lambda one: one.table.by_encoder("refined"))).mean()
+
+    def of_encoder(self, column: str) -> Floats:
+        """Of the shown images of all seeds and both splits, by samples from the encoder."""
+        return self.seeds.pooled(lambda one: one.table.by_encoder(column))
 
     def flagged(self) -> Number:
         """The share of estimates that diagnostics call unreliable, of both splits."""
-        flags = np.concatenate([self.by_seed(split, "flagged").ravel() for split in SPLITS])
-        said = f"a count of {len(flags):,} estimates"
-        return Number(float(flags.mean()), n=len(flags), unit="share", interval=said)
+        return counted(self.pooled("flagged"), "estimates")
 
     def annealed(self) -> Number | None:
         """The share of images whose importance samples were flagged, so that they were annealed."""
-        if "table/test/annealed" not in self.first.arrays:
+        if not self.has("test", "annealed"):
             return None
-        annealed = np.concatenate([self.by_seed(split, "annealed").ravel() for split in SPLITS])
-        said = f"a count of {len(annealed):,} estimates"
-        return Number(float(annealed.mean()), n=len(annealed), unit="share", interval=said)
+        return counted(self.pooled("annealed"), "estimates")
 
     def apart(self) -> float | None:
         """The median of upper minus lower bound of what stayed flagged; None where nothing did."""
-        if "table/test/upper" not in self.first.arrays:
+        if not self.has("test", "upper"):
             return None
-        both = [
-            (self.by_seed(split, "upper") - self.by_seed(split, "log_prob")).ravel()
-            for split in SPLITS
-        ]
-        apart = np.abs(np.concatenate(both))  # chance may put the upper below the lower
+        apart = np.abs(self.pooled("upper") - self.pooled("log_prob"))  # chance may cross them
         apart = apart[np.isfinite(apart)]
         return float(np.median(apart)) if len(apart) else None
 
     def typical(self, column: str) -> float | None:
         """The median of a diagnostic over images of both splits; None where it is undefined."""
-        if f"table/test/{column}" not in self.first.arrays:
+        if not self.has("test", column):
             return None
-        values = np.concatenate([self.by_seed(split, column).ravel() for split in SPLITS])
+        values = self.pooled(column)
         values = values[np.isfinite(values)]
         return float(np.median(values)) if len(values) else None
 
     def ceiling(self) -> float | None:
         """What no Gaussian log p(x) can exceed, in nats; None for other likelihoods."""
-        sigma = [m.values["sigma"] for m in self.measured.values() if "sigma" in m.values]
-        if not sigma:
+        if self.seeds.first.sigma is None:
             return None
-        pixels = self.first.values["pixels"]
-        return -pixels * float(np.mean([np.log(s) for s in sigma]) + 0.5 * np.log(2 * np.pi))
+        log_sigma = self.seeds.average(lambda one: float(np.log(one.sigma)))
+        return -float(self.seeds.first.pixels) * (log_sigma + 0.5 * float(np.log(2 * np.pi)))
 
 
 def numbers_of(scores: Scores, class_names: tuple[str, ...]) -> dict[str, Number]:
@@ -200,19 +406,15 @@ def numbers_of(scores: Scores, class_names: tuple[str, ...]) -> dict[str, Number
     if (apart := scores.apart()) is not None:
         numbers["flagged.upper-minus-lower.median"] = Number(apart, unit="nats")
     if scores.beside_encoder:
-        flags = scores.encoder("flagged").ravel()
-        said = f"a count of {len(flags):,} estimates"
         numbers["encoder-minus-refined.log-prob"] = scores.encoder_minus_refined()
-        numbers["encoder.flagged"] = Number(
-            float(flags.mean()), n=len(flags), unit="share", interval=said
-        )
+        numbers["encoder.flagged"] = counted(scores.of_encoder("flagged"), "estimates")
     for column, unit in (("standard_error", "nats"), ("effective_samples", "samples")):
         if (median := scores.typical(column)) is not None:
             numbers[f"{kebab(column)}.median"] = Number(median, unit=unit)
     if (ceiling := scores.ceiling()) is not None:
         numbers["ceiling"] = Number(ceiling, unit="nats", interval="exact, from σ and the pixels")
-    if len(scores.classes) <= NAMED_CLASSES:
-        means = scores.class_numbers("test") if scores.classes else ()
+    if 0 < len(scores.classes) <= NAMED_CLASSES:
+        means = scores.by_class("test", "log_prob")
         for c, number in zip(scores.classes, means, strict=True):
             numbers[f"test.log-prob.class.{class_names[c]}"] = number
     return numbers

@@ -1,49 +1,19 @@
 """How likely is an image, by class, and are the training images likelier than the test images?"""
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Annotated, ClassVar, Literal
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from tacit.evidence.methods import CHAINS
-from tacit.evidence.observed import observe
-from tacit.evidence.precision import FEWER_DISTRIBUTIONS
-from tacit.images.dataset import Images
-from tacit.measures.distances import Floats
-from tacit.measures.images import within_class_variance
-from tacit.models.likelihoods import Gaussian
-from tacit.models.models import VAE
 from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
-from tacit.questions.log_probability.annealing.measuring import Checking, annealing
+from tacit.questions.log_probability import figures, numbers, words
+from tacit.questions.log_probability.annealing import words as annealing
+from tacit.questions.log_probability.annealing.measuring import Checking
 from tacit.questions.log_probability.annealing.numbers import Relations
-from tacit.questions.log_probability.annealing.words import (
-    CAVEATS,
-    RULE,
-    SOURCES,
-    checked_said,
-    table_of,
-)
-from tacit.questions.log_probability.figures import class_table, figures_of
-from tacit.questions.log_probability.numbers import Scores, numbers_of
-from tacit.questions.log_probability.words import MOSTLY, alerts, headline, rule, sentences
-from tacit.questions.shared.samples import Rows, compared_classes, of_all, of_each_class
-from tacit.questions.shared.scoring import (
-    ProposalName,
-    estimated,
-    mean_images,
-    score,
-)
-from tacit.streams import numpy_stream, torch_stream
-
-MOST_IMAGES = 2000
-"""At most so many images of a split, however many classes there are."""
-
-SHOWN_CLASSES = 20
+from tacit.questions.shared.scoring import ProposalName
+from tacit.questions.shared.seeds import Seeds
+from tacit.questions.shared.words import flagged
 
 
 class LogProbability(Question):
@@ -80,7 +50,7 @@ class LogProbability(Question):
     sources: ClassVar[tuple[str, ...]] = (
         "Burda, Grosse and Salakhutdinov 2016, Importance weighted autoencoders",
         "Vehtari, Simpson, Gelman, Yao and Gabry 2024, Pareto smoothed importance sampling",
-        *SOURCES,
+        *annealing.SOURCES,
     )
     weight: ClassVar[float] = 100.0
     quick: ClassVar[Mapping[str, int]] = {
@@ -126,62 +96,40 @@ class LogProbability(Question):
         return {self.run: ("vae",)}
 
     def measure(self, runs: Runs) -> Measurement:
-        run = runs[self.run]
-        model = run.model()
-        assert isinstance(model, VAE)
-        learned = runs.images_of(run)
-        classes = compared_classes(learned, runs.test)
-        classes = classes if len(classes) > 1 else []
-        means = mean_images(learned, classes)
-        found = Measurement(
-            {
-                "pixels": float(np.prod(learned.shape)),
-                "refined": float(self.proposal == "refined" or not model.amortized),
-            }
+        asked = numbers.Amounts(
+            self.samples,
+            self.per_class,
+            self.annealed_per_class,
+            self.shown_per_class,
+            self.proposal,
         )
-        if isinstance(model.likelihood, Gaussian):
-            found.values["sigma"] = model.likelihood.sigma
-        for split, images in (("train", learned), ("test", runs.test)):
-            score_them = partial(self._scored, model, images, classes, means, runs.seed, split)
-            columns = runs.kept(f"scored-{split}", score_them)
-            rows = columns.pop("rows").astype(np.int64)
-            index = rows if split == "test" or run.train_index is None else run.train_index[rows]
-            columns["index"] = index
-            shown = self._shown(len(rows), columns.get("label"), split)
-            found.arrays |= {f"table/{split}/{name}": column for name, column in columns.items()}
-            found.arrays[f"shown/{split}/rows"] = shown
-            found.arrays[f"shown/{split}/pixels"] = images.pixels[rows[shown]]
-            if model.amortized and self.proposal == "refined":
-                beside = partial(self._by_encoder, model, images, rows[shown], runs.seed, split)
-                by_encoder = runs.kept(f"by-encoder-{split}", beside)
-                by_encoder |= {"index": index[shown], "refined": columns["log_prob"][shown]}
-                found.arrays |= {
-                    f"table/by-encoder-{split}/{name}": column
-                    for name, column in by_encoder.items()
-                }
-            if classes and split == "test":
-                variance = within_class_variance(images.pixels[rows], columns["label"])
-                found.arrays["within-class-variance"] = variance
-            if self._checking and split == "test":
-                found.arrays |= annealing(model, images, rows, columns, self._checking, runs)
-        return found
+        return Measurement.of(numbers.measure(runs, self.run, asked, self._checking))
 
     def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        scores = Scores(measured)
-        checks = Relations(measured, self._checking) if self._checking else None
-        checked = checked_said(checks) if checks else ""
-        tables = (class_table(scores, setting),) if scores.classes else ()
+        seeds = Seeds.of(numbers.Numbers, measured)
+        scores, checking = numbers.Scores(seeds), self._checking
+        known = numbers.numbers_of(scores, setting.class_names)
+        answer = [*words.sentences(scores, self.samples, setting.class_names)]
+        tables = [figures.class_table(scores, setting)] if scores.classes else []
+        if checking is not None:
+            checks = Relations(seeds.each(lambda one: one.table.checks), checking)
+            known |= checks.numbers()
+            answer = [*annealing.sentences(checks), *answer]
+            tables.append(annealing.table_of(checks))
         return self.finding(
             setting,
-            measured,
-            headline(scores),
-            numbers_of(scores, setting.class_names) | (checks.numbers() if checks else {}),
-            answer=[sentences(scores, self.samples, setting.class_names, checked)],
-            alerts=alerts(scores),
-            decided_by=rule(scores) + (RULE if checks else ""),
-            figures=figures_of(scores, setting),
-            tables=(*tables, table_of(checks)) if checks else tables,
-            caveats=self._caveats(scores, setting) + (CAVEATS if checks else ()),
+            seeds,
+            words.headline(scores),
+            known,
+            answer=answer,
+            alerts=flagged(scores.flagged()),
+            decided_by=words.rule(scores) + annealing.RULE * (checking is not None),
+            figures=figures.draw(scores, setting),
+            tables=tables,
+            caveats=(
+                *words.caveats(scores, setting.class_names),
+                *annealing.CAVEATS * (checking is not None),
+            ),
         )
 
     @property
@@ -196,105 +144,4 @@ class LogProbability(Question):
             long=self.long_images,
             simulated=self.simulated_images,
             proposal=self.proposal,
-        )
-
-    def _caveats(self, scores: Scores, setting: Setting) -> tuple[str, ...]:
-        caveats = [
-            "Every value is a lower bound in expectation. It is looser where the proposal fits "
-            "worse, so that a difference of a few nats may be the proposal's and not the model's.",
-            "A flag sees heavy weights, not a mode of the posterior that no sample fell into.",
-        ]
-        if scores.ceiling() is not None:
-            caveats.append(
-                "These are densities over pixels scaled to [0, 1]; on another scale all of them "
-                "shift by the same number of nats, and they are no code lengths."
-            )
-        if scores.refined:
-            caveats.append(
-                "Samples come from posteriors that were optimised for each image, train and test "
-                "alike, against the frozen decoder, and one in a hundred from N(0, I). Where they "
-                f"are flagged, {CHAINS} chains are annealed from there by "
-                f"{' distributions, then by '.join(map(str, FEWER_DISTRIBUTIONS))}, until none is."
-            )
-        left_out = len(setting.class_names) - len(scores.classes)
-        if setting.class_names and left_out:
-            caveats.append(
-                f"{left_out} of {len(setting.class_names)} classes "
-                f"{'has' if left_out == 1 else 'have'} fewer than two training or test images and "
-                f"{'is' if left_out == 1 else 'are'} left out."
-            )
-        return tuple(caveats)
-
-    def _by_encoder(
-        self, model: VAE, images: Images, rows: Rows, seed: int, split: str
-    ) -> dict[str, np.ndarray]:
-        """The report's own values: as many samples, from the encoder."""
-        x = torch.from_numpy(images.scaled(rows))
-        data = observe(model, x, torch_stream(seed, "observed", split))
-        estimate = estimated(model, data, self.samples, seed, f"{split}-by-encoder", "encoder")
-        assert estimate.ess is not None
-        return {
-            "log_prob": estimate.log_prob,
-            "flagged": estimate.flagged.astype(np.int64),
-            "effective_samples": estimate.ess,
-        }
-
-    def _scored(
-        self,
-        model: VAE,
-        images: Images,
-        classes: list[int],
-        means: Mapping[int, Floats],
-        seed: int,
-        split: str,
-    ) -> dict[str, np.ndarray]:
-        """Columns of `score`, and the images' ``rows``: fewer where most have to be annealed."""
-
-        def of(rows: Rows) -> dict[str, np.ndarray]:
-            columns = score(
-                model,
-                images,
-                rows,
-                means,
-                samples=self.samples,
-                seed=seed,
-                split=split,
-                proposal=self.proposal,
-                anneal=self._checking is None,
-            )
-            return {"rows": rows, **columns}
-
-        rows = self._rows(images, classes, split)
-        first = self._first(rows, images if classes else None, split)
-        found = of(rows[first])
-        if first.all() or found.get("annealed", np.zeros(1)).mean() > MOSTLY:
-            return found
-        others = of(rows[~first])
-        order = np.argsort(np.concatenate([np.flatnonzero(first), np.flatnonzero(~first)]))
-        return {name: np.concatenate([v, others[name]])[order] for name, v in found.items()}
-
-    def _first(self, rows: Rows, labelled: Images | None, split: str) -> NDArray[np.bool_]:
-        """Which of `rows` are the first of each class, or of all where there are no classes."""
-        if labelled is None:
-            chosen = numpy_stream(0, "first", split).permutation(len(rows))
-            return chosen < 10 * self.annealed_per_class
-        assert labelled.labels is not None
-        own = labelled.labels[rows]
-        before = [np.sum(own[:place] == own[place]) for place in range(len(rows))]
-        return np.array(before) < self.annealed_per_class
-
-    def _rows(self, images: Images, classes: list[int], split: str) -> Rows:
-        if not classes:
-            return of_all(images, min(MOST_IMAGES, 10 * self.per_class), split)
-        most = max(2, min(self.per_class, MOST_IMAGES // len(classes)))
-        return of_each_class(images, classes, most, split)
-
-    def _shown(self, n: int, labels: "np.ndarray | None", split: str) -> Rows:
-        """Which of the n images are shown: the first of each class, which come in random order."""
-        if labels is None:
-            chosen = numpy_stream(0, "shown", split).permutation(n)
-            return np.sort(chosen[: 2 * self.shown_per_class])
-        classes = np.unique(labels)[:SHOWN_CLASSES]
-        return np.concatenate(
-            [np.flatnonzero(labels == c)[: self.shown_per_class] for c in classes]
         )

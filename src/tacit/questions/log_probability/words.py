@@ -1,15 +1,16 @@
 """How likely an image is, in words, and the rule that they follow."""
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 
+from tacit.evidence.methods import CHAINS
+from tacit.evidence.precision import FEWER_DISTRIBUTIONS
 from tacit.measures.formatting import brief, percent, show, significant
 from tacit.measures.number import Undefined
-from tacit.questions.log_probability.numbers import Scores
-from tacit.questions.shared.words import flagged, verdict
+from tacit.questions.log_probability.numbers import MOSTLY, Scores
+from tacit.questions.shared.words import left_out, verdict
 from tacit.questions.verdicts import Said, Verdict, ruled
-
-MOSTLY = 0.5
-"""What explains more than half of a variance explains most of it."""
 
 
 def rule(scores: Scores) -> str:
@@ -42,143 +43,93 @@ def headline(scores: Scores) -> Said:
     return Said(found := ruled(difference), text[found], key, label)
 
 
-def alerts(scores: Scores) -> tuple[str, ...]:
-    """That many values of log p(x) are unreliable."""
-    return flagged(scores.flagged())
-
-
-def sentences(scores: Scores, samples: int, class_names: tuple[str, ...], checked: str = "") -> str:
-    """The answer in words; checked: what other methods say of these values."""
-    test, train = scores.average("test"), scores.average("train")
-    said = [
-        f"By {samples:,} importance samples from {_where(scores)} log p(x) is {show(test)} for a "
-        f"test image and {show(train)} for a training image on average."
-    ]
-    if checked:
-        said.append(checked)
+def sentences(scores: Scores, samples: int, class_names: tuple[str, ...]) -> Iterator[str]:
+    """Which class is likeliest, what of it the images explain, and how reliable values are."""
     if scores.classes:
-        said.append(_top_said(scores, class_names))
-    said.append(_split_said(scores))
-    said.append(_explained_said(scores))
-    ceiling = scores.ceiling()
-    if ceiling is not None:
-        said.append(
-            f"With this noise level no image of {scores.first.values['pixels']:.0f} pixel values "
-            f"can exceed {ceiling:.1f} nats."
+        yield _top(scores, class_names)
+        yield _explained(scores)
+    effective = scores.typical("effective_samples")
+    worth = "" if effective is None else f" ({samples:,} {_worth(effective)})"
+    annealed, share, apart = scores.annealed(), scores.flagged().value or 0.0, scores.apart()
+    if annealed is not None and annealed.value:
+        yield (
+            f"Importance samples are flagged for {percent(annealed.value)} of the images{worth}; "
+            "these have their values by annealing from the same posteriors."
         )
-    said.append(_reliability_said(scores, samples))
+        worth = ""
+    flags = "No estimate is" if share == 0 else f"{percent(share)} of the estimates are"
+    bounds = (
+        f": lower bounds, and upper bounds lie {significant(apart, 2)} nats away at the median"
+        if share and apart is not None
+        else ""
+    )
+    yield f"{flags} flagged as unreliable{worth}{bounds}."
     if scores.beside_encoder:
-        said.append(_encoder_said(scores, samples))
-    return " ".join(said)
+        gap = verdict(
+            scores.encoder_minus_refined(),
+            higher="{} higher",
+            lower="{} lower",
+            alike="not distinguishable ({})",
+        )
+        worth = _worth(float(np.median(scores.of_encoder("effective_samples"))))
+        flags = percent(float(scores.of_encoder("flagged").mean()))
+        yield (
+            "By samples from the encoder, the report's own method, the images shown are "
+            f"{gap}; {flags} of those values are flagged ({samples:,} {worth})."
+        )
 
 
-def _where(scores: Scores) -> str:
-    if not scores.refined:
-        return "the encoder"
-    annealed = scores.annealed()
-    beside = ", and annealing where they are flagged," if annealed and annealed.value else ""
-    return f"posteriors refined for each image{beside}"
+def _worth(effective: float) -> str:
+    return f"samples are worth {significant(effective, 2)} on the median image"
 
 
-def _encoder_said(scores: Scores, samples: int) -> str:
-    """What the report's own method gives for the images that are shown."""
-    flags, difference = scores.encoder("flagged"), scores.encoder_minus_refined()
-    effective = significant(float(np.median(scores.encoder("effective_samples"))), 2)
-    gap = verdict(
-        difference, higher="{} higher", lower="{} lower", alike="not distinguishable ({})"
-    )
-    return (
-        f"By as many samples from the encoder, the report's own method, the {flags.shape[1]} "
-        f"images shown are {gap}; {percent(float(flags.mean()))} of those values are flagged "
-        f"({samples:,} samples are worth {effective} on the median image)."
-    )
-
-
-def _top_said(scores: Scores, class_names: tuple[str, ...]) -> str:
+def _top(scores: Scores, class_names: tuple[str, ...]) -> str:
     try:
         found = scores.top()
     except Undefined as fault:
         return f"Which class is likeliest is undefined: {fault}."
     top, second = (f"'{class_names[scores.classes[int(k)]]}'" for k in (found.best, found.second))
-    mean = show(scores.class_numbers("test")[int(found.best)])
     if found.distinguishable:
-        lead = show(found.lead)
-        return f"The likeliest class is {top} with {mean}, {lead} above {second}, the next."
+        return f"The likeliest class is {top}, {show(found.lead)} above {second}, the next."
+    lead = show(found.lead, sign=True)
     return (
-        f"Class {top} has the highest mean, {mean}, but it is not distinguishable from "
-        f"{second}, the next ({show(found.lead, sign=True)})."
+        f"Class {top} has the highest mean, not distinguishable from {second}, the next ({lead})."
     )
 
 
-def _split_said(scores: Scores) -> str:
-    how = ", compared within classes" if scores.classes else ""
-    return verdict(
-        scores.train_minus_test(),
-        higher=f"Training images are likelier than test images by {{}}{how}.",
-        lower=f"Training images are less likely than test images by {{}}{how}.",
-        alike=f"Training and test images are not distinguishable, {{}}{how}.",
-        undefined="Whether training images are likelier than test images: {}.",
-    )
-
-
-def _explained_said(scores: Scores) -> str:
-    single = scores.correlations()[scores.picture]
-    if not scores.classes:
-        return (
-            "Beside the model stands what the mean training image alone would give under the same "
-            f"likelihood; over test images its correlation with log p(x) is {show(single)}."
-        )
-    shares = scores.shares_explained()
-    share = shares[scores.picture]
+def _explained(scores: Scores) -> str:
+    share = scores.shares_explained()[scores.picture]
     if share.low is None or share.high is None:
-        return (
-            "How much of the difference between classes lies in the images is "
-            f"{show(share)}; over single test images log p(x) and what the class's mean image "
-            f"alone would give have a correlation of {show(single)}."
-        )
+        return f"How much of the difference between classes lies in the images is {show(share)}."
     if share.low > MOSTLY:
         opening = "Most of what separates the classes lies in the images, not in the model"
     elif share.high < MOSTLY:
         opening = "Most of what separates the classes is not in how alike their images are"
     else:
         opening = f"{len(scores.classes)} classes do not settle how much of this is the images' own"
-    others = {
-        "that of the mean of all training images": shares["mean_image"],
-        "the mean intensity": shares["mean_intensity"],
-        "the variance within the class": shares["within_class_variance"],
-    }
-    also = "".join(f", {name} for {show(n)}" for name, n in others.items() if n.value is not None)
     return (
-        f"{opening}: under the same likelihood, the log-likelihood of the class's mean image alone "
-        f"accounts for {show(share)}{also} of the variance between class means; over single test "
-        f"images its correlation with log p(x) is {show(single)}."
+        f"{opening}: the log-likelihood of the class's mean image alone accounts for {show(share)} "
+        "of the variance between class means."
     )
 
 
-def _reliability_said(scores: Scores, samples: int) -> str:
-    share = scores.flagged().value or 0.0
-    effective = scores.typical("effective_samples")
-    worth = (
-        f" ({samples:,} samples are worth {significant(effective, 2)} on the median image)"
-        if effective is not None
-        else ""
+def caveats(scores: Scores, class_names: Sequence[str]) -> Iterator[str]:
+    """What a reader must know."""
+    yield (
+        "Every value is a lower bound in expectation. It is looser where the proposal fits worse, "
+        "so that a difference of a few nats may be the proposal's and not the model's."
     )
-    said = []
-    annealed = scores.annealed()
-    if annealed is not None and annealed.value:
-        said.append(
-            f"Importance samples are flagged for {percent(annealed.value)} of the images{worth}; "
-            "these have their values by annealing from the same posteriors."
+    yield "A flag sees heavy weights, not a mode of the posterior that no sample fell into."
+    if scores.ceiling() is not None:
+        yield (
+            "These are densities over pixels scaled to [0, 1]; on another scale all of them shift "
+            "by the same number of nats, and they are no code lengths."
         )
-        worth = ""
-    if share == 0:
-        said.append(f"No estimate is flagged as unreliable{worth}.")
-        return " ".join(said)
-    apart = scores.apart()
-    bounds = (
-        "lower bounds that more samples would raise, and not by the same for every image"
-        if apart is None
-        else f"lower bounds, and upper bounds lie {significant(apart, 2)} nats away at the median"
-    )
-    said.append(f"{percent(share)} of the estimates are flagged as unreliable{worth}: {bounds}.")
-    return " ".join(said)
+    if scores.refined:
+        yield (
+            "Samples come from posteriors that were optimised for each image, train and test "
+            "alike, against the frozen decoder, and one in a hundred from N(0, I). Where they are "
+            f"flagged, {CHAINS} chains are annealed from there by "
+            f"{' distributions, then by '.join(map(str, FEWER_DISTRIBUTIONS))}, until none is."
+        )
+    yield left_out(len(class_names), len(scores.classes), "training or test images")

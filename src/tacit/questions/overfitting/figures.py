@@ -3,18 +3,16 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
-from tacit.figures.charts import Panel, Series, curves
-from tacit.figures.grids import grid
+from tacit.figures.charts import Panel, Series
 from tacit.figures.sink import Figure
 from tacit.measures.distances import Floats
 from tacit.measures.engine import bands
-from tacit.measures.formatting import show, significant
 from tacit.questions.base import Setting
 from tacit.questions.overfitting.numbers import OVERFITTED, Judged, Pictures
-from tacit.questions.shared.curves import SPLITS, Curve, looked_at
+from tacit.questions.shared.curves import Curve, looked_at
+from tacit.questions.shared.drawing import curve_chart, picture_grid
 
 
 def draw_losses(runs: Sequence[Judged], setting: Setting) -> Figure:
@@ -33,22 +31,18 @@ def draw_losses(runs: Sequence[Judged], setting: Setting) -> Figure:
         )
         for one in runs
     ]
-    said = [
-        f"{one.name}: {one.of.loss} {significant(one.final['train'])} on training and "
-        f"{significant(one.final['test'])} on test images"
-        for one in runs
-    ]
     whole = [np.concatenate([one.train.average, one.test.average]).max() for one in runs]
     limits = [panel.y_limits for panel in panels]
     hidden = [y is not None and high > y[1] for high, y in zip(whole, limits, strict=True)]
     cut = " High losses of the beginning are cut off." * any(hidden)
     drawn = {one.test.band_is for one in runs}
     band = drawn.pop() if len(drawn) == 1 else "bands reach over all seeds and draws, or images"
-    return setting.chart(
+    return curve_chart(
+        setting,
         "losses",
-        curves(*panels, height=250),
+        panels,
         f"Loss per image while learning; {band}.{cut}" + looked_at(setting.n_train, setting.n_test),
-        f"Training and test loss of each run. At the end, {'; '.join(said)}.",
+        height=250,
     )
 
 
@@ -57,23 +51,17 @@ def draw_gaps(runs: Sequence[Judged], setting: Setting) -> Figure:
     panels = []
     for one in runs:
         mean, low, high = gap_along(one.train, one.test)
-        panels.append(
-            Panel(
-                [Series("gap", one.test.x, mean, low, high, colour=2, points=len(mean) < 8)],
-                x_label=one.of.curves.axis,
-                y_label=f"test − training {one.of.loss}",
-                title=one.name,
-                levels=[(0.0, "no gap")],
-            )
-        )
-    return setting.chart(
+        gap = Series("gap", one.test.x, mean, low, high, colour=2, points=len(mean) < 8)
+        label = f"test − training {one.of.loss}"
+        axis, levels = one.of.curves.axis, [(0.0, "no gap")]
+        panels.append(Panel([gap], axis, label, one.name, levels=levels))
+    return curve_chart(
+        setting,
         "gaps",
-        curves(*panels, height=250),
+        panels,
         "The gap between test and training images while learning, with its 95 % interval over all "
         "seeds, draws and images." + looked_at(setting.n_train, setting.n_test),
-        "Gap between test and training loss of each run; at the end "
-        + "; ".join(f"{one.name} {show(one.gap)}" for one in runs)
-        + ".",
+        height=250,
     )
 
 
@@ -93,32 +81,29 @@ def gap_along(train: Curve, test: Curve) -> tuple[Floats, Floats, Floats]:
 def draw_reconstructions(number: int, one: Judged, seed: int, setting: Setting) -> Figure:
     """Training and test images of each class, and what the run made of them at its snapshots."""
     pictures, when = one.of.pictures, [one.of.curves.when(u) for u in one.of.snapshot]
-    rows: list[list[NDArray[np.generic] | None]] = []
-    labels = []
     columns, names = columns_of(pictures, setting)
+    rows = []
     for split, label in (("train", "training images"), ("test", "test images")):
         found = pictures[split]
-        shown = [found.shown if found.own is None else found.own]
-        labels += [label, *when]
-        if found.own is not None:
-            shown.append(found.shown[-1:])
-            labels.append(f"{when[-1]}, refined")
-        for row in np.concatenate(shown):
-            rows.append([row[k] if k is not None else None for k in columns[split]])
-    n_train, n_test = (sum(k is not None for k in columns[split]) for split in SPLITS)
+        own = [] if found.own is None else [(f"{when[-1]}, refined", found.shown[-1])]
+        shown = found.shown if found.own is None else found.own
+        rows += [
+            (name, [None if k is None else row[k] for k in columns[split]])
+            for name, row in [*zip([label, *when], shown, strict=True), *own]
+        ]
     how = (
         "training images by the latents learned with the decoder, in the row 'refined' by new "
         "ones, got like those of the test images"
         if one.of.refined
         else "by each image's code, which of a VAE is the posterior mean"
     )
-    return setting.grid(
+    return picture_grid(
+        setting,
         f"reconstructions-{number}",
-        grid(rows, row_labels=labels, column_labels=names),
+        rows,
         f"{one.name}: training and test images, one of each class, and their reconstructions while "
         f"it learned ({how}; seed {seed}).",
-        f"{n_train} training and {n_test} test images with their reconstructions by {one.name} at "
-        f"{', '.join(when)}.",
+        columns=names,
     )
 
 

@@ -16,16 +16,15 @@ from tacit.measures.number import Number, undefined
 from tacit.models.config import PerImageTable
 from tacit.models.models import VAE, Autoencoder
 from tacit.questions.base import Runs
-from tacit.questions.shared.curves import SPLITS, Curve, Kept, Line
+from tacit.questions.shared.curves import Curve, Kept, Line
 from tacit.questions.shared.outputs import comparable, one_per_class, reconstructions, terms
+from tacit.questions.shared.samples import Rows
 from tacit.questions.shared.seeds import Seeds
-from tacit.questions.shared.splits import gap, without_draw
+from tacit.questions.shared.splits import OVER, SPLITS, gap, without_draw
 from tacit.questions.shared.turning import turned_at
 from tacit.streams import numpy_stream, torch_stream
 from tacit.training.evaluation import evaluate, sample_of
 from tacit.training.run_folder import SavedRun
-
-Rows = NDArray[np.int64]
 
 REFINED_EARLIER = 50
 """At most so many images of each split are refined at snapshots before the last."""
@@ -33,7 +32,7 @@ REFINED_EARLIER = 50
 REPORT_SAMPLES = 16
 """Samples of the ELBO that is reported for a refined image."""
 
-OVERFITTED, BETTER, NONE, LOWER, UNDECIDED, UNFINISHED = VERDICTS = (
+OVERFITTED, BETTER, NONE, LOWER, UNDECIDED, UNFINISHED = (
     "overfitted",
     "better on training images, but the test loss has not distinguishably risen",
     "no distinguishable gap",
@@ -284,7 +283,7 @@ def _pictured(
         stacked = np.stack([images.scaled(rows), *pictures])
         return np.rint(255 * stacked.clip(0, 1)).astype(np.uint8)
 
-    classes = None if images.labels is None else images.labels[rows]
+    classes = images.labels_of(rows)
     return Pictures(whole(outputs), classes, whole(own) if own else None)
 
 
@@ -350,14 +349,13 @@ def judge(seeds: Seeds[Numbers], run: str, *, finished: bool = True) -> Judged:
     """The numbers of one run, over all seeds, draws and images; `finished`: its training."""
     first = seeds.first.run[run]
     unit = "" if first.kind == "autoencoder" else "nats"
-    names = {"train": "training images", "test": "test images"}
 
     def final(split: str, term: str, unit: str) -> Measured:
         return seeds.measured(
             lambda one: getattr(one.run[run].final[split], term),
             unit,
             ("draw", "image"),
-            images=names[split],
+            images=OVER[split],
         )
 
     losses = {split: final(split, "loss", unit) for split in SPLITS}
@@ -365,7 +363,7 @@ def judge(seeds: Seeds[Numbers], run: str, *, finished: bool = True) -> Judged:
     if first.kind == "classifier":
         right = {split: final(split, "right", "accuracy") for split in SPLITS}
         accuracy = -gap(**right, few=first.curves.few).mean()
-        accuracy = accuracy.scaled(100, "percentage points")
+        accuracy = accuracy.in_points
     train, test = (Curve.of((one.run[run].curves for one in seeds), "loss", s) for s in SPLITS)
 
     def snapshot(k: int) -> Measured:

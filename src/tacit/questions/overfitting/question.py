@@ -5,23 +5,13 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from tacit.questions.base import Measurement, Question, Runs, Setting
+from tacit.questions.base import Measurement, OfRuns, Runs, Setting
 from tacit.questions.finding import Finding
-from tacit.questions.overfitting.figures import draw_gaps, draw_losses, draw_reconstructions
-from tacit.questions.overfitting.numbers import Numbers, judge, measure
-from tacit.questions.overfitting.words import (
-    DECIDED_BY,
-    caveats,
-    headline,
-    sentence,
-    summary,
-    table,
-)
-from tacit.questions.shared.run_names import RunNames
+from tacit.questions.overfitting import figures, numbers, words
 from tacit.questions.shared.seeds import Seeds
 
 
-class Overfitting(Question):
+class Overfitting(OfRuns):
     """The gap between test and training loss, and whether the test loss turned.
 
     Attributes:
@@ -37,47 +27,44 @@ class Overfitting(Question):
         "seen, and did its test loss rise again while it learned?"
     )
     rules: ClassVar[tuple[str, ...]] = ("train-test-gap", "risen")
-    decided_by: ClassVar[str] = DECIDED_BY
+    decided_by: ClassVar[str] = words.DECIDED_BY
     reads_features: ClassVar[bool] = True
     weight: ClassVar[float] = 3.0
     quick: ClassVar[Mapping[str, int]] = {"refine_images": 50}
+    kinds: ClassVar[tuple[str, ...]] = ("autoencoder", "vae", "classifier")
 
-    runs: Annotated[RunNames, Field(min_length=1)]
     refine_images: Annotated[int, Field(ge=2, le=10_000)] = 200
     refine_steps: Annotated[int, Field(ge=1, le=10_000)] = 100
 
-    def needs(self) -> dict[str, tuple[str, ...]]:
-        return dict.fromkeys(self.runs, ("autoencoder", "vae", "classifier"))
-
-    def without(self, run: str) -> "Question | None":
-        left = tuple(name for name in self.runs if name != run)
-        return self.model_copy(update={"runs": left}) if left else None
-
     def measure(self, runs: Runs) -> Measurement:
-        return Measurement.of(measure(runs, self.runs, self.refine_images, self.refine_steps))
+        return Measurement.of(
+            numbers.measure(runs, self.runs, self.refine_images, self.refine_steps)
+        )
 
     def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        seeds = Seeds.of(Numbers, measured)
-        judged = [judge(seeds, run, finished=run not in setting.unfinished) for run in self.runs]
+        seeds = Seeds.of(numbers.Numbers, measured)
+        judged = [
+            numbers.judge(seeds, run, finished=run not in setting.unfinished) for run in self.runs
+        ]
         pictured = [one for one in judged if one.of.pictures]
         return self.finding(
             setting,
             seeds,
-            headline(judged),
+            words.headline(judged),
             {
                 f"{one.name}.{name.replace('_', '-')}": getattr(one, name)
                 for name in ("gap", "rise", "turned", "accuracy_gap")
                 for one in judged
             },
-            answer=[summary(judged), *map(sentence, judged)],
+            answer=map(words.sentence, judged),
             figures=(
-                draw_losses(judged, setting),
-                draw_gaps(judged, setting),
+                figures.draw_losses(judged, setting),
+                figures.draw_gaps(judged, setting),
                 *(
-                    draw_reconstructions(n, one, seeds.seed, setting)
+                    figures.draw_reconstructions(n, one, seeds.seed, setting)
                     for n, one in enumerate(pictured, 1)
                 ),
             ),
-            tables=(table(judged),),
-            caveats=caveats(judged, seeds, self.refine_steps),
+            tables=(words.table(judged),),
+            caveats=words.caveats(judged, seeds, self.refine_steps),
         )

@@ -9,12 +9,11 @@ from tacit.questions.overfitting.numbers import (
     OVERFITTED,
     UNDECIDED,
     UNFINISHED,
-    VERDICTS,
     Judged,
     Numbers,
 )
 from tacit.questions.shared.seeds import Seeds
-from tacit.questions.shared.words import listed, verdict
+from tacit.questions.shared.words import listed
 from tacit.questions.verdicts import Said, Verdict, had_not
 
 NAMED = 4
@@ -61,38 +60,14 @@ def headline(judged: Sequence[Judged]) -> Said:
     return Said(Verdict.NO, text, key, label, runs)
 
 
-def summary(judged: Sequence[Judged]) -> str:
-    """Which runs have which verdict."""
-    runs = {v: [one.name for one in judged if one.verdict == v] for v in VERDICTS}
-    text = "; ".join(f"{said}: {listed(names)}" for said, names in runs.items() if names)
-    return f"{text[0].upper()}{text[1:]}."
-
-
 def sentence(one: Judged) -> str:
-    """The gap of one run, and what became of its test loss."""
-    after = " after the same refinement" if one.of.refined else ""
-    gap = verdict(
-        one.gap,
-        higher="exceeds that of its training images by {}",
-        lower="is below that of its training images by {}",
-        alike="is not distinguishable from that of its training images ({})",
-        undefined="minus that of its training images is {}",
-    )
-    text = f"The {one.of.loss} of {one.name} on test images{after} {gap}"
+    """Where the test loss of a run turned."""
     if one.turned.value is None:
-        return f"{text}; it was lowest at the last evaluation."
+        return ""
     when = one.of.curves.when(one.turned.value)
     if one.turned.low is not None and one.turned.high is not None:
         when += f" (between updates {one.turned.low:,.0f} and {one.turned.high:,.0f})"
-    since = f"since the snapshot of update {one.since:,}"
-    risen = verdict(
-        one.rise,
-        higher=f"has risen by {{}} {since}",
-        lower=f"has fallen by {{}} {since}",
-        alike=f"has not risen distinguishably {since} ({{}})",
-        undefined="has changed by {} since its lowest snapshot",
-    )
-    return f"{text}; it was lowest at {when} and {risen}."
+    return f"The test loss of {one.name} was lowest at {when}."
 
 
 def table(judged: Sequence[Judged]) -> Table:

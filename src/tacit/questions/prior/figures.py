@@ -1,10 +1,7 @@
 """Figures and tables of samples from a prior and from fitted densities."""
 
-from tacit.figures.charts import intervals
-from tacit.figures.grids import grid
 from tacit.figures.sink import Figure
 from tacit.measures.formatting import show
-from tacit.measures.number import Number
 from tacit.questions.base import Setting
 from tacit.questions.finding import Table
 from tacit.questions.prior.numbers import (
@@ -15,7 +12,8 @@ from tacit.questions.prior.numbers import (
     RECONSTRUCTIONS,
     Compared,
 )
-from tacit.questions.shared.codes import counted, epochs_of, of_codes
+from tacit.questions.shared.codes import table_of_codes
+from tacit.questions.shared.drawing import interval_chart, picture_grid
 from tacit.questions.shared.sample_quality import TRAINING, contrast, on_features
 from tacit.questions.shared.words import listed
 
@@ -30,80 +28,72 @@ def draw(compared: Compared, setting: Setting) -> tuple[Figure, ...]:
 
 def _by_epoch(compared: Compared, setting: Setting) -> tuple[Figure, ...]:
     """The same latent draws under an encoder's and an optimised decoder, side by side."""
-    seed, first = next(iter(compared.measured.items()))
-    kept = {run: epochs_of(first.arrays, f"shown/{run}") for run in compared.models}
-    runs = [run for run, epochs in kept.items() if epochs]
+    of = compared.seeds.first.run
+    runs = [run for run in compared.models if of[run].epoch]
     if not runs:
         return ()
-    rows = {
-        f"epoch {epoch} · {run}": first.arrays[f"shown/{run}/epoch/{epoch}"]
-        for epoch in sorted(set().union(*kept.values()))
+    rows = [
+        (f"epoch {epoch} · {run}", of[run].epoch[epoch])
+        for epoch in sorted(set().union(*(of[run].epoch for run in runs)), key=int)
         for run in runs
-        if epoch in kept[run]
-    }
+        if epoch in of[run].epoch
+    ]
     return (
-        setting.grid(
+        picture_grid(
+            setting,
             "samples-by-epoch",
-            grid([list(pictures) for pictures in rows.values()], row_labels=list(rows)),
+            rows,
             f"Ten codes drawn from N(0, I), decoded by {listed(runs)} at each of these epochs: a "
-            f"column is one code throughout, the same for all models (seed {seed}).",
-            f"Decoded means of the same ten draws from N(0, I): {', '.join(rows)}.",
+            "column is one code throughout, the same for all models (seed "
+            f"{compared.seeds.seed}).",
         ),
     )
 
 
 def _at_the_end(compared: Compared, setting: Setting) -> tuple[Figure, ...]:
-    seed, first = next(iter(compared.measured.items()))
-    rows = {
-        f"{run} · {named}": first.arrays[f"shown/{run}/{density}"]
+    of = compared.seeds.first.run
+    rows = [
+        (f"{run} · {words}", of[run].shown[density])
         for run in compared.models
-        for density, named in DENSITIES.items()
-        if f"shown/{run}/{density}" in first.arrays
-    }
+        for density, words in DENSITIES.items()
+        if density in of[run].shown
+    ]
     if not rows:
         return ()
     network = compared.networks[0]
-    distances = {
-        named: [compared.distance(network, run, name) for run in compared.models]
-        for name, named in SETS.items()
-    }
-    said = "; ".join(
-        f"'{run}': " + ", ".join(f"{named} {show(d[place])}" for named, d in distances.items())
-        for place, run in enumerate(compared.models)
-    )
     return (
-        setting.grid(
+        picture_grid(
+            setting,
             "samples",
-            grid([list(pictures) for pictures in rows.values()], row_labels=list(rows)),
+            rows,
             "Samples of each model, its codes drawn from N(0, I), from a Gaussian and from a "
-            f"mixture fitted to the codes of training images (decoded means, seed {seed}).",
-            f"Ten samples each of {', '.join(compared.models)}, from N(0, I), a fitted Gaussian "
-            "and a fitted mixture.",
+            "mixture fitted to the codes of training images (decoded means, seed "
+            f"{compared.seeds.seed}).",
         ),
-        setting.chart(
+        interval_chart(
+            setting,
             "distances",
-            intervals(
-                compared.models,
-                distances,
-                x_label=f"kernel distance to test images, on {on_features(network)}",
-                reference=0.0,
-                reference_label="alike",
-            ),
+            {
+                words: {run: compared.distance(network, run, name) for run in compared.models}
+                for name, words in SETS.items()
+            },
             "How far each model's samples lie from test images, and what it decodes from its "
             "training images' own codes. The prior's cost is the way from the last mark of a "
             "model to its first.",
-            f"Kernel distances to test images on {on_features(network)}: {said}.",
+            x_label=f"kernel distance to test images, on {on_features(network)}",
+            reference=(0.0, "alike"),
         ),
     )
 
 
 def tables(compared: Compared) -> tuple[Table, ...]:
     """Distances on each network's features, and codes against N(0, I)."""
-    return (*(_distances(compared, network) for network in compared.networks), _codes(compared))
+    distances = (_distances(compared, network) for network in compared.networks)
+    return (*distances, table_of_codes({run: compared.codes(run) for run in compared.models}))
 
 
 def _distances(compared: Compared, network: str) -> Table:
-    floor = show(contrast(compared.measured, network, [TRAINING]))
+    floor = show(contrast(compared.quality, network, [TRAINING]))
     return Table(
         f"Kernel distance to test images on {on_features(network)}; of training images: {floor}",
         (
@@ -123,41 +113,4 @@ def _distances(compared: Compared, network: str) -> Table:
             )
             for run in compared.models
         ),
-    )
-
-
-def _codes(compared: Compared) -> Table:
-    measured = compared.measured
-
-    def row(run: str) -> tuple[str | Number | None, ...]:
-        prefix = f"codes/{run}/"
-        has_density = all(f"{prefix}kl" in m.values for m in measured.values())
-        names = ("kl", "information", "marginal-kl")
-        return (
-            run,
-            *(of_codes(measured, name, prefix=prefix) if has_density else None for name in names),
-            counted(measured, f"{prefix}marginal-kl-null", unit="nats") if has_density else None,
-            counted(measured, f"{prefix}one-dimension-kl", unit="nats"),
-            of_codes(measured, "mmd", prefix=prefix, unit=""),
-            counted(measured, f"{prefix}mmd-null"),
-            counted(measured, f"{prefix}active-units"),
-            counted(measured, f"{prefix}active-at-start"),
-        )
-
-    return Table(
-        "Codes against N(0, I): an image's KL, its split into mutual information and the distance "
-        "of all codes together, and how many units are active now and were at the start",
-        (
-            "model",
-            "KL of a code",
-            "mutual information, at least",
-            "KL of all codes, at most",
-            "what N(0, I) leaves of it",
-            "one dimension each",
-            "MMD²",
-            "97.5 % of its null",
-            "active units",
-            "at the start",
-        ),
-        tuple(row(run) for run in compared.models),
     )

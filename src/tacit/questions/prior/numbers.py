@@ -1,27 +1,170 @@
 """What samples from a prior cost, what a fit repairs, and what the initialisation did: numbers."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
+from numpy.typing import NDArray
+
+from tacit.images.dataset import Images
+from tacit.measures.distances import Floats
+from tacit.measures.fits import fit_gaussian, fit_mixture
 from tacit.measures.number import Number
-from tacit.questions.base import Measurement
-from tacit.questions.shared.codes import counted
-from tacit.questions.shared.sample_quality import TRAINING, contrast, networks_of, null_quantile
+from tacit.models.config import PerImageTable
+from tacit.models.models import VAE, Autoencoder
+from tacit.questions.base import Runs
+from tacit.questions.shared.codes import (
+    OfCodes,
+    against_prior,
+    decoded,
+    decoded_by_epoch,
+    drawn,
+    posterior,
+    prior_draws,
+    share_of_start,
+)
+from tacit.questions.shared.sample_quality import (
+    AT_LEAST,
+    TRAINING,
+    Quality,
+    SampleQuality,
+    contrast,
+    null_quantile,
+)
+from tacit.questions.shared.seeds import Seeds
+from tacit.streams import numpy_stream
+from tacit.training.evaluation import sample_of
 
 PRIOR, GAUSSIAN, MIXTURE = "prior", "gaussian", "mixture"
 DRAWN, RECONSTRUCTIONS = "drawn", "reconstructions"
 
+SHOWN = 10
+CODES_FITTED = 5000
+"""Densities are fitted to at most so many codes."""
+
+CODES_PER_COMPONENT = 10
+"""A mixture has at most one component for so many codes."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where per-image codes began, and how often they were updated at each visit."""
+
+    mean_std: float
+    updates: int
+
+
+@dataclass(frozen=True)
+class OfRun:
+    """One run of one seed.
+
+    Attributes:
+        start: of per-image codes.
+        epoch: samples of the same draws from N(0, I) by epoch, where they are shown.
+        shown: samples by density, where there are images enough.
+    """
+
+    codes: OfCodes
+    start: Start | None
+    epoch: dict[str, NDArray[np.float32]]
+    shown: dict[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What is measured on one seed; the sets are named by `named`."""
+
+    quality: Quality
+    run: dict[str, OfRun]
+
+
+def named(run: str, what: str) -> str:
+    """What a run's set is called: of samples from a density, own codes, or reconstructions."""
+    return f"{run} {what}"
+
+
+def measure(
+    runs: Runs, names: tuple[str, ...], by_epoch: tuple[str, ...], classifier: str | None, most: int
+) -> Numbers:
+    """All that is needed of the runs called `names`.
+
+    Args:
+        by_epoch: the runs whose samples are shown by epoch.
+        classifier: the run whose features are looked at; None for none.
+        most: components of the mixture.
+    """
+    learned = {name: runs.images_of(runs[name]) for name in names}
+    quality = SampleQuality(runs, list(learned.values()), classifier)
+    found = {}
+    for name, images in learned.items():
+        run, epochs = runs[name], {}
+        model, posterior_table = run.model(), run.config.posterior
+        assert isinstance(model, VAE | Autoencoder)
+        start = None
+        if isinstance(posterior_table, PerImageTable):
+            start = Start(posterior_table.mean_std, posterior_table.updates)
+        if name in by_epoch:
+            assert isinstance(model, VAE)
+            z = prior_draws(model, max(quality.size, SHOWN), runs.seed)[:SHOWN]
+            epochs = decoded_by_epoch(run, z)
+        shown = {}
+        if quality.size >= AT_LEAST:
+            shown = _sampled(name, model, images, quality, runs.seed, most)
+        found[name] = OfRun(against_prior(run, images), start, epochs, shown)
+    return Numbers(quality.found, found)
+
+
+def _sampled(
+    name: str,
+    model: VAE | Autoencoder,
+    images: Images,
+    quality: SampleQuality,
+    seed: int,
+    most: int,
+) -> dict[str, NDArray[np.float32]]:
+    """Hold what a model decodes against the test images; the first samples of each density."""
+    means, log_vars = posterior(model, images, quality.learned)
+    own = drawn(means, log_vars, numpy_stream(seed, "own codes"))
+    quality.add(named(name, RECONSTRUCTIONS), decoded(model, means))
+    quality.add(named(name, DRAWN), decoded(model, own))
+    fitted = posterior(model, images, sample_of(len(images), "fitted", size=CODES_FITTED))
+    codes = drawn(*fitted, numpy_stream(seed, "fitted codes"))
+    shown = {}
+    for density, sampled in draws(codes, quality.size, seed, most).items():
+        pictures = decoded(model, sampled)
+        quality.add(named(name, density), pictures)
+        shown[density] = pictures[:SHOWN]
+    return shown
+
+
+def draws(codes: Floats, n: int, seed: int, most: int) -> dict[str, Floats]:
+    """n codes from each density, (n, D); all models share the noise they are made of.
+
+    most: components of the mixture.
+    """
+
+    def stream(density: str) -> np.random.Generator:
+        return numpy_stream(seed, "drawn from", density)
+
+    distinct = len(np.unique(codes, axis=0))
+    components = min(most, max(1, distinct // CODES_PER_COMPONENT))
+    mixture = fit_mixture(codes, numpy_stream(seed, "mixture"), components=components)
+    return {
+        PRIOR: stream(PRIOR).standard_normal((n, codes.shape[1])),
+        GAUSSIAN: fit_gaussian(codes).sample(n, stream(GAUSSIAN)),
+        MIXTURE: mixture.sample(n, stream(MIXTURE)),
+    }
+
 
 @dataclass(frozen=True)
 class Compared:
-    """The models of all seeds, by what they are.
+    """The models over all seeds, by what they are.
 
     Attributes:
-        measured: by seed.
         amortized, per_image, autoencoder: names of runs.
     """
 
-    measured: Mapping[int, Measurement]
+    seeds: Seeds[Numbers]
     amortized: str
     per_image: tuple[str, ...]
     autoencoder: str | None
@@ -32,14 +175,23 @@ class Compared:
         last = () if self.autoencoder is None else (self.autoencoder,)
         return (self.amortized, *self.per_image, *last)
 
+    @cached_property
+    def quality(self) -> Seeds[Quality]:
+        return self.seeds.each(lambda one: one.quality)
+
     @property
     def networks(self) -> tuple[str, ...]:
         """The networks whose features were looked at, the one that decides first."""
-        return networks_of(self.measured)
+        return self.quality.first.networks
 
-    def setting(self, run: str, name: str) -> float:
-        """How a per-image run was set: "mean-std" of its start, or "updates" a visit."""
-        return next(iter(self.measured.values())).values[f"codes/{run}/{name}"]
+    def codes(self, run: str) -> Seeds[OfCodes]:
+        return self.seeds.each(lambda one: one.run[run].codes)
+
+    def start(self, run: str) -> Start:
+        """Of a per-image run."""
+        found = self.seeds.first.run[run].start
+        assert found is not None
+        return found
 
     @property
     def other_starts(self) -> tuple[tuple[str, str], ...]:
@@ -48,25 +200,29 @@ class Compared:
             (wide, narrow)
             for narrow in self.per_image
             for wide in self.per_image
-            if self.setting(wide, "updates") == self.setting(narrow, "updates")
-            and self.setting(wide, "mean-std") > self.setting(narrow, "mean-std")
+            if self.start(wide).updates == self.start(narrow).updates
+            and self.start(wide).mean_std > self.start(narrow).mean_std
         )
 
     def distance(self, network: str, run: str, density: str) -> Number:
         """The kernel distance to test images of a run's samples or reconstructions."""
-        return contrast(self.measured, network, [f"{run}/{density}"])
+        return contrast(self.quality, network, [named(run, density)])
 
     def difference(self, network: str, run: str, density: str, other: str) -> Number:
         """The distance of one density's samples minus that of another's, of the same run."""
-        return contrast(self.measured, network, [f"{run}/{density}"], [f"{run}/{other}"])
+        return contrast(self.quality, network, [named(run, density)], [named(run, other)])
+
+    def samples_difference(self, network: str, run: str, other: str) -> Number:
+        """The distance of one run's samples from N(0, I) minus that of another's."""
+        return contrast(self.quality, network, [named(run, PRIOR)], [named(other, PRIOR)])
 
     def cost_difference(self, network: str, run: str, other: str) -> Number:
         """What the prior costs one run minus what it costs another."""
         return contrast(
-            self.measured,
+            self.quality,
             network,
-            [f"{run}/{PRIOR}", f"{other}/{DRAWN}"],
-            [f"{run}/{DRAWN}", f"{other}/{PRIOR}"],
+            [named(run, PRIOR), named(other, DRAWN)],
+            [named(run, DRAWN), named(other, PRIOR)],
         )
 
 
@@ -75,23 +231,17 @@ def prior_numbers(compared: Compared) -> dict[str, Number]:
     network, amortized = compared.networks[0], compared.amortized
     numbers: dict[str, Number] = {}
     for run in compared.per_image:
-        numbers[f"{run}.prior-cost-minus-{amortized}"] = compared.cost_difference(
-            network, run, amortized
-        )
+        cost = compared.cost_difference(network, run, amortized)
+        numbers[f"{run}.prior-cost-minus-{amortized}"] = cost
     for wide, narrow in compared.other_starts:
-        numbers[f"{wide}.prior-cost-minus-{narrow}"] = compared.cost_difference(
-            network, wide, narrow
-        )
-        numbers[f"{wide}.samples-minus-{narrow}"] = contrast(
-            compared.measured, network, [f"{wide}/{PRIOR}"], [f"{narrow}/{PRIOR}"]
-        )
+        cost = compared.cost_difference(network, wide, narrow)
+        samples = compared.samples_difference(network, wide, narrow)
+        numbers[f"{wide}.prior-cost-minus-{narrow}"] = cost
+        numbers[f"{wide}.samples-minus-{narrow}"] = samples
     for run in compared.per_image:
-        numbers[f"{run}.share-of-start"] = counted(
-            compared.measured, f"codes/{run}/start-share", unit="share"
-        )
-        numbers[f"{run}.samples-minus-{amortized}"] = contrast(
-            compared.measured, network, [f"{run}/{PRIOR}"], [f"{amortized}/{PRIOR}"]
-        )
+        samples = compared.samples_difference(network, run, amortized)
+        numbers[f"{run}.share-of-start"] = share_of_start(compared.codes(run))
+        numbers[f"{run}.samples-minus-{amortized}"] = samples
     for run in compared.models:
         numbers |= {
             f"{run}.prior-cost": compared.difference(network, run, PRIOR, DRAWN),
@@ -100,13 +250,12 @@ def prior_numbers(compared: Compared) -> dict[str, Number]:
         }
     main = compared.per_image[0]
     for other in compared.networks[1:]:
+        cost = compared.cost_difference(other, main, amortized)
         numbers |= {
-            f"{other}.{main}.prior-cost-minus-{amortized}": compared.cost_difference(
-                other, main, amortized
-            ),
+            f"{other}.{main}.prior-cost-minus-{amortized}": cost,
             f"{other}.{main}.repaired-by-mixture": compared.difference(other, main, PRIOR, MIXTURE),
             f"{other}.{main}.left-by-mixture": compared.difference(other, main, MIXTURE, DRAWN),
         }
-    numbers["training-images"] = contrast(compared.measured, network, [TRAINING])
-    numbers["null"] = null_quantile(compared.measured, network, TRAINING)
+    numbers["training-images"] = contrast(compared.quality, network, [TRAINING])
+    numbers["null"] = null_quantile(compared.quality, network, TRAINING)
     return numbers

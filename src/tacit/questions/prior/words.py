@@ -1,19 +1,35 @@
 """What is said about the prior of optimised codes, from the numbers alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from tacit.measures.formatting import percent, show, significant
 from tacit.measures.intervals import decide
 from tacit.measures.number import Number
-from tacit.questions.generation.words import agreement
-from tacit.questions.prior.numbers import DRAWN, MIXTURE, PRIOR, Compared
-from tacit.questions.shared.sample_quality import on_features
+from tacit.questions.prior.numbers import CODES_FITTED, DRAWN, MIXTURE, PRIOR, Compared
+from tacit.questions.shared.sample_quality import (
+    agreement,
+    no_better_than_one_class,
+    on_features,
+)
 from tacit.questions.shared.words import listed
 from tacit.questions.verdicts import Said, Verdict, had_not
 
 Numbers = Mapping[str, Number]
-NOTHING = "has nothing to repair in the samples of"
-WHOLLY = "repairs, as far as can be told wholly, the samples of"
+
+
+def rule(compared: Compared) -> str:
+    """How the numbers decide."""
+    return (
+        "What the prior costs is the kernel distance to test images of samples from N(0, I) minus "
+        "that of what the same model decodes from its training images' own codes, so that a "
+        "blurred decoder is not held against the prior. N(0, I) works less well for optimised "
+        "codes where the interval of their cost minus the amortised VAE's lies above zero; where "
+        "only the samples' own distance does, the decoder is the reason. A fit repairs samples "
+        "where it lowers their distance, and wholly where what is left above own codes is not "
+        "distinguishable from zero. The initialisation is to blame for as much as the cost (or "
+        "else the distance) falls when codes start near zero instead; all on "
+        f"{on_features(compared.networks[0])}."
+    )
 
 
 def headline(compared: Compared, numbers: Numbers, unfinished: Sequence[str] = ()) -> Said:
@@ -41,25 +57,6 @@ def headline(compared: Compared, numbers: Numbers, unfinished: Sequence[str] = (
     )
 
 
-def words(compared: Compared, numbers: Numbers) -> str:
-    """The prior, the fit, the initialisation, and whether the other features agree."""
-    main = compared.per_image[0]
-    difference = numbers[f"{main}.prior-cost-minus-{compared.amortized}"]
-    if difference.value is None:
-        return f"Whether N(0, I) still works for optimised codes is {difference.interval}."
-    return " ".join(
-        sentence
-        for sentence in (
-            _of_prior(compared, numbers),
-            _of_others(compared, numbers),
-            _of_fit(compared, numbers),
-            _of_start(compared, numbers),
-            _of_features(compared),
-        )
-        if sentence
-    )
-
-
 def prior_verdict(compared: Compared, numbers: Numbers) -> str:
     """By cost, and by the samples themselves, of the first per-image run: "worse", "better",
     "not the prior" (samples are worse, the cost is no higher), "open" or "undecided"."""
@@ -75,83 +72,36 @@ def prior_verdict(compared: Compared, numbers: Numbers) -> str:
     return "better" if cost == "lower" else "open"
 
 
-def _of_prior(compared: Compared, numbers: Numbers) -> str:
-    main, amortized = compared.per_image[0], compared.amortized
-    verdict = prior_verdict(compared, numbers)
-    said = {
-        "worse": "N(0, I) works less well for optimised codes than for an encoder's",
-        "better": "N(0, I) works better for optimised codes than for an encoder's",
-        "not the prior": (
-            "Samples of optimised codes are worse than those of an encoder's, but N(0, I) is not "
-            "the reason"
-        ),
-        "open": (
-            "That N(0, I) works less well for optimised codes than for an encoder's cannot be told"
-        ),
-        "undecided": "Whether N(0, I) works less well for optimised codes is not decided",
-    }[verdict]
-    cost, usual = numbers[f"{main}.prior-cost"], numbers[f"{amortized}.prior-cost"]
-    text = (
-        f"{said}: what its samples cost, their distance from test images beyond that of "
-        f"training images' own codes decoded, is {show(cost)} for '{main}' and {show(usual)} for "
-        f"'{amortized}', a difference of "
-        f"{show(numbers[f'{main}.prior-cost-minus-{amortized}'], sign=True)}."
-    )
-    if verdict == "not the prior":
-        text += (
-            f" The samples of '{main}' are farther from images "
-            f"({show(numbers[f'{main}.samples-minus-{amortized}'], sign=True)}) because what "
-            "it decodes from its own codes is; where a decoder makes little of any code, a low "
-            "cost is no merit of the prior."
-        )
-    return text
+def sentences(compared: Compared, numbers: Numbers) -> Iterator[str]:
+    """The fit, the initialisation, and whether the other features agree."""
+    difference = numbers[f"{compared.per_image[0]}.prior-cost-minus-{compared.amortized}"]
+    if difference.value is None:
+        yield f"Whether N(0, I) still works for optimised codes is {difference.interval}."
+        return
+    yield _of_fit(compared, numbers)
+    yield _of_start(compared, numbers)
+    yield _of_features(compared)
 
 
-def _of_others(compared: Compared, numbers: Numbers) -> str:
-    named = {
-        "higher": "costs more",
-        "lower": "costs less",
-        "not distinguishable": "no distinguishable difference",
-        "undefined": "undecided",
-    }
-    parts = [
-        f"'{run}' ({_start(compared, run)}) {named[decide(number)]}, {show(number, sign=True)}"
-        for run in compared.per_image[1:]
-        if (number := numbers[f"{run}.prior-cost-minus-{compared.amortized}"])
-    ]
-    return f"Of the others, against '{compared.amortized}': {'; '.join(parts)}." if parts else ""
-
-
-def _start(compared: Compared, run: str) -> str:
-    updates = compared.setting(run, "updates")
-    spread = significant(compared.setting(run, "mean-std"), 2)
-    return f"{updates:g} update{'s' if updates > 1 else ''} a visit, means started at sd {spread}"
+def fit_verdict(numbers: Numbers, run: str) -> str:
+    """What a mixture fitted to a run's codes does, as a verb with its object to come."""
+    if decide(numbers[f"{run}.prior-cost"]) != "higher":
+        return "has nothing to repair in the samples of"
+    part = decide(numbers[f"{run}.left-by-mixture"]) == "higher"
+    return {
+        "higher": f"repairs {'in part' if part else 'wholly, as far as can be told,'} those of",
+        "lower": "makes worse those of",
+        "not distinguishable": "changes nothing that can be told in those of",
+        "undefined": "has an undecided effect on those of",
+    }[decide(numbers[f"{run}.repaired-by-mixture"])]
 
 
 def _of_fit(compared: Compared, numbers: Numbers) -> str:
     groups: dict[str, list[str]] = {}
     for run in compared.models:
-        repaired, left = numbers[f"{run}.repaired-by-mixture"], numbers[f"{run}.left-by-mixture"]
-        needed = decide(numbers[f"{run}.prior-cost"]) == "higher"
-        outcome = (
-            NOTHING
-            if not needed
-            else {
-                "higher": "repairs in part the samples of" if decide(left) == "higher" else WHOLLY,
-                "lower": "makes worse the samples of",
-                "not distinguishable": "changes nothing that can be told for",
-                "undefined": "has an undecided effect for",
-            }[decide(repaired)]
-        )
-        groups.setdefault(outcome, []).append(f"'{run}'")
-    main = compared.per_image[0]
+        groups.setdefault(fit_verdict(numbers, run), []).append(f"'{run}'")
     said = "; it ".join(f"{outcome} {listed(runs)}" for outcome, runs in groups.items())
-    falls = (
-        f" (for '{main}' the distance falls by {show(numbers[f'{main}.repaired-by-mixture'])}, to "
-        f"{show(numbers[f'{main}.left-by-mixture'], sign=True)} above own codes)"
-    )
-    shown = f"'{main}'" not in groups.get(NOTHING, [])
-    return f"A Gaussian mixture fitted to the codes afterwards {said}{falls if shown else ''}."
+    return f"A Gaussian mixture fitted to the codes afterwards {said}."
 
 
 def _of_start(compared: Compared, numbers: Numbers) -> str:
@@ -161,36 +111,28 @@ def _of_start(compared: Compared, numbers: Numbers) -> str:
     # Blame is sought for what is worse: the prior's cost, or else the samples themselves.
     judged = "samples" if prior_verdict(compared, numbers) == "not the prior" else "prior-cost"
     difference = numbers[f"{wide}.{judged}-minus-{narrow}"]
-    share = numbers[f"{wide}.share-of-start"].value
-    sds = [significant(compared.setting(run, "mean-std"), 2) for run in (wide, narrow)]
-    changed = (
-        f"codes started at sd {sds[1]} in place of {sds[0]} change "
-        f"{'the distance of samples' if judged == 'samples' else 'the cost'} by "
-        f"{show(-difference, sign=True)}"
+    worse, rest = (
+        decide(numbers[f"{run}.{judged}-minus-{compared.amortized}"]) == "higher"
+        for run in (wide, narrow)
     )
-    worse = decide(numbers[f"{wide}.{judged}-minus-{compared.amortized}"]) == "higher"
-    rest = decide(numbers[f"{narrow}.{judged}-minus-{compared.amortized}"]) == "higher"
+    blamed = f"The initialisation was to blame{', in part' if rest else ''}"
+    nothing = "There is nothing to blame on the initialisation"
     verdict = {
-        "higher": (
-            f"The initialisation was to blame{', in part' if rest else ''}"
-            if worse
-            else "The initialisation does add to the cost"
-        ),
+        "higher": blamed if worse else "The initialisation does add to the cost",
         "lower": "The initialisation was not to blame, rather the reverse",
-        "not distinguishable": (
-            "That the initialisation was to blame cannot be told"
-            if worse
-            else "There is nothing to blame on the initialisation"
-        ),
+        "not distinguishable": "That the initialisation was to blame cannot be told"
+        if worse
+        else nothing,
         "undefined": "Whether the initialisation was to blame is not decided",
     }[decide(difference)]
-    sentence = f"{verdict}: {changed}."
-    if share is not None:
-        sentence += (
-            f" In '{wide}', {percent(share)} of the variance of codes is still their random "
-            "start's."
-        )
-    return sentence
+    what = "the distance of samples" if judged == "samples" else "the cost"
+    began, instead = (significant(compared.start(run).mean_std, 2) for run in (wide, narrow))
+    still = percent(numbers[f"{wide}.share-of-start"].value or 0.0)
+    return (
+        f"{verdict}: codes started at sd {instead} in place of {began} change {what} by "
+        f"{show(-difference, sign=True)}. In '{wide}', {still} of the variance of codes is still "
+        "their random start's."
+    )
 
 
 def _of_features(compared: Compared) -> str:
@@ -214,3 +156,31 @@ def _of_features(compared: Compared) -> str:
     ]
     name = on_features(compared.networks[1]).capitalize()
     return f"{name} say otherwise {listed(apart)}." if apart else f"{name} agree."
+
+
+def caveats(compared: Compared, components: int) -> Iterator[str]:
+    """What a reader must know."""
+    yield no_better_than_one_class(compared.quality)
+    yield "All pictures are decoded means, not noisy draws of p(x | z)."
+    yield (
+        "A VAE's own codes are one draw of q(z | x) for each training image, as the decoder saw "
+        "them while it learned, and not posterior means, which in many dimensions can lie where no "
+        "draw does; reconstructions are from the means. The Gaussian and the mixture (of "
+        f"{components} Gaussians with full covariances) are fitted to such codes of at most "
+        f"{CODES_FITTED:,} training images, after training. With few codes to a component a "
+        "mixture stays near these codes."
+    )
+    yield (
+        "Costs are differences, since a ratio to a floor near zero says nothing. They do not "
+        "compare between features."
+    )
+    yield (
+        "A per-image VAE whose codes hardly moved has codes like its initialisation, N(0, I), for "
+        "no merit of the prior; the share of the codes' variance that is still that of their start "
+        "says how far this goes."
+    )
+    yield (
+        "The KL of all codes together is an upper bound. Beside it stands what as many codes of "
+        "the same variances leave that together are exactly N(0, I): no more than that is no "
+        "distance."
+    )

@@ -9,10 +9,9 @@ from scipy import stats
 
 from tacit.figures.charts import Series
 from tacit.measures.distances import Floats
+from tacit.questions.shared.splits import SPLITS
 from tacit.training.evaluation import EVALUATED_IMAGES
 from tacit.training.run_folder import SavedRun
-
-SPLITS = ("train", "test")
 
 
 def looked_at(*counts: int) -> str:

@@ -5,7 +5,6 @@ it was decided" and the table of `docs/method.md` are made from them, so that th
 """
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -80,23 +79,6 @@ def stated(rules: Iterable[str]) -> str:
     """
     said = "; ".join(known()[name].words() for name in rules)
     return f"How often that is said, of simulated studies: {said}." if said else ""
-
-
-def written(rates: Mapping[str, Rates]) -> str:
-    """The text of the file, a line for each case."""
-    plain = {
-        name: {
-            "says": one.says,
-            "allowed": one.allowed,
-            **{
-                part: {case: [t.said, t.studies] for case, t in getattr(one, part).items()}
-                for part in ("null", "effects")
-            },
-        }
-        for name, one in sorted(rates.items())
-    }
-    text = json.dumps(plain, indent=1, ensure_ascii=False)
-    return re.sub(r"\[\s+(\d+),\s+(\d+)\s+\]", r"[\1, \2]", text) + "\n"
 
 
 def _read(entry: Mapping[str, Any]) -> Rates:

@@ -6,7 +6,8 @@ images, which no model can be expected to beat, and that of a model's own recons
 what its decoder makes of the right codes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,13 +18,15 @@ from tacit.images.dataset import Images
 from tacit.measures.distances import Floats
 from tacit.measures.engine import Measured
 from tacit.measures.formatting import show
+from tacit.measures.intervals import decide
 from tacit.measures.kernels import kernel_distance
 from tacit.measures.number import Number, undefined
 from tacit.models.models import Classifier
 from tacit.models.networks import ConvEncoder, Encoder
-from tacit.questions.base import Measurement, Runs
+from tacit.questions.base import Runs
 from tacit.questions.shared.majority_class import against_it, share_right
 from tacit.questions.shared.outputs import class_scores, comparable, labelled
+from tacit.questions.shared.seeds import Seeds
 from tacit.streams import numpy_stream, seeded_initialisation
 from tacit.training.evaluation import sample_of
 from tacit.training.many import of_rows
@@ -34,9 +37,6 @@ AT_MOST, AT_LEAST = 1000, 3
 PERMUTATIONS = 200
 
 CLASSIFIER, RANDOM = "classifier", "random"
-RIGHT, BLIND = "classifier right", "always most frequent"
-"""Whether the classifier is right on each labelled test image; how often one class would be."""
-
 TRAINING = "training images"
 
 
@@ -70,14 +70,59 @@ def random_network(shape: tuple[int, int, int], seed: int) -> nn.Module:
         return ConvEncoder(shape, 1).features.eval()
 
 
+@dataclass(frozen=True)
+class Distance:
+    """Of one set from the test images, on one network's features.
+
+    Attributes:
+        influence: pseudo-values by row, (n,), whose mean is the distance.
+        null: the distance under random relabelling, (P,). p: of the permutation test.
+    """
+
+    influence: Floats
+    null: Floats
+    p: float
+
+
+@dataclass(frozen=True)
+class Examined:
+    """How good the classifier is: features of one that learned nothing decide nothing.
+
+    Attributes:
+        right: 1 where it is right on a labelled test image, (m,). blind: how often always answering
+            the class that is most frequent in training would be.
+    """
+
+    right: NDArray[np.int64]
+    blind: float
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What is measured of sets of images on one seed.
+
+    Attributes:
+        size: images a side.
+        distance: by network and set; none where there are fewer than `AT_LEAST` images a side.
+        examined: of the classifier, where test images have labels.
+    """
+
+    size: int
+    distance: dict[str, dict[str, Distance]]
+    examined: Examined | None
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The networks whose features were looked at, the one that decides first."""
+        return tuple(name for name in (CLASSIFIER, RANDOM) if name in self.distance) or (RANDOM,)
+
+
 class SampleQuality:
     """Measures sets of images against the test images, always as many a side.
 
     Attributes:
-        size: images a side: all there are of the smallest set, at most 1,000.
         learned: rows of the training images that are compared (and reconstructed), (size,).
-        found: what was measured: values ``NETWORK/SET`` and ``NETWORK/SET/p``, arrays
-            ``NETWORK/SET/influence`` and ``NETWORK/SET/null``; `RIGHT` and `BLIND` of a classifier.
+        found: what was measured.
 
     Args:
         runs: the images, and the classifier.
@@ -91,31 +136,20 @@ class SampleQuality:
         # Images belong to the data: every seed and every run is held against the same ones.
         self.learned = sample_of(len(smallest), "compared", "train", size=self.size)
         tested = sample_of(len(runs.test), "compared", "test", size=self.size)
-        self.found = Measurement({"images a side": self.size})
         self._seed = runs.seed
         training = smallest.scaled(self.learned)
         networks = {RANDOM: random_network(runs.train.shape, runs.seed)}
+        examined = None
         if classifier is not None:
-            model = runs[classifier].model()
-            assert isinstance(model, Classifier)
+            model = runs[classifier].model_as(Classifier)
             assert isinstance(model.encoder, Encoder)
             networks = {CLASSIFIER: model.encoder.features, **networks}
-            self._examine(runs, classifier, model)
+            examined = _examined(runs, classifier, model)
+        self.found = Quality(self.size, {}, examined)
         self._features = {name: Features(network, training) for name, network in networks.items()}
         reference = runs.test.scaled(tested)
         self._reference = {name: of(reference) for name, of in self._features.items()}
         self.add(TRAINING, training)
-
-    def _examine(self, runs: Runs, name: str, model: Classifier) -> None:
-        """Note how good the classifier is: features of one that learned nothing decide nothing."""
-        run, tested = runs[name], labelled(runs.test)
-        learned = runs.images_of(run)
-        seen = comparable(run, learned, "train")
-        if len(tested) and runs.test.labels is not None and learned.labels is not None:
-            truth = runs.test.labels[tested]
-            answered = class_scores(model, runs.test, tested).argmax(axis=1)
-            self.found.arrays[RIGHT] = (answered == truth).astype(np.int64)
-            self.found.values[BLIND] = share_right(learned.labels[seen], truth)
 
     def add(self, name: str, images: NDArray[np.float32]) -> None:
         """Measure one set, (size, C, H, W) in [0, 1], on all networks.
@@ -128,15 +162,22 @@ class SampleQuality:
         for network, features in self._features.items():
             # One stream for all sets: the same relabellings, so that nulls differ by images alone.
             rng = numpy_stream(self._seed, "relabelled", network)
-            distance = kernel_distance(
+            one = kernel_distance(
                 features(images), self._reference[network], rng, permutations=PERMUTATIONS
             )
-            key = f"{network}/{name}"
-            self.found.values |= {key: distance.value, f"{key}/p": distance.p_value}
-            self.found.arrays |= {
-                f"{key}/influence": distance.influence,
-                f"{key}/null": distance.null,
-            }
+            sets = self.found.distance.setdefault(network, {})
+            sets[name] = Distance(one.influence, one.null, one.p_value)
+
+
+def _examined(runs: Runs, name: str, model: Classifier) -> Examined | None:
+    run, tested = runs[name], labelled(runs.test)
+    learned = runs.images_of(run)
+    if not len(tested) or runs.test.labels is None or learned.labels is None:
+        return None
+    truth = runs.test.labels[tested]
+    right = class_scores(model, runs.test, tested).argmax(axis=1) == truth
+    seen = learned.labels[comparable(run, learned, "train")]
+    return Examined(right.astype(np.int64), share_right(seen, truth))
 
 
 def on_features(network: str) -> str:
@@ -144,17 +185,8 @@ def on_features(network: str) -> str:
     return {CLASSIFIER: "the classifier's features", RANDOM: "a random network's features"}[network]
 
 
-def networks_of(measured: Mapping[int, Measurement]) -> tuple[str, ...]:
-    """The networks whose features were looked at, the one that decides first."""
-    names = {key.split("/")[0] for m in measured.values() for key in m.values if "/" in key}
-    return tuple(name for name in (CLASSIFIER, RANDOM) if name in names) or (RANDOM,)
-
-
 def contrast(
-    measured: Mapping[int, Measurement],
-    network: str,
-    sets: Sequence[str],
-    minus: Sequence[str] = (),
+    seeds: Seeds[Quality], network: str, sets: Sequence[str], minus: Sequence[str] = ()
 ) -> Number:
     """The sum of the distances of some sets minus that of others, with its interval.
 
@@ -162,26 +194,24 @@ def contrast(
     rows (jackknife pseudo-values, whose mean is the distance) and seeds together.
 
     Args:
-        measured: by seed.
         network: on whose features.
         sets, minus: names as they were added.
     """
-    signs = {f"{network}/{name}": 1 for name in sets} | {f"{network}/{n}": -1 for n in minus}
-    if any(key not in m.values for m in measured.values() for key in signs):
-        size = min(round(m.values["images a side"]) for m in measured.values())
+    signs = dict.fromkeys(sets, 1) | dict.fromkeys(minus, -1)
+    if any(name not in one.distance.get(network, {}) for one in seeds for name in signs):
+        size = min(one.size for one in seeds)
         return undefined(f"{size} images a side; a kernel distance needs {AT_LEAST}")
-    rows = [
-        np.sum([sign * m.floats(f"{key}/influence") for key, sign in signs.items()], axis=0)
-        for m in measured.values()
-    ]
-    images = {"image": "images a side"}
-    return Measured.of_seeds(rows, names=images, paired=bool(minus)).mean()
+
+    def rows(one: Quality) -> Floats:
+        found = one.distance[network]
+        return np.sum([sign * found[name].influence for name, sign in signs.items()], axis=0)
+
+    return seeds.measured(rows, images="images a side", paired=bool(minus)).mean()
 
 
-def null_quantile(measured: Mapping[int, Measurement], network: str, name: str) -> Number:
+def null_quantile(seeds: Seeds[Quality], network: str, name: str) -> Number:
     """97.5 % of the distance under random relabelling, averaged over seeds."""
-    key = f"{network}/{name}/null"
-    nulls = [np.asarray(m.arrays[key], np.float64) for m in measured.values() if key in m.arrays]
+    nulls = [one.null for one in _distances(seeds, network, name)]
     if not nulls:
         return undefined("too few images")
     value = float(np.mean([np.quantile(null, 0.975) for null in nulls]))
@@ -191,41 +221,43 @@ def null_quantile(measured: Mapping[int, Measurement], network: str, name: str) 
     return Number(value, n=len(nulls[0]), interval=interval)
 
 
-def largest_p(measured: Mapping[int, Measurement], network: str, name: str) -> Number:
+def largest_p(seeds: Seeds[Quality], network: str, name: str) -> Number:
     """The permutation p-value of the seed in which it is largest."""
-    key = f"{network}/{name}/p"
-    values = [m.values[key] for m in measured.values() if key in m.values]
+    values = [one.p for one in _distances(seeds, network, name)]
     if not values:
         return undefined("too few images")
-    seeds = f"the largest of {len(values)} seeds, " if len(values) > 1 else ""
-    return Number(max(values), n=len(values), interval=f"{seeds}permutation test")
+    of = f"the largest of {len(values)} seeds, " if len(values) > 1 else ""
+    return Number(max(values), n=len(values), interval=f"{of}permutation test")
 
 
-def no_better_than_one_class(measured: Mapping[int, Measurement]) -> tuple[str, ...]:
-    """What to be careful of where the classifier may have learned nothing.
+def _distances(seeds: Seeds[Quality], network: str, name: str) -> list[Distance]:
+    sets = [one.distance.get(network, {}) for one in seeds]
+    return [each[name] for each in sets if name in each]
 
-    Nothing is said where none was looked at, and of measurements from before this was asked.
-    """
-    right = {
-        seed: Measured(found.floats(RIGHT), ("image",), "accuracy").mean()
-        for seed, found in measured.items()
-        if BLIND in found.values
-    }
-    blind = {
-        seed: number
-        for seed, number in right.items()
-        if against_it(number, measured[seed].values[BLIND]) != "better"
-    }
+
+def agreement(numbers: Sequence[Number]) -> str:
+    """Whether verdicts on two networks agree, as a verb."""
+    return "agree" if len({decide(number) for number in numbers}) == 1 else "do not agree"
+
+
+def no_better_than_one_class(seeds: Seeds[Quality]) -> str:
+    """What to be careful of where the classifier may have learned nothing; "" where it has."""
+    blind = []
+    for seed, one in seeds.by_seed.items():
+        if one.examined is not None:
+            right = Measured(one.examined.right.astype(np.float64), ("image",), "accuracy").mean()
+            if against_it(right, one.examined.blind) != "better":
+                blind.append((seed, right, one.examined.blind))
     if not blind:
-        return ()
-    (seed, number), *rest = blind.items()
-    of = f" of seed {seed}" if len(measured) > 1 else ""
-    more = ", ".join(str(other) for other, _ in rest)
+        return ""
+    (seed, number, share), *rest = blind
+    of = f" of seed {seed}" if len(seeds) > 1 else ""
+    more = ", ".join(str(other) for other, *_ in rest)
     others = f" (nor with {'seed' if len(rest) == 1 else 'seeds'} {more})" if rest else ""
     return (
         f"The classifier{of} is right on {show(number)} of {number.n:,} test images, and always "
-        f"answering the class that is most frequent in training would be on "
-        f"{100 * measured[seed].values[BLIND]:.0f} %: it is not distinguishably better than "
-        f"that{others}, so that its features may know nothing of what is drawn. Believe the random "
-        "network's features sooner, or train the classifier longer.",
+        f"answering the class that is most frequent in training would be on {100 * share:.0f} %: "
+        f"it is not distinguishably better than that{others}, so that its features may know "
+        "nothing of what is drawn. Believe the random network's features sooner, or train the "
+        "classifier longer."
     )

@@ -27,9 +27,8 @@ def compared_classes(train: Images, test: Images, fewest: int = 2) -> list[int]:
 
 def of_each_class(images: Images, classes: list[int], per_class: int, split: str) -> Rows:
     """At most `per_class` rows of each class, class after class, each in random order."""
-    assert images.labels is not None
     chosen = [
-        numpy_stream(0, "looked at", split, c).permutation(np.flatnonzero(images.labels == c))
+        numpy_stream(0, "looked at", split, c).permutation(np.flatnonzero(images.truth == c))
         for c in classes
     ]
     return np.concatenate([rows[:per_class] for rows in chosen])

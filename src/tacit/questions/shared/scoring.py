@@ -45,8 +45,7 @@ def mean_images(images: Images, classes: list[int]) -> dict[int, Floats]:
 
     means = {OVERALL: mean(images)}
     for c in classes:
-        assert images.labels is not None
-        means[c] = mean(images.take(np.flatnonzero(images.labels == c)))
+        means[c] = mean(images.take(np.flatnonzero(images.truth == c)))
     return means
 
 
@@ -97,9 +96,8 @@ def score(
     if estimate.pareto_k is not None and samples >= FEWEST_WEIGHTS:
         columns["pareto_k"] = estimate.pareto_k
     if len(means) > 1:
-        assert images.labels is not None
-        own = np.stack([means[c] for c in images.labels[rows].tolist()])
-        columns["label"] = images.labels[rows]
+        own = np.stack([means[c] for c in images.truth[rows].tolist()])
+        columns["label"] = images.truth[rows]
         columns["class_mean_image"] = picture_log_prob(model.likelihood, data.x, own)
     return columns
 

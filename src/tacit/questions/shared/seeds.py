@@ -7,11 +7,13 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tacit.measures.distances import Floats
 from tacit.measures.engine import Measured
 from tacit.measures.number import Number
 from tacit.questions.base import Measurement
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,14 @@ class Seeds(Generic[T]):
         """
         each = [values(one) for one in self]
         return Measured.of_seeds(each, unit, factors, names={"image": images}, **said)
+
+    def each(self, part: Callable[[T], U]) -> "Seeds[U]":
+        """A part of what was measured, of every seed."""
+        return Seeds({seed: part(one) for seed, one in self.by_seed.items()})
+
+    def pooled(self, values: Callable[[T], ArrayLike]) -> Floats:
+        """An array of every seed, all in one row."""
+        return np.concatenate([np.ravel(np.asarray(values(one), np.float64)) for one in self])
 
     def average(self, value: Callable[[T], float]) -> float:
         """The mean over seeds of a number without an interval."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tacit.images.dataset import UNLABELLED, Images
 from tacit.labels.draws import Draws, Labelled
 from tacit.labels.methods import Answered, Problem
+from tacit.labels.pairs import Pair
 from tacit.labels.representations import (
     Represented,
     learned,
@@ -23,12 +24,50 @@ from tacit.models.models import Classifier
 from tacit.models.networks import GivenCodes
 from tacit.models.pretrained import PretrainedNetwork
 from tacit.questions.base import Arrays, Runs
-from tacit.questions.label_efficiency.numbers import BINS, Columns, OfPair
-from tacit.questions.shared.pairs import Pair
 from tacit.training.examples import Examples
 
 Truth = NDArray[np.int64]
 Kind = TypeVar("Kind", bound=np.generic)
+
+
+BINS = 15
+"""Of confidence, for the reliability diagram."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """A pair's trials, budget by budget and draw by draw, (B · D,) each; NaN where undefined.
+
+    Attributes:
+        test, unlabelled: accuracy on the test images, and on the images of the pool that have no
+            label in the trial.
+        calibration_error, calibration_error_with_temperature: by how much confidence and accuracy
+            differ, as answers come and with a temperature fitted within the labels.
+        C, C_chosen: of logistic regression, and whether it was chosen within the labels.
+    """
+
+    test: Floats | None = None
+    unlabelled: Floats | None = None
+    calibration_error: Floats | None = None
+    calibration_error_with_temperature: Floats | None = None
+    C: Floats | None = None
+    C_chosen: Floats | None = None
+
+
+@dataclass(frozen=True)
+class OfPair:
+    """What else is kept of a pair.
+
+    Attributes:
+        oracle: whether it has seen all labels, by itself or through its codes.
+        right: whether each test image is answered rightly in each trial, (B, D, N); None where
+            answers are for the pool.
+        bins: images, Σ confidence and Σ right in bins of confidence, (B, D, `BINS`, 3).
+    """
+
+    oracle: bool
+    right: NDArray[np.bool_] | None = None
+    bins: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -57,21 +96,19 @@ class Known:
 
 def known(train: Images, test: Images, drawn: Draws) -> Known:
     """Cut the labels out: into the trials, and into the truth that answers are compared with."""
-    assert train.labels is not None
-    assert test.labels is not None
     if drawn.pool == "all":
-        both = np.concatenate([train.labels, test.labels])
+        both = np.concatenate([train.truth, test.truth])
         pool = Images(np.concatenate([train.pixels, test.pixels]))
         return Known(pool, pool, both, both, drawn, drawn.labelled(both))
-    tested = np.flatnonzero(test.labels != UNLABELLED)
+    tested = np.flatnonzero(test.truth != UNLABELLED)
     new = Images(test.pixels) if len(tested) == len(test) else Images(test.pixels[tested])
     return Known(
         Images(train.pixels),
         new,
-        train.labels,
-        test.labels[tested],
+        train.truth,
+        test.truth[tested],
         drawn,
-        drawn.labelled(train.labels),
+        drawn.labelled(train.truth),
     )
 
 
@@ -191,9 +228,7 @@ def _classifier(pair: Pair, runs: Runs) -> Classifier | None:
     """The run as a classifier, where that is what the method reads."""
     if pair.using.reads != "classifier":
         return None
-    model = runs[pair.codes].model()
-    assert isinstance(model, Classifier)
-    return model
+    return runs[pair.codes].model_as(Classifier)
 
 
 def _represented(pair: Pair, given: Known, runs: Runs) -> Represented:
@@ -222,8 +257,7 @@ def _from_elsewhere(encoder: str, given: Known, runs: Runs) -> Represented:
     codes = GivenCodes(encoder, pool.shape[1])
     if given.within:
         return Represented(pool, pool[:0], codes)
-    assert runs.test.labels is not None
-    return Represented(pool, test[runs.test.labels != UNLABELLED], codes)
+    return Represented(pool, test[runs.test.truth != UNLABELLED], codes)
 
 
 def _trainable(
@@ -236,8 +270,7 @@ def _trainable(
         pool = replace(train, pixels=np.concatenate([train.pixels, test.pixels]))
     if given.within:
         return pool, pool, network
-    assert runs.test.labels is not None
-    rows = np.flatnonzero(runs.test.labels != UNLABELLED)
+    rows = np.flatnonzero(runs.test.truth != UNLABELLED)
     return pool, replace(test, pixels=test.pixels[rows]), network
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from tacit.evidence.refine import TOLERANCE
 from tacit.measures.formatting import percent, show
 from tacit.measures.intervals import decide
 from tacit.measures.number import Number
@@ -23,6 +24,22 @@ def flagged(share: Number) -> tuple[str, ...]:
     return (f"{percent(share.value or 0.0)} of the values of log p(x) are flagged as unreliable.",)
 
 
+MOSTLY_CONVERGED = 0.95
+
+
+def unconverged(share: float, would: str) -> str:
+    """The caveat that many refinements fell short; "" where most were found to converge.
+
+    would: what more steps would do.
+    """
+    if share >= MOSTLY_CONVERGED:
+        return ""
+    return (
+        f"Only {percent(share)} of the refinements were found to lack at most {TOLERANCE:g} nats; "
+        f"more steps would {would}."
+    )
+
+
 def listed(names: Sequence[str], last: str = "and") -> str:
     """Names as a sentence lists them.
 
@@ -40,6 +57,18 @@ def many(n: int, noun: str, plural: str = "") -> str:
     ('1 seed', '1,200 images', '2 classes')
     """
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+def left_out(of: int, kept: int, what: str) -> str:
+    """The caveat that some of the classes have too few images; "" where all are kept.
+
+    >>> left_out(10, 9, "test images"), left_out(10, 10, "test images")
+    ('1 of 10 classes has fewer than two test images and is left out.', '')
+    """
+    if of == kept:
+        return ""
+    have, are = ("has", "is") if of - kept == 1 else ("have", "are")
+    return f"{of - kept} of {of} classes {have} fewer than two {what} and {are} left out."
 
 
 def verdict(difference: Number, *, higher: str, lower: str, alike: str, undefined: str = "") -> str:

@@ -6,7 +6,9 @@ from tacit.figures import charts
 from tacit.figures.sink import Figure
 from tacit.measures.formatting import show
 from tacit.questions.base import Setting
-from tacit.questions.shared.curves import SPLITS, Curve, looked_at
+from tacit.questions.shared.curves import Curve, looked_at
+from tacit.questions.shared.drawing import curve_chart
+from tacit.questions.shared.splits import SPLITS
 from tacit.questions.transfer.numbers import METHODS, Compared
 
 
@@ -31,26 +33,18 @@ def draw_accuracy(compared: Compared, setting: Setting) -> Figure:
 
 def draw_learning(compared: Compared, setting: Setting) -> Figure:
     """Accuracy on training and test images while each method learned."""
-    panels, ends = [], []
+    panels = []
     for method in compared.methods:
         kept = [one.curves[method] for one in compared.seeds]
         lines = [Curve.of(kept, "accuracy", split) for split in SPLITS]
-        panels.append(
-            charts.Panel(
-                [line.series() for line in lines],
-                x_label=kept[0].axis,
-                y_label="accuracy",
-                title=METHODS[method],
-                y_limits=(0.0, 1.02),
-            )
-        )
-        train, test = (100 * line.average[-1] for line in lines)
-        ends.append(f"{METHODS[method]} {train:.1f} % on training and {test:.1f} % on test images")
-    return setting.chart(
+        series, title = [line.series() for line in lines], METHODS[method]
+        panels.append(charts.Panel(series, kept[0].axis, "accuracy", title, y_limits=(0.0, 1.02)))
+    return curve_chart(
+        setting,
         "learning",
-        charts.curves(*panels, height=250),
+        panels,
         f"Accuracy while each method learned; {lines[0].band_is}." + looked_at(setting.n_test),
-        f"At the end: {'; '.join(ends)}.",
+        height=250,
     )
 
 

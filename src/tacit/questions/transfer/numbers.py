@@ -18,7 +18,6 @@ from tacit.questions.shared.outputs import comparable, labelled, terms
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.splits import gap, without_draw
 
-POINTS = "percentage points"
 METHODS = {
     "scratch": "from scratch",
     "transferred": "transferred, fine-tuned",
@@ -109,14 +108,12 @@ def measure(runs: Runs, methods: Mapping[str, str]) -> Numbers:
             test["loss"].mean(axis=1),
         )
     first = draws["scratch"][0].train_index
-    assert runs.train.labels is not None
-    assert runs.test.labels is not None
     return Numbers(
         labels=len(runs.train) if first is None else len(first),
         few=first is not None,
         method=losses,
         majority=share_right(
-            runs.train.labels[labelled(runs.train)], runs.test.labels[labelled(runs.test)]
+            runs.train.truth[labelled(runs.train)], runs.test.truth[labelled(runs.test)]
         ),
         table=Tables(Draws(np.arange(n_draws), means)),
         curves={method: Kept.of(saved[:n_draws]) for method, saved in draws.items()},
@@ -183,7 +180,7 @@ class Compared:
         found = {}
         for second, first in self.pairs:
             difference = (accuracy[second] - accuracy[first]).mean()
-            found[f"{second}-minus-{first}.test-accuracy"] = difference.scaled(100, POINTS)
+            found[f"{second}-minus-{first}.test-accuracy"] = difference.in_points
         found |= {f"{method}.test-accuracy": one.mean() for method, one in accuracy.items()}
         for second, first in self.pairs:
             found[f"{second}-minus-{first}.gap"] = (gaps[second] - gaps[first]).mean()

@@ -8,9 +8,7 @@ from pydantic import model_validator
 from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
 from tacit.questions.shared.seeds import Seeds
-from tacit.questions.transfer.figures import draw_accuracy, draw_differences, draw_learning
-from tacit.questions.transfer.numbers import METHODS, Compared, Numbers, measure
-from tacit.questions.transfer.words import DECIDED_BY, caveats, headline, sentences, table
+from tacit.questions.transfer import figures, numbers, words
 
 
 class Transfer(Question):
@@ -30,7 +28,7 @@ class Transfer(Question):
         "without labels, and does it overfit less?"
     )
     rules: ClassVar[tuple[str, ...]] = ("transfer",)
-    decided_by: ClassVar[str] = DECIDED_BY
+    decided_by: ClassVar[str] = words.DECIDED_BY
     reads_features: ClassVar[bool] = True
     needs_labels: ClassVar[bool] = True
     weight: ClassVar[float] = 2.0
@@ -48,7 +46,7 @@ class Transfer(Question):
     @property
     def methods(self) -> dict[str, str]:
         """The runs by what they stand for."""
-        named = {method: getattr(self, method) for method in METHODS}
+        named = {method: getattr(self, method) for method in numbers.METHODS}
         return {method: run for method, run in named.items() if run is not None}
 
     def needs(self) -> dict[str, tuple[str, ...]]:
@@ -61,21 +59,21 @@ class Transfer(Question):
         return self.model_copy(update=dict.fromkeys(("transferred", "frozen")) | others)
 
     def measure(self, runs: Runs) -> Measurement:
-        return Measurement.of(measure(runs, self.methods))
+        return Measurement.of(numbers.measure(runs, self.methods))
 
     def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        compared = Compared(Seeds.of(Numbers, measured), self.methods)
+        compared = numbers.Compared(Seeds.of(numbers.Numbers, measured), self.methods)
         return self.finding(
             setting,
             compared.seeds,
-            headline(compared),
+            words.headline(compared),
             compared.numbers,
-            answer=sentences(compared),
+            answer=words.sentences(compared),
             figures=(
-                draw_learning(compared, setting),
-                draw_accuracy(compared, setting),
-                draw_differences(compared, setting),
+                figures.draw_learning(compared, setting),
+                figures.draw_accuracy(compared, setting),
+                figures.draw_differences(compared, setting),
             ),
-            tables=(table(compared),),
-            caveats=caveats(compared, elsewhere=bool(compared.seeds.first.elsewhere)),
+            tables=(words.table(compared),),
+            caveats=words.caveats(compared, elsewhere=bool(compared.seeds.first.elsewhere)),
         )

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from tacit.measures.formatting import brief, show
-from tacit.measures.number import Number
 from tacit.questions.finding import Table
 from tacit.questions.shared.majority_class import against_it
 from tacit.questions.shared.words import many, verdict
@@ -35,57 +34,30 @@ def headline(compared: Compared) -> Said:
 
 
 def sentences(compared: Compared) -> Iterator[str]:
-    """What transfer gains, what freezing does, and which of them overfits less."""
-    numbers, methods = compared.numbers, compared.methods
-    over = many(compared.n_draws, "draw")
-    if len(compared.seeds) > 1:
-        over += f" × {len(compared.seeds)} seeds"
-    each = ", ".join(f"{METHODS[m]} {show(numbers[f'{m}.test-accuracy'])}" for m in methods)
-    yield f"With {compared.labels} labels, the mean test accuracy over {over} is: {each}."
-    if "transferred" in methods:
-        gain = numbers["transferred-minus-scratch.test-accuracy"]
-        yield f"{_against_scratch('Fine-tuning the transferred encoder', gain)}."
-    if "frozen" in methods:
-        gain = numbers["frozen-minus-scratch.test-accuracy"]
-    if "frozen" in methods and "transferred" not in methods:
-        yield f"{_against_scratch('The frozen encoder', gain)}."
-    elif "frozen" in methods:
-        alone = _against_scratch("Keeping it frozen", gain)
+    """What freezing does, and which method overfits less."""
+    numbers, judged = compared.numbers, compared.judged
+    if judged == "transferred" and "frozen" in compared.methods:
+        alone = verdict(
+            numbers["frozen-minus-scratch.test-accuracy"],
+            higher="gains {} over training from scratch",
+            lower="does worse than training from scratch, by {}",
+            alike="is not distinguishable from training from scratch ({})",
+        )
         against = verdict(
             numbers["frozen-minus-transferred.test-accuracy"],
-            higher="and it does better than fine-tuning, by {}",
-            lower="and it does worse than fine-tuning, by {}",
-            alike="and frozen and fine-tuned are not distinguishable ({})",
-            undefined="and against fine-tuning the difference is {}",
+            higher="it does better than fine-tuning, by {}",
+            lower="it does worse than fine-tuning, by {}",
+            alike="frozen and fine-tuned are not distinguishable ({})",
         )
-        yield f"{alone}, {against}."
+        yield f"Keeping the encoder frozen {alone}, and {against}."
     yield _beside_one_answer(compared)
-    judged = compared.judged
-    who = (
-        "The fine-tuned classifier" if judged == "transferred" else "The one on the frozen encoder"
-    )
-    gap, beside = numbers[f"{judged}-minus-scratch.gap"], show(numbers["scratch.gap"])
-    own = f"{show(numbers[f'{judged}.gap'])} against {beside} from scratch"
-    opening = verdict(
-        gap,
-        higher=f"{who} overfits more",
-        lower=f"{who} overfits less",
-        alike="How much the two overfit is not distinguishable",
-        undefined=f"Whether {who[0].lower()}{who[1:]} overfits less is undecided",
-    )
-    yield (
-        f"{opening}: its gap between test and training cross-entropy is {own}, a paired "
-        f"difference of {show(gap, sign=True)}."
-    )
-
-
-def _against_scratch(how: str, difference: Number) -> str:
-    return verdict(
-        difference,
-        higher=f"{how} gains {{}} over training from scratch",
-        lower=f"{how} does worse than training from scratch, by {{}}",
-        alike=f"{how} is not distinguishable from training from scratch ({{}})",
-        undefined=f"{how} differs from training from scratch by {{}}",
+    who = f"The classifier that is {METHODS[judged]}"
+    yield verdict(
+        numbers[f"{judged}-minus-scratch.gap"],
+        higher=f"{who}, overfits more than the one from scratch: its gap is larger by {{}}.",
+        lower=f"{who}, overfits less than the one from scratch: its gap is smaller by {{}}.",
+        alike="How much the two overfit is not distinguishable ({}).",
+        undefined="Which of the two overfits less is undecided: their gaps differ by {}.",
     )
 
 

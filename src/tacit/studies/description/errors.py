@@ -47,7 +47,7 @@ class StudyError(ValueError):
         listed = "\n".join(f"  - {fault}" for fault in self.faults[:AT_MOST])
         if len(self.faults) > AT_MOST:
             listed += f"\n  and {len(self.faults) - AT_MOST:,} more"
-        count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults):,} faults"
+        count = "1 error" if len(self.faults) == 1 else f"{len(self.faults):,} errors"
         super().__init__(f"{printable(where)}: {count}\n{listed}")
 
 

@@ -14,7 +14,6 @@ from tacit.encoders.base import About
 from tacit.images.dataset import UNLABELLED, Split
 from tacit.models.config import build
 from tacit.questions.base import Question
-from tacit.questions.encoders.viewed import called
 from tacit.studies.description.graph import downstream_of, in_order
 from tacit.studies.description.settings import learned_from, model_config, schedule_of
 from tacit.studies.description.spec import Run, Study
@@ -22,11 +21,12 @@ from tacit.studies.execution.job import Job
 from tacit.training.ranks import RanksError
 from tacit.training.ranks.ranks import fit_together
 from tacit.training.schedule import Schedule
+from tacit.training.viewed import called
 
 CODE_VERSION = 5
 """Raised whenever the code gives other results for the same study."""
 
-MEASURED_VERSION = 3
+MEASURED_VERSION = 4
 """Raised whenever questions alone measure something else, so that trained runs are kept."""
 
 MAX_JOBS = 20_000

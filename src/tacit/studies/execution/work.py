@@ -27,7 +27,6 @@ from tacit.files import (
     Damaged,
     NotWritten,
     read_json,
-    read_record,
     write_atomically,
     write_json,
     write_record,
@@ -50,7 +49,15 @@ from tacit.training.pages import keep_pages
 from tacit.training.ranks import ALONE, Ranks
 from tacit.training.ranks.joining import Seat, joined
 from tacit.training.ranks.ranks import keep_own_rows
-from tacit.training.run_folder import KEPT, SavedRun, seal, write_job, write_trained
+from tacit.training.run_folder import (
+    KEPT,
+    TIMES,
+    SavedRun,
+    seal,
+    times_of,
+    write_job,
+    write_trained,
+)
 from tacit.training.schedule import Schedule
 
 PIXELS_AT_ONCE = 2**24
@@ -137,7 +144,8 @@ def train(
         notice=notice,
         ranks=ranks,
     )
-    before = _seconds_before(folder)
+    # What a run that was killed had done before is not known.
+    before = float(times_of(folder).get("seconds", 0.0))
     started = time.perf_counter()
     try:
         history = fit(
@@ -153,7 +161,7 @@ def train(
     except Stopped:
         seconds = before + time.perf_counter() - started
         if ranks.is_first:
-            write_record(folder / "times.json", {"seconds": seconds}, durable=False)
+            write_record(folder / TIMES, {"seconds": seconds}, durable=False)
         raise
     if not ranks.is_first:
         return
@@ -164,16 +172,8 @@ def train(
     times["images_per_second"] = seen / seconds
     if ranks.size > 1:
         times["where"] = f"{ranks.size} ranks"
-    write_record(folder / "times.json", times, durable=False)
+    write_record(folder / TIMES, times, durable=False)
     seal(folder, durable=seconds > SECONDS_WORTH_SYNCING)
-
-
-def _seconds_before(folder: Path) -> float:
-    """How long a run learned before it was stopped; what a killed one had done is not known."""
-    try:
-        return float(read_record(folder / "times.json").get("seconds", 0.0))
-    except (FileNotFoundError, Damaged):
-        return 0.0
 
 
 def mean_image(images: Examples) -> torch.Tensor:
@@ -229,7 +229,7 @@ def measure(
     write_atomically(
         folder / "arrays.safetensors", lambda file: save_file(arrays, file), durable=False
     )
-    write_record(folder / "times.json", {"seconds": seconds}, durable=False)
+    write_record(folder / TIMES, {"seconds": seconds}, durable=False)
     seal(folder, durable=seconds > SECONDS_WORTH_SYNCING)
 
 

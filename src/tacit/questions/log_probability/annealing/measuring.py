@@ -13,6 +13,7 @@ from tacit.evidence.observed import Observed, observe
 from tacit.evidence.quadrature import quadrature
 from tacit.evidence.refine import refine
 from tacit.images.dataset import Images
+from tacit.measures.distances import Floats
 from tacit.models.models import VAE
 from tacit.models.posteriors import DiagonalNormal
 from tacit.questions.base import Arrays, Runs
@@ -51,41 +52,71 @@ class Checking:
         return self.distributions[-1]
 
 
+@dataclass(frozen=True)
+class Estimate:
+    """log p(x) by one method, (n,) each."""
+
+    log_prob: Floats
+    standard_error: Floats
+    flagged: Rows
+
+
+@dataclass(frozen=True)
+class OfImages:
+    """A few images, drawn at random, and log p(x) of them by method."""
+
+    index: Rows
+    by: dict[str, Estimate]
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """Both bounds on log p(x) of images that the model made, (n,) each."""
+
+    lower: Floats
+    upper: Floats
+    flagged: Rows
+
+
+@dataclass(frozen=True)
+class Checks:
+    """What other methods give.
+
+    Attributes:
+        resampled: by importance samples, as many as were asked for and more, ``importance-N``; with
+            one or two latent dimensions the integral beside them, ``exact``.
+        annealed: by annealing from the prior and from the encoder (or refined posteriors),
+            ``START-T``. annealed_long: of fewer images.
+    """
+
+    resampled: OfImages
+    annealed: OfImages
+    annealed_long: OfImages | None
+    simulated: Simulated
+
+
 def fitted_start(model: VAE) -> str:
     """Where annealing starts beside the prior: "encoder", or "refined" where there is none."""
     return "encoder" if model.amortized else "refined"
 
 
 def annealing(
-    model: VAE,
-    images: Images,
-    rows: Rows,
-    columns: Arrays,
-    checking: Checking,
-    runs: Runs,
-) -> Arrays:
-    """Columns of a few tables, all on images drawn at random from `rows`.
+    model: VAE, images: Images, rows: Rows, scored: Estimate, checking: Checking, runs: Runs
+) -> Checks:
+    """log p(x) of a few images by several methods, drawn at random from `rows`.
 
-    ``table/resampled``: ``importance-N.log_prob`` with its error and flag, for the samples asked
-    for and more. ``table/annealed``: ``START-T.log_prob``, …, from the prior and from the encoder
-    (or refined posteriors); of ``table/annealed-long`` there are fewer images. ``table/simulated``:
-    ``lower``, ``upper`` and ``flagged`` of images that the model made. With one or two latent
-    dimensions the integral stands beside them, ``exact.log_prob``.
-
-    columns: ``log_prob`` by importance sampling, its error and flag, of each of `rows`, (n,).
+    scored: of each of `rows` by importance sampling.
     runs: those of the measurement; what is finished is kept there, and annealing on its way.
     """
     seed = runs.seed
     order = numpy_stream(0, "annealed").permutation(len(rows))
-    found: Arrays = {}
 
     def observed(place: Rows) -> Observed:
         x = torch.from_numpy(images.scaled(rows[place]))
         return observe(model, x, torch_stream(seed, "observed", "test"))
 
-    def keep(table: str, name: str, estimate: Callable[[], LogProbEstimate]) -> None:
-        columns = runs.kept(f"{table}-{name}", lambda: _columns(estimate()))
-        found.update({f"table/{table}/{name}.{column}": v for column, v in columns.items()})
+    def kept(table: str, name: str, estimate: Callable[[], LogProbEstimate]) -> Estimate:
+        return Estimate(**runs.kept(f"{table}-{name}", lambda: _columns(estimate())))  # type: ignore[arg-type]
 
     def annealed(table: str, name: str, data: Observed, start: Start, distributions: int) -> None:
         def estimate() -> LogProbEstimate:
@@ -98,40 +129,47 @@ def annealing(
                 checkpoint=runs.keep and runs.keep / f"{table}-{name}-{distributions}",
             )
 
-        keep(table, f"{name}-{distributions}", estimate)
+        key = f"{name}-{distributions}"
+        by[table][key] = kept(table, key, estimate)
 
     place = order[: max(checking.resampled, checking.annealed)]
-    found["table/resampled/index"] = rows[place]
-    for name in ("log_prob", "standard_error", "flagged"):
-        found[f"table/resampled/importance-{checking.samples}.{name}"] = columns[name][place]
-    data = observed(place)
-    keep(
+    data, more = observed(place), MORE * checking.samples
+    few = Estimate(scored.log_prob[place], scored.standard_error[place], scored.flagged[place])
+    by: dict[str, dict[str, Estimate]] = {"annealed": {}, "annealed-long": {}}
+    resampled = OfImages(rows[place], {f"importance-{checking.samples}": few})
+    resampled.by[f"importance-{more}"] = kept(
         "resampled",
-        f"importance-{MORE * checking.samples}",
-        lambda: estimated(model, data, MORE * checking.samples, seed, "test", checking.proposal),
+        f"importance-{more}",
+        lambda: estimated(model, data, more, seed, "test", checking.proposal),
     )
     if model.latent_dim <= MOST_FOR_QUADRATURE:
         generator = torch_stream(seed, "quadrature")
-        keep("resampled", "exact", lambda: quadrature(model, data, generator=generator))
+        resampled.by["exact"] = kept(
+            "resampled", "exact", lambda: quadrature(model, data, generator=generator)
+        )
 
     place = order[: checking.annealed]
-    few = observed(place)
-    found["table/annealed/index"] = rows[place]
-    refined = None if model.amortized else _refined(model, few, runs)
+    some = observed(place)
+    refined = None if model.amortized else _refined(model, some, runs)
     best = fitted_start(model)
     starts: dict[str, Start] = {best: refined or "encoder", "prior": "prior"}
     for name, start in starts.items():
         for distributions in checking.distributions:
-            annealed("annealed", name, few, start, distributions)
+            annealed("annealed", name, some, start, distributions)
+    long, first = None, slice(0, checking.long)
     if checking.long:
-        first = slice(0, checking.long)
-        found["table/annealed-long/index"] = rows[place[first]]
         fewer: Start = "encoder"
         if refined is not None:
             fewer = DiagonalNormal(refined.mean[first], refined.log_var[first])
-        annealed("annealed-long", best, few.take(first), fewer, MORE * checking.most)
+        annealed("annealed-long", best, some.take(first), fewer, MORE * checking.most)
+        long = OfImages(rows[place[first]], by["annealed-long"])
     simulated = runs.kept("simulated", lambda: _simulated(model, checking, seed))
-    return found | {f"table/simulated/{name}": column for name, column in simulated.items()}
+    return Checks(
+        resampled,
+        OfImages(rows[place], by["annealed"]),
+        long,
+        Simulated(**simulated),  # type: ignore[arg-type]
+    )
 
 
 def _columns(estimate: LogProbEstimate) -> Arrays:

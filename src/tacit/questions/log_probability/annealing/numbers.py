@@ -1,16 +1,15 @@
 """What importance sampling and annealing say of the same images, as differences."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from tacit.measures.distances import Floats
 from tacit.measures.engine import Measured
 from tacit.measures.number import Number, undefined
-from tacit.questions.base import Measurement
-from tacit.questions.log_probability.annealing.measuring import MORE, Checking
+from tacit.questions.log_probability.annealing.measuring import MORE, Checking, Checks
+from tacit.questions.shared.seeds import Seeds
+from tacit.questions.shared.splits import counted
 
 ERROR = 0.5
 """Nats by which an estimate errs that a flag should have been raised for."""
@@ -42,33 +41,30 @@ class Relation:
 class Relations:
     """What was measured on one or several seeds, all on the same images."""
 
-    measured: Mapping[int, Measurement]
+    seeds: Seeds[Checks]
     checking: Checking
-
-    def by_seed(self, table: str, column: str) -> Floats:
-        """One row per seed, (S, n)."""
-        name = f"table/{table}/{column}"
-        return np.stack([found.floats(name) for found in self.measured.values()])
 
     @property
     def best(self) -> str:
         """Where annealing starts beside the prior."""
-        arrays = next(iter(self.measured.values())).arrays
-        encoder = f"table/annealed/encoder-{self.checking.most}.log_prob"
-        return "encoder" if encoder in arrays else "refined"
+        encoder = f"encoder-{self.checking.most}"
+        return "encoder" if encoder in self.seeds.first.annealed.by else "refined"
 
-    def _importance(self, samples: int) -> Floats:
-        return self.by_seed("resampled", f"importance-{samples}.log_prob")
+    def importance(self, samples: int) -> Measured:
+        """log p(x) by so many samples, by seed and image."""
+        return self._of("resampled", f"importance-{samples}")
 
-    def annealed(self, start: str, distributions: int) -> Floats:
-        """log p(x) by annealing, one row per seed, (S, n)."""
-        return self.by_seed("annealed", f"{start}-{distributions}.log_prob")
+    def annealed(self, start: str, distributions: int) -> Measured:
+        """log p(x) by annealing."""
+        return self._of("annealed", f"{start}-{distributions}")
 
-    def _difference(self, first: Floats, second: Floats) -> Number:
+    def _of(self, table: str, method: str) -> Measured:
+        return self.seeds.measured(lambda one: getattr(one, table).by[method].log_prob, "nats")
+
+    def _difference(self, first: Measured, second: Measured) -> Number:
         """Of the images that both have, which are the first."""
-        n = min(first.shape[1], second.shape[1])
-        a, b = (_measured(values[:, :n], "test images") for values in (first, second))
-        return (a - b).mean()
+        n = np.arange(min(one.size("image") for one in (first, second)))
+        return (first.take("image", n) - second.take("image", n)).mean()
 
     def all(self) -> tuple[Relation, ...]:
         """Every relation, those that the answer hangs on first."""
@@ -81,7 +77,7 @@ class Relations:
                 f"annealed-minus-importance-{samples}.log-prob",
                 f"annealing by {most:,} distributions from {where} - {samples:,} importance "
                 "samples",
-                self._difference(annealed, self._importance(samples)),
+                self._difference(annealed, self.importance(samples)),
                 "about 1 nat with 10,000 samples and 50 latent dimensions",
             )
             for samples in (few, many)
@@ -116,7 +112,7 @@ class Relations:
         )
         if self.checking.long:
             longest = MORE * most
-            long = self.by_seed("annealed-long", f"{best}-{longest}.log_prob")
+            long = self._of("annealed_long", f"{best}-{longest}")
             found.append(
                 Relation(
                     f"annealed-{best}.{longest}-minus-{most}.log-prob",
@@ -129,18 +125,16 @@ class Relations:
             Relation(
                 f"importance.{many}-minus-{few}.log-prob",
                 f"importance sampling, {many:,} - {few:,} samples",
-                self._difference(self._importance(many), self._importance(few)),
+                self._difference(self.importance(many), self.importance(few)),
                 "above zero: the bound rises with the samples",
             )
         )
         return (*found, *self._minus_exact())
 
     @property
-    def exact(self) -> Floats | None:
-        """log p(x) by quadrature; None with more than two latent dimensions."""
-        if "table/resampled/exact.log_prob" not in next(iter(self.measured.values())).arrays:
-            return None
-        return self.by_seed("resampled", "exact.log_prob")
+    def has_exact(self) -> bool:
+        """Whether the integral is known: with one or two latent dimensions it is."""
+        return "exact" in self.seeds.first.resampled.by
 
     def _methods(self) -> dict[tuple[str, str], str]:
         """Every method by its table and column, in words."""
@@ -153,16 +147,16 @@ class Relations:
         return named
 
     def _minus_exact(self) -> tuple[Relation, ...]:
-        exact = self.exact
-        if exact is None:
+        if not self.has_exact:
             return ()
+        exact = self._of("resampled", "exact")
         return tuple(
             Relation(
-                f"{column}-minus-exact.log-prob",
+                f"{method}-minus-exact.log-prob",
                 f"{said} - the integral",
-                self._difference(self.by_seed(table, f"{column}.log_prob"), exact),
+                self._difference(self._of(table, method), exact),
             )
-            for (table, column), said in self._methods().items()
+            for (table, method), said in self._methods().items()
         )
 
     def alarms(self) -> dict[str, Number]:
@@ -170,59 +164,38 @@ class Relations:
 
         Importance sampling and annealing taken together.
         """
-        exact = self.exact
-        if exact is None:
+        if not self.has_exact:
             return {}
         errors, flags = [], []
-        for table, column in self._methods():
-            estimates = self.by_seed(table, f"{column}.log_prob")
-            errors.append(np.abs(estimates - exact[:, : estimates.shape[1]]).ravel() > ERROR)
-            flags.append(self.by_seed(table, f"{column}.flagged").ravel() > 0)
+        for table, method in self._methods():
+            for one in self.seeds:
+                found, exact = getattr(one, table).by[method], one.resampled.by["exact"].log_prob
+                errors.append(np.abs(found.log_prob - exact[: len(found.log_prob)]) > ERROR)
+                flags.append(found.flagged > 0)
         wrong, flagged = np.concatenate(errors), np.concatenate(flags)
-        found = {}
-        for name, of in (("flag.sensitivity", wrong), ("flag.false-alarms", ~wrong)):
-            n = int(of.sum())
-            found[name] = (
-                Number(
-                    float(flagged[of].mean()),
-                    n=n,
-                    unit="share",
-                    interval=f"a count of {n:,} estimates",
-                )
-                if n
-                else undefined("no such estimate", unit="share")
-            )
-        return found
+        return {
+            name: counted(flagged[of], "estimates")
+            if of.any()
+            else undefined("no such estimate", unit="share")
+            for name, of in (("flag.sensitivity", wrong), ("flag.false-alarms", ~wrong))
+        }
 
     def gap(self) -> Number:
         """upper - lower bound on log p(x) of the images that each model simulated."""
-        upper, lower = (self.by_seed("simulated", bound) for bound in ("upper", "lower"))
-        return _measured(upper - lower, "simulated images").mean()
+        return self.seeds.measured(
+            lambda one: one.simulated.upper - one.simulated.lower, "nats", images="simulated images"
+        ).mean()
 
     def flagged(self) -> dict[str, Number]:
         """How many of the annealed and of the simulated estimates are flagged."""
-        names = [
-            f"{start}-{distributions}.flagged"
-            for start in (self.best, "prior")
-            for distributions in self.checking.distributions
-        ]
-        annealed = np.concatenate([self.by_seed("annealed", name).ravel() for name in names])
-        simulated = self.by_seed("simulated", "flagged").ravel()
+        annealed = [e.flagged for one in self.seeds for e in one.annealed.by.values()]
+        simulated = self.seeds.pooled(lambda one: one.simulated.flagged)
         return {
-            f"{name}.flagged": Number(
-                float(flags.mean()),
-                n=len(flags),
-                unit="share",
-                interval=f"a count of {len(flags):,} estimates",
-            )
-            for name, flags in (("annealed", annealed), ("simulated", simulated))
+            "annealed.flagged": counted(np.concatenate(annealed), "estimates"),
+            "simulated.flagged": counted(simulated, "estimates"),
         }
 
     def numbers(self) -> dict[str, Number]:
         """All numbers."""
         relations = {relation.name: relation.number for relation in self.all()}
         return relations | self.flagged() | self.alarms()
-
-
-def _measured(by_seed: Floats, images: str) -> Measured:
-    return Measured.of_seeds(list(by_seed), "nats", names={"image": images})

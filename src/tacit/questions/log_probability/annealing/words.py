@@ -1,5 +1,7 @@
 """What importance sampling and annealing say of the same images, in words and as a table."""
 
+from collections.abc import Iterator
+
 from tacit.measures.formatting import percent, show
 from tacit.questions.finding import Table
 from tacit.questions.log_probability.annealing.measuring import MORE
@@ -33,19 +35,14 @@ def table_of(relations: Relations) -> Table:
     )
 
 
-def checked_said(relations: Relations) -> str:
-    """The answer in words."""
+def sentences(relations: Relations) -> Iterator[str]:
+    """What annealing says of the importance samples, and how far it can be trusted."""
     beyond, beyond_more, gap = relations.all()[:3]
-    most, n = (
-        relations.checking.most,
-        relations.annealed(relations.best, relations.checking.most).shape[1],
-    )
-    opening = (
-        f"Annealing by {most:,} distributions from {START_NAMES[relations.best]}, on {n} test "
-        "images,"
-    )
     few, many = relations.checking.samples, MORE * relations.checking.samples
-    said = verdict(
+    most, where = relations.checking.most, START_NAMES[relations.best]
+    n = relations.annealed(relations.best, most).size("image")
+    opening = f"Annealing by {most:,} distributions from {where}, on {n} test images,"
+    yield verdict(
         beyond.number,
         higher=f"{opening} finds {{}} more than {few:,} importance samples, which are low by at "
         f"least that much on average; {many:,} samples leave "
@@ -55,29 +52,13 @@ def checked_said(relations: Relations) -> str:
         alike=f"{opening} and {few:,} importance samples are not distinguishable, {{}}.",
         undefined=f"{opening} and {few:,} importance samples are undefined, {{}}.",
     )
-    width = f"On images that the model itself made the two bounds lie {show(gap.number)} apart"
-    flagged = {name: round(f.n * (f.value or 0)) for name, f in relations.flagged().items()}
-    counted = {name: number.n for name, number in relations.flagged().items()}
-    flags = " and ".join(
-        f"{flagged[name]} of {counted[name]} {what}"
-        for name, what in (
-            ("annealed.flagged", "annealed estimates"),
-            ("simulated.flagged", "pairs of bounds"),
+    yield f"On images that the model itself made the two bounds lie {show(gap.number)} apart."
+    if alarms := relations.alarms():
+        caught, false = (
+            "none of 0" if of.value is None else f"{percent(of.value)} of {of.n:,}"
+            for of in (alarms["flag.sensitivity"], alarms["flag.false-alarms"])
         )
-    )
-    return f"{said} {width}. Flagged: {flags}.{_alarms_said(relations)}"
-
-
-def _alarms_said(relations: Relations) -> str:
-    if not (alarms := relations.alarms()):
-        return ""
-    caught, false = alarms["flag.sensitivity"], alarms["flag.false-alarms"]
-    shares = [
-        f"{percent(number.value)} of {number.n:,}" if number.value is not None else "none of 0"
-        for number in (caught, false)
-    ]
-    return (
-        f" Held against the integral over the latent dimensions, flags are raised for "
-        f"{shares[0]} estimates that err by more than {ERROR:g} nats, and for {shares[1]} that "
-        "do not."
-    )
+        yield (
+            f"Held against the integral, flags are raised for {caught} estimates that err by more "
+            f"than {ERROR:g} nats, and for {false} that do not."
+        )

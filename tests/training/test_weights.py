@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from tacit.saved.weights import ModelFileError, read_header
+from tacit.training.weights import ModelFileError, read_header
 
 numbers = st.integers(-(2**70), 2**70) | st.floats() | st.booleans()
 anything = st.recursive(

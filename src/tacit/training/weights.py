@@ -1,17 +1,24 @@
-"""Weights from a file that is not trusted: nothing is allocated that the file does not hold."""
+"""Models and their weights from files that are not trusted.
+
+Nothing is ever unpickled, and nothing allocated that a file does not hold.
+"""
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
-from tacit.files import Damaged
+from tacit.files import Damaged, verify_file
 from tacit.images.bounded import shown
+from tacit.models.config import ModelConfig, build
+from tacit.models.models import Model
+from tacit.models.parts import freeze
 
 MAX_HEADER = 1 << 20
 _DTYPES = {"F64": torch.float64, "F32": torch.float32, "I64": torch.int64, "BOOL": torch.bool}
@@ -28,6 +35,64 @@ class Header:
 
     note: dict[str, str]
     tensors: dict[str, tuple[torch.dtype, tuple[int, ...]]]
+
+
+@dataclass(frozen=True)
+class Read:
+    """What a file of weights gave.
+
+    Attributes:
+        model: in evaluation mode and without gradients.
+        others: tensors that are not the model's. note: what the file says of itself.
+    """
+
+    model: Model
+    others: dict[str, Tensor]
+    note: dict[str, str]
+
+
+def read_model(
+    path: Path,
+    config: ModelConfig,
+    described: Path,
+    *,
+    sha256: str | None = None,
+    prefix: str = "",
+    others: Callable[[], Mapping[str, Tensor]] = dict,
+) -> Read:
+    """The model that a configuration describes, with its weights.
+
+    Args:
+        path: of the weights. described: the file that the configuration is from.
+        sha256: of the weights; None where they were verified.
+        prefix: what stands before the names of the model's own tensors.
+        others: which other tensors the file holds.
+
+    Raises:
+        ModelFileError: the configuration describes no model, the file holds other tensors, or its
+            checksum does not fit.
+    """
+    header = read_header(path)
+    try:
+        # On the meta device a model of any size takes no memory.
+        with torch.device("meta"):
+            model, more = build(config), others()
+    except (RuntimeError, ArithmeticError, ValueError, TypeError) as error:
+        own = isinstance(error, ValueError)  # others are PyTorch's, in words about its operations
+        why = str(error) if own else "its sizes make no network"
+        raise ModelFileError(f"{shown(described)} describes no model: {why}") from None
+    own_tensors = {f"{prefix}{name}": value for name, value in model.state_dict().items()}
+    check_tensors(path, header, {**own_tensors, **more})
+    if sha256 is not None:
+        try:
+            verify_file(path, sha256)
+        except Damaged as error:
+            raise ModelFileError(str(error)) from None
+    tensors = load_file(path)
+    model = model.to_empty(device="cpu")
+    model.load_state_dict({name: tensors.pop(f"{prefix}{name}") for name in model.state_dict()})
+    freeze(model)
+    return Read(model, tensors, header.note)
 
 
 def read_header(path: Path) -> Header:

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from tacit.encoders.recipe import Recipe
 from tacit.labels.calibration import Temperature
+from tacit.labels.pairs import Pair
 from tacit.models.config import ConvNetwork, DenseNetwork, ModelConfig, Network, build
 from tacit.models.models import Classifier
 from tacit.models.parts import freeze
-from tacit.questions.shared.pairs import Pair
 
 ENCODERS: dict[str, Network] = {"pca": DenseNetwork(hidden=()), "random": ConvNetwork()}
 """The networks of representations that need no run."""

@@ -1,0 +1,30 @@
+"""How question `effective-rank` is drawn."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tacit.figures.charts import Panel
+from tacit.figures.sink import Figure
+from tacit.questions.base import Setting
+from tacit.questions.effective_rank.numbers import Numbers
+from tacit.questions.shared.drawing import bands_over, curve_chart, over_seeds
+from tacit.questions.shared.seeds import Seeds
+
+TERMS = {"rank": "effective rank", "spread": "standard deviation of a dimension"}
+
+
+def draw(seeds: Seeds[Numbers], runs: Sequence[str], setting: Setting) -> tuple[Figure, ...]:
+    """How codes went while contrastive runs learned; nothing without such."""
+    names = [name for name in runs if len(seeds.first.run[name].epoch)]
+    if not names:
+        return ()
+    panels = []
+    for term, label in TERMS.items():
+        series = []
+        for colour, name in enumerate(names):
+            lines = np.stack([getattr(one.run[name], term) for one in seeds])
+            series.append(over_seeds(name, seeds.first.run[name].epoch, lines, colour))
+        panels.append(Panel(series, x_label="epochs", y_label=label, title=label))
+    caption = f"Codes of training images while they were learned{bands_over(len(seeds))}."
+    return (curve_chart(setting, "learning", panels, caption),)

@@ -1,0 +1,66 @@
+"""What question `effective-rank` measures, and its numbers over seeds."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tacit.measures.distances import Floats
+from tacit.measures.engine import Measured
+from tacit.measures.number import Number
+from tacit.models.parts import part_of
+from tacit.questions.base import Runs
+from tacit.questions.shared.seeds import Seeds
+from tacit.training.collapse import effective_rank
+from tacit.training.evaluation import sample_of
+from tacit.training.many import of_images
+from tacit.training.objectives.base import codes_in
+from tacit.training.run_folder import SavedRun
+
+
+@dataclass(frozen=True)
+class OfRun:
+    """One run of one seed.
+
+    Attributes:
+        width: dimensions of the code. test: the effective rank on test images.
+        epoch, rank, spread: the evaluations of a contrastive run on training images, (E,); spread
+            is the mean standard deviation of a dimension. Empty for other runs.
+    """
+
+    width: int
+    test: float
+    epoch: Floats
+    rank: Floats
+    spread: Floats
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What is measured on one seed, by run."""
+
+    run: dict[str, OfRun]
+
+
+def measure(runs: Runs, names: Iterable[str]) -> Numbers:
+    """All that is needed of the runs called `names`."""
+    return Numbers({name: _of_run(runs[name], runs) for name in names})
+
+
+def _of_run(run: SavedRun, runs: Runs) -> OfRun:
+    encoder, index = part_of(run.model(), "encoder"), sample_of(len(runs.test), "test")
+    codes = of_images(lambda batch: codes_in(encoder, batch), runs.test, index)
+    updates, rank, _ = run.history.curve("train", "effective rank")
+    _, spread, _ = run.history.curve("train", "spread")
+    epochs = np.array([run.schedule.epoch_of(update) for update in updates], dtype=float)
+    return OfRun(codes.shape[1], effective_rank(codes), epochs, rank, spread)
+
+
+def ranks(seeds: Seeds[Numbers], names: Iterable[str]) -> dict[str, Number]:
+    """The effective rank of each run's codes of test images."""
+
+    def rank(name: str) -> Number:
+        values = np.array([one.run[name].test for one in seeds])
+        return Measured(values, ("seed",), given="these test images").mean()
+
+    return {name: rank(name) for name in names}

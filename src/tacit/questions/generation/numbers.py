@@ -1,0 +1,136 @@
+"""What question `generation` measures, and its numbers over all seeds and images."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tacit.measures.distances import Floats
+from tacit.measures.engine import difference
+from tacit.measures.images import nearest
+from tacit.measures.number import Number
+from tacit.models.models import VAE
+from tacit.questions.base import Runs
+from tacit.questions.shared.codes import (
+    OfCodes,
+    against_prior,
+    decoded,
+    decoded_by_epoch,
+    drawn,
+    numbers_of_codes,
+    posterior,
+    prior_draws,
+)
+from tacit.questions.shared.sample_quality import (
+    TRAINING,
+    Quality,
+    SampleQuality,
+    contrast,
+    largest_p,
+    null_quantile,
+)
+from tacit.questions.shared.seeds import Seeds
+from tacit.streams import numpy_stream
+
+SHOWN = 10
+SAMPLES, RECONSTRUCTIONS, DRAWN = "samples", "reconstructions", "drawn codes"
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Samples, and the training image nearest to each, (n,) each."""
+
+    sample: NDArray[np.int64]
+    nearest_training_image: NDArray[np.int64]
+    distance: Floats
+
+
+@dataclass(frozen=True)
+class Dimensions:
+    """KL from N(0, 1) by dimension, (D,): of an image's code, and of all codes together."""
+
+    dimension: NDArray[np.int64]
+    kl: Floats
+    aggregate_kl: Floats
+
+
+@dataclass(frozen=True)
+class Tables:
+    samples: Samples
+    dimensions: Dimensions
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Samples of the same draws at the end and by epoch; the training images nearest to them."""
+
+    final: NDArray[np.float32]
+    nearest: NDArray[np.float32]
+    epoch: dict[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What is measured on one seed.
+
+    Attributes:
+        nearest_test: from test images to their nearest training images, (n,).
+    """
+
+    quality: Quality
+    codes: OfCodes
+    nearest_test: Floats
+    shown: Shown
+    table: Tables
+
+
+def measure(runs: Runs, name: str, classifier: str | None) -> Numbers:
+    """All that is needed of the VAE `name`, on features of `classifier` where there is one."""
+    run = runs[name]
+    learned = runs.images_of(run)
+    quality = SampleQuality(runs, [learned], classifier)
+    model = run.model_as(VAE)
+    z = prior_draws(model, max(quality.size, SHOWN), runs.seed)
+    samples = decoded(model, z)
+    means, log_vars = posterior(model, learned, quality.learned)
+    codes = drawn(means, log_vars, numpy_stream(runs.seed, "drawn codes"))
+    quality.add(RECONSTRUCTIONS, decoded(model, means))
+    quality.add(DRAWN, decoded(model, codes))
+    quality.add(SAMPLES, samples[: quality.size])
+    apart = against_prior(run, learned)
+    assert apart.divergence is not None
+    rows, squared = nearest(samples, learned.pixels)
+    tested = runs.test.scaled(slice(0, quality.size))
+    by_dimension = apart.divergence.per_dimension, apart.aggregate_kl
+    return Numbers(
+        quality.found,
+        apart,
+        np.sqrt(nearest(tested, learned.pixels)[1]),
+        Shown(samples[:SHOWN], learned.scaled(rows[:SHOWN]), decoded_by_epoch(run, z[:SHOWN])),
+        Tables(
+            Samples(np.arange(len(rows)), rows, np.sqrt(squared)),
+            Dimensions(np.arange(model.latent_dim), *by_dimension),
+        ),
+    )
+
+
+def numbers(seeds: Seeds[Numbers]) -> dict[str, Number]:
+    """Those of the finding; on the features that decide first."""
+    quality = seeds.each(lambda one: one.quality)
+    found: dict[str, Number] = {}
+    for network in quality.first.networks:
+        found |= {
+            f"{network}.samples-minus-drawn-codes": contrast(quality, network, [SAMPLES], [DRAWN]),
+            f"{network}.samples": contrast(quality, network, [SAMPLES]),
+            f"{network}.reconstructions": contrast(quality, network, [RECONSTRUCTIONS]),
+            f"{network}.drawn-codes": contrast(quality, network, [DRAWN]),
+            f"{network}.training-images": contrast(quality, network, [TRAINING]),
+            f"{network}.null": null_quantile(quality, network, SAMPLES),
+            f"{network}.p": largest_p(quality, network, SAMPLES),
+        }
+    codes = numbers_of_codes(seeds.each(lambda one: one.codes))
+    found |= {f"codes.{name}": number for name, number in codes.items()}
+    samples = seeds.measured(lambda one: one.table.samples.distance, images="samples")
+    tested = seeds.measured(lambda one: one.nearest_test)
+    # How much farther samples lie from their nearest training image than test images do.
+    return found | {"nearest.samples-minus-test-images": difference(samples, tested).mean()}
