@@ -283,6 +283,13 @@ def test_photographs_have_no_frame():
     assert pen_of(Images(pixels))["frame"] is None
 
 
+def test_a_pen_for_faint_images_has_the_frame_of_bright_ones() -> None:
+    image = np.zeros((1, 1, 28, 28), np.uint8)
+    image[..., 8:20, 10:18] = 240
+    bright, faint = pen_of(Images(image)), pen_of(Images(image // 16))
+    assert faint["frame"] == bright["frame"] == {"extent": 0.4286, "centre": [0.5, 0.5]}
+
+
 def test_what_was_written_is_read_again(tmp_path, explorer):
     write_explorer(tmp_path, explorer)
     assert read_explorer(tmp_path) == explorer

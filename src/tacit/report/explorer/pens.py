@@ -42,7 +42,7 @@ def pen_of(images: Images) -> dict[str, Any]:
 def _frame(drawn: NDArray[np.float32]) -> dict[str, Any]:
     """The usual extent and centre of mass of what is drawn, in shares of the sides."""
     height, breadth = drawn.shape[1:]
-    there = drawn > 0.1
+    there = drawn > 0.1 * drawn.max()
     extents, centres = [], []
     for mask, image in zip(there, drawn, strict=True):
         if not mask.any():
