@@ -164,7 +164,7 @@ class Corners:
 
     about = About("onnx:corners.onnx", "corners", "two numbers", "0" * 64, 2)
 
-    def features(self, originals: Originals, progress: Any = None) -> np.ndarray:
+    def features(self, originals: Originals, progress: Any = None, nodes: Any = None) -> np.ndarray:
         pictures = [np.asarray(originals.picture(i, 8), float) for i in range(len(originals))]
         return np.array([[p.flat[0], p.mean()] for p in pictures])
 
