@@ -69,7 +69,8 @@ PICTURES = """
 
 @pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is not installed")
 def test_the_page_opens_by_itself(study, tmp_path) -> None:
-    kept = len(list((study / "figures").iterdir()))
+    # A chart that is drawn once more for a card stands on the page once.
+    kept = len([f for f in (study / "figures").iterdir() if ".small." not in f.name])
     with browser(tmp_path) as page:
         for width in (1280, 390):
             page.shape(width, 900)
