@@ -16,6 +16,7 @@ from sklearn.semi_supervised import LabelSpreading
 
 import tacit
 from tacit.images.splits import few_label_draw
+from tacit.labels.methods import base, logistic, propagation
 
 QUICK = {"method": "poisson"}
 
@@ -92,6 +93,29 @@ def test_given_labels_stay_and_new_rows_are_answered_one_by_one(iris, chosen) ->
     assert chosen.score(new, y) > 0.85
     alone = np.concatenate([chosen.predict_proba(new[i : i + 1]) for i in (3, 77)])
     np.testing.assert_allclose(alone, together[[3, 77]], rtol=1e-5)
+
+
+def test_methods_that_begin_alike_share_it(iris, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, _, few = iris
+    made: list[str] = []
+
+    def counted(function, name):
+        def call(*given, **options):
+            made.append(options.get("method", name))
+            return function(*given, **options)
+
+        return call
+
+    for module, name in ((base, "neighbour_graph"), (propagation, "propagate")):
+        monkeypatch.setattr(module, name, counted(getattr(module, name), name))
+    monkeypatch.setattr(logistic, "fit_temperature", counted(logistic.fit_temperature, "scaled"))
+    model = tacit.FewLabelClassifier("features").fit(x, few)
+    assert sorted(made) == ["neighbour_graph", "poisson", "poisson-mbo"], "nothing twice or unused"
+    alone = tacit.FewLabelClassifier("features", model.method_).fit(x, few)
+    np.testing.assert_array_equal(model.transduction_, alone.transduction_)
+    assert len(pickle.dumps(model)) < 1.2 * len(pickle.dumps(alone)), (
+        "scores of trials are not kept"
+    )
 
 
 def test_the_labels_of_other_rows_are_never_looked_at(iris) -> None:

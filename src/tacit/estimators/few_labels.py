@@ -163,7 +163,7 @@ class FewLabelClassifier(Holding, ClassifierMixin, RowsEstimator):
         """Take up what the labels speak for."""
         winner, choice = judged.winner, judged.choice
         self._pair, self._labelled = winner, judged.labelled
-        self._problem = _of(winner, problems)
+        self._problem = _of(winner, problems).settled()
         self._network = networks[winner.name]
         self.representation_, self.method_ = winner.codes, winner.method
         self._temperature = judged.temperature

@@ -1,9 +1,8 @@
 """What a method of using labels is: what it may know, what it answers, and what is told of it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -53,19 +52,24 @@ class Problem:
     recipe: Recipe | None = None
     seed: int = 0
     trained: Classifier | None = None
-    _made: dict[str, Any] = field(default_factory=dict)
+    _made: dict[Hashable, Any] = field(default_factory=dict)
 
-    @cached_property
+    @property
     def graph(self) -> sparse.csr_array:
-        """The neighbour graph of the pool, made once for all trials."""
-        return neighbour_graph(self.seen.pool)
+        """The neighbour graph of the pool, made once for all trials, and for all copies of this."""
+        return self.once("graph", lambda: neighbour_graph(self.seen.pool))
 
     @property
     def within(self) -> bool:
         """Whether the images to answer for are those of the pool."""
         return self.new is self.pool
 
-    def once(self, name: str, make: Callable[[], Made]) -> Made:
+    def settled(self) -> "Problem":
+        """A copy that keeps the graph, and forgets what methods made for their trials."""
+        kept: dict[Hashable, Any] = {k: made for k, made in self._made.items() if k == "graph"}
+        return replace(self, _made=kept)
+
+    def once(self, name: Hashable, make: Callable[[], Made]) -> Made:
         """What a method makes of the pool for all its trials, made when it is first needed."""
         if name not in self._made:
             self._made[name] = make()
@@ -83,7 +87,8 @@ class Answered:
         pool: the same for the pool's own images, (N, K), where the method answers for
             them.
         settings: what was chosen within the labels, by name.
-        scaled: `new` as probabilities with a temperature fitted within the labels, (M, K).
+        scaled: gives `new` as probabilities with a temperature fitted within the labels, (M, K);
+            None where none could be. Fitted when it is asked for: it takes as long as the answers.
         model: the classifier of images that answered, where it is one.
     """
 
@@ -91,7 +96,7 @@ class Answered:
     new: Scores
     pool: Scores | None = None
     settings: dict[str, float] = field(default_factory=dict)
-    scaled: Scores | None = None
+    scaled: Callable[[], Scores | None] = lambda: None
     model: Classifier | None = None
 
 

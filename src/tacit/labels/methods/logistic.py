@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,17 +33,7 @@ class Logistic(Method):
         found = fitted.probabilities(seen.new)
         for t in wanted:
             c, chosen = float(fitted.C[t]), bool(fitted.chosen[t])
-
-            def held_out(learned: Labelled, rows: NDArray[np.int64], c: float = c) -> Scores:
-                fewer = heads.fit_logistic(seen.pool, [learned], problem.n_classes, Cs=[c], fixed=c)
-                return as_logits(fewer.probabilities(seen.pool[rows])[0])
-
-            temperature = fit_temperature(trials[t], problem.n_classes, held_out, seed=problem.seed)
-            scaled = (
-                None
-                if temperature.value is None
-                else temperature.probabilities(as_logits(found[t]))
-            )
+            scaled = partial(_scaled, problem, trials[t], c, found[t])
             yield Answered(t, found[t], settings={"C": c, "C-chosen": float(chosen)}, scaled=scaled)
 
     def classifier(
@@ -56,6 +47,18 @@ class Logistic(Method):
             problem.seen.pool, [labelled], problem.n_classes, Cs=[c], fixed=c
         )
         return fitted.classifier(0, encoder)
+
+
+def _scaled(problem: Problem, labelled: Labelled, c: float, found: Scores) -> Scores | None:
+    """Probabilities with a temperature fitted by heads of this C and fewer labels."""
+
+    def held_out(learned: Labelled, rows: NDArray[np.int64]) -> Scores:
+        pool = problem.seen.pool
+        fewer = heads.fit_logistic(pool, [learned], problem.n_classes, Cs=[c], fixed=c)
+        return as_logits(fewer.probabilities(pool[rows])[0])
+
+    temperature = fit_temperature(labelled, problem.n_classes, held_out, seed=problem.seed)
+    return None if temperature.value is None else temperature.probabilities(as_logits(found))
 
 
 LOGISTIC = Logistic(

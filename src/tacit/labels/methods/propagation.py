@@ -8,9 +8,27 @@ from tacit.labels.methods.base import Answered, Method, Problem
 from tacit.labels.propagation.propagate import Kind, Scores, extend, propagate
 from tacit.labels.propagation.relaxation import estimated_shares
 
+MOST_KEPT = 2**25
+"""So many scores are kept for another method that begins with the same; 128 MiB."""
+
 
 def propagated(problem: Problem, trials: Sequence[Labelled], kind: Kind) -> Scores:
-    """Scores of the pool's images in every trial, (T, N, K), by `tacit.labels.propagation`."""
+    """Scores of the pool's images in every trial, (T, N, K), by `tacit.labels.propagation`.
+
+    Methods that begin alike share them.
+    """
+
+    def make() -> Scores:
+        return _propagated(problem, trials, kind)
+
+    if len(trials) * len(problem.seen.pool) * problem.n_classes > MOST_KEPT:
+        return make()
+    labels = tuple((trial.index.tobytes(), trial.y.tobytes()) for trial in trials)
+    shares = None if problem.shares is None else tuple(problem.shares.tolist())
+    return problem.once((kind, labels, shares, problem.slack), make)
+
+
+def _propagated(problem: Problem, trials: Sequence[Labelled], kind: Kind) -> Scores:
     shares = problem.shares
     if shares is None and kind == "poisson-mbo":
         shares = estimated_shares(problem.graph, trials, problem.n_classes, slack=problem.slack)
