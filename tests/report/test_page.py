@@ -18,8 +18,8 @@ from tacit.measures.number import Number
 from tacit.measures.unfinished import StillFalling
 from tacit.questions.finding import Finding, Table
 from tacit.questions.shared.words import ONE_SEED
-from tacit.questions.verdicts import Verdict, alert
-from tacit.report.alerts import alerts_on_top, how_read, together
+from tacit.questions.verdicts import Verdict, alert, enough
+from tacit.report.alerts import alerts_on_top, together
 from tacit.report.page import (
     FIGURES,
     allowed,
@@ -31,7 +31,14 @@ from tacit.report.page import (
     value,
     write_report,
 )
-from tacit.report.provenance import ImagesUsed, JobDone, LayerUsed, Provenance, RunUsed
+from tacit.report.provenance import (
+    ImagesUsed,
+    JobDone,
+    LayerUsed,
+    Provenance,
+    RunUsed,
+    StillTraining,
+)
 from tacit.report.results import read_records
 
 EMPTY = Provenance(
@@ -137,13 +144,24 @@ def test_every_card_has_a_small_figure_of_its_question(study, html):
             assert f'viewBox="{panel[1]}"' in drawn
 
 
+def still_training(run, falling):
+    return StillTraining(run, falling.share, enough(falling), alert(run, falling))
+
+
 def test_many_unfinished_runs_are_one_alert():
-    two = ["Flagged.", alert("vae", StillFalling(0.023)), alert("per-image", StillFalling(0.04))]
-    assert together(two) == tuple(two)
-    said = together(
-        [alert("x", StillFalling(1.0)), *two, alert("autoencoder", StillFalling(0.022)), "Other."]
-    )
-    assert said == (
+    falling = {
+        "x": StillFalling(1.0),
+        "vae": StillFalling(0.023),
+        "per-image": StillFalling(0.04),
+        "autoencoder": StillFalling(0.022),
+    }
+    known = [still_training(*each) for each in falling.items()]
+    first, *others = (alert(*each) for each in falling.items())
+    two = ["Flagged.", *others[:2]]
+    assert together(two, known) == tuple(two)
+    every = [first, *two, others[2], "Other."]
+    assert together(every, ()) == tuple(every), "what runs are meant is not read out of the words"
+    assert together(every, known) == (
         alert("x", StillFalling(1.0)),
         "Flagged.",
         "Training of vae (2.3 %), per-image (4.0 %) and autoencoder (2.2 %) had not finished: in "
@@ -152,10 +170,10 @@ def test_many_unfinished_runs_are_one_alert():
         "Other.",
     )
     more = [
-        f"{alert(run, StillFalling(0.03))[:-1]}; about {k} times as many updates should do."
-        for run, k in (("a", 1.5), ("b", 4), ("c", 2.1))
+        still_training(run, StillFalling(0.03, k)) for run, k in (("a", 1.5), ("b", 4), ("c", 2.1))
     ]
-    assert together(more)[0].endswith("updates; about 4 times as many updates should do.")
+    (said,) = together([still.alert for still in more], more)
+    assert said.endswith("updates; about 4 times as many updates should do.")
 
 
 def test_how_images_were_read_is_no_alert(tmp_path):
@@ -166,10 +184,11 @@ def test_how_images_were_read_is_no_alert(tmp_path):
         file.parent.mkdir(exist_ok=True)
         Image.fromarray(random.integers(0, 256, (8, 8 + 2 * (place == 5)), np.uint8)).save(file)
     shutil.copy(tmp_path / "A" / "0.png", tmp_path / "A" / "copy.png")
-    folder = open_images(tmp_path, size=8, train_size=12).notes
-    arrays = open_images(random.integers(0, 256, (30, 8, 8), np.uint8)).notes
-    used = replace(EMPTY.images, test=0, notes=(*folder, *arrays))
-    plain, said = how_read(used), alerts_on_top(replace(EMPTY, images=used), ())[1:]
+    folder = open_images(tmp_path, size=8, train_size=12)
+    arrays = open_images(random.integers(0, 256, (30, 8, 8), np.uint8))
+    plain = (*folder.how_read, *arrays.how_read)
+    used = replace(EMPTY.images, test=0, notes=(*folder.notes, *arrays.notes), how_read=plain)
+    said = alerts_on_top(replace(EMPTY, images=used), ())[1:]
     assert [text[:12] for text in plain] == [
         "Sub-folders ",
         "5 of 25 imag",

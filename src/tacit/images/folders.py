@@ -85,13 +85,15 @@ def read_folder(
         kept = _build(folder, listing, source, size, channels, skip_bad, progress, whole)
     if kept.skipped and not skip_bad:
         raise UnreadableImagesError(kept.skipped, len(listing.entries))
+    how_read = _how_read(listing, kept, whole)
     return Opened(
         *_with_originals(listing, kept),
         own_files(source),
-        _notes(listing, kept, whole),
+        [*how_read, *_notes(listing, kept, whole)],
         kept.conversions,
         kept.skipped,
         tuple([listing.entries[number].path for number in kept.entries[side]] for side in SIDES),
+        how_read=how_read,
     )
 
 
@@ -239,15 +241,21 @@ def _unlike(listing: Listing, size: int | None, channels: str | None) -> UnlikeI
     return UnlikeImagesError(message, size, proposed)
 
 
-def _notes(listing: Listing, kept: Stored, whole: bool) -> list[str]:
-    """What a reader of a report should know of how the folder was read."""
+def _how_read(listing: Listing, kept: Stored, whole: bool) -> tuple[str, ...]:
+    """What the folder's layout was taken to mean, and which images are to test on."""
     n_train, n_test = map(len, kept.split)
     notes = [listing.meaning.strip()] if listing.meaning else []
     if not whole and not any(entry.side for entry in listing.entries):
         notes.append(
             f"{n_test:,} of {n_train + n_test:,} images, chosen by their content, are test images."
         )
-    notes += left_out_said(kept.skipped)
+    return tuple(notes)
+
+
+def _notes(listing: Listing, kept: Stored, whole: bool) -> list[str]:
+    """What a reader of a report should know of what was left out, and of copies."""
+    n_train, n_test = map(len, kept.split)
+    notes = [*left_out_said(kept.skipped)]
     if kept.n_copies:
         notes.append(
             f"Copies of another image, or links to one: {kept.n_copies:,} of {n_train + n_test:,}. "

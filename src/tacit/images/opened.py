@@ -47,6 +47,7 @@ class Opened:
         names: of the training and of the test images: paths, or numbers in the file; empty where
             they are not known.
         present: those of the notes that say what the images are now, and not what was done.
+        how_read: those that say how they were read and divided, of which nobody need be warned.
     """
 
     train: Images
@@ -57,6 +58,11 @@ class Opened:
     skipped: tuple[tuple[str, str], ...] = ()
     names: tuple[Sequence[str], ...] = ()
     present: tuple[str, ...] = ()
+    how_read: tuple[str, ...] = ()
+
+    def read_so(self, note: str) -> "Opened":
+        """With a note on how the images were read or divided."""
+        return replace(self, notes=[*self.notes, note], how_read=(*self.how_read, note))
 
     def taken(
         self, train: NDArray[np.int64] | None = None, test: NDArray[np.int64] | None = None

@@ -178,8 +178,7 @@ def _from_arrays(arrays: Arrays, name: str) -> Opened:
         return Opened(images, test, own_files(name), notes, conversions, (), (names, names_test))
     whole = Opened(images, images, own_files(name), notes, conversions, (), (names, names))
     opened = whole.taken(*sides_by_content(images))
-    note = "The test images, about a fifth, were chosen by content."
-    return replace(opened, notes=[*notes, note])
+    return opened.read_so("The test images, about a fifth, were chosen by content.")
 
 
 def _alike(opened: Opened, size: int | None, channels: str | None) -> Opened:
@@ -220,7 +219,7 @@ def _taken(opened: Opened, train_size: int | None) -> Opened:
         f"{'' if train.labels is None else ', stratified by class'}."
     )
     rows = stratified_subset(labels, train_size, numpy_stream(0, "train size"))
-    return replace(opened.taken(rows), notes=[*opened.notes, note])
+    return opened.taken(rows).read_so(note)
 
 
 def _described(opened: Opened) -> Iterator[str]:

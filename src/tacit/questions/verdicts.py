@@ -66,12 +66,11 @@ def not_finished(said: Said, unfinished: Mapping[str, StillFalling]) -> Said:
     if not unfinished:
         return said
     worst = max(unfinished, key=lambda run: unfinished[run].share)
-    others = len(unfinished) - 1
-    more = f" (and {others} more)" if others else ""
+    others = _others(len(unfinished) - 1, "and of")
     return replace(
         said,
         verdict=Verdict.NOT_FINISHED,
-        headline=f"Training of {worst}{more} had not finished, so no verdict is given.",
+        headline=f"Training of {worst}{others} had not finished, so no verdict is given.",
     )
 
 
@@ -89,12 +88,18 @@ def had_not(runs: Sequence[str]) -> str:
     """To be put at the end of a headline on finished runs: which others had not finished.
 
     >>> had_not([]), had_not(["a"]), had_not(["a", "b"])
-    ('', '; a had not finished', '; a and 1 more had not finished')
+    ('', '; a had not finished', '; a and another run had not finished')
     """
     if not runs:
         return ""
-    more = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
-    return f"; {runs[0]}{more} had not finished"
+    return f"; {runs[0]}{_others(len(runs) - 1, 'and')} had not finished"
+
+
+def _others(n: int, joined: str) -> str:
+    """So many runs beside one that is named."""
+    if not n:
+        return ""
+    return f" {joined} another run" if n == 1 else f" {joined} {n} others"
 
 
 def alert(run: str, falling: StillFalling) -> str:
@@ -105,11 +110,22 @@ def alert(run: str, falling: StillFalling) -> str:
         f"Training of {run} had not finished: over the last tenth of its updates the loss fell by "
         f"{percent(falling.share)} of its whole fall"
     )
+    times = enough(falling)
+    return (
+        f"{text}." if times is None else f"{text}; about {times:g} times as many updates should do."
+    )
+
+
+def enough(falling: StillFalling) -> float | None:
+    """How many times as many updates are asked for; None where that is not guessed.
+
+    >>> enough(StillFalling(0.03, 1.51)), enough(StillFalling(0.03, 100.0))
+    (1.6, None)
+    """
     if falling.times is None or falling.times > MOST_TIMES:
-        return f"{text}."
+        return None
     # Rounded up: what is asked for is to be enough.
-    times = math.ceil(10 * falling.times) / 10
-    return f"{text}; about {times:g} times as many updates should do."
+    return math.ceil(10 * falling.times) / 10
 
 
 def words_in(sentence: str) -> int:

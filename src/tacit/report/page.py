@@ -24,7 +24,7 @@ from tacit.files import write_atomically
 from tacit.measures.formatting import AS_PERCENT, brief, rounded, significant
 from tacit.measures.number import Number
 from tacit.questions.finding import Finding, Table
-from tacit.report.alerts import alerts_on_top, how_read
+from tacit.report.alerts import alerts_on_top
 from tacit.report.explorer.making import Explorer
 from tacit.report.explorer.record import embedded, read_explorer
 from tacit.report.provenance import LayerUsed, Provenance
@@ -152,7 +152,7 @@ def render(
         study=provenance,
         sections=sections,
         alerts=alerts,
-        how_read=how_read(provenance.images),
+        how_read=provenance.images.how_read,
         most_alerts=MOST_ALERTS,
         explorer=tried,
         scripts=(*scripts(), *(tried.scripts if tried else ())),

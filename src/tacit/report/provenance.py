@@ -15,6 +15,7 @@ class ImagesUsed:
         classes: how many classes; 0 without labels.
         licence, citation: as the source states them; "" where nothing is known.
         notes: what was converted, skipped or found twice.
+        how_read: those of the notes that say how the images were read, which is no alert.
     """
 
     source: str
@@ -26,6 +27,7 @@ class ImagesUsed:
     licence: str = ""
     citation: str = ""
     notes: tuple[str, ...] = ()
+    how_read: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,22 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
+class StillTraining:
+    """A run whose training had not finished.
+
+    Attributes:
+        run: its name.
+        share, times: see `tacit.measures.unfinished.StillFalling`.
+        alert: what its question says of it.
+    """
+
+    run: str
+    share: float
+    times: float | None
+    alert: str
+
+
+@dataclass(frozen=True)
 class Provenance:
     """Everything about a study that is no finding.
 
@@ -135,6 +153,7 @@ class Provenance:
         warnings: what was noticed on the way.
         left_out: what is missing, and why.
         cover: the name of a figure that stands on its question's card; by default the first does.
+        unfinished: runs whose training had not finished.
     """
 
     study: str
@@ -152,3 +171,4 @@ class Provenance:
     warnings: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     cover: str = ""
+    unfinished: tuple[StillTraining, ...] = ()

@@ -16,10 +16,12 @@ from tacit.encoders.base import About
 from tacit.encoders.making import seconds_for
 from tacit.images.dataset import Images
 from tacit.images.opened import Opened
+from tacit.measures.unfinished import StillFalling
 from tacit.models.architecture import layers_of
 from tacit.models.config import GaussianTable, PerImageTable, build
 from tacit.models.models import Model
 from tacit.models.networks import Shape
+from tacit.questions.verdicts import alert, enough
 from tacit.report.explorer import Size
 from tacit.report.provenance import (
     ImagesUsed,
@@ -29,6 +31,7 @@ from tacit.report.provenance import (
     Provenance,
     RunUsed,
     SettingUsed,
+    StillTraining,
 )
 from tacit.studies.description.settings import model_config, schedule_of
 from tacit.studies.description.spec import Run, Study
@@ -69,6 +72,7 @@ def provenance(
     told: Told,
     executor: Executor[Any],
     encoders: Mapping[str, About] = MappingProxyType({}),
+    unfinished: Mapping[str, StillFalling] = MappingProxyType({}),
 ) -> Provenance:
     """Everything about the study that is no finding."""
     trained = {job.name for job in planned.jobs if job.kind == "train"}
@@ -87,6 +91,7 @@ def provenance(
             licence=opened.origin.licence,
             citation=opened.origin.citation,
             notes=(*opened.notes, *_small_classes(study, opened.train)),
+            how_read=opened.how_read,
         ),
         command=told.command,
         seeds=study.seeds,
@@ -117,6 +122,10 @@ def provenance(
         machine=_machine(executor),
         warnings=tuple(outcome.noticed),
         left_out=tuple(LeftOut(*reason.split(": ", 1)) for reason in planned.left_out),
+        unfinished=tuple(
+            StillTraining(run, still.share, enough(still), alert(run, still))
+            for run, still in unfinished.items()
+        ),
     )
 
 

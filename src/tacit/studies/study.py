@@ -198,7 +198,8 @@ def run_study(
         outcome = run_jobs(planned.jobs, folder, executor=executor, watcher=watcher)
         outcome.noticed[:0] = noticed
         write_explorer(folder, _explorer(planned, outcome, split, folder, told.explorer))
-        findings, unanswered = _answers(task, outcome, split)
+        falling = _unfinished(planned, outcome, folder)
+        findings, unanswered = _answers(task, outcome, split, falling)
         record = provenance(
             task.name,
             study,
@@ -211,6 +212,7 @@ def run_study(
             told,
             executor,
             {source: encoder.about for source, encoder in task.encoders.items()},
+            falling,
         )
         shown = {figure.name for finding in findings for figure in finding.figures}
         record = replace(record, cover=study.cover if study.cover in shown else "")
@@ -248,7 +250,7 @@ def write_index(folder: Path, name: str, jobs: Sequence[Job]) -> None:
 
 
 def _answers(
-    task: Prepared, outcome: Outcome, split: Split
+    task: Prepared, outcome: Outcome, split: Split, falling: Mapping[str, StillFalling]
 ) -> tuple[list[Finding], dict[str, str]]:
     """Answer every question that has measurements, each in its own right."""
     planned, folder = task.plan, task.folder
@@ -256,7 +258,6 @@ def _answers(
     for old in (*sink.folder.glob("*"), *(folder / "tables").glob("*")):
         old.unlink()
     findings, unanswered = [], {}
-    falling = _unfinished(planned, outcome, folder)
     for question_id, question in planned.questions.items():
         measured = _measured(question_id, planned, outcome, folder)
         if not measured:

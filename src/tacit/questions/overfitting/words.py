@@ -6,6 +6,7 @@ import numpy as np
 
 from tacit.questions.finding import Table
 from tacit.questions.overfitting.numbers import (
+    BETTER,
     OVERFITTED,
     UNDECIDED,
     UNFINISHED,
@@ -57,6 +58,8 @@ def headline(judged: Sequence[Judged]) -> Said:
     text = "No model is overfitted: none has both a gap and a test loss that rose again."
     if left and len(left) < len(judged):
         text = f"No model that finished is overfitted{had_not(left)}."
+    elif any(one.verdict == BETTER for one in told):
+        text = "No model is overfitted: training images fit better, but no test loss rose again."
     return Said(Verdict.NO, text, key, label, runs)
 
 
