@@ -67,11 +67,14 @@ $(READY): $(VENV)/.ready
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,docs,onnx,page,parquet,pretrained,scale]'
 	touch $@
 
-# The wheel and the whole source; the wheel, in an environment that holds nothing else, runs the
-# demo's studies on fewer images. `make demo` afterwards is the demo itself.
+# The wheel and the whole source; some tests run from the source as it is unpacked, and the wheel, in
+# an environment that holds nothing else, runs the demo's studies on fewer images. `make demo`
+# afterwards is the demo itself.
 package: $(READY)
-	rm -rf build/dist build/empty && mkdir -p build
+	rm -rf build/dist build/empty build/source && mkdir -p build
 	$(BIN)/python -m build --no-isolation --outdir build/dist . >build/package.log
+	mkdir -p build/source && tar -xzf build/dist/*.tar.gz -C build/source --strip-components 1
+	cd build/source && PYTHONPATH=src $(CURDIR)/$(BIN)/pytest -q -n0 tests/test_house.py tests/measures
 	$(PYTHON) -m venv build/empty
 	build/empty/bin/pip install --quiet -c constraints.txt torch
 	build/empty/bin/pip install --quiet -c constraints.txt build/dist/*.whl
