@@ -5,6 +5,8 @@ import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent / "tests"))  # for the helpers beside the tests
 
@@ -16,6 +18,7 @@ if (
 for library in ("OMP", "MKL", "OPENBLAS"):
     os.environ[f"{library}_NUM_THREADS"] = "1"
 
+import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
 # On a busy machine an example may take long; that is no fault of what it tests. Every run of the
@@ -23,3 +26,31 @@ from hypothesis import settings  # noqa: E402
 settings.register_profile("tacit", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None)
 settings.load_profile("tacit")
+
+
+class Notebook:
+    """What stands for IPython in a notebook's kernel, and keeps what its cell shows."""
+
+    def __init__(self) -> None:
+        self.outputs: list[str] = []
+
+    def display(self, html: Any, *, display_id: bool = False) -> Any:
+        place = len(self.outputs)
+        self.outputs.append(html.data)
+
+        def update(html: Any) -> None:
+            self.outputs[place] = html.data
+
+        return SimpleNamespace(update=update)
+
+
+@pytest.fixture
+def notebook(monkeypatch: pytest.MonkeyPatch) -> Notebook:
+    """This process as a notebook's kernel."""
+    shell = type("ZMQInteractiveShell", (), {})()
+    found = Notebook()
+    shown = SimpleNamespace(HTML=lambda html: SimpleNamespace(data=html), display=found.display)
+    ipython = SimpleNamespace(get_ipython=lambda: shell, display=shown)
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "IPython.display", shown)
+    return found

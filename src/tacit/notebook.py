@@ -1,11 +1,46 @@
 """What notebooks show of an object: a little HTML, every word of it escaped."""
 
 import base64
+import sys
 from collections.abc import Iterable, Sequence
 from html import escape
+from typing import Any
 
 MOST = 10
 """Rows of a table that are shown; how many more there are stands below them."""
+
+
+def in_notebook() -> bool:
+    """Whether this process is a notebook's kernel, so that what is displayed is seen."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return type(shell).__name__ in ("ZMQInteractiveShell", "Shell")  # the latter is Colab's
+
+
+class Live:
+    """A part of a cell's output that is replaced as things go on; of IPython's own, no widget."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+
+    def show(self, html: str) -> None:
+        """Put `html` in the place of what was shown before."""
+        from IPython.display import HTML, display  # not a dependency: there in notebooks alone
+
+        if self._handle is None:
+            self._handle = display(HTML(html), display_id=True)
+        else:
+            self._handle.update(HTML(html))
+
+
+def bar(text: str, share: float | None) -> str:
+    """A bar, as full as `share` says from 0 to 1, or on its way where None, and a text beside it.
+
+    >>> bar("epoch 3 of 10", 0.3)
+    '<div><progress value="0.300" max="1"></progress> epoch 3 of 10</div>'
+    """
+    value = "" if share is None else f' value="{share:.3f}"'
+    return f'<div><progress{value} max="1"></progress> {escape(text)}</div>'
 
 
 def paragraph(text: str, tag: str = "p") -> str:

@@ -26,6 +26,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEsti
         max_epochs: passes over the rows.
         min_updates: train for at least so many updates, however few rows there are.
         batch_size, learning_rate: of Adam.
+        early_stopping: hold a share of the rows out, look at their loss after every pass (where
+            passes are shorter than ``min_updates / max_epochs``, after so many updates), end after
+            `n_iter_no_change` looks without a lower one, and keep the weights of the lowest. The
+            share is `validation_fraction`.
         device: to train on: "auto" (a GPU where there is one), "cpu", "cuda" or "cuda:1". The
             fitted model is on the CPU, where it is asked in float64.
         random_state: of weights, order and noise; None for new ones at every fit.
@@ -35,6 +39,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEsti
         model_: the PyTorch module, `tacit.models.models.Autoencoder`.
         form_: how rows become what it reads.
         history_: what was seen while it learned.
+        n_iter_, validation_losses_: with `early_stopping`, the looks at rows held out and what
+            they saw.
 
     >>> from sklearn.datasets import load_digits
     >>> X = load_digits().images / 16
@@ -53,6 +59,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEsti
         min_updates: int = 400,
         batch_size: int = 100,
         learning_rate: float = 1e-3,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
         device: str = "auto",
         random_state: Any = 0,
         verbose: int = 0,
@@ -63,6 +72,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEsti
         self.min_updates = min_updates
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
         self.device = device
         self.random_state = random_state
         self.verbose = verbose

@@ -2,7 +2,8 @@
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from numbers import Integral, Real
 from pathlib import Path
@@ -18,7 +19,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from tacit.estimators.progress import Progress
-from tacit.estimators.rows import Rows
+from tacit.estimators.rows import Part, Rows
+from tacit.estimators.stopping import EarlyStopping, Enough, held_out
 from tacit.images.values import Range, as_array, few_levels, unit_pixels
 from tacit.models.config import ConvNetwork, DenseNetwork, ModelConfig, Network, build
 from tacit.models.models import Model
@@ -33,7 +35,7 @@ from tacit.training.examples import Examples
 from tacit.training.history import History
 from tacit.training.loop import fit
 from tacit.training.many import in_parts
-from tacit.training.objectives import ObjectiveTable, objective_of, weighted
+from tacit.training.objectives import Objective, ObjectiveTable, objective_of, weighted
 from tacit.training.schedule import Schedule
 
 CHUNK = 256
@@ -111,6 +113,9 @@ class NetworkEstimator(RowsEstimator):
     batch_size: int
     learning_rate: float
     device: str
+    early_stopping: bool
+    validation_fraction: float
+    n_iter_no_change: int
     random_state: Any
     verbose: int
 
@@ -237,26 +242,18 @@ class NetworkEstimator(RowsEstimator):
         given = self.device
         device = device_of(str(given) if isinstance(given, torch.device) else given)
         seed = seed_of(self.random_state)
-        schedule = self._schedule(config, len(examples))
         with seeded_initialisation(seed):
             model = build(config)
         prepare(model)
         model.to(device)
         objective = objective or ObjectiveTable()
         minimised = objective_of(config, objective)
-        if weights is not None:
-            minimised = weighted(minimised, torch.from_numpy(weights / weights.mean()).to(device))
-        history = fit(
-            model,
-            minimised,
-            examples,
-            schedule,
-            seed=seed,
-            checkpointer=self._progress(schedule),
+        schedule, history = self._fit(
+            model, minimised, examples, weights, seed, about.get("classes") or ()
         )
         freeze(model.cpu())
         training: dict[str, Any] = {
-            "updates": schedule.updates,
+            "updates": history.evaluations[-1].update,
             "batch size": schedule.batch_size,
             "rate": schedule.rate,
             "seed": seed,
@@ -277,19 +274,72 @@ class NetworkEstimator(RowsEstimator):
         self._become(Saved(model, form, known))
         self.history_ = history
 
-    def _schedule(self, config: ModelConfig, n: int) -> Schedule:
+    def _fit(
+        self,
+        model: Model,
+        objective: Objective,
+        examples: Examples,
+        weights: NDArray[np.float64] | None,
+        seed: int,
+        classes: Sequence[Any],
+    ) -> tuple[Schedule, History]:
+        """Train the model, on all examples or until those held out say that it is enough.
+
+        classes: their names, for messages.
+        """
+        if not self._stops_early():
+            schedule = self._schedule(len(examples))
+            shown = self._progress(schedule)
+            minimised = _of_weight(objective, weights, model)
+            return schedule, fit(
+                model, minimised, examples, schedule, seed=seed, checkpointer=shown
+            )
+        parts = held_out(len(examples), self.validation_fraction, examples.labels, classes, seed)
+        learned, held = (Part(examples, part) for part in parts)
+        known = [None if weights is None else weights[part] for part in parts]
+        if any(each is not None and not each.any() for each in known):
+            raise ValueError("early_stopping: all rows held out, or all others, have the weight 0")
+        schedule = self._schedule(len(learned))
+        minimised = _of_weight(objective, known[0], model)
+        shown, patience = self._progress(schedule), int(self.n_iter_no_change)
+        stopping = EarlyStopping(objective, held, known[1], schedule, patience=patience, then=shown)
+        with suppress(Enough):
+            fit(model, minimised, learned, schedule, seed=seed, checkpointer=stopping)
+        if shown is not None:
+            shown.kept(stopping.best_update, stopping.last_update)
+        self.validation_losses_ = stopping.losses
+        self.n_iter_ = len(stopping.losses)
+        return schedule, stopping.restore(model)
+
+    def _stops_early(self) -> bool:
+        """Whether rows are held out; where they are, the parameters that say how are seen to.
+
+        Raises:
+            ValueError: one cannot be.
+        """
+        if not isinstance(self.early_stopping, bool | np.bool_):
+            raise ValueError(f"early_stopping is {self.early_stopping!r}; it is True or False")
+        if self.early_stopping:
+            self._whole("n_iter_no_change", 1)
+        return bool(self.early_stopping)
+
+    def _schedule(self, n: int) -> Schedule:
         for name in ("max_epochs", "min_updates", "batch_size"):
             self._whole(name, 1)
         rate = self.learning_rate
         if not (isinstance(rate, Real) and 0 < rate < math.inf):
             raise ValueError(f"learning_rate is {rate!r}; it is a positive number")
         updates = max(self.max_epochs * math.ceil(n / self.batch_size), self.min_updates)
+        # A pass over few rows is an update or two: as many looks as there would be passes.
+        every = math.ceil(updates / self.max_epochs)
+        looks = {*range(every, updates, every), updates} if self.early_stopping else ()
         return Schedule(
             n_images=n,
             batch_size=int(self.batch_size),
             updates=int(updates),
             rate=float(self.learning_rate),
             evaluate_at=(int(updates),),
+            snapshot_at=tuple(sorted(looks)),
         )
 
     def _whole(self, name: str, least: int) -> None:
@@ -334,6 +384,16 @@ class NetworkEstimator(RowsEstimator):
 
         with torch.no_grad():
             return in_parts(made, len(x), CHUNK).numpy()
+
+
+def _of_weight(
+    objective: Objective, weights: NDArray[np.float64] | None, model: Model
+) -> Objective:
+    """The objective with the losses of rows times their weights, which are 1 in the mean."""
+    if weights is None:
+        return objective
+    device = next(model.parameters()).device
+    return weighted(objective, torch.from_numpy(weights / weights.mean()).to(device))
 
 
 def seed_of(random_state: Any) -> int:

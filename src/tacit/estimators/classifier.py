@@ -58,7 +58,9 @@ class Classifier(Holding, ClassifierMixin, NetworkEstimator):
             losses are multiplied by. None for 1.
         n_components: width of the code that the head reads.
         network: as in `tacit.estimators.autoencoder.Autoencoder`, and "pool".
-        max_epochs, min_updates, batch_size, learning_rate, device, random_state, verbose: as there.
+        max_epochs, min_updates, batch_size, learning_rate, early_stopping, validation_fraction,
+            n_iter_no_change, device, random_state, verbose: as there. Rows of every class are held
+            out; weights of rows count in their loss too.
 
     Attributes:
         encoder_: what `encoder` came to: what was given, or its clone that was fitted here.
@@ -89,6 +91,9 @@ class Classifier(Holding, ClassifierMixin, NetworkEstimator):
         min_updates: int = 400,
         batch_size: int = 100,
         learning_rate: float = 1e-3,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
         device: str = "auto",
         random_state: Any = 0,
         verbose: int = 0,
@@ -102,6 +107,9 @@ class Classifier(Holding, ClassifierMixin, NetworkEstimator):
         self.min_updates = min_updates
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
         self.device = device
         self.random_state = random_state
         self.verbose = verbose

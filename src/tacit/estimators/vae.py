@@ -41,8 +41,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Netwo
         beta: the weight of the KL; 1 is the ELBO.
         importance_samples: for log p(x), per row.
         posterior_steps: of optimisation of a new row's posterior, where it is per image.
-        network, max_epochs, min_updates, batch_size, learning_rate, device, random_state, verbose:
-            as in `tacit.estimators.autoencoder.Autoencoder`.
+        network, max_epochs, min_updates, batch_size, learning_rate, early_stopping,
+            validation_fraction, n_iter_no_change, device, random_state, verbose: as in
+            `tacit.estimators.autoencoder.Autoencoder`. With "per_image" no row can be held out.
 
     Attributes:
         model_: the PyTorch module, `tacit.models.models.VAE`.
@@ -71,6 +72,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Netwo
         min_updates: int = 400,
         batch_size: int = 100,
         learning_rate: float = 1e-3,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
         device: str = "auto",
         random_state: Any = 0,
         verbose: int = 0,
@@ -87,6 +91,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Netwo
         self.min_updates = min_updates
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
@@ -96,6 +103,11 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Netwo
         posteriors = {"amortized": "amortized", "per_image": "per-image"}
         if self.posterior not in posteriors:
             raise ValueError(f"posterior is {self.posterior!r}; it is {' or '.join(posteriors)}")
+        if self.early_stopping and self.posterior == "per_image":
+            raise ValueError(
+                "early_stopping is True, but with posterior 'per_image' rows held out have no "
+                "code; it is for 'amortized'"
+            )
         for name in ("importance_samples", "posterior_steps"):
             if (value := getattr(self, name)) < 1:
                 raise ValueError(f"{name} is {value}; it is at least 1")
