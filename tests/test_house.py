@@ -18,6 +18,7 @@ ROOMS = [
     "files",
     "errors",
     "notebook",
+    "progress",
     "images",
     "models",
     "encoders",

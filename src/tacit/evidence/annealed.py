@@ -28,6 +28,7 @@ from tacit.evidence.observed import (
 from tacit.evidence.proposals import from_encoder, from_prior
 from tacit.models.models import VAE
 from tacit.models.posteriors import DiagonalNormal
+from tacit.progress import part_by_part, tell
 
 Array = NDArray[np.float64]
 Start = Literal["prior", "encoder"] | DiagonalNormal | CorrelatedNormal
@@ -104,7 +105,7 @@ def annealed_importance_sampling(
         rows = rows_within(model, memory, gradients=True)
         summaries, acceptance = [], []
         at_once = max(1, rows // (n_chains + N_SCOUTS))
-        for first in range(0, len(data), at_once):
+        for first in part_by_part(range(0, len(data), at_once)):
             part = slice(first, first + at_once)
             chunk, own = data.take(part), q0.take(part)
             store = None
@@ -248,6 +249,7 @@ def anneal(
                 log_step = log_step + GAIN * (scouts - TARGET_ACCEPTANCE)
                 log_step = log_step.clamp_max(longest)
         t += 1
+        tell(t / (n_transitions + 1))
         if store is not None:
             store.save(
                 last=t > n_transitions,

@@ -30,6 +30,7 @@ from tacit.evidence.observed import (
     rows_within,
 )
 from tacit.models.models import VAE
+from tacit.progress import part_by_part, within
 from tacit.streams import torch_stream
 
 Array = NDArray[np.float64]
@@ -178,24 +179,26 @@ def _both_ways(
     rows = rows_within(model, memory, gradients=True)
     there, back = [], []
     at_once = max(1, rows // n_chains)
-    for first in range(0, len(data), at_once):
+    for first in part_by_part(range(0, len(data), at_once)):
         part = slice(first, first + at_once)
         chunk, own = data.take(part), q0.take(part)
-        up = forward(model, chunk, own, betas, n_chains, root, rows, leaps)
+        with within(0, 0.5):
+            up = forward(model, chunk, own, betas, n_chains, root, rows, leaps)
         there.append((*log_mean(up.log_weight, first), up.acceptance))
         noise = Noise(root, "back", chunk.keys, chunk.x)
         begin = _one_end(up, noise) if z is None else own.standard(z[None, part])[0]
-        down = anneal(
-            model,
-            chunk,
-            own,
-            betas[::-1],
-            begin.expand(n_chains, -1, -1),
-            noise,
-            rows,
-            leaps,
-            log_steps=up.log_steps.flip(0),
-        )
+        with within(0.5, 1):
+            down = anneal(
+                model,
+                chunk,
+                own,
+                betas[::-1],
+                begin.expand(n_chains, -1, -1),
+                noise,
+                rows,
+                leaps,
+                log_steps=up.log_steps.flip(0),
+            )
         back.append((*log_mean(down.log_weight, first), down.acceptance))
     bounds = []
     for bound, sign, parts in (("lower", 1, there), ("upper", -1, back)):

@@ -25,6 +25,7 @@ from tacit.evidence.observed import MIB, Observed, check_positive, draw_root, ob
 from tacit.evidence.proposals import from_encoder
 from tacit.models.models import VAE
 from tacit.models.posteriors import DiagonalNormal
+from tacit.progress import within
 from tacit.streams import torch_stream
 
 Array = NDArray[np.float64]
@@ -264,7 +265,6 @@ def _carry_on(
     if refined is None:
         generator = torch_stream(root, "refine")
         refined = refined_posteriors(model, data, generator=generator, memory=memory)
-    tiers = [n for n in FEWER_DISTRIBUTIONS if n < n_distributions]
     for some, q in with_covariance(model, data, refined, root, memory):
         own, images = images[: len(some)], images[len(some) :]
         estimate = importance_sampling(
@@ -278,7 +278,10 @@ def _carry_on(
         assert estimate.ess is not None
         found.sampled_ess[own] = estimate.ess
         found.add(own, replace(estimate, method="importance sampling from refined posteriors"))
-        for n in (*tiers, n_distributions):
+        # An image takes as long as it has distributions; the most are gone through both ways.
+        tiers = [n for n in FEWER_DISTRIBUTIONS if n < n_distributions]
+        ends = np.cumsum([0, *tiers, 2 * n_distributions]) / (sum(tiers) + 2 * n_distributions)
+        for n, low, high in zip((*tiers, n_distributions), ends, ends[1:], strict=False):
             still = np.flatnonzero(found.open[own])
             if not len(still):
                 break
@@ -291,10 +294,11 @@ def _carry_on(
                 "generator": torch_stream(root, "annealed", n),
                 "memory": memory,
             }
-            if n < n_distributions:
-                estimate = annealed_importance_sampling(model, some.take(still), **settings)
-            else:
-                estimate, upper = annealed_both_ways(model, some.take(still), **settings)
+            with within(low, high):
+                if n < n_distributions:
+                    estimate = annealed_importance_sampling(model, some.take(still), **settings)
+                else:
+                    estimate, upper = annealed_both_ways(model, some.take(still), **settings)
             said = f"annealing from refined posteriors by {n:,} distributions"
             found.add(own[still], replace(estimate, method=said), upper)
 

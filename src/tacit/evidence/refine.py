@@ -24,6 +24,7 @@ from tacit.evidence.observed import (
 from tacit.evidence.proposals import from_encoder, from_prior
 from tacit.models.models import VAE
 from tacit.models.posteriors import DiagonalNormal
+from tacit.progress import part_by_part, tell, within
 from tacit.streams import torch_stream
 
 Array = NDArray[np.float64]
@@ -54,6 +55,8 @@ STEP = 0.1
 """Standard deviations to either side, between which a decoder's slope is taken."""
 SMALLEST_RATIO = 0.05
 TINY = 1e-30
+STEPS_SHARE = 0.3
+"""Of the work of an image, roughly, is the steps; a look or two is the rest."""
 PARTS = (1.0, 0.3, 0.1)
 """Shares of a step that are tried in turn, until the bound does not fall."""
 
@@ -170,7 +173,7 @@ def refine(
         rows = rows_within(model, memory, gradients=True)
         at_once = max(1, rows // n_starts)
         parts = []
-        for first in range(0, len(data), at_once):
+        for first in part_by_part(range(0, len(data), at_once)):
             part = slice(first, first + at_once)
             ascent = _Ascent(model, data.take(part), begin[:, :, part], root, rows)
             if steps is None:
@@ -275,7 +278,8 @@ class _Ascent:
             return FIRST_RATE * (LAST_RATE / FIRST_RATE) ** min(1, step / DECAY)
 
         begun, self.bound = self.now, self._bounds(self.now)
-        self._advance(min(DECAY, max_steps), rate)
+        with within(0, STEPS_SHARE):
+            self._advance(min(DECAY, max_steps), rate)
         bound = self._bounds(self.average)
         self.now = torch.where(self._mask(bound > self.bound), self.average, begun)
         self.bound = np.maximum(bound, self.bound)
@@ -290,6 +294,8 @@ class _Ascent:
             self.answer[:, self.rows] = self.now
             self.trace.append(self.bound.copy())
             self._keep(~(look.missing <= tolerance))
+            waiting = 1 - self.taken[self.rows] / max_steps
+            tell(1 - (1 - STEPS_SHARE) * float(waiting.sum()) / len(self.taken))
 
     def _look(self, n_pairs: int, tolerance: float, left: int) -> _Look:
         """See `refine`; `left` gradients are left for the curvature."""
@@ -389,6 +395,7 @@ class _Ascent:
             for step in range(min(PERIOD, n_steps - begun)):
                 sign = 1 if step % 2 == 0 else -1
                 self._step(sign * noise[step // 2], rate(len(self.trace)))
+            tell(min(begun + PERIOD, n_steps) / n_steps)
         self.taken[self.rows] += n_steps
 
     def _step(self, noise: Tensor, rate: float) -> None:

@@ -17,6 +17,7 @@ from tacit.measures.engine import Measured, difference
 from tacit.measures.number import Number
 from tacit.models.models import VAE
 from tacit.models.posteriors import DiagonalNormal
+from tacit.progress import part_by_part
 from tacit.questions.base import Arrays, Runs
 from tacit.questions.shared.samples import Rows, of_all
 from tacit.questions.shared.splits import SPLITS, BySplit, counted
@@ -70,7 +71,8 @@ def measure(runs: Runs, name: str, n_images: int, n_samples: int) -> Numbers:
     run = runs[name]
     model = run.model_as(VAE)
     columns = {}
-    for split, images in zip(SPLITS, (runs.images_of(run), runs.test), strict=True):
+    both = tuple(zip(SPLITS, (runs.images_of(run), runs.test), strict=True))
+    for split, images in part_by_part(both):
         rows = of_all(images, n_images, split)
         gaps = partial(_gaps, model, images, rows, split, runs.seed, n_samples)
         known = split == "train" and run.train_index is not None

@@ -19,6 +19,7 @@ from tacit.measures.number import Number
 from tacit.models.config import PerImageTable
 from tacit.models.models import VAE
 from tacit.models.posteriors import DiagonalNormal
+from tacit.progress import part_by_part
 from tacit.questions.base import Runs
 from tacit.questions.shared.samples import Rows, of_all
 from tacit.questions.shared.seeds import Seeds
@@ -122,12 +123,12 @@ def measure(runs: Runs, names: Sequence[str], n_refined: int) -> Numbers:
     """Own and refined codes of `n_refined` images of each split under every run of `names`."""
     first = runs[names[0]]
     tables, shown, traces = {}, {}, {}
-    for split, images in (("train", runs.images_of(first)), ("test", runs.test)):
+    for split, images in part_by_part((("train", runs.images_of(first)), ("test", runs.test))):
         rows = of_all(images, n_refined, "training" if split == "train" else split)
         places = _shown(images, rows)
         index = first.train_index if split == "train" else None
         codes, pictures = {}, {}
-        for name in names:
+        for name in part_by_part(names):
             codes[name], decoded, traces[name] = _inferred(
                 runs[name], images, rows, split, runs.seed
             )

@@ -15,6 +15,7 @@ from tacit.images.dataset import UNLABELLED, Images
 from tacit.images.splits import found_in_both
 from tacit.labels.draws import Draws, nested_draws, read_draws
 from tacit.labels.pairs import AnyPair, Pair, named_once, pairs_of
+from tacit.progress import part_by_part
 from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
 from tacit.questions.label_efficiency import figures, numbers, words
@@ -255,7 +256,10 @@ class Labels(FewLabels):
         counts = [
             np.bincount(trial.y, minlength=train.n_classes) for d in given.trials for trial in d
         ]
-        pairs = {pair.name: measured(pair, given, train.n_classes, runs) for pair in self.pairs}
+        pairs = {
+            pair.name: measured(pair, given, train.n_classes, runs)
+            for pair in part_by_part(self.pairs)
+        }
         table = numbers.Trials(
             np.repeat(drawn.budgets, n_draws),
             np.tile(np.arange(n_draws), len(drawn.budgets)),

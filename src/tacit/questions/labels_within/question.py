@@ -13,6 +13,7 @@ from tacit.labels.cross_validation import Trial, Turns, held_out_trials, turns_f
 from tacit.labels.draws import Draws, Labelled
 from tacit.labels.methods import Answered
 from tacit.labels.pairs import Pair, named_once
+from tacit.progress import part_by_part
 from tacit.questions.base import Arrays, Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
 from tacit.questions.labels_within import figures, numbers, words
@@ -148,7 +149,7 @@ class LabelsWithin(Question):
         found = Measurement()
         pool = Images(runs.train.pixels)
         truth = np.full(len(pool), UNLABELLED, np.int64)
-        for pair in self.pairs:
+        for pair in part_by_part(self.pairs):
             for name, array in self._learned(pair, pool, truth, runs).items():
                 found.arrays[f"{pair.name}/{name}"] = array
         return found

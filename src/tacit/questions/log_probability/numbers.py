@@ -17,6 +17,7 @@ from tacit.measures.images import within_class_variance
 from tacit.measures.number import Number, Undefined, undefined
 from tacit.models.likelihoods import Gaussian
 from tacit.models.models import VAE
+from tacit.progress import part_by_part
 from tacit.questions.base import Arrays, Runs
 from tacit.questions.log_probability.annealing.measuring import (
     Checking,
@@ -151,7 +152,7 @@ def measure(runs: Runs, name: str, asked: Amounts, checking: Checking | None) ->
     classes = classes if len(classes) > 1 else []
     means = mean_images(learned, classes)
     scores, shown, by_encoder = {}, {}, {}
-    for split, images in (("train", learned), ("test", runs.test)):
+    for split, images in part_by_part((("train", learned), ("test", runs.test))):
         anneal = checking is None
         score_them = partial(
             _scored, model, images, classes, means, runs.seed, split, asked, anneal=anneal

@@ -15,6 +15,7 @@ from tacit.measures.intervals import decide
 from tacit.measures.number import Number, undefined
 from tacit.models.config import PerImageTable
 from tacit.models.models import VAE, Autoencoder
+from tacit.progress import part_by_part
 from tacit.questions.base import Runs
 from tacit.questions.shared.curves import Curve, Kept, Line
 from tacit.questions.shared.outputs import comparable, one_per_class, reconstructions, terms
@@ -158,7 +159,7 @@ def measure(runs: Runs, names: Sequence[str], images: int, steps: int) -> Number
         images, steps: how many images of each split are refined, where a run needs it.
     """
     found = Numbers({}, {})
-    for name in names:
+    for name in part_by_part(names):
         if is_per_image(runs[name]):
             found.run[name], found.table[name] = _refined(runs, runs[name], images, steps)
         else:
@@ -212,9 +213,9 @@ def _refined(runs: Runs, run: SavedRun, images: int, steps: int) -> tuple[OfRun,
     rows = {split: _shown_first(part, images, split) for split, part in splits.items()}
     losses: dict[str, list[Floats]] = {split: [] for split in splits}
     pictures, rising = {}, 0.0
-    for split, part in splits.items():
+    for split, part in part_by_part(tuple(splits.items())):
         shown, outputs, own = rows[split][: len(one_per_class(part))], [], []
-        for update in updates:
+        for update in part_by_part(updates):
             model = _with_decoder(run, update)
             assert isinstance(model, VAE)
             some = rows[split] if update == updates[-1] else rows[split][:REFINED_EARLIER]

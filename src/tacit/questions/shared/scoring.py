@@ -25,6 +25,7 @@ from tacit.measures.distances import Floats
 from tacit.measures.images import gaussian_log_prob, mean_intensity
 from tacit.models.likelihoods import Gaussian, Likelihood
 from tacit.models.models import VAE
+from tacit.progress import within
 from tacit.questions.shared.samples import Rows
 from tacit.streams import torch_stream
 
@@ -135,16 +136,18 @@ def without_flags(
     An image's value is that of the first method in turn that raises no flag, or of the last, with
     an upper bound beside it.
     """
-    q = refined_posteriors(model, data, generator=torch_stream(seed, "refined", split))
-    return log_prob_to_precision(
-        model,
-        data,
-        precision=math.inf,
-        n_samples=samples,
-        n_distributions=FEWER_DISTRIBUTIONS[-1],
-        refined=q,
-        generator=torch_stream(seed, "importance", split),
-    )
+    with within(0, 0.5):
+        q = refined_posteriors(model, data, generator=torch_stream(seed, "refined", split))
+    with within(0.5, 1):
+        return log_prob_to_precision(
+            model,
+            data,
+            precision=math.inf,
+            n_samples=samples,
+            n_distributions=FEWER_DISTRIBUTIONS[-1],
+            refined=q,
+            generator=torch_stream(seed, "importance", split),
+        )
 
 
 def picture_log_prob(likelihood: Likelihood, x: Tensor, pictures: Floats) -> Floats:

@@ -23,6 +23,7 @@ from tacit.measures.distances import Floats
 from tacit.models.models import Classifier
 from tacit.models.networks import GivenCodes
 from tacit.models.pretrained import PretrainedNetwork
+from tacit.progress import part_by_part
 from tacit.questions.base import Arrays, Runs
 from tacit.training.examples import Examples
 
@@ -116,7 +117,7 @@ def measured(pair: Pair, given: Known, n_classes: int, runs: Runs) -> tuple[Colu
     """Every trial of a pair."""
     problem = problem_of(pair, given, n_classes, runs)
     rows: list[Arrays] = []
-    for budget, trials in enumerate(given.trials):
+    for budget, trials in enumerate(part_by_part(given.trials)):
 
         def of(answered: Answered, trials: list[Labelled] = trials) -> Arrays:
             return _row(answered, given, trials[answered.trial], pair, len(runs.train))
@@ -158,7 +159,7 @@ def each_trial(
     names = [f"{name}-{number}" for number in range(len(trials))]
     missing = [number for number, each in enumerate(names) if not runs.has_kept(each)]
     answers = pair.using.answers(problem, trials, missing) if missing else iter(())
-    return [runs.kept(each, lambda: of(next(answers))) for each in names]
+    return [runs.kept(each, lambda: of(next(answers))) for each in part_by_part(names)]
 
 
 def problem_of(pair: Pair, given: Known, n_classes: int, runs: Runs) -> Problem:
@@ -203,8 +204,9 @@ def _row(answered: Answered, given: Known, labelled: Labelled, pair: Pair, n_tra
     if pair.using.confident and len(truth):
         row["bins"] = binned(scores, truth)
         numbers["calibration_error"] = calibration_excess(scores, truth, BINS)
-        if answered.scaled is not None:
-            scaled = answered.scaled[unlabelled] if given.within else answered.scaled
+        scaled = answered.scaled()
+        if scaled is not None:
+            scaled = scaled[unlabelled] if given.within else scaled
             numbers["calibration_error_with_temperature"] = calibration_excess(scaled, truth, BINS)
     return row | {name: np.array(value, np.float64) for name, value in numbers.items()}
 

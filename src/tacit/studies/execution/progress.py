@@ -9,11 +9,21 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from tacit.notebook import Live, bar
 from tacit.studies.execution.job import Job
 from tacit.studies.execution.runner import Watcher
 from tacit.studies.shorter import LONG
 
 SECONDS_BETWEEN_LINES = 10.0
+
+SECONDS_BETWEEN_DRAWINGS = 0.3
+"""In a notebook."""
+
+SECONDS_TO_TELL = 3.0
+"""Of work, before its rate is believed."""
+
+SHARE_TO_TELL = 0.05
+"""Of a job, before its own rate is."""
 
 
 def duration(seconds: float) -> str:
@@ -38,13 +48,22 @@ class Running:
     first: float | None = None
     share: float | None = None
 
+    def to_go(self) -> float | None:
+        """Seconds to its end at the rate at which it went until now; None while that is unknown."""
+        spent = time.monotonic() - self.since
+        if self.share is None or self.first is None or spent < SECONDS_TO_TELL:
+            return None
+        done = self.share - self.first
+        return spent * (1 - self.share) / done if done >= SHARE_TO_TELL else None
+
 
 class Remaining:
     """How much work is left, in the units of `Job.weight`, and how long it may take.
 
     Training and measuring go by rates of their own, so that no quick training promises a quick end
-    of the questions; where one of them has no rate yet, nothing is promised of it. A job that tells
-    no progress and takes longer than foreseen is taken to need half as long again as it has taken.
+    of the questions; where one of them has no rate yet, nothing is promised of it. A job that says
+    how far it is goes by its own rate; one that does not, and takes longer than foreseen, is taken
+    to need half as long again as it has taken.
     """
 
     def __init__(self, jobs: tuple[Job, ...], finished: Collection[str]) -> None:
@@ -62,7 +81,7 @@ class Remaining:
     def progressed(self, job: Job, share: float) -> None:
         one = self.running.setdefault(job.id, Running(job, time.monotonic()))
         one.first = share if one.first is None else one.first
-        one.share = share
+        one.share = max(one.share or 0.0, share)  # the parts of a job are guessed, and none undone
 
     def ended(self, job: Job, seconds: float) -> None:
         self.finished += 1
@@ -96,12 +115,18 @@ class Remaining:
             "that do. What is done by now is used again whenever this command is."
         )
 
-    def foreseen(self, job: Job) -> str:
-        """What is said of a job that tells no progress: that it measures, and for how long."""
+    def measuring(self, job: Job) -> str:
+        """What is said of a job that measures: how far it is, and for how long it will."""
         if job.kind != "measure":
             return ""
-        seconds = self._rate(job.kind) * weight(job)
-        return f"measuring, about {duration(seconds)}" if seconds else "measuring"
+        one = self.running.get(job.id)
+        if one is None or one.share is None:
+            seconds = self._rate(job.kind) * weight(job)
+            return f"measuring, about {duration(seconds)}" if seconds else "measuring"
+        text, seconds_left = f"measuring, {one.share:.0%}", one.to_go()
+        if seconds_left is None:
+            return text
+        return f"{text}, about {duration(seconds_left)} to go"
 
     def _rate(self, kind: str) -> float:
         """Seconds for a unit of work; 0 while too little was done to tell."""
@@ -110,7 +135,7 @@ class Remaining:
             if one.job.kind == kind and one.share is not None and one.first is not None:
                 seconds += time.monotonic() - one.since
                 work += (one.share - one.first) * weight(one.job)
-        return seconds / work if work and seconds > 3 else 0.0
+        return seconds / work if work and seconds > SECONDS_TO_TELL else 0.0
 
     def _to_go(self, rates: Mapping[str, float], kinds: Collection[str]) -> float:
         now, longest, whole = time.monotonic(), 0.0, 0.0
@@ -119,7 +144,10 @@ class Remaining:
                 continue
             seconds = rates[job.kind] * weight(job)
             one = self.running.get(job.id)
-            if one is not None and one.share is not None:
+            own = None if one is None else one.to_go()
+            if own is not None:
+                seconds = own
+            elif one is not None and one.share is not None:
                 seconds *= 1 - one.share
             elif one is not None:
                 spent = now - one.since
@@ -152,9 +180,8 @@ class Lines:
     def progressed(self, job: Job, update: int, updates: int, loss: float) -> None:
         self.remaining.progressed(job, update / updates)
         if time.monotonic() - self.said > SECONDS_BETWEEN_LINES:
-            self._say(
-                f"{job.label}: {position(job, update)}, loss {loss:.4g}; {self.remaining.text()}"
-            )
+            said = self.remaining.measuring(job) or f"{position(job, update)}, loss {loss:.4g}"
+            self._say(f"{job.label}: {said}; {self.remaining.text()}")
 
     def ended(self, job: Job, seconds: float, cause: str | None) -> None:
         self.remaining.ended(job, seconds)
@@ -197,12 +224,12 @@ class Bars:
     def started(self, job: Job) -> None:
         self.remaining.started(job)
         self.tasks[job.id] = self.progress.add_task(
-            escape(job.label), total=None, said=self.remaining.foreseen(job)
+            escape(job.label), total=None, said=self.remaining.measuring(job)
         )
 
     def progressed(self, job: Job, update: int, updates: int, loss: float) -> None:
         self.remaining.progressed(job, update / updates)
-        said = f"{position(job, update)}  loss {loss:.4g}"
+        said = self.remaining.measuring(job) or f"{position(job, update)}  loss {loss:.4g}"
         self.progress.update(self.tasks[job.id], completed=update, total=updates, said=said)
         self.progress.update(self.whole, said=self.remaining.text())
         if advice := self.remaining.advice():
@@ -217,6 +244,49 @@ class Bars:
 
     def noticed(self, text: str) -> None:
         self.progress.console.print(f"[bold yellow]noticed[/] {escape(text)}")
+
+
+class Cell:
+    """The same in a notebook: bars in one output, which is replaced as jobs go on."""
+
+    def __init__(self, console: Console) -> None:
+        self.console, self.live = console, Live()
+        self.remaining = Remaining((), ())
+        self.said: dict[str, str] = {}
+        self.drawn = 0.0
+
+    def planned(self, jobs: tuple[Job, ...], finished: Collection[str]) -> None:
+        self.remaining = Remaining(jobs, finished)
+        self._draw()
+
+    def started(self, job: Job) -> None:
+        self.remaining.started(job)
+        self.said[job.id] = self.remaining.measuring(job)
+        self._draw()
+
+    def progressed(self, job: Job, update: int, updates: int, loss: float) -> None:
+        self.remaining.progressed(job, update / updates)
+        trained = f"{position(job, update)}, loss {loss:.4g}" if job.kind == "train" else ""
+        self.said[job.id] = trained or self.remaining.measuring(job)
+        if time.monotonic() - self.drawn > SECONDS_BETWEEN_DRAWINGS:
+            self._draw()
+
+    def ended(self, job: Job, seconds: float, cause: str | None) -> None:
+        self.remaining.ended(job, seconds)
+        self.said.pop(job.id, None)
+        if cause is not None:
+            self.noticed(f"failed {job.label}: {cause}")
+        self._draw()
+
+    def noticed(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False)
+
+    def _draw(self) -> None:
+        self.drawn, left = time.monotonic(), self.remaining
+        bars = [bar(left.text(), left.finished / max(1, left.jobs))]
+        for one in left.running.values():
+            bars.append(bar(f"{one.job.label} {self.said.get(one.job.id, '')}", one.share))
+        self.live.show("".join(bars))
 
 
 @contextmanager
@@ -250,6 +320,9 @@ def reading(
 @contextmanager
 def shown(console: Console) -> Iterator[Watcher]:
     """The way to show progress that fits the console."""
+    if console.is_jupyter and not console.quiet:
+        yield Cell(console)
+        return
     if not console.is_terminal:
         yield Lines(console)
         return

@@ -1,6 +1,7 @@
 """What a worker process does with one job: plain data in, files in the job's own folder out."""
 
 import logging
+import math
 import os
 import threading
 import time
@@ -36,6 +37,7 @@ from tacit.images.shared import Notice, read_images
 from tacit.models.config import ModelConfig, build
 from tacit.models.models import VAE, Autoencoder, Contrastive, Model
 from tacit.models.parts import copy_part, freeze, part_of
+from tacit.progress import tell, watched
 from tacit.questions.base import Measurement, Runs, Trainable
 from tacit.questions.registry import QUESTIONS
 from tacit.streams import seeded_initialisation
@@ -64,6 +66,9 @@ PIXELS_AT_ONCE = 2**24
 """As floats, 64 MiB."""
 
 SECONDS_TO_NOTICE = 4.0
+
+THOUSANDTHS = 1000
+"""In so many parts the progress of a measurement is told."""
 
 SECONDS_WORTH_SYNCING = 10.0
 """A job that took longer returns when its result is on the disk, which takes a twentieth of a
@@ -144,9 +149,7 @@ def train(
         notice=notice,
         ranks=ranks,
     )
-    # What a run that was killed had done before is not known.
-    before = float(times_of(folder).get("seconds", 0.0))
-    started = time.perf_counter()
+    spent = Spent(folder)
     try:
         history = fit(
             model,
@@ -159,21 +162,40 @@ def train(
             ranks=ranks,
         )
     except Stopped:
-        seconds = before + time.perf_counter() - started
         if ranks.is_first:
-            write_record(folder / TIMES, {"seconds": seconds}, durable=False)
+            spent.write(spent.until_now())
         raise
     if not ranks.is_first:
         return
-    seconds = before + time.perf_counter() - started
+    times = spent.until_now()
     write_trained(folder, model.cpu(), history)
     seen = schedule.updates * min(schedule.batch_size, schedule.n_images)
-    times: dict[str, Any] = {"seconds": seconds, "updates": schedule.updates}
-    times["images_per_second"] = seen / seconds
+    known: dict[str, Any] = {"images_per_second": seen / times["seconds"]}
     if ranks.size > 1:
-        times["where"] = f"{ranks.size} ranks"
-    write_record(folder / TIMES, times, durable=False)
-    seal(folder, durable=seconds > SECONDS_WORTH_SYNCING)
+        known["where"] = f"{ranks.size} ranks"
+    spent.write({**times, "updates": schedule.updates, **known})
+    seal(folder, durable=times["seconds"] > SECONDS_WORTH_SYNCING)
+
+
+class Spent:
+    """The time that a job takes, with what it had taken before it was stopped, in its times.json.
+
+    What a killed job had done is not known. Seconds of processors tell work from waiting, where
+    other programs have the machine too.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._file, before = folder / TIMES, times_of(folder)
+        self._since = time.perf_counter() - float(before.get("seconds", 0.0))
+        self._cpu_since = time.process_time() - float(before.get("cpu_seconds", 0.0))
+
+    def until_now(self) -> dict[str, float]:
+        """As they are kept: ``seconds`` on the wall and ``cpu_seconds``."""
+        wall, cpu = time.perf_counter() - self._since, time.process_time() - self._cpu_since
+        return {"seconds": wall, "cpu_seconds": cpu}
+
+    def write(self, times: dict[str, Any]) -> None:
+        write_record(self._file, times, durable=False)
 
 
 def mean_image(images: Examples) -> torch.Tensor:
@@ -195,9 +217,17 @@ def _testable(config: ModelConfig, test: Images) -> Chosen | None:
 
 
 def measure(
-    job: dict[str, Any], out: Path, images: Split, *, notice: Notice = lambda text: None
+    job: dict[str, Any],
+    out: Path,
+    images: Split,
+    *,
+    report: Callable[[int, int, float], None] = lambda done, of, loss: None,
+    notice: Notice = lambda text: None,
 ) -> None:
-    """Measure one question on the models of one seed, or go on where that stopped."""
+    """Measure one question on the models of one seed, or go on where that stopped.
+
+    report: told as in training how many thousandths are done, with no loss.
+    """
     task = job["task"]
     folder = out / job["folder"]
     keep = folder / KEPT
@@ -221,16 +251,18 @@ def measure(
         lambda encoder: read_laid(out / "images", task["features"][encoder]),
         lambda encoder: _trainable(encoder, task["features"][encoder], out, len(images.train)),
     )
-    started = time.perf_counter()
-    found = question.measure(runs)
-    seconds = time.perf_counter() - started
+    spent = Spent(folder)
+    with watched(lambda share: report(round(THOUSANDTHS * share), THOUSANDTHS, math.nan)):
+        tell(0)
+        found = question.measure(runs)
+    times = spent.until_now()
     write_json(folder / "values.json", found.values, durable=False)
     arrays = {name: np.ascontiguousarray(array) for name, array in found.arrays.items()}
     write_atomically(
         folder / "arrays.safetensors", lambda file: save_file(arrays, file), durable=False
     )
-    write_record(folder / TIMES, {"seconds": seconds}, durable=False)
-    seal(folder, durable=seconds > SECONDS_WORTH_SYNCING)
+    spent.write(times)
+    seal(folder, durable=times["seconds"] > SECONDS_WORTH_SYNCING)
 
 
 def _trainable(source: str, key: str, out: Path, n_train: int) -> Trainable:
@@ -314,7 +346,7 @@ def perform(
                 (root / job["folder"]).mkdir(parents=True, exist_ok=True)
             images = read_images(root / "images")
             if job["kind"] != "train":
-                measure(job, root, images, notice=notice)
+                measure(job, root, images, report=report, notice=notice)
             elif not _trained(
                 partial(train, job, root, images, report=report, notice=notice),
                 seat,
