@@ -47,6 +47,8 @@ class Answered:
     accuracy: dict[int, float] = field(default_factory=dict)
     sure: dict[int, float] = field(default_factory=dict)
     judged: dict[int, Judgement] = field(default_factory=dict)
+    right_ones: dict[int, np.ndarray] = field(default_factory=dict)
+    answered: list[int] = field(default_factory=list)
     memory: list[float] = field(default_factory=list)
 
 
@@ -118,6 +120,7 @@ def _answer(session: Session, names: np.ndarray, n: int, after: list[int]) -> An
     for number in range(1, n + 1):
         row = session.state()["queue"][0]["row"]
         began = time.perf_counter()
+        found.answered.append(row)
         session.answer([row], label=str(names[row]))
         found.writing.append(time.perf_counter() - began)
         session.wait(session.version - 1, 60)
@@ -126,9 +129,9 @@ def _answer(session: Session, names: np.ndarray, n: int, after: list[int]) -> An
         told = session.predictions
         if number % 10 == 0 or number in after:
             rest = np.setdiff1d(np.arange(len(names)), [int(one) for one in session.table.said])
-            best = np.array(told.classes)[told.best[rest]]
+            found.right_ones[number] = np.array(told.classes)[told.best] == names
             found.judged[number] = told.judged
-            found.accuracy[number] = float((best == names[rest]).mean())
+            found.accuracy[number] = float(found.right_ones[number][rest].mean())
             found.sure[number] = float(told.sure[rest].mean())
         if number in after:
             found.right.append(found.accuracy[number])
@@ -155,12 +158,16 @@ def _confidence(seen: list[Answered]) -> None:
 
 
 def _forecasts(seen: list[Answered]) -> None:
-    """How often the next answers brought no more than was said, and little where that was said."""
+    """How often the next answers brought no more than was said, and little where that was said.
+
+    On the same images: those without an answer after the next ones. What was asked for is harder,
+    so that accuracy on the rest rises by that alone.
+    """
     rises = [
-        (changed, one.accuracy[number + MORE] - one.accuracy[number])
+        (judged.changed, _rise(one, number))
         for one in seen
         for number, judged in one.judged.items()
-        if (changed := judged.changed) is not None and number + MORE in one.accuracy
+        if judged.changed is not None and number + MORE in one.right_ones
     ]
     if not rises:
         return
@@ -172,6 +179,13 @@ def _forecasts(seen: list[Answered]) -> None:
         f"they raised it by more than {100 * LITTLE:.1f} points {int((came[few] > LITTLE).sum())} "
         "times"
     )
+
+
+def _rise(one: Answered, number: int) -> float:
+    """By how much the next answers raise accuracy on the images that have none after them."""
+    before, after = one.right_ones[number], one.right_ones[number + MORE]
+    rest = np.delete(np.arange(len(before)), one.answered[: number + MORE])
+    return float(after[rest].mean() - before[rest].mean())
 
 
 def _at_random(codes: np.ndarray, names: np.ndarray, seed: int, after: list[int]) -> list[float]:
