@@ -113,8 +113,8 @@ function progress() {
   put("confidence", s.confidence === null ? "–" : percent(s.confidence, 1),
     s.confidence === null ? "" : `on average; ${many(s.unsure)} images below 50 %. ${s.at_random ? "Where it was measured it was 5 points off on average, 28 at most" : s.calibrated ? "A guess yet: where it was measured it was up to 50 points off after ten answers, 35 after twenty" : "Not calibrated yet"}`);
   put("coming", s.changed === null ? "–" : `at most ${(100 * s.changed).toFixed(1)} points more`,
-    s.changed === null ? "can be said after 30 answers" : "for so many of the others were taken for something else after the last 20, and the next 20 hardly ever bring more (1 time in 100 where it was measured)");
-  $("advice").textContent = s.enough ? "The last 20 answers changed fewer than one image in 200. Where this was measured, 20 more made half a point of difference 1 time in 70: look through the least sure ones in the grid, or stop here." : "";
+    s.changed === null ? "can be said after 30 answers" : "for so many of the others were taken for something else after the last 20, and the next 20 hardly ever bring more (3 of 480 times where it was measured)");
+  $("advice").textContent = s.enough ? "The last 20 answers changed fewer than one image in 200. Where this was measured, 20 more brought more than half a point 2 of 93 times: look through the least sure ones in the grid, or stop here." : "";
   $("counts").tBodies[0].replaceChildren(...s.classes.map((one, i) => {
     const dot = element("span", { className: "dot" });
     dot.style.setProperty("--c", colour(i));
