@@ -165,6 +165,11 @@ def test_a_quick_look_is_smaller_and_says_so(tmp_path: Path) -> None:
     assert asked["log-probability"]["per_class"] == 10
     assert asked["log-probability"]["proposal"] == before["log-probability"]["proposal"]
     assert (quick.study.runs["vae"].epochs, whole.study.runs["vae"].epochs) == (45, 30)
+    jobs = {job.name: job.task["schedule"] for job in quick.plan.jobs if job.kind == "train"}
+    ends = [16 * epoch for epoch in (1, 5, 10, 20, 30, 45)]
+    assert jobs["vae"]["snapshot_at"] == tuple(ends)
+    assert set(ends) < set(jobs["vae"]["evaluate_at"])
+    assert len(jobs["vae"]["evaluate_at"]) <= 10 + len(ends)
     few = prepared(tmp_path, "transfer", images="digits", quick=True).study.runs
     assert few["autoencoder"].epochs == 10
     assert {run.draws for run in few.values()} == {1, 2, 3}

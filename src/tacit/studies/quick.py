@@ -11,6 +11,9 @@ DRAWS = 3
 PASSES = 1.5
 """Times as many passes over fewer images: a VAE of 2,000 MNIST digits has not finished after 30."""
 
+EVALUATIONS = 10
+"""Points of the curves, besides snapshots: 30 looks at 2,000 images are a fifth of a training."""
+
 NOTE = (
     f"A quick look: at most {TRAIN_IMAGES:,} training images and {DRAWS} choices of few labels, "
     "measured on samples of the images. Without --quick intervals are narrower."
@@ -27,12 +30,12 @@ def scaled(study: Study, options: RunOptions, n_train: int) -> Study:
     more = n_train == TRAIN_IMAGES and options.train_size is None and options.epochs is None
 
     def quickly(run: Run) -> Run:
+        changed: dict[str, object] = {"evaluations": run.evaluations or EVALUATIONS}
         if run.train is not None:
-            few = run.train.model_copy(update={"draws": min(run.draws, draws)})
-            return run.model_copy(update={"train": few})
-        if not more or run.one_cycle or run.phases:
-            return run
-        return run.model_copy(update={"epochs": math.ceil(PASSES * run.epochs)})
+            changed["train"] = run.train.model_copy(update={"draws": min(run.draws, draws)})
+        elif more and not (run.one_cycle or run.phases):
+            changed["epochs"] = math.ceil(PASSES * run.epochs)
+        return run.model_copy(update=changed)
 
     runs = {name: quickly(run) for name, run in study.runs.items()}
     return study.model_copy(update={"runs": runs})

@@ -31,15 +31,16 @@ def schedule_of(run: Run, n_images: int, snapshots: Sequence[int], keep: bool) -
     updates = max(epochs_asked * batches, run.updates)
     ends = list(accumulate(phase.epochs * batches for phase in run.phases))
     epochs = math.ceil(updates / batches)
+    points = run.evaluations or (EPOCHS_EVALUATED if run.train is None else FEW_LABEL_POINTS)
     if run.train is not None:
-        evaluate_at = evenly(updates, FEW_LABEL_POINTS)
+        evaluate_at = evenly(updates, points)
         last = max(snapshots, default=1)
         snapshot_at = {max(1, round(updates * epoch / last)) for epoch in snapshots}
     else:
         evaluate_at = (
             tuple(min(e * batches, updates) for e in range(1, epochs + 1))
-            if epochs <= EPOCHS_EVALUATED
-            else evenly(updates, EPOCHS_EVALUATED)
+            if epochs <= points
+            else evenly(updates, points)
         )
         snapshot_at = {e * batches for e in snapshots if e * batches <= updates} | set(ends)
     posterior = run.posterior

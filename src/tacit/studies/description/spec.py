@@ -108,6 +108,7 @@ class Run(Table):
         epochs: passes over the training images.
         updates: train for at least so many updates, whatever `epochs` says.
         phases: in place of `epochs` and `rate`: epochs with a rate each, one after the other.
+        evaluations: how often images are evaluated for the curves, at most, besides the snapshots.
         batch_size, rate, betas, eps, one_cycle: of Adam on the shared weights.
         precision: in what updates take their products: "auto" is float32 on a CPU and bfloat16 on
             a GPU. Images are evaluated in float32 always.
@@ -135,6 +136,7 @@ class Run(Table):
     train: FewLabels | None = None
     epochs: Count = 10
     updates: Annotated[int, Field(ge=0, le=10**9)] = 0
+    evaluations: Annotated[int, Field(ge=1, le=10_000)] | None = None
     batch_size: Count = 128
     rate: Annotated[float, Field(gt=0, le=100)] = 1e-3
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (
