@@ -12,10 +12,12 @@ from pydantic import ValidationError
 from tacit.images.dataset import Images
 from tacit.questions.base import Measurement, Runs, Setting
 from tacit.questions.log_probability.numbers import (
+    Amounts,
     Columns,
     Numbers,
     Scores,
     Tables,
+    _scored,
     numbers_of,
 )
 from tacit.questions.log_probability.question import LogProbability
@@ -97,33 +99,35 @@ def test_the_reports_own_samples_stand_beside_refined_ones(
     assert "the report's own method" not in alone.answer
 
 
-def test_where_most_have_to_be_annealed_fewer_images_are(study: Any, tmp_path: Path) -> None:
-    few = ASKED.model_copy(update={"samples": 50, "annealed_per_class": 2})
-    found = few.measure(study.runs(few))
-    for split in ("train", "test"):
-        # Under 100 samples there are too few to judge, so that all are flagged and annealed.
-        annealed, label = (found.arrays[f"table/{split}/{c}"] for c in ("annealed", "label"))
-        assert annealed.all()
-        assert np.bincount(label).tolist() == [2] * 10
-    once, again = (
-        (asked := ASKED.model_copy(update=more | {"samples": 500, "per_class": 2})).measure(
-            study.runs(asked)
-        )
-        for more in ({}, {"annealed_per_class": 1})
-    )
-    # Digits' samples are hardly flagged: both halves, in their order, are what one call gives.
-    assert once.arrays["table/test/annealed"].mean() < 0.4
-    for split in ("train", "test"):
-        for name in ("index", "label", "mean-intensity", "mean-image"):
-            column = f"table/{split}/{name}"
-            assert np.array_equal(again.arrays[column], once.arrays[column]), column
-        # Rounding depends on an image's company, and a chain's steps on rounding.
-        column = f"table/{split}/log-prob"
-        assert again.arrays[column] == pytest.approx(once.arrays[column], abs=0.3)
-    finding = few.answer({0: found}, study.setting(tmp_path))
-    assert "Importance samples are flagged for 100.0 % of the images" in finding.answer
-    assert finding.numbers["annealed"].value == 1
-    assert finding.numbers["flagged"].value < 0.1
+@pytest.mark.parametrize(("share", "per_class"), [(0.9, 2), (0.2, 4)])
+def test_where_most_have_to_be_annealed_fewer_images_are(
+    monkeypatch: pytest.MonkeyPatch, share: float, per_class: int
+) -> None:
+    asked: list[int] = []
+
+    def scored(model: Any, images: Images, rows: np.ndarray, means: Any, **_: Any) -> Any:
+        asked.append(len(rows))
+        annealed = np.arange(len(rows)) < share * len(rows)
+        numbers = {"log_prob": rows.astype(float), "annealed": annealed.astype(np.int64)}
+        return numbers | {"label": images.truth[rows]}
+
+    monkeypatch.setattr("tacit.questions.log_probability.numbers.score", scored)
+    amounts = Amounts(100, 4, 2, 1, "refined")
+    images = Images(np.zeros((70, 1, 2, 2), np.uint8), np.arange(70) % 10, tuple("abcdefghij"))
+    for labelled in (True, False):
+        asked.clear()
+        own = images if labelled else Images(images.pixels)
+        if not labelled:
+            monkeypatch.setattr(Images, "truth", np.zeros(70, np.int64))
+        classes = list(range(10)) if labelled else []
+        found = _scored(None, own, classes, {}, 0, "test", amounts, anneal=True)  # type: ignore[arg-type]
+        # Each image once, class after class, with its own value.
+        assert np.array_equal(found["log_prob"], found["rows"])
+        assert len(set(found["rows"].tolist())) == len(found["rows"]) == 10 * per_class
+        assert np.array_equal(found["label"], np.sort(found["label"]))
+        if labelled:
+            assert np.bincount(found["label"]).tolist() == [per_class] * 10
+        assert asked == [20] * (per_class // 2)
 
 
 def test_it_is_answered_for_one_seed_and_for_two(
