@@ -11,7 +11,8 @@ from tacit.streams import numpy_stream
 AFTER, EVERY = 20, 5
 """From the answer after so many on, every so manieth image is one chosen by chance.
 
-It costs little: on six sets of images accuracy after 40 answers is 0 to 1.5 points lower for it.
+It costs little: on seven sets of images accuracy after 40 answers was lower by 1.5 points at most
+(steel 97.6 and 96.1 %, textures 67.4 and 66.0 %, digits 96.8 and 96.6 %; ten starts each).
 """
 
 
