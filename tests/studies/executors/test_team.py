@@ -127,8 +127,18 @@ def ranks_of(pid: int) -> list[int]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("which", [0, 1])
-def test_a_killed_rank_ends_the_job_and_the_command_goes_on(which, tmp_path) -> None:
+@pytest.mark.parametrize(
+    ("which", "how", "cause"),
+    [
+        (0, signal.SIGKILL, "its process was killed (SIGKILL)"),
+        (1, signal.SIGKILL, "rank 1 of 2: its process was killed (SIGKILL)"),
+        (0, signal.SIGSTOP, "rank 0 of 2 has not been heard of for 15 s"),
+        (1, signal.SIGSTOP, "rank 1 of 2 has not been heard of for 15 s"),
+    ],
+)
+def test_a_rank_that_is_gone_ends_the_job_and_the_command_goes_on(
+    which, how, cause, tmp_path
+) -> None:
     path = tmp_path / "forever.yaml"
     path.write_text(FOREVER)
     out = tmp_path / "out"
@@ -139,12 +149,15 @@ def test_a_killed_rank_ends_the_job_and_the_command_goes_on(which, tmp_path) -> 
         assert time.monotonic() < deadline
         time.sleep(0.2)
     time.sleep(3)
-    os.kill(ranks_of(running.pid)[which], signal.SIGKILL)
+    os.kill(ranks_of(running.pid)[which], how)
     killed = time.monotonic()
-    said, _ = running.communicate(timeout=60)
+    while not (line := running.stdout.readline()).startswith("FAILED"):
+        assert line
+    print(f"{how.name} to rank {which}: told after {time.monotonic() - killed:.1f} s")
     assert time.monotonic() - killed < 30
+    assert f"FAILED vae (seed 0): {cause}" in line
+    said, _ = running.communicate(timeout=60)
     assert running.returncode == 1, said
-    assert "its process was killed (SIGKILL)" in said
     # What asks for the state keeps it, and the same command goes on from there.
     again = tacit(*words)
     while len(ranks_of(again.pid)) < 2:

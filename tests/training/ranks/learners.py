@@ -10,6 +10,7 @@ from torch import Tensor
 
 from rounding import Doubled
 from tacit.images.dataset import Images
+from tacit.images.sources import open_images
 from tacit.models.config import DenseNetwork, ModelConfig, build
 from tacit.models.parts import freeze
 from tacit.streams import numpy_stream, seeded_initialisation
@@ -100,6 +101,24 @@ def learned(
 
 def all_learned(ranks: Ranks, *arguments: Any) -> dict[str, Mapping[str, Any]]:
     return {name: learned(ranks, name, *arguments) for name in KINDS}
+
+
+def epoch_losses(ranks: Ranks, seeds: tuple[int, ...]) -> dict[str, list[float]]:
+    """What 100 digits cost after an epoch in float32, of each kind and seed."""
+    found: dict[str, list[float]] = {}
+    images = open_images("digits", train_size=100).train
+    for name in ("autoencoder", "classifier", "vae", "per-image", "simclr"):
+        learn, objective, settings = KINDS[name]
+        config = ModelConfig(
+            learn=learn, shape=SHAPE, latent_dim=8, n_classes=10, **(settings | {"n_images": 100})
+        )
+        for seed in seeds:
+            with seeded_initialisation(seed):
+                model = build(config)
+            schedule = Schedule(100, 16, 7, evaluate_at=(7,))
+            history = fit(model, objective, images, schedule, seed=seed, ranks=ranks)
+            found.setdefault(name, []).append(history.evaluations[-1].train["loss"].mean)
+    return found
 
 
 def breaking(ranks: Ranks, rank: int) -> None:

@@ -12,7 +12,14 @@ from tacit.training.objectives import squared_error
 from tacit.training.objectives.base import compares_images
 from tacit.training.ranks import ALONE, RankLost, Ranks, RanksError
 from tacit.training.schedule import Schedule
-from training.ranks.learners import KINDS, all_learned, breaking, new, some_images
+from training.ranks.learners import (
+    KINDS,
+    all_learned,
+    breaking,
+    epoch_losses,
+    new,
+    some_images,
+)
 
 ONE, MORE = 1, 9
 """Updates: one, and three epochs with a last batch of two images each."""
@@ -58,6 +65,14 @@ def test_ranks_learn_in_epochs_what_one_does(name, size) -> None:
         for term, summary in expected[0][split].items():
             assert seen[0][split][term]["n"] == summary["n"]
             assert seen[0][split][term]["mean"] == pytest.approx(summary["mean"], rel=1e-5)
+
+
+def test_in_float32_ranks_differ_after_an_epoch_by_less_than_seeds_do() -> None:
+    one, two = epoch_losses(ALONE, (0, 1, 2)), together(epoch_losses, 2, (0,))[0]
+    for name, losses in one.items():
+        between = abs(two[name][0] - losses[0])
+        print(f"{name}: {between:.2g} of {np.std(losses, ddof=1):.2g} between seeds")
+        assert between < 0.1 * np.std(losses, ddof=1), name
 
 
 @pytest.mark.parametrize("name", KINDS)

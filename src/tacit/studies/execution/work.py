@@ -65,7 +65,7 @@ from tacit.training.schedule import Schedule
 PIXELS_AT_ONCE = 2**24
 """As floats, 64 MiB."""
 
-SECONDS_TO_NOTICE = 4.0
+SECONDS_TO_NOTICE = 2.0
 
 THOUSANDTHS = 1000
 """In so many parts the progress of a measurement is told."""

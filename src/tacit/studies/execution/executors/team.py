@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from tacit.studies.execution.executors.base import Progressed, Worker
 from tacit.studies.execution.job import Job
 
-SECONDS_TO_END = 10.0
+SECONDS_TO_END = 5.0
 """So long the other ranks may take to notice that one is gone; then they are ended."""
 
 LOST = "RankLost: "
@@ -36,7 +36,8 @@ class Team:
 
     job: Job
     members: Sequence[Member]
-    failed: float = field(default=float("inf"))
+    failed: float = float("inf")
+    known: str | None = None
 
     @property
     def first(self) -> Member:
@@ -51,6 +52,7 @@ class Team:
         self.failed = min(self.failed, now)
         if now < self.failed + SECONDS_TO_END:
             return False
+        self.known = self.cause  # before those that are ended have one of their own
         for member in left:
             member.kill()
         return True
@@ -65,6 +67,8 @@ class Team:
     @property
     def cause(self) -> str | None:
         """That of the rank that failed by itself, where one did."""
+        if self.known is not None:
+            return self.known
         said = [m.why() for m in self._faults()]
         own = [cause for cause in said if not cause.startswith(LOST)]
         if own:
