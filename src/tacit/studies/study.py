@@ -127,16 +127,12 @@ def _by_ranks(name: str, study: Study, how: How, device: str) -> Study:
         }
         study = study.model_copy(update={"runs": runs})
     most = max((run.ranks for run in study.runs.values()), default=1)
-    if how.cluster is not None and most > 1:
-        fault = (
-            f"ranks is {most}, and with --cluster each run is trained by one process; use torchrun"
-        )
-        raise StudyError(name, [fault])
-    if how.cluster is None:
-        try:
-            check_ranks(most, device, local=launch.locally if launch else None)
-        except RanksError as error:
-            raise StudyError(name, [str(error)]) from None
+    try:
+        # What a cluster's nodes have is known when it is joined.
+        where = "cpu" if how.cluster is not None else device
+        check_ranks(most, where, local=launch.locally if launch else None)
+    except RanksError as error:
+        raise StudyError(name, [str(error)]) from None
     return study
 
 

@@ -71,6 +71,68 @@ def run_on(
     return ended, watching
 
 
+TOGETHER = """
+title: Two ranks
+defaults: {latent_dim: 4, epochs: 2, batch_size: 20}
+runs:
+  together: {learn: vae, posterior: per-image, ranks: 2}
+  after: {learn: autoencoder, decoder: {from: together}}
+"""
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_ranks_on_two_nodes_learn_what_they_do_at_home(two, shared, tmp_path) -> None:
+    """To the bit: of one number of ranks, on processors of one kind."""
+    study, questions = parse(TOGETHER, "study")
+    task = prepared("study", study, questions, some_digits(), tmp_path / "home")
+    assert run_study(task, Told("tacit run"), Watching(), Processes(2)).whole
+    ended, watching = run_on(two.address, TOGETHER, tmp_path / "there", shared=shared)
+    assert ended.whole, watching.causes
+    (record,) = (tmp_path / "there").glob("jobs/together-*/times.json")
+    assert read_record(record)["where"] in ("2 ranks, one", "2 ranks, two")
+    for name in ("together", "after"):
+        sums = [
+            next((tmp_path / where).glob(f"jobs/{name}-*")) / "model.safetensors"
+            for where in ("home", "there")
+        ]
+        assert sums[0].read_bytes() == sums[1].read_bytes()
+
+
+def test_a_rank_that_is_killed_on_a_node_ends_its_job(two, tmp_path) -> None:
+    killed = []
+
+    def kill(running: Any) -> None:
+        (team,) = running
+        if killed or not all(task.node for task in team.members):
+            return
+        found = [
+            int(path.parent.name)
+            for path in Path("/proc").glob("[0-9]*/task")
+            if any("gloo" in (each / "comm").read_text() for each in path.iterdir())
+        ]
+        if len(found) == 2:
+            os.kill(found[1], signal.SIGKILL)
+            killed.append(time.monotonic())
+
+    text = TOGETHER.replace("ranks: 2}", "ranks: 2, epochs: 100000}").replace(
+        "  after: {learn: autoencoder, decoder: {from: together}}\n", ""
+    )
+    ended, watching = run_on(two.address, text, tmp_path / "there", seeing=kill)
+    assert time.monotonic() - killed[0] < 30
+    (cause,) = watching.causes
+    assert "its process was killed (SIGKILL)" in cause
+    assert not ended.whole
+
+
+def test_more_ranks_than_cores_are_told_at_the_job(two, tmp_path) -> None:
+    text = TOGETHER.replace("ranks: 2", "ranks: 9")
+    ended, watching = run_on(two.address, text, tmp_path / "there")
+    assert watching.causes == [
+        "together (seed 0): it has 9 ranks of 1 cores each, and the cluster's nodes have room for 2"
+    ]
+    assert not ended.whole
+
+
 @pytest.fixture(scope="module")
 def at_home(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, str]]:
     """What a study leaves when processes of this machine do its jobs."""

@@ -26,6 +26,7 @@ from tacit.studies.execution.job import Job
 
 if TYPE_CHECKING:
     from tacit.studies.execution.executors.cluster.images import Shipped
+    from tacit.training.ranks.joining import Seat
 
 SECONDS_BETWEEN_WORDS = 0.25
 """So often a task says how it gets on and asks whether it is to stop; a shorter one never does."""
@@ -47,6 +48,7 @@ class Order:
         out: the study's folder, where disks are shared; else everything travels.
         sha256: of the images. shipped: the images, where disks are not shared.
         seconds_between_states: see `SECONDS_BETWEEN_STATES`.
+        seat: which rank this is, of a job that several tasks do.
     """
 
     job: Job
@@ -58,6 +60,7 @@ class Order:
     sha256: tuple[str, ...] = ()
     shipped: "Shipped | None" = None
     seconds_between_states: float = SECONDS_BETWEEN_STATES
+    seat: "Seat | None" = None
 
 
 @dataclass(frozen=True)
@@ -165,7 +168,7 @@ def _done_by_a_process(order: Order, out: Path, node: str) -> Answer:
     def progressed(job: Job, *where: Any) -> None:
         said["progress"] = ("progress", *where)
 
-    worker = processes.start(order.job, out, order.device)
+    worker = processes.start(order.job, out, order.device, order.seat)
     kept, asked = state(folder), False
     spoke = sent = time.monotonic()
     deadline = float("inf")

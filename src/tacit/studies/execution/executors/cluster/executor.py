@@ -4,9 +4,10 @@ import time
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray
 from ray.exceptions import (
@@ -17,7 +18,11 @@ from ray.exceptions import (
     RaySystemError,
     RayTaskError,
 )
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+from ray.util.placement_group import placement_group, remove_placement_group
+from ray.util.scheduling_strategies import (
+    NodeAffinitySchedulingStrategy,
+    PlacementGroupSchedulingStrategy,
+)
 
 from tacit.errors import ClusterLost
 from tacit.files import Damaged, read_record, write_record
@@ -29,9 +34,13 @@ from tacit.studies.execution.executors.cluster.ear import Ear, Message
 from tacit.studies.execution.executors.cluster.encoding import Encoding
 from tacit.studies.execution.executors.cluster.images import IMAGES, Shipped, forget, ship
 from tacit.studies.execution.executors.cluster.nodes import Head, Node, nodes
-from tacit.studies.execution.executors.cluster.parcels import pack, unpack
+from tacit.studies.execution.executors.cluster.parcels import Parcel, pack, unpack
+from tacit.studies.execution.executors.team import Team
 from tacit.studies.execution.job import Job
 from tacit.training.run_folder import is_done, remove_leftovers
+
+if TYPE_CHECKING:
+    from tacit.training.ranks.joining import Meeting, Seat
 
 RETRIES = 3
 """So often a job is begun again whose node or whose task was lost: no fault of the job's."""
@@ -56,6 +65,8 @@ class Task:
         node: the id of the node that it runs on, once it has begun.
         lost: how often it was begun in vain.
         told: how much of what it noticed was passed on.
+        seat: which rank it is, of a job that several tasks do.
+        place: where it is to be, of those that are placed together; None for anywhere.
     """
 
     job: Job
@@ -73,6 +84,8 @@ class Task:
     traceback: str = ""
     finished: bool = False
     noticed: list[str] = field(default_factory=list)
+    seat: "Seat | None" = None
+    place: Any = None
 
     @property
     def gone(self) -> bool:
@@ -98,7 +111,14 @@ class Task:
         self.cause = self.answer.cause
         if self.cause is None and is_done(folder):
             remove_leftovers(folder)
-            _say_where(folder, self.where)
+            if self.seat is None or self.seat.rank == 0:
+                _say_where(folder, self.where)
+
+    def terminate(self) -> None:
+        """It hears that it is to stop from where all of them do (`Cluster.stop`)."""
+
+    def kill(self) -> None:
+        ray.cancel(self.ref, force=True)
 
     def why(self) -> str:
         said = self.cause or (self.answer.end if self.answer else "") or "it said nothing"
@@ -106,10 +126,29 @@ class Task:
 
 
 def _say_where(folder: Path, where: str) -> None:
-    """Note beside a result on which node it was made."""
+    """Note beside a result on which node it was made, or by how many ranks, and where the first."""
     times = folder / "times.json"
     with suppress(FileNotFoundError, Damaged):
-        write_record(times, read_record(times) | {"where": where}, durable=False)
+        record = read_record(times)
+        told = ", ".join(filter(None, [record.get("where", "").partition(",")[0], where]))
+        write_record(times, record | {"where": told}, durable=False)
+
+
+@dataclass
+class PlacedTeam(Team):
+    """Tasks that do a job together, in places that Ray keeps for all of them or for none."""
+
+    group: Any = None
+
+    def settle(self, progressed: Progressed) -> None:
+        super().settle(progressed)
+        remove_placement_group(self.group)
+
+
+def members_of(workers: Sequence[Task | Team]) -> list[Task]:
+    """All tasks."""
+    found = [worker.members if isinstance(worker, Team) else (worker,) for worker in workers]
+    return [task for each in found for task in each if isinstance(task, Task)]
 
 
 def cannot(nodes: Collection[Node], *, threads: int, memory: int, gpus: int = 0) -> str | None:
@@ -142,6 +181,7 @@ class Cluster:
         device: where runs are trained, "cpu" or "cuda".
         shared: whether every node has the study's folder under the same path.
         at_once: at most so many jobs; None for as many as the cluster has cores for.
+        host: by which nodes reach this machine.
     """
 
     head: Head
@@ -149,6 +189,7 @@ class Cluster:
     device: str
     shared: bool
     at_once: int | None = None
+    host: str = "127.0.0.1"
     seconds_between_states: float = 60.0
 
     def __post_init__(self) -> None:
@@ -177,17 +218,26 @@ class Cluster:
     def encoding(self) -> "Encoding":
         return Encoding(self)
 
-    def room(self, running: Sequence[Task]) -> int:
+    @cached_property
+    def meeting(self) -> "Meeting":
+        """Where the ranks of a job find each other."""
+        from tacit.training.ranks.joining import Meeting
+
+        return Meeting(self.host)
+
+    def room(self, running: Sequence[Task | Team]) -> int:
         """As many as have cores, and one more a node, which begins when another ends."""
         self.look()
         cores = [node.cores for node in self.nodes.values() if node.alive]
-        taken = sum(task.job.task["threads"] for task in running if not task.gone)
+        taken = sum(task.job.task["threads"] for task in members_of(running) if not task.gone)
         free = int(sum(cores)) + len(cores) - taken
         if self.at_once is not None:
             free = min(free, self.at_once - len(running))
         return max(0, free)
 
-    def start(self, job: Job, out: Path) -> Task:
+    def start(self, job: Job, out: Path) -> Task | Team:
+        if job.ranks > 1:
+            return self._start_together(job, out)
         self.begun += 1
         task = Task(job, out, self.begun, memory_of(job))
         task.cause = cannot(
@@ -203,11 +253,49 @@ class Cluster:
     def _gpus(self, job: Job) -> int:
         return 1 if job.kind == "train" and self.device != "cpu" else 0
 
+    def _start_together(self, job: Job, out: Path) -> Team:
+        """A task for each rank, on as few nodes as have room; none begins before all of them can.
+
+        Where a node is lost, the job is not begun again by itself: the same command goes on.
+        """
+        memory, threads = memory_of(job), job.task["threads"]
+        gpus = self._gpus(job)
+        alone = cannot(self.nodes.values(), threads=threads, memory=memory, gpus=gpus)
+        cause = alone or self._cannot_together(job, threads, gpus)
+        if cause is not None:
+            return Team(job, [Task(job, out, 0, memory, cause=cause)])
+        bundle = {"CPU": threads, "memory": memory, **({"GPU": 1} if gpus else {})}
+        group = placement_group([bundle] * job.ranks, strategy="PACK")
+        tasks = []
+        for seat in self.meeting.seats(f"{job.id}-{time.monotonic_ns()}", job.ranks):
+            self.begun += 1
+            place = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=seat.rank)
+            # Ray shows each task its own GPU alone.
+            seat = replace(seat, local=0)
+            tasks.append(Task(job, out, self.begun, memory, seat=seat, place=place))
+            self._submit(tasks[-1])
+        return PlacedTeam(job, tasks, group=group)
+
+    def _cannot_together(self, job: Job, threads: int, gpus: int) -> str | None:
+        alive = [node for node in self.nodes.values() if node.alive]
+        for needed, found, what in (
+            (threads, [node.cores for node in alive], "cores"),
+            (gpus, [node.gpus for node in alive], "GPUs"),
+        ):
+            places = sum(int(has // needed) for has in found) if needed else job.ranks
+            if places < job.ranks:
+                return (
+                    f"it has {job.ranks} ranks of {needed} {what} each, and the cluster's nodes "
+                    f"have room for {places}"
+                )
+        return None
+
     def _submit(self, task: Task) -> None:
         job, out = task.job, task.out
         travels: list[Any] = [None]
         if not self.shared:
-            own = pack(out / job.folder)
+            first = task.seat is None or task.seat.rank == 0
+            own = pack(out / job.folder) if first else Parcel({})
             travels = [own if own.files else None, *(self._parcel(out / f) for f in job.reads)]
         order = Order(
             job,
@@ -219,6 +307,7 @@ class Cluster:
             sha256=self._sha256(out) if self.shared else (),
             shipped=None if self.shared else self._shipped(out),
             seconds_between_states=self.seconds_between_states,
+            seat=task.seat,
         )
         task.node, task.told = None, 0
         task.ref = self.attend.options(
@@ -227,6 +316,7 @@ class Cluster:
             memory=task.memory,
             max_retries=0,  # what is begun again goes on from what came home
             name=job.label,
+            scheduling_strategy=task.place or "DEFAULT",
         ).remote(order, *travels)
 
     def _parcel(self, folder: Path) -> Any:
@@ -250,13 +340,14 @@ class Cluster:
             self.hashes[out] = tuple(record["sha256"] for record in records)
         return self.hashes[out]
 
-    def listen(self, running: Sequence[Task], progressed: Progressed) -> None:
+    def listen(self, running: Sequence[Task | Team], progressed: Progressed) -> None:
         """
         Raises:
             ClusterLost: the cluster does not answer any more.
         """
         self.look()
-        refs = {task.ref: task for task in running if not task.gone}
+        tasks = members_of(running)
+        refs = {task.ref: task for task in tasks if not task.gone}
         if not refs:
             if not running:  # there is no room now
                 time.sleep(SECONDS_TO_LISTEN)
@@ -266,7 +357,7 @@ class Cluster:
             ready, _ = ray.wait([*refs, self.hearing], num_returns=len(refs) + 1, timeout=0)
         if self.hearing in ready:
             ready.remove(self.hearing)
-            self._hear({task.number: task for task in running}, progressed)
+            self._hear({task.number: task for task in tasks}, progressed)
         for ref in ready:
             self._take_answer(refs[ref])
 
@@ -298,6 +389,7 @@ class Cluster:
         """Of a task that has ended, how; one whose node was lost begins again elsewhere."""
         try:
             task.answer = ray.get(task.ref)
+            task.finished, task.cause = task.answer.finished, task.answer.cause
             task.where = self.name_of(task.answer.node)
         except OutOfMemoryError:
             task.where = self.name_of(task.node)
@@ -311,7 +403,9 @@ class Cluster:
             self.look(now=True)
             where = self.name_of(task.node) or "a node"
             why = f"{where} was lost with its task ({type(error).__name__})"
-            if task.lost > RETRIES:
+            if task.seat is not None:
+                task.cause = why
+            elif task.lost > RETRIES:
                 task.cause = f"{why}, {task.lost} times"
             else:
                 task.noticed.append(f"{task.job.label}: {why}: it is begun again")
@@ -337,9 +431,9 @@ class Cluster:
         elif self.looked > self.served + SECONDS_WITHOUT_NODES:
             raise ClusterLost(f"{self.head} has no node left that has cores for jobs")
 
-    def stop(self, running: Sequence[Task]) -> None:
+    def stop(self, running: Sequence[Task | Team]) -> None:
         """Each is given three quarters of a minute; what they have kept comes home."""
-        left = {task.ref: task for task in running if not task.gone}
+        left = {task.ref: task for task in members_of(running) if not task.gone}
         if not left or self.head.lost:
             return
         try:

@@ -44,7 +44,12 @@ def joined(address: str, how: How) -> Iterator[Cluster]:
         if faults:
             raise StudyError(f"--cluster {how.cluster}", faults)
         cluster = Cluster(
-            Head(address), ours, device, shared=own or how.shared, at_once=None if own else how.jobs
+            Head(address),
+            ours,
+            device,
+            shared=own or how.shared,
+            at_once=None if own else how.jobs,
+            host="127.0.0.1" if own else ray.util.get_node_ip_address(),
         )
         try:
             yield cluster
