@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +98,17 @@ def test_ranks_on_two_nodes_learn_what_they_do_at_home(two, shared, tmp_path) ->
         assert sums[0].read_bytes() == sums[1].read_bytes()
 
 
+def ranks_with(path: str) -> list[int]:
+    """Processes of this test's nodes, which look for modules at `path`, that train together."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            ours = f"PYTHONPATH={path}".encode() in (process / "environ").read_bytes()
+            if ours and any("gloo" in comm.read_text() for comm in process.glob("task/*/comm")):
+                found.append(int(process.name))
+    return found
+
+
 def test_a_rank_that_is_killed_on_a_node_ends_its_job(two, tmp_path) -> None:
     killed = []
 
@@ -105,11 +116,7 @@ def test_a_rank_that_is_killed_on_a_node_ends_its_job(two, tmp_path) -> None:
         (team,) = running
         if killed or not all(task.node for task in team.members):
             return
-        found = [
-            int(path.parent.name)
-            for path in Path("/proc").glob("[0-9]*/task")
-            if any("gloo" in (each / "comm").read_text() for each in path.iterdir())
-        ]
+        found = ranks_with(two.path)
         if len(found) == 2:
             os.kill(found[1], signal.SIGKILL)
             killed.append(time.monotonic())
