@@ -1,12 +1,16 @@
 """Features of a folder of pictures: tacit beside the loop that anybody would write around timm.
 
     python -m benchmarks.features FOLDER --encoder timm:NAME@FILE [--pictures N] [--rounds N]
+    python -m benchmarks.features FOLDER --encoder timm:NAME@FILE --memory 1000 4000 16000
 
 Each side is a process of its own and has all cores: tacit from nothing in its store, the other a
 `DataLoader` with a worker for each core, timm's own transform, and the model in inference mode.
 Rounds alternate. It says pictures for each second of processor time and on the wall, without
 imports and without opening the weights, the largest memory of each side's main process, and that of
 tacit for an eighth of the pictures. Other programs count in less in processor time.
+
+With `--memory` only tacit is measured, on so many pictures: the folder's JPEGs over and over, each
+with a number behind its last byte, so that no two files are equal and all have to be encoded.
 """
 
 import argparse
@@ -87,9 +91,36 @@ def loop(folder: Path, encoder: str, n: int) -> Seconds:
     return since(began)
 
 
-def measured(side: str, arguments: argparse.Namespace, n: int) -> dict[str, float]:
+def repeated(folder: Path, n: int, target: Path) -> None:
+    """n files of which no two are equal: a decoder reads no further than a JPEG's end."""
+    files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in (".jpg", ".jpeg"))
+    if not files:
+        sys.exit(f"{folder} holds no JPEG")
+    for number in range(n):
+        data = files[number % len(files)].read_bytes()
+        (target / f"{number:06d}.jpg").write_bytes(data + number.to_bytes(4, "little"))
+
+
+def tell_memory(arguments: argparse.Namespace) -> None:
+    """Print the largest memory for each number of pictures."""
+    first: tuple[int, float] | None = None
+    for n in arguments.memory:
+        with tempfile.TemporaryDirectory() as scratch:
+            repeated(arguments.folder, n, Path(scratch))
+            found = measured("tacit", arguments, n, Path(scratch))["megabytes"]
+        more = ""
+        if first is not None and n > first[0]:
+            each = 1e3 * (found - first[1]) / (n - first[0])
+            more = f", {each:.1f} KB for each picture more"
+        first = first or (n, found)
+        print(f"{n:,} pictures: {found:.0f} MB{more}", flush=True)
+
+
+def measured(
+    side: str, arguments: argparse.Namespace, n: int, folder: Path | None = None
+) -> dict[str, float]:
     """Pictures a second and megabytes of one side, in a process of its own."""
-    words = [sys.executable, "-m", "benchmarks.features", str(arguments.folder)]
+    words = [sys.executable, "-m", "benchmarks.features", str(folder or arguments.folder)]
     words += ["--encoder", arguments.encoder, "--pictures", str(n), "--side", side]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
@@ -101,9 +132,13 @@ def main() -> None:
     parser.add_argument("--encoder", required=True)
     parser.add_argument("--pictures", type=int, default=800)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--memory", type=int, nargs="+", help="numbers of pictures")
     parser.add_argument("--side", choices=SIDES)
     arguments = parser.parse_args()
     n = arguments.pictures
+    if arguments.memory:
+        tell_memory(arguments)
+        return
     if arguments.side:
         function = {"tacit": own, "loop": loop}[arguments.side]
         seconds = function(arguments.folder, arguments.encoder, n)

@@ -1,5 +1,8 @@
+import os
+import subprocess
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +41,33 @@ def _installed(name: str) -> bool:
     from importlib.util import find_spec
 
     return find_spec(name) is not None
+
+
+@pytest.fixture(scope="session")
+def command(timm, tmp_path_factory) -> Callable[..., None]:
+    """``tacit WORDS`` in a process of its own, in whose workers timm loads too."""
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "sitecustomize.py").write_text(
+        "import warnings\nfrom torchvision_operators import declare\n\n"
+        "with warnings.catch_warnings():\n"
+        '    warnings.simplefilter("ignore")\n'
+        "    declare()\n"
+    )
+    paths = [str(folder), str(Path(__file__).parent)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    environment["TACIT_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+    def run(*words: str) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "tacit", *words],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -1,16 +1,21 @@
 """An encoder from elsewhere trained on: head first, then blocks of it, each at its rate."""
 
 import copy
+import csv
+import pickle
+import shutil
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
+import tacit
 from tacit.encoders.inputs import Inputs, inputs_of, lay_inputs, read_inputs
 from tacit.encoders.opening import open_encoder
 from tacit.encoders.recipe import Recipe as Reading
+from tacit.estimators import classifier
 from tacit.images.dataset import Images, Split
 from tacit.images.originals import of_pictures
 from tacit.labels.draws import Labelled
@@ -18,6 +23,8 @@ from tacit.labels.methods import METHODS, Problem
 from tacit.labels.networks import ON_PRETRAINED, Recipe, class_probabilities, fine_tune
 from tacit.labels.pairs import Pair
 from tacit.labels.representations import Represented
+from tacit.questions.encoders.question import Encoders
+from tacit.saved import elsewhere
 from tacit.studies.description.errors import StudyError
 from tacit.studies.description.reading import parse
 
@@ -170,5 +177,117 @@ def test_pairs_name_it():
         )
 
 
+def test_what_learned_on_is_an_encoder_of_its_own(problem, source, pictures, tmp_path):
+    """Its features are what the trained network makes of pictures; the one it came from stays."""
+    network, inputs, features, labelled = problem
+    model = fine_tune(inputs, features, labelled, 2, network, recipe=QUICK, seed=0)
+    weights = {name: value.numpy() for name, value in model.encoder.network.state_dict().items()}
+    tuned = elsewhere.learned_on(open_encoder(source), weights, tmp_path)
+    x = of_pictures(pictures[0])
+    with torch.inference_mode():
+        expected = model.encoder(torch.from_numpy(inputs.scaled(np.arange(len(x))))).numpy()
+    np.testing.assert_allclose(np.asarray(tuned.features(x)), expected, rtol=2e-3, atol=2e-3)
+    assert not np.allclose(expected, features, atol=1e-2)
+    known = elsewhere.described(tuned, include=True)
+    assert known.included == ("test_resnet-32-fine-tuned.safetensors",)
+    assert known.source == "timm:test_resnet@test_resnet-32-fine-tuned.safetensors,size=32"
+    again = elsewhere.opened(known, tmp_path)
+    assert again.about.key == tuned.about.key != open_encoder(source).about.key
+
+
+def test_networks_of_timm_are_tried_frozen_and_fine_tuned():
+    question = Encoders(codes=("pixels", "timm:resnet18", "onnx:a.onnx", "features:f.npy"))
+    assert [p.name for p in question.tried if p.method == "fine-tune"] == ["resnet18.fine-tune"]
+    assert question.trained_encoders() == ("timm:resnet18",)
+    assert not Encoders(codes=("timm:resnet18",), fine_tuned=False).trained_encoders()
+
+
 def test_there_are_no_labels_in_inputs():
     assert Inputs(np.zeros((1, 3, 2, 2), np.uint8), Reading((2, 2))).labels is None
+
+
+@pytest.fixture(scope="module")
+def learned(source, pictures, command, tmp_path_factory):
+    """What ``tacit learn`` leaves of a network that it was asked to train on, and nothing else."""
+    folder = tmp_path_factory.mktemp("learned")
+    x, y = pictures
+    (folder / "pictures").mkdir()
+    for number, picture in enumerate(x):
+        picture.save(folder / "pictures" / f"{number:02d}.png")
+    labels = "\n".join(f"{i:02d}.png,{'ab'[y[i]]}" for i in range(12))
+    (folder / "labels.csv").write_text(f"path,label\n{labels}\n")
+    words = ["learn", str(folder / "pictures"), "--labels", str(folder / "labels.csv")]
+    words += ["--encoder", source, "--pairs", "test_resnet-32.fine-tune", "--size", "8"]
+    command(*words, "--jobs", "1", "--out", str(folder / "few"))
+    return folder
+
+
+@pytest.mark.slow
+def test_what_was_fine_tuned_is_saved_whole_and_predicts_the_same(learned, source, tmp_path):
+    model = shutil.copytree(learned / "few" / "model", tmp_path / "model")
+    (held,) = (model / "encoder").iterdir()
+    assert held.name == "test_resnet-32-fine-tuned.safetensors"
+    before = load_file(source.partition("@")[2].partition(",")[0])
+    after = load_file(held)
+    assert any(not torch.equal(after[name], before[name]) for name in after)
+    with (learned / "few" / "predictions.csv").open() as stream:
+        expected = list(csv.DictReader(stream))
+    trained = tacit.load(model)
+    found = trained.predict_proba(sorted((learned / "pictures").iterdir()))
+    for row, probabilities in zip(expected, found, strict=True):
+        assert trained.class_names[probabilities.argmax()] == row["prediction"]
+        assert probabilities.max() == pytest.approx(float(row["confidence"]), abs=2e-3)
+    known = trained.about.encoder
+    assert known.trained_on == "not stated in the file; then on 12 labelled pictures"
+    assert str(learned) not in (model / "config.json").read_text()
+    trained.save(tmp_path / "again")
+    assert (tmp_path / "again" / "encoder" / held.name).is_file()
+
+
+@pytest.mark.slow
+def test_the_encoder_of_a_saved_classifier_is_opened_once(learned, monkeypatch):
+    opened = []
+
+    def counted(*given, **more):
+        opened.append(given)
+        return elsewhere.opened(*given, **more)
+
+    monkeypatch.setattr(classifier, "opened", counted)
+    paths = sorted((learned / "pictures").iterdir())
+    estimator = tacit.Classifier.from_pretrained(learned / "few" / "model")
+    first = estimator.predict_proba(paths)
+    assert np.array_equal(estimator.predict_proba(paths), first)
+    again = pickle.loads(pickle.dumps(estimator))
+    assert np.array_equal(again.predict_proba(paths), first)
+    assert len(opened) == 2  # once each
+
+
+@pytest.mark.slow
+def test_the_study_of_encoders_tries_each_frozen_and_fine_tuned(source, learned, command, tmp_path):
+    """Networks are opened in the workers, and trained on what lies in the study's folder."""
+    text = f"""
+title: frozen and fine-tuned
+images: {{source: {learned / "pictures"}, size: 8, channels: gray}}
+runs: {{}}
+questions:
+  - encoders:
+      codes: [pixels, "{source}"]
+      methods: [logistic]
+      budgets: [2]
+      draws: 2
+"""
+    (learned / "pictures" / "labels.csv").write_text(
+        "path,label,split\n"
+        + "\n".join(f"{i:02d}.png,{'ab'[i % 2]},{'test' if i > 29 else 'train'}" for i in range(40))
+    )
+    study = tmp_path / "both.yaml"
+    study.write_text(text)
+    try:
+        command("run", str(study), "--jobs", "2", "--out", str(tmp_path))
+    finally:
+        (learned / "pictures" / "labels.csv").unlink()
+    with (tmp_path / "both" / "tables" / "encoders-trials.csv").open() as stream:
+        (row, *_) = csv.DictReader(stream)
+    for pair in ("test_resnet-32.fine-tune", "test_resnet-32.logistic", "pixels.logistic"):
+        assert 0 <= float(row[f"{pair}.test"]) <= 1
+    assert "pixels.fine-tune.test" not in row

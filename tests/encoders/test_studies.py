@@ -159,6 +159,27 @@ def test_learn_recommends_predicts_and_asks_by_given_features(tmp_path, capsys):
     right = np.mean([f == "abc"[y[r]] for f, r in zip(found, rows, strict=True)])
     assert right > 0.95
     assert f"--encoder features:{tmp_path / 'own.npy'}" in said
+    # The classifier answers for other pictures by features that are given for them.
+    others = np.flatnonzero(y < 3)[150:190]
+    np.savez(tmp_path / "new.npz", images=x[others].reshape(-1, 8, 8).astype(np.uint8) * 15)
+    np.save(tmp_path / "new.npy", x[others].astype(np.float32) / 16)
+    words = ["predict", str(tmp_path / "out" / "model"), "--images", str(tmp_path / "new.npz")]
+    assert run_command(words) == 2
+    assert "say which file holds theirs" in " ".join(capsys.readouterr().err.split())
+    np.save(tmp_path / "narrow.npy", x[others, :60])
+    assert run_command([*words, "--encoder", f"features:{tmp_path / 'narrow.npy'}"]) == 2
+    assert "would give others" in " ".join(capsys.readouterr().err.split())
+
+    def predicted(pictures: str, features: str) -> list[str]:
+        words = ["predict", str(tmp_path / "out" / "model"), "--images", str(tmp_path / pictures)]
+        words += ["--encoder", f"features:{tmp_path / features}", "--out", str(tmp_path / "p.csv")]
+        assert run_command(words) == 0
+        with (tmp_path / "p.csv").open() as stream:
+            return [row["predicted"] for row in csv.DictReader(stream)]
+
+    assert predicted("three.npz", "own.npy") == found
+    new = predicted("new.npz", "new.npy")
+    assert np.mean([f == "abc"[y[r]] for f, r in zip(new, others, strict=True)]) > 0.7
 
 
 RUNS = """
@@ -208,6 +229,20 @@ def test_runs_learn_on_features_that_are_looked_up_by_image(telling, tmp_path):
     assert 8 < rank < 9.5  # ten classes about their mean
     page = (tmp_path / "out" / "runs" / "report.html").read_text()
     assert "encoder telling, frozen" in page
+    # They are models of pictures: a head and a decoder that read features as they are given.
+    source = f"features:{telling}"
+    head, few, decoder = (
+        tacit.load(tmp_path / "out" / "runs", name, encoder=source)
+        for name in ("head", "few", "decoder")
+    )
+    pictures = digits.reshape(-1, 8, 8) / 16
+    assert head.predict(pictures).tolist() == [str(c) for c in y]
+    assert np.mean(few.predict(pictures) == y.astype(str)) > 0.95
+    error = np.square(decoder.reconstruct(pictures)[:, 0] - pictures).sum(axis=(1, 2)).mean()
+    assert 0.95 * least < error < 1.25 * least
+    decoder.save(tmp_path / "saved")
+    again = tacit.load(tmp_path / "saved", encoder=source)
+    assert np.array_equal(again.encode(pictures), np.load(telling))
 
 
 def test_transfer_is_asked_of_an_encoder_from_elsewhere(telling, tmp_path):

@@ -65,7 +65,9 @@ def test_its_effective_rank_is_drawn_and_said(out) -> None:
     codes = torch.from_numpy(tacit.load(out, "own").encode(test.scaled()))
     assert rank == pytest.approx(effective_rank(codes), rel=1e-4)
     assert "of 4 directions" in found["answer"]
-    assert "effective-rank-learning" in (out / "report.html").read_text(encoding="utf-8")
+    report = (out / "report.html").read_text(encoding="utf-8")
+    assert "effective-rank-learning" in report
+    assert "nearest neighbour of the same class" in report
 
 
 def test_it_encodes_and_has_nothing_to_decode(out) -> None:

@@ -1,10 +1,12 @@
 """Objectives that compare views, beside slow references; what is seen where codes collapse."""
 
+import copy
 import math
 
 import numpy as np
 import pytest
 import torch
+from sklearn.decomposition import PCA
 from torch import nn
 
 from bits import same_tensors
@@ -14,8 +16,16 @@ from tacit.models.config import DenseNetwork, ModelConfig, build
 from tacit.models.parts import freeze
 from tacit.streams import numpy_stream, seeded_initialisation, torch_stream
 from tacit.training.checkpoint import FolderCheckpointer, Stopped
-from tacit.training.collapse import Collapsed, effective_rank, spread_of, varying_share
+from tacit.training.collapse import (
+    NEIGHBOUR,
+    Collapsed,
+    effective_rank,
+    spread_of,
+    varying_share,
+)
+from tacit.training.components import components
 from tacit.training.evaluation import evaluate
+from tacit.training.history import History
 from tacit.training.loop import fit
 from tacit.training.objectives import Batch, byol, nt_xent, objective_of, simclr, vicreg
 from tacit.training.objectives.tables import (
@@ -26,7 +36,25 @@ from tacit.training.objectives.tables import (
     read_objective,
 )
 from tacit.training.schedule import Schedule
+from tacit.training.state import Checkpointer
 from tacit.training.views import RECIPES, Affine, Views
+
+
+class Kept(Checkpointer):
+    """Keeps copies of a model's snapshots, and resumes nothing."""
+
+    def __init__(self, found: list) -> None:
+        self.found = found
+
+    def resume(self, state) -> tuple[int, History]:
+        return 0, History()
+
+    def snapshot(self, update, model) -> None:
+        self.found.append(copy.deepcopy(model).eval())
+
+    def after_update(self, update, value, state, history) -> None:
+        pass
+
 
 SHAPE = (1, 8, 8)
 SMALL = DenseNetwork(hidden=(8,), activation="tanh")
@@ -154,7 +182,7 @@ def test_vicreg_is_the_reference() -> None:
 def test_byol_is_the_reference_and_learns_nothing_through_the_averages() -> None:
     model, batch = new().double().train(), some_batch()
     with torch.no_grad():
-        model.encoder.code.weight.add_(0.3)  # so that averages differ
+        model.projector[0].weight.add_(0.3)  # so that averages differ
     loss = byol(SEEN)(model, batch, torch_stream(1, "noise"))["loss"]
     generator = torch_stream(1, "noise")
     x = torch.cat([SEEN(batch.x, generator), SEEN(batch.x, generator)])
@@ -265,18 +293,55 @@ def test_spread_is_recorded_with_every_evaluation() -> None:
     spread = history.evaluations[-1].train["spread"]
     assert spread.mean == pytest.approx(float(codes.double().std(dim=0).mean()), rel=1e-5)
     assert spread.n == 4
+    apart = torch.cdist(codes, codes) + 1e9 * torch.eye(12)
+    right = np.mean(images.labels[apart.argmin(dim=1).numpy()] == images.labels)
+    assert history.evaluations[-1].train[NEIGHBOUR].mean == pytest.approx(right)
+    assert 0 < right < 1
+    bare = fit(new(), OBJECTIVES["simclr"], Images(images.pixels), schedule, seed=0)
+    assert NEIGHBOUR not in bare.evaluations[-1].train
+    assert bare.evaluations[-1].train["spread"] == spread
 
 
 def test_codes_that_are_all_alike_stop_a_run_with_the_reason() -> None:
     """Nothing but agreement is asked for: the way out is one output for all."""
     digits = open_images("digits").train.take(np.arange(150))
     schedule = Schedule(150, 75, 160, rate=1e-2, evaluate_at=tuple(range(20, 161, 20)))
-    reason = r"makes of the codes is the same for all 150 images: .*after update \d+ .*seed 0"
+    reason = r"makes of the features is the same for all 150 images: .*after update \d+ .*seed 0"
     with pytest.raises(Collapsed, match=reason):
         fit(new(momentum=None), vicreg(SEEN, 25.0, 0.0, 0.0), digits, schedule, seed=0)
     kept = new(momentum=None)
     fit(kept, OBJECTIVES["vicreg"], digits, schedule, seed=0)
     assert spread_of(kept, digits).collapse is None
+
+
+@pytest.mark.parametrize("shape", [(30, 6), (6, 30)])
+def test_components_are_those_of_scikit_learn(shape) -> None:
+    x = torch.randn(shape, generator=torch_stream(0, "features"), dtype=torch.float64) + 3
+    mean, axes = components(x, 4)
+    expected = PCA(4).fit(x.numpy())
+    torch.testing.assert_close(mean, torch.from_numpy(expected.mean_))
+    np.testing.assert_allclose(np.abs(axes.numpy() @ expected.components_.T), np.eye(4), atol=1e-9)
+    assert (axes.gather(1, axes.abs().argmax(dim=1, keepdim=True)) > 0).all()
+
+
+def test_directions_along_which_nothing_varies_are_zero() -> None:
+    x = torch.zeros(9, 5)
+    x[:, 2] = torch.arange(9.0)
+    _, axes = components(x, 7)
+    assert axes.abs().sum(dim=1).tolist() == [1, 0, 0, 0, 0, 0, 0]
+    assert not components(torch.ones(3, 5), 2)[1].any()
+
+
+def test_codes_are_the_components_of_features_wherever_a_model_is_looked_at(tmp_path) -> None:
+    model, images = new(), some_images()
+    schedule = Schedule(12, 6, 6, evaluate_at=(2,), snapshot_at=(4,))
+    fit(model, OBJECTIVES["byol"], images, schedule, seed=0, checkpointer=Kept(found := []))
+    x = torch.from_numpy(images.scaled())
+    for one in (*found, model):
+        features = one.encoder.features(x).detach()
+        mean, axes = components(features, 4)
+        torch.testing.assert_close(one.encode(x).detach(), (features - mean) @ axes.t())
+    assert len(found) == 1
 
 
 def test_codes_along_one_direction_are_named() -> None:

@@ -19,7 +19,18 @@ from tacit.training.loop import fit
 from tacit.training.objectives import Batch, cross_entropy
 from tacit.training.objectives.augmented import augmented
 from tacit.training.schedule import Schedule
-from tacit.training.views import RECIPES, Affine, Blur, Colour, Crop, NamedViews, Views, grey
+from tacit.training.views import (
+    RECIPES,
+    Affine,
+    Blur,
+    Colour,
+    Crop,
+    Elastic,
+    NamedViews,
+    Stroke,
+    Views,
+    grey,
+)
 
 STILL = Affine(shift=0, rotation=0, scale=0, shear=0)
 
@@ -300,6 +311,42 @@ def test_colours_and_greyscale_happen_as_often_as_they_say() -> None:
         assert float(changed) == pytest.approx(share, abs=4 * math.sqrt(0.25 / N))
     lost = moved(Views(greyscale=1.0), x)
     torch.testing.assert_close(lost, grey(x).expand_as(x))
+
+
+@pytest.mark.parametrize("size", [(28, 28), (20, 40)])
+def test_an_elastic_field_has_the_spread_that_it_says_and_bends_smoothly(size) -> None:
+    height, width = size
+    field = Elastic(amount=0.05).field(4000, height, width, torch_stream(0, "noise"))
+    pixels = field * torch.tensor([width, height]) / 2
+    spread = pixels.std(dim=0)
+    torch.testing.assert_close(spread, torch.full_like(spread, 0.05 * max(size)), rtol=0.06, atol=0)
+    assert float(pixels.mean(dim=0).abs().max()) < 0.05 * max(size) * 5 / math.sqrt(4000)
+    # Neighbours differ by less than folds an image over.
+    assert float((pixels[:, :, 1:, 0] - pixels[:, :, :-1, 0]).std()) < 0.35
+    together = pixels - pixels.mean(dim=0)
+    near, far = ((together[:, 0, 0, 0] * together[:, row, 0, 0]).mean() for row in (1, height - 1))
+    assert near > 0.9 * 0.0025 * max(size) ** 2
+    assert abs(far) < 0.1 * near
+
+
+def test_strokes_get_thicker_and_thinner_as_often_as_they_say() -> None:
+    x = torch.zeros(3000, 1, 20, 20)
+    x[:, :, 8:11, 8:11] = 1
+    y = Stroke(amount=0.05, thicker=0.3, thinner=0.2)(x, torch_stream(0, "noise"))
+    ink = y.sum(dim=(1, 2, 3))
+    assert float((ink > 9).float().mean()) == pytest.approx(0.3, abs=0.03)
+    assert float((ink < 9).float().mean()) == pytest.approx(0.2, abs=0.03)
+    assert float(ink.max()) <= 25  # 5×5
+    assert float(ink.min()) >= 1
+    shares = (ink[ink > 9] - 9) / 16
+    assert stats.kstest(shares.numpy(), "uniform").pvalue > 0.01
+    assert 0 <= y.min() < y.max() <= 1
+    wider = Stroke(amount=0.1, thicker=1, thinner=0)(x, torch_stream(0, "noise"))
+    sides = wider.sum(dim=(1, 2, 3)).sqrt()  # of 3 pixels, by up to 2 on each side
+    assert 6.5 < float(sides.max()) <= 7
+    assert float(sides.mean()) == pytest.approx(5, abs=0.2)
+    with pytest.raises(ValidationError, match="add up to at most 1"):
+        Stroke(thicker=0.6, thinner=0.6)
 
 
 def test_a_blur_has_the_width_that_it_says() -> None:

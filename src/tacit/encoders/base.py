@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tacit.encoders.recipe import Recipe
+from tacit.encoders.source import parse
 from tacit.images.originals import Originals
 from tacit.images.rows import RowsOf
 
@@ -22,6 +23,8 @@ Run = Callable[[NDArray[Any]], NDArray[np.float32]]
 """From a batch of inputs, as a recipe makes them, to features, (n, D)."""
 
 UNKNOWN = "not stated"
+GIVEN = "a row for each picture from a file"
+"""How an encoder reads pictures that are features already."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,22 @@ class About:
         recipe = None if self.recipe is None else self.recipe.plain()
         text = json.dumps([VERSION, self.what, self.sha256, self.n_features, recipe])
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def plain(self) -> dict[str, str | int]:
+        """As data for who finds the encoder again: a file by its whole path."""
+        source = parse(self.source)
+        file = source.file
+        return {
+            "source": source.text if file is None else source.with_file(str(file.resolve())),
+            "key": self.key,
+            "name": self.name,
+            "what": self.what,
+            "sha256": self.sha256,
+            "n_features": self.n_features,
+            "licence": self.licence,
+            "trained_on": self.trained_on,
+            "reads": GIVEN if self.recipe is None else str(self.recipe),
+        }
 
     @property
     def words(self) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +69,8 @@ def lay(folder: Path, found: Mapping[str, Encoded], images: Split) -> None:
         record = folder / f"{one.about.key[:16]}.json"
         try:
             read_laid(folder.parent, one.about.key)
-            if read_record(record).get("images") == images.sha256:
+            laid = read_record(record)
+            if laid.get("images") == images.sha256 and laid.get("encoder") == one.about.plain():
                 continue
         except (FileNotFoundError, Damaged):
             pass
@@ -78,7 +80,8 @@ def lay(folder: Path, found: Mapping[str, Encoded], images: Split) -> None:
             path = folder / f"{one.about.key[:16]}-{side}.npy"
             write_array(path, np.asarray(features), durable=False)
             files[path.name] = file_sha256(path)
-        write_record(record, {"images": images.sha256, "files": files}, durable=False)
+        said = {"images": images.sha256, "encoder": one.about.plain(), "files": files}
+        write_record(record, said, durable=False)
 
 
 def read_laid(folder: Path, key: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -97,6 +100,16 @@ def read_laid(folder: Path, key: str) -> tuple[NDArray[np.float32], NDArray[np.f
         return np.load(path, allow_pickle=False).astype(np.float32)
 
     return side("train"), side("test")
+
+
+def laid_by(folder: Path, key: str) -> dict[str, Any]:
+    """What is known of the encoder whose features `lay` wrote, as `About.plain` has it.
+
+    Raises:
+        FileNotFoundError: there is nothing of this key.
+    """
+    found: dict[str, Any] = read_record(folder / FOLDER / f"{key[:16]}.json")["encoder"]
+    return found
 
 
 def with_features(images: Split, folder: Path, keys: Iterable[str]) -> Split:

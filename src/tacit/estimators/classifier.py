@@ -4,7 +4,6 @@ import hashlib
 from typing import Any, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, clone
 from sklearn.frozen import FrozenEstimator
@@ -17,6 +16,7 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
+from tacit.encoders.base import Encoder
 from tacit.encoders.laid import mean_and_scale
 from tacit.estimators.base import NetworkEstimator
 from tacit.estimators.holding import Holding, called
@@ -28,8 +28,8 @@ from tacit.images.originals import of_pictures
 from tacit.models import models
 from tacit.models.config import ModelConfig
 from tacit.models.models import Model
-from tacit.models.parts import copy_part, freeze, part_of
-from tacit.saved.about import Data, classes_as_data
+from tacit.models.parts import copy_part, freeze, part_of, read_features_as_given
+from tacit.saved.about import Data, Elsewhere, classes_as_data
 from tacit.saved.elsewhere import described, opened
 from tacit.saved.form import Form
 from tacit.training.devices import device_of
@@ -77,6 +77,7 @@ class Classifier(Holding, ClassifierMixin, NetworkEstimator):
     """
 
     held = "encoder"
+    _elsewhere: Encoder | None = None
 
     @takes_former_names
     def __init__(
@@ -231,11 +232,7 @@ class Classifier(Holding, ClassifierMixin, NetworkEstimator):
             class_kind=kind,
             encoder=described(self.encoder_.opened, include=False),
         )
-        assert isinstance(self.model_, models.Classifier)
-        linear = self.model_.head.linear
-        with torch.no_grad():
-            linear.weight.div_(float(scale))
-            linear.bias.sub_(linear.weight @ torch.from_numpy(mean))
+        read_features_as_given(self.model_, mean, scale)
         self.classes_ = classes
         return self
 
@@ -252,9 +249,20 @@ class Classifier(Holding, ClassifierMixin, NetworkEstimator):
         known = self.about_.encoder
         assert known is not None
         if self.__dict__.get("encoder_") is None:  # it was saved
-            found = opened(known, getattr(self, "_included", None), device=device_of(self.device))
-            return np.asarray(found.features(of_pictures(X)), np.float32)
+            return np.asarray(self._opened(known).features(of_pictures(X)), np.float32)
         return self.encoder_.transform(X)
+
+    def _opened(self, known: Elsewhere) -> Encoder:
+        """The encoder of a classifier that was saved, opened once."""
+        if self._elsewhere is None:
+            included = getattr(self, "_included", None)
+            self._elsewhere = opened(known, included, device=device_of(self.device))
+        return self._elsewhere
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A pickle names the encoder from elsewhere, and holds none of its weights."""
+        state: dict[str, Any] = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_elsewhere"}
 
     def _given(self) -> tuple[Form, ModelConfig, Any] | None:
         """Form, configuration and encoder of what was given."""
@@ -306,6 +314,7 @@ class Classifier(Holding, ClassifierMixin, NetworkEstimator):
 
     def _become(self, saved: Any) -> None:
         super()._become(saved)
+        self._elsewhere = None
         self.classes_ = saved.about.class_array()
 
 

@@ -49,13 +49,13 @@ def layers_of(model: Model, shape: Shape) -> list[Layer]:
         given = isinstance(model.encoder, GivenCodes)
         return layers + _passed("head", model.head, x if given else model.encoder(x))
     if isinstance(model, Contrastive):
-        codes = parameter.new_zeros(1, model.encoder.latent_dim)
-        layers += _passed("projector", model.projector, codes)
+        features = parameter.new_zeros(1, model.encoder.n_features)
+        layers += _passed("projector", model.projector, features)
         if model.predictor is None or model.average is None:
             return layers
-        layers += _passed("predictor", model.predictor, model.projector(codes))
+        layers += _passed("predictor", model.predictor, model.projector(features))
         kept = sum(p.numel() for p in model.average.parameters())
-        return [*layers, Layer("averages", "of encoder and projector", (), kept)]
+        return [*layers, Layer("averages", "of features and projector", (), kept)]
     width = model.latent_dim if isinstance(model, VAE) else model.encoder.latent_dim
     layers += _passed("decoder", model.decoder, parameter.new_zeros(1, width))
     learned = [p.numel() for p in model.likelihood.parameters()]

@@ -30,7 +30,7 @@ from tacit.models.networks import (
     Projector,
 )
 from tacit.models.posteriors import Amortized, PerImage, Posterior
-from tacit.models.residual import ResEncoder
+from tacit.models.residual import Places, ResEncoder
 from tacit.streams import float32_by_default
 
 
@@ -107,10 +107,11 @@ class ResNetwork(Table):
     """`ResEncoder`, with the decoder of `ConvNetwork` where a model needs one."""
 
     kind: Literal["resnet"] = "resnet"
-    width: Annotated[int, Field(ge=1, le=4096)] = 32
+    width: Annotated[int, Field(ge=1, le=4096)] = 24
+    places: Places = "kept"
 
     def encoder(self, shape: tuple[int, int, int], latent_dim: int) -> Encoder:
-        return ResEncoder(shape, latent_dim, width=self.width)
+        return ResEncoder(shape, latent_dim, width=self.width, places=self.places)
 
     def decoder(self, shape: tuple[int, int, int], latent_dim: int) -> Decoder:
         return ConvDecoder(shape, latent_dim)
@@ -183,7 +184,7 @@ PosteriorTable = Annotated[
 
 
 class ProjectorTable(Table):
-    """`Projector`: what stands between the codes and what a contrastive model compares."""
+    """`Projector`: what stands between features and what a contrastive model compares."""
 
     hidden: Width = 256
     out: Width = 64
@@ -267,7 +268,7 @@ def _encoder(config: ModelConfig) -> Encoder | GivenCodes:
 def _contrastive(config: ModelConfig) -> Contrastive:
     encoder = config.network.encoder(config.shape, config.latent_dim)
     table = config.projector or ProjectorTable()
-    projector = Projector(config.latent_dim, hidden=table.hidden, out=table.out)
+    projector = Projector(encoder.n_features, hidden=table.hidden, out=table.out)
     if config.momentum is None:
         return Contrastive(encoder, projector)
     predictor = Projector(table.out, hidden=table.hidden, out=table.out)

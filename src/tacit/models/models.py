@@ -113,15 +113,19 @@ class Classifier(nn.Module):
 
 
 class Contrastive(nn.Module):
-    """codes = encoder(x), learned so that projector(codes) of an image's views agree.
+    """codes = W (features(x) - mean), features learned so that projector(features) of views agree.
 
-    Codes are the encoder's output. What stands behind it serves the objective alone: the
+    The objective shapes an encoder's features. What stands behind them serves it alone: the
     projector, and where an average is kept (Grill 2020) a predictor and the moving averages of
-    encoder and projector, which are part of the model's state and are never learned.
+    features and projector, which are part of the model's state and are never learned. The encoder's
+    last layer, which gives codes, is no part of it either: it is set to the features' principal
+    components (`tacit.training.components`), so that codes lie to each other as features do. A
+    layer that the objective shapes as well holds what the loss asks for and less of what tells
+    classes apart (Chen 2020, section 4.2; docs/views.md has it in numbers).
 
     Args:
-        encoder: images to codes.
-        projector: codes to what is compared.
+        encoder: images to features, and these to codes.
+        projector: features to what is compared.
         predictor: from what is compared to the averages' of it; None where none is kept.
         momentum: the share of itself that an average keeps at every update.
     """
@@ -135,12 +139,13 @@ class Contrastive(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder = encoder
+        self.encoder.code.requires_grad_(False)
         self.projector = projector
         self.predictor = predictor
         self.momentum = momentum
         self.average: nn.Sequential | None = None
         if predictor is not None:
-            copies = nn.Sequential(deepcopy(encoder), deepcopy(projector))
+            copies = nn.Sequential(deepcopy(encoder.features), deepcopy(projector))
             self.average = copies.requires_grad_(False)
 
     def encode(self, x: Tensor) -> Tensor:
@@ -149,7 +154,7 @@ class Contrastive(nn.Module):
 
     def project(self, x: Tensor) -> Tensor:
         """What is compared of images, (B, D)."""
-        return self.projector(self.encoder(x))
+        return self.projector(self.encoder.features(x))
 
     @torch.no_grad()
     def follow(self, momentum: float | None = None) -> None:
@@ -161,7 +166,7 @@ class Contrastive(nn.Module):
     def _averaged(self) -> Iterator[tuple[Tensor, Tensor]]:
         if self.average is None:
             return
-        learned = chain(self.encoder.parameters(), self.projector.parameters())
+        learned = chain(self.encoder.features.parameters(), self.projector.parameters())
         yield from zip(self.average.parameters(), learned, strict=True)
 
 

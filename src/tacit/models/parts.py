@@ -1,5 +1,10 @@
 """Parts: taken from a trained model, put into a new one, frozen."""
 
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from tacit.models.models import VAE, Autoencoder, Classifier, Contrastive, Model
@@ -76,3 +81,23 @@ def training_mode(model: nn.Module) -> None:
     for module in model.modules():
         if getattr(module, "is_frozen", False):
             module.eval()
+
+
+def read_features_as_given(
+    model: Model, mean: NDArray[np.float32], scale: np.floating[Any]
+) -> None:
+    """Let a model that learned from (features - mean) / scale read features as they are.
+
+    The first layer that reads codes takes both up: W (f - m) / s + b = (W / s) f + (b - W m / s).
+    """
+    layer = model.head.linear if isinstance(model, Classifier) else _first_layer(model)
+    with torch.no_grad():
+        layer.weight.div_(float(scale))
+        layer.bias.sub_(layer.weight @ torch.from_numpy(mean))
+
+
+def _first_layer(model: Model) -> nn.Linear:
+    assert isinstance(model, Autoencoder)  # no other model is learned on features
+    first = model.decoder.layers[0]
+    assert isinstance(first, nn.Linear)
+    return first

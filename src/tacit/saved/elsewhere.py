@@ -1,6 +1,12 @@
 """A model's encoder from elsewhere: what is kept of it, and how it is found again."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
 
 from tacit.encoders.base import Encoder
 from tacit.encoders.opening import open_encoder
@@ -19,33 +25,42 @@ def described(encoder: Encoder, *, include: bool) -> Elsewhere:
     include: whether its files go into the model's folder.
 
     Raises:
-        EncoderError: features that were given are of the pictures at hand, and of no others.
+        EncoderError: its files lie in several folders, and cannot be included.
     """
-    about, source = encoder.about, parse(encoder.about.source)
-    if about.recipe is None:
-        raise EncoderError(
-            f"encoder '{about.source}' holds features of some pictures; a model that is asked "
-            "about new ones needs what made them, timm:NAME or onnx:FILE"
-        )
+    known = Elsewhere.model_validate(encoder.about.plain())
+    if not include:
+        return known
+    source = parse(encoder.about.source)
     first, *others = encoder.files
-    if include and (below := [p for p in others if p.parent != first.resolve().parent]):
+    if below := [p for p in others if p.parent != first.resolve().parent]:
         raise EncoderError(
-            f"encoder '{about.source}' keeps {below[0].name} in a folder of its own; one that a "
-            "model is to include lies in one folder with its graph"
+            f"encoder '{encoder.about.source}' keeps {below[0].name} in a folder of its own; one "
+            "that a model is to include lies in one folder with its graph"
         )
-    text = source.text if source.file is None else source.with_file(str(source.file.resolve()))
-    return Elsewhere(
-        source=source.with_file(first.name) if include else text,
-        included=tuple(path.name for path in encoder.files) if include else (),
-        key=about.key,
-        name=about.name,
-        what=about.what,
-        sha256=about.sha256,
-        n_features=about.n_features,
-        licence=about.licence,
-        trained_on=about.trained_on,
-        reads=str(about.recipe),
-    )
+    named = {
+        "source": source.with_file(first.name),
+        "included": tuple(path.name for path in encoder.files),
+    }
+    return known.model_copy(update=named)
+
+
+def learned_on(
+    encoder: Encoder, weights: Mapping[str, NDArray[np.generic]], folder: Path
+) -> Encoder:
+    """The network of an encoder with other weights, as an encoder with a file of its own.
+
+    Args:
+        encoder: timm's. weights: of its network, by timm's names.
+        folder: where the file of the weights is written.
+
+    Raises:
+        EncoderError: these are no weights of that network.
+    """
+    source = parse(encoder.about.source)
+    file = folder / f"{encoder.about.name}-fine-tuned.safetensors"
+    save_file({name: np.asarray(array, order="C") for name, array in weights.items()}, file)
+    said = {key: value for key, value in source.options.items() if key != "by"}
+    return open_encoder(replace(source, options=said).with_file(str(file)))
 
 
 def opened(
@@ -54,7 +69,8 @@ def opened(
     """The encoder whose features a model learned from, and no other.
 
     Args:
-        known: what the model keeps of it.
+        known: what the model keeps of it. Features that were given are of given pictures; those of
+            others are as many for each, from the same maker, which nobody can check.
         included: where its files lie, if the model has them.
         source: what names it here and now, where that is not what the model says.
 
@@ -62,6 +78,13 @@ def opened(
         EncoderError: it is not there any more, or what is there would give other features.
     """
     text = known.source
+    given = parse(text).kind == "features"
+    if given and source is None:
+        raise EncoderError(
+            f"this model reads features that were given ({known.name}, {known.n_features:,} of a "
+            "picture), and of other pictures it cannot make them: say which file holds theirs, "
+            '--encoder features:FILE, or tacit.load(…, encoder="features:FILE")'
+        )
     if source is not None:
         text = source
     elif included is not None:
@@ -75,7 +98,9 @@ def opened(
             f"this model reads features of {known.name} (SHA-256 {known.sha256[:16]}…), which "
             f"cannot be opened: {error}. Where it lies elsewhere now, say so: --encoder SOURCE"
         ) from error
-    if encoder.about.key != known.key:
+    about = encoder.about
+    alike = about.recipe is None and about.n_features == known.n_features
+    if not (alike if given else about.key == known.key):
         raise EncoderError(
             f"this model reads features of {known.words}. '{text}' would give others: "
             f"{encoder.about.words}"

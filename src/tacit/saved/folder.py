@@ -48,11 +48,6 @@ class Saved:
     about: About
     encoder: Path | None = None
 
-    @property
-    def reads_features(self) -> bool:
-        """Whether an encoder from elsewhere stands before the model."""
-        return self.about.model.features is not None
-
 
 def save(folder: str | Path, saved: Saved) -> None:
     """Write a model into a folder, which is made where there is none.

@@ -5,12 +5,14 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from tacit.encoders.laid import laid_by, mean_and_scale, read_laid
 from tacit.files import Damaged, read_record, verify_file
 from tacit.images.bounded import shown
 from tacit.images.dataset import Images
 from tacit.images.shared import read_images
 from tacit.models.config import Table
-from tacit.saved.about import About, Data, measured_at
+from tacit.models.parts import read_features_as_given
+from tacit.saved.about import About, Data, Elsewhere, measured_at
 from tacit.saved.folder import Saved
 from tacit.saved.form import Form
 from tacit.studies.description.errors import errors_of, nearest
@@ -87,14 +89,19 @@ def read_run(
         training |= {"objective": saved.objective_table.kind, "beta": saved.beta}
     if saved.config.learn == "contrastive":
         training |= {"objective": saved.objective_table.kind}
+    model, encoder = saved.model(update), None
+    if (key := saved.config.features) is not None:
+        read_features_as_given(model, *mean_and_scale(read_laid(folder / "images", key)[0]))
+        encoder = Elsewhere.model_validate(laid_by(folder / "images", key))
     about = About(
         model=saved.config,
         classes=train.class_names if saved.config.n_classes else (),
         data=_data(folder, train, saved),
         training=training,
         measured=measured_at(saved.history, update),
+        encoder=encoder,
     )
-    return Saved(saved.model(update), Form("nchw", saved.config.shape), about)
+    return Saved(model, Form("nchw", saved.config.shape), about)
 
 
 class _Place(Table):

@@ -43,11 +43,6 @@ class TrainedModel:
     """
 
     def __init__(self, saved: Saved, encoder: str | None = None) -> None:
-        if saved.reads_features and saved.about.encoder is None:
-            raise TypeError(
-                "this run reads features of an encoder from elsewhere, which were made for the "
-                "study's images; `tacit learn --encoder` saves a classifier that finds its encoder"
-            )
         if saved.form.layout == "values":
             name = saved.about.estimator.name if saved.about.estimator else "VAE"
             raise TypeError(

@@ -20,6 +20,7 @@ from tacit.models.precision import dtype_of, products_in
 from tacit.streams import stream_seed
 from tacit.training.batches import Batches
 from tacit.training.collapse import JUDGED_FROM, Collapsed, spread_of
+from tacit.training.components import set_components
 from tacit.training.evaluation import evaluate, sample_of
 from tacit.training.examples import Examples
 from tacit.training.frozen_codes import codes_of_frozen
@@ -104,6 +105,9 @@ def fit(
         if looked_at:
             _check_weights(model, f"update {update} (epoch {epoch + 1}) with seed {seed}")
             ranks.check_alike(model)
+            if isinstance(model, Contrastive):
+                set_components(model, train, train_sample, ranks)
+                training_mode(model)
         if update in evaluate_at:
             when = f"update {update} (epoch {epoch + 1})"
             history.evaluations.append(

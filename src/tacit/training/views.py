@@ -1,4 +1,4 @@
-"""Views of an image as data: cut out, mirrored, turned, moved, coloured, blurred.
+"""Views of an image as data: cut out, mirrored, turned, moved, bent, coloured, blurred.
 
 A view is what a person would still call the same picture. Every image of a batch gets amounts of
 its own, all from one generator, which the loop names by seed and update. What moves pixels (crop,
@@ -37,9 +37,14 @@ def _happens(n: int, generator: torch.Generator, probability: float) -> Tensor:
     return _uniform(n, generator, 0, 1) < probability
 
 
-def _sampled(x: Tensor, theta: Tensor) -> Tensor:
-    """x at the places of `theta`, (B, 2, 3), in half sides; outside it is as the nearest edge."""
+def _sampled(x: Tensor, theta: Tensor, moved: Tensor | None = None) -> Tensor:
+    """x at the places of `theta`, (B, 2, 3), in half sides; outside it is as the nearest edge.
+
+    moved: what is added to every place, (B, H, W, 2), in half sides.
+    """
     grid = F.affine_grid(theta.to(x.dtype), list(x.shape), align_corners=False)
+    if moved is not None:
+        grid = grid + moved.to(x.dtype)
     return F.grid_sample(x, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
@@ -99,6 +104,79 @@ class Affine(Table):
         """
         height, width = x.shape[-2:]
         return _sampled(x, self.within(len(x), height, width, generator))
+
+
+class Elastic(Table):
+    """Every place moved a little, and its neighbours almost alike (Simard 2003).
+
+    Attributes:
+        amount: the standard deviation of a place's shift in each direction, as a share of the
+            longer side.
+        cells: how many places along a side move independently; the others follow smoothly.
+    """
+
+    amount: Annotated[float, Field(ge=0, le=0.25)] = 0.03
+    cells: Annotated[int, Field(ge=2, le=32)] = 4
+
+    def field(self, n: int, height: int, width: int, generator: torch.Generator) -> Tensor:
+        """By how much the places of n images move, (n, height, width, 2), in half sides."""
+        shape = (n, 2, self.cells, self.cells)
+        where = generator.device
+        at = drawn(torch.randn, shape, generator, dtype=torch.float32, device=where)
+        rows, columns = (_smooth(self.cells, side, at.device) for side in (height, width))
+        moved = torch.einsum("hi,ncij,wj->nhwc", rows, at, columns)
+        side = max(height, width)
+        return moved * (2 * self.amount * side / moved.new_tensor([width, height]))
+
+
+def _smooth(cells: int, side: int, device: torch.device) -> Tensor:
+    """Weights of cells in each pixel of a side, (side, cells): Gaussian, Σ of squares 1.
+
+    So that a pixel's sum of independent normal numbers has the spread that each has.
+    """
+    centres = (torch.arange(cells, device=device) + 0.5) / cells
+    places = (torch.arange(side, device=device) + 0.5) / side
+    near = torch.exp(-0.5 * ((places[:, None] - centres) * cells / 0.6).square())
+    return near / near.square().sum(dim=1, keepdim=True).sqrt()
+
+
+class Stroke(Table):
+    """What is lighter than its surroundings grows or shrinks.
+
+    Attributes:
+        amount: by how much on each side at most, as a share of the longer side; how much is
+            uniform.
+        thicker, thinner: the probability of either.
+    """
+
+    amount: Annotated[float, Field(gt=0, le=0.1)] = 0.035
+    thicker: Probability = 0.3
+    thinner: Probability = 0.3
+
+    @model_validator(mode="after")
+    def _either(self) -> "Stroke":
+        if self.thicker + self.thinner > 1:
+            raise ValueError(
+                f"thicker and thinner are {self.thicker:g} and {self.thinner:g}; an image is at "
+                "most one of the two, so that they add up to at most 1"
+            )
+        return self
+
+    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """x: images in [0, 1], (B, C, H, W)."""
+        which = _uniform(len(x), generator, 0, 1)
+        most = self.amount * max(x.shape[-2:])  # pixels
+        left = most * _uniform(len(x), generator, 0, 1)
+        left = torch.where(which < self.thicker + self.thinner, left, 0.0)
+        left = left.to(x.dtype)[:, None, None, None]
+        sign = torch.where(which < self.thicker, 1.0, -1.0).to(x.dtype)[:, None, None, None]
+        # The smallest of numbers is minus the largest of their negatives: one search for both.
+        x = sign * x
+        for _ in range(math.ceil(most)):
+            # A pixel's neighbours whole, or for a part of a pixel as much of the way to them.
+            x = x + left.clamp(0, 1) * (F.max_pool2d(x, 3, stride=1, padding=1) - x)
+            left = left - 1
+        return sign * x
 
 
 class Crop(Table):
@@ -251,6 +329,8 @@ class Views(Table):
         quarter_turns: turned by 0, 90, 180 or 270 degrees, each as likely (of an oblong image the
             sides are drawn to fit).
         affine: moved, turned, stretched and sheared.
+        elastic: bent.
+        stroke: light strokes thicker or thinner.
         colour: brightness, contrast, saturation, hue.
         greyscale: the probability to lose all colour.
         blur: a Gaussian blur.
@@ -261,6 +341,8 @@ class Views(Table):
     vertical_flip: Probability = 0.0
     quarter_turns: bool = False
     affine: Affine | None = None
+    elastic: Elastic | None = None
+    stroke: Stroke | None = None
     colour: Colour | None = None
     greyscale: Probability = 0.0
     blur: Blur | None = None
@@ -292,7 +374,7 @@ class Views(Table):
     def moves(self) -> bool:
         """Whether pixels change their places."""
         some = self.flip or self.vertical_flip or self.quarter_turns
-        return bool(some) or self.crop is not None or self.affine is not None
+        return bool(some) or any((self.crop, self.affine, self.elastic))
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """A view of every image, (B, C, H, W); values stay in [0, 1].
@@ -301,7 +383,11 @@ class Views(Table):
         """
         height, width = x.shape[-2:]
         if self.moves:
-            x = _sampled(x, self.matrices(len(x), height, width, generator))
+            theta, elastic = self.matrices(len(x), height, width, generator), self.elastic
+            bent = None if elastic is None else elastic.field(len(x), height, width, generator)
+            x = _sampled(x, theta, bent)
+        if self.stroke is not None:
+            x = self.stroke(x, generator)
         if self.colour is not None:
             x = self.colour(x, generator)
         if self.greyscale and x.shape[1] > 1:
@@ -323,7 +409,11 @@ RECIPES: dict[Recipe, Views] = {
         greyscale=0.2,
         blur=Blur(),
     ),
-    "characters": Views(affine=Affine(shift=0.1, rotation=15, scale=0.25, shear=0.25)),
+    "characters": Views(
+        affine=Affine(shift=0.1, rotation=15, scale=0.25, shear=0.25),
+        elastic=Elastic(amount=0.04),
+        stroke=Stroke(),
+    ),
 }
 """Views by name (docs/views.md says for which images)."""
 

@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tacit.encoders.recipe import Recipe
 from tacit.labels.calibration import Temperature
 from tacit.labels.pairs import Pair
 from tacit.models.config import ConvNetwork, DenseNetwork, ModelConfig, Network, build
@@ -17,6 +16,9 @@ ENCODERS: dict[str, Network] = {"pca": DenseNetwork(hidden=()), "random": ConvNe
 """The networks of representations that need no run."""
 
 Weights = Mapping[str, NDArray[np.generic]]
+
+NETWORK = "encoder.network."
+"""Before the names of weights of an encoder from elsewhere that was fine-tuned."""
 
 
 def config_of(
@@ -47,16 +49,18 @@ def config_of(
     )
 
 
-def config_on_features(key: str, recipe: Recipe, n_classes: int, weights: Weights) -> ModelConfig:
+def config_on_features(
+    key: str, shape: tuple[int, int, int], n_classes: int, weights: Weights
+) -> ModelConfig:
     """Which model a head on features of an encoder from elsewhere is.
 
     Args:
-        key: the encoder's. recipe: how it reads pictures.
+        key: the encoder's. shape: channels, height and width of what it reads.
         n_classes, weights: as of `config_of`.
     """
     return ModelConfig(
         learn="classifier",
-        shape=(recipe.channels, *recipe.size),
+        shape=shape,
         latent_dim=weights["head.linear.weight"].shape[1],
         n_classes=n_classes,
         features=key,

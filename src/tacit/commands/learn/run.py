@@ -3,18 +3,27 @@
 import shlex
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
 from tacit.commands.learn.files import Files
-from tacit.commands.learn.model import calibrated, config_of, config_on_features
+from tacit.commands.learn.model import (
+    NETWORK,
+    Weights,
+    calibrated,
+    config_of,
+    config_on_features,
+)
 from tacit.commands.learn.page import asking
 from tacit.commands.learn.pool import Pool, read_pool
 from tacit.commands.learn.study import NAME, Asked, study_of
 from tacit.commands.learn.table import Given, read_labels
 from tacit.commands.options import CommandError
+from tacit.encoders.base import Encoder
 from tacit.encoders.laid import read_laid
 from tacit.figures.sink import Figures
 from tacit.images.dataset import Images
@@ -22,14 +31,15 @@ from tacit.labels.acquisition import ask_next
 from tacit.labels.propagation.graph import neighbour_graph
 from tacit.labels.representations import learned, principal_components
 from tacit.measures.formatting import percent, show
+from tacit.models.config import ModelConfig
 from tacit.questions.base import Measurement
 from tacit.questions.labels_within.numbers import Judged
 from tacit.questions.labels_within.question import LabelsWithin
 from tacit.questions.labels_within.words import held_out, left
 from tacit.report.page import FIGURES, write_report
 from tacit.report.results import read_records, write_records
-from tacit.saved.about import About, Data
-from tacit.saved.elsewhere import described
+from tacit.saved.about import About, Data, Elsewhere
+from tacit.saved.elsewhere import described, learned_on
 from tacit.saved.folder import Saved, forget, save
 from tacit.saved.form import Form
 from tacit.studies.command import perform as run_prepared
@@ -168,42 +178,71 @@ def codes_for_graph(task: Prompted) -> NDArray[np.float32]:
 
 def save_model(task: Prompted) -> None:
     """The recommended classifier as a model folder, its temperature in its head."""
-    judged, images = task.judged, task.pool.images
-    winner = judged.winner
+    winner, measured = task.judged.winner, task.judged.measured
     prefix = f"{winner.name}/model/"
     weights = {
         name.removeprefix(prefix): array
-        for name, array in judged.measured.arrays.items()
+        for name, array in measured.arrays.items()
         if name.startswith(prefix)
     }
     if not weights:
         forget(task.files.model)  # an earlier one is of other labels, or of another pair
         return
-    network = None if winner.run is None else task.run(winner.run).config.network
-    encoder = None if winner.encoder is None else task.prepared.encoders[winner.encoder]
-    known = None
-    if encoder is None:
-        config = config_of(winner, images.shape, len(judged.class_names), weights, network)
-    elif encoder.about.recipe is None:
-        forget(task.files.model)  # features were given: new pictures have none
+    if winner.encoder is None:
+        network = None if winner.run is None else task.run(winner.run).config.network
+        n_classes = len(task.judged.class_names)
+        config = config_of(winner, task.pool.images.shape, n_classes, weights, network)
+        save(task.files.model, _classifier(task, config, weights))
         return
-    else:
-        known = described(encoder, include=task.asked.options.include_encoder)
-        config = config_on_features(
-            encoder.about.key, encoder.about.recipe, len(judged.class_names), weights
-        )
+    encoder, include = task.prepared.encoders[winner.encoder], task.asked.options.include_encoder
+    with TemporaryDirectory() as scratch:
+        if winner.trained_encoder is not None:
+            # Its network has learned on: what it is now is in no other file.
+            encoder, include = learned_on(encoder, _of_part(weights, NETWORK), Path(scratch)), True
+        save(task.files.model, _on_features(task, encoder, weights, include))
+
+
+def _of_part(weights: Weights, prefix: str) -> Weights:
+    """The weights whose names begin so, by what follows."""
+    return {n.removeprefix(prefix): w for n, w in weights.items() if n.startswith(prefix)}
+
+
+def _on_features(task: Prompted, encoder: Encoder, weights: Weights, include: bool) -> Saved:
+    """The head on features of an encoder from elsewhere."""
+    about = encoder.about
+    given = about.recipe is None  # then nothing is there to include
+    known = described(encoder, include=include and not given)
+    if task.judged.winner.trained_encoder is not None:
+        own = task.prepared.encoders[task.judged.winner.encoder or ""].about
+        learned = f"{own.trained_on}; then on {len(task.judged.labelled.y):,} labelled pictures"
+        known = known.model_copy(update={"trained_on": learned, "licence": own.licence})
+    head = {name: array for name, array in weights.items() if name.startswith("head.")}
+    shape = (
+        task.pool.images.shape
+        if about.recipe is None
+        else (about.recipe.channels, *about.recipe.size)
+    )
+    config = config_on_features(about.key, shape, len(task.judged.class_names), head)
+    files = encoder.files[0].parent if known.included else None
+    return replace(_classifier(task, config, head, known), encoder=files)
+
+
+def _classifier(
+    task: Prompted, config: ModelConfig, weights: Weights, encoder: Elsewhere | None = None
+) -> Saved:
+    judged, images = task.judged, task.pool.images
     n_labels, temperature = len(judged.labelled.y), judged.temperature
     about = About(
         model=config,
         classes=tuple(judged.class_names),
-        encoder=known,
+        encoder=encoder,
         data=Data(
             source=f"{images.source}, of which {n_labels:,} have labels",
             n=len(images),
             sha256=images.sha256,
         ),
         training={
-            "method": winner.words,
+            "method": judged.winner.words,
             "labels": n_labels,
             "seed": task.asked.options.seed,
             "temperature": "none: no label could be held out"
@@ -211,22 +250,14 @@ def save_model(task: Prompted) -> None:
             else round(temperature.value, 6),
             "right of the labels that were held out": "none could be"
             if judged.choice is None
-            else f"{show(judged.choice.accuracy(winner.name))} of {judged.choice.n}, "
+            else f"{show(judged.choice.accuracy(judged.winner.name))} of {judged.choice.n}, "
             f"{held_out(judged)}, told from the {left(judged)} others",
             "confidence in them": "none could be"
             if judged.choice is None
             else f"{percent(judged.confidence)} on average",
         },
     )
-    save(
-        task.files.model,
-        Saved(
-            calibrated(config, weights, temperature),
-            Form("nchw", config.shape),
-            about,
-            encoder.files[0].parent if known and known.included and encoder else None,
-        ),
-    )
+    return Saved(calibrated(config, weights, temperature), Form("nchw", config.shape), about)
 
 
 def write_predictions(task: Prompted, probabilities: NDArray[np.float64]) -> None:

@@ -63,7 +63,7 @@ class FineTuned(Trained):
                 recipe=problem.recipe,
                 seed=problem.seed,
             )
-            yield Answered(t, class_probabilities(model, problem.new))
+            yield Answered(t, class_probabilities(model, problem.new), model=model)
 
     def network(self, recipe: Recipe | None, encoder: Network | None) -> Network | None:
         return encoder

@@ -11,7 +11,11 @@ from tacit.questions.effective_rank.numbers import Numbers
 from tacit.questions.shared.drawing import bands_over, curve_chart, over_seeds
 from tacit.questions.shared.seeds import Seeds
 
-TERMS = {"rank": "effective rank", "spread": "standard deviation of a dimension"}
+TERMS = {
+    "rank": "effective rank",
+    "spread": "standard deviation of a dimension",
+    "neighbour": "nearest neighbour of the same class",
+}
 
 
 def draw(seeds: Seeds[Numbers], runs: Sequence[str], setting: Setting) -> tuple[Figure, ...]:
@@ -21,6 +25,8 @@ def draw(seeds: Seeds[Numbers], runs: Sequence[str], setting: Setting) -> tuple[
         return ()
     panels = []
     for term, label in TERMS.items():
+        if not all(len(getattr(seeds.first.run[name], term)) for name in names):
+            continue  # there are no labels
         series = []
         for colour, name in enumerate(names):
             lines = np.stack([getattr(one.run[name], term) for one in seeds])

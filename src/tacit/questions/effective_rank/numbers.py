@@ -11,7 +11,7 @@ from tacit.measures.number import Number
 from tacit.models.parts import part_of
 from tacit.questions.base import Runs
 from tacit.questions.shared.seeds import Seeds
-from tacit.training.collapse import effective_rank
+from tacit.training.collapse import NEIGHBOUR, effective_rank
 from tacit.training.evaluation import sample_of
 from tacit.training.many import of_images
 from tacit.training.objectives.base import codes_in
@@ -26,6 +26,8 @@ class OfRun:
         width: dimensions of the code. test: the effective rank on test images.
         epoch, rank, spread: the evaluations of a contrastive run on training images, (E,); spread
             is the mean standard deviation of a dimension. Empty for other runs.
+        neighbour: with them the share of training images whose nearest other one is of the same
+            class, (E,); empty where there are no labels.
     """
 
     width: int
@@ -33,6 +35,7 @@ class OfRun:
     epoch: Floats
     rank: Floats
     spread: Floats
+    neighbour: Floats
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,9 @@ def _of_run(run: SavedRun, runs: Runs) -> OfRun:
     codes = of_images(lambda batch: codes_in(encoder, batch), runs.test, index)
     updates, rank, _ = run.history.curve("train", "effective rank")
     _, spread, _ = run.history.curve("train", "spread")
+    _, neighbour, _ = run.history.curve("train", NEIGHBOUR)
     epochs = np.array([run.schedule.epoch_of(update) for update in updates], dtype=float)
-    return OfRun(codes.shape[1], effective_rank(codes), epochs, rank, spread)
+    return OfRun(codes.shape[1], effective_rank(codes), epochs, rank, spread, neighbour)
 
 
 def ranks(seeds: Seeds[Numbers], names: Iterable[str]) -> dict[str, Number]:

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, field_validator
 
-from tacit.encoders.source import is_source, placed
+from tacit.encoders.source import is_source, parse, placed
 from tacit.labels.methods import METHODS, MethodName
 from tacit.labels.pairs import BUILT_IN, Pair, codes_name
 from tacit.questions.base import Measurement, Question, Runs, Setting
@@ -18,6 +18,8 @@ from tacit.questions.label_efficiency.words import alerts, caveats
 from tacit.questions.shared.seeds import Seeds
 from tacit.training.views import RECIPES, NamedViews, Views
 
+FINE_TUNED: MethodName = "fine-tune"
+
 
 class Encoders(FewLabels):
     """Every representation with every method that can use it, on the same draws of few labels.
@@ -25,7 +27,9 @@ class Encoders(FewLabels):
     Attributes:
         codes: representations, as in a pair: "pixels", "pca", "random", runs, and encoders from
             elsewhere.
-        methods: of using labels on codes. One that trains an encoder on is tried on runs alone.
+        methods: of using labels on codes. One that trains an encoder on is tried on runs and on
+            networks of timm.
+        fine_tuned: whether networks of timm are trained on as well, whatever `methods` says.
         views: how a test image is changed, to see whether its neighbours stay.
     """
 
@@ -49,6 +53,7 @@ class Encoders(FewLabels):
         "poisson-mbo",
         "propagate-then-head",
     )
+    fine_tuned: bool = True
     views: NamedViews = RECIPES["photographs"]
 
     @field_validator("codes")
@@ -74,9 +79,17 @@ class Encoders(FewLabels):
         return tuple(
             Pair(codes=codes, method=method)
             for codes in self.codes
-            for method in self.methods
-            if METHODS[method].reads == "codes" or not (codes in BUILT_IN or is_source(codes))
+            for method in self._methods_on(codes)
         )
+
+    def _methods_on(self, codes: str) -> tuple[MethodName, ...]:
+        trainable = codes not in BUILT_IN
+        methods = self.methods
+        if is_source(codes):
+            trainable = parse(codes).kind == "timm"
+            if trainable and self.fine_tuned:
+                methods = tuple(dict.fromkeys((*methods, FINE_TUNED)))
+        return tuple(m for m in methods if trainable or METHODS[m].reads == "codes")
 
     def viewed(self) -> dict[str, Views]:
         return {source: self.views for source in self.encoders() if numbers.can_be_viewed(source)}

@@ -172,14 +172,21 @@ class Run(Table):
 
     @model_validator(mode="before")
     @classmethod
-    def _views_are_compared_by_simclr(cls, data: Any) -> Any:
-        """A contrastive run says which objective, or it is `simclr`."""
+    def _contrastive_by_default(cls, data: Any) -> Any:
+        """What a contrastive run does not say is as was found to work for it (docs/views.md)."""
         if not (isinstance(data, dict) and data.get("learn") == "contrastive"):
             return data
         asked = data.get("objective", {})
         if isinstance(asked, dict) and "kind" not in asked:
-            return {**data, "objective": {"kind": "simclr", **asked}}
-        return data
+            data = {**data, "objective": {"kind": "simclr", **asked}}
+        own: dict[str, Any] = {"batch_size": 256}
+        if not data.get("encoder"):  # else as the one it is taken from
+            own |= {"network": {"kind": "resnet", "width": 16}, "latent_dim": 64}
+        if not data.get("phases"):
+            own |= {"rate": 3e-3, "one_cycle": True}
+            if not {"epochs", "updates"} & data.keys():
+                own |= {"epochs": 1, "updates": 2000}
+        return own | data
 
     @model_validator(mode="after")
     def _views_belong(self) -> "Run":

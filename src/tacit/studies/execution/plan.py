@@ -23,10 +23,10 @@ from tacit.training.ranks.ranks import fit_together
 from tacit.training.schedule import Schedule
 from tacit.training.viewed import called
 
-CODE_VERSION = 5
+CODE_VERSION = 6
 """Raised whenever the code gives other results for the same study."""
 
-MEASURED_VERSION = 4
+MEASURED_VERSION = 5
 """Raised whenever questions alone measure something else, so that trained runs are kept."""
 
 MAX_JOBS = 20_000

@@ -257,7 +257,7 @@ def measure(
         found = question.measure(runs)
     times = spent.until_now()
     write_json(folder / "values.json", found.values, durable=False)
-    arrays = {name: np.ascontiguousarray(array) for name, array in found.arrays.items()}
+    arrays = {name: np.asarray(array, order="C") for name, array in found.arrays.items()}
     write_atomically(
         folder / "arrays.safetensors", lambda file: save_file(arrays, file), durable=False
     )

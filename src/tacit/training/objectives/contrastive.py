@@ -119,10 +119,10 @@ def byol(views: Views) -> Objective:
         if model.predictor is None or model.average is None:
             raise TypeError("byol needs a model with averages: give its configuration a momentum")
         x = torch.cat([views(batch.x, generator), views(batch.x, generator)])
-        guess = model.predictor(model.projector(batch.gathered(model.encode(x))))
+        guess = model.predictor(model.projector(batch.gathered(model.encoder.features(x))))
         with torch.no_grad():
-            encoder, projector = model.average
-            first, second = projector(batch.gathered(encoder(x))).chunk(2)
+            features, projector = model.average
+            first, second = projector(batch.gathered(features(x))).chunk(2)
         agree = F.cosine_similarity(guess, torch.cat([second, first])).reshape(2, -1)
         return batch.own(
             {
@@ -139,9 +139,9 @@ def _two(
 ) -> tuple[Tensor, Tensor]:
     """What is made of two views of each image, (B, D) each; both go through the network at once.
 
-    Codes of all ranks go through the projector together, on each of them: it normalises over the
+    Features of all ranks go through the projector together, on each of them: it normalises over the
     batch, and is small beside the encoder.
     """
     x = torch.cat([views(batch.x, generator), views(batch.x, generator)])
-    first, second = model.projector(batch.gathered(model.encode(x))).chunk(2)
+    first, second = model.projector(batch.gathered(model.encoder.features(x))).chunk(2)
     return first, second

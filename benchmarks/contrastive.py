@@ -1,0 +1,197 @@
+"""Codes from views of one's own images, beside others learned in the same time.
+
+    python -m benchmarks.contrastive SOURCE --views NAME [--seconds 300] [--draws 10] [--size 48]
+        [--channels rgb] [--test 300] [--objective simclr] [--resnet 16] [--places kept]
+        [--data-dir DIR] [--skip pixels vae] [--json FILE]
+
+On these images an autoencoder, a VAE and a contrastive encoder learn without a label, each for so
+many seconds of one core (its updates are timed first) and with the same encoder, but that
+`--places` says what becomes of places in the contrastive one (a decoder needs them kept). On the
+codes of the pool labels are spread by Poisson and by Poisson MBO (shares about equal, as `tacit`
+has them), and test images are named by their neighbours in the pool. Without a split of their own
+`--test` images are held out, as many of each class. Printed are mean accuracies on test images over
+the draws, those on the pool's own images without a label, and by how many points the contrastive
+codes are ahead, paired, with intervals over draws and test images that hold for all three together.
+"""
+
+import argparse
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tacit.images.dataset import Images, Split
+from tacit.images.sources import open_images
+from tacit.labels.draws import nested_draws
+from tacit.labels.pairs import SLACK
+from tacit.labels.propagation.graph import neighbour_graph
+from tacit.labels.propagation.propagate import KINDS, extend, propagate
+from tacit.labels.representations import learned
+from tacit.measures.engine import Measured
+from tacit.measures.number import Number
+from tacit.models.config import build
+from tacit.models.models import Model
+from tacit.models.parts import part_of
+from tacit.streams import numpy_stream, seeded_initialisation
+from tacit.studies.description.settings import model_config, schedule_of
+from tacit.studies.description.spec import Run
+from tacit.training.loop import fit
+from tacit.training.objectives import objective_of
+
+BUDGETS = (1, 4, 10)
+TIMED = 12
+"""Updates by which it is found how many fit into the time."""
+
+
+def images_of(given: argparse.Namespace) -> Split:
+    """Training and test images; held-out ones where the source keeps none apart for testing."""
+    found = open_images(
+        given.source, data_dir=given.data_dir, size=given.size, channels=given.channels
+    )
+    if given.test is None:
+        return Split(found.train, found.test)
+    both = Images(
+        np.concatenate([found.train.pixels, found.test.pixels]),
+        np.concatenate([found.train.labels, found.test.labels]),  # type: ignore[list-item]
+        found.train.class_names,
+    )
+    assert both.labels is not None
+    each, rng = given.test // both.n_classes, numpy_stream(0, "held out")
+    test = np.concatenate(
+        [rng.permutation(np.flatnonzero(both.labels == c))[:each] for c in range(both.n_classes)]
+    )
+    rest = np.setdiff1d(np.arange(len(both)), test)
+    return Split(both.take(rest), both.take(np.sort(test)))
+
+
+def runs_of(given: argparse.Namespace) -> dict[str, Run]:
+    """What learns, as a study says it; what is not said is as `tacit` has it."""
+    network = {"kind": "resnet", "width": given.resnet}
+    shared: dict[str, Any] = {"network": network, "latent_dim": given.code}
+    said: dict[str, Any] = {
+        "learn": "contrastive",
+        "network": network | {"places": given.places},
+        "objective": {"kind": given.objective, "views": given.views},
+        "batch_size": given.batch,
+    }
+    plain = {"one_cycle": True, "rate": 0.003}
+    tables = {
+        "contrastive": shared | said,
+        "autoencoder": shared | plain | {"learn": "autoencoder"},
+        "vae": shared | plain | {"learn": "vae"},
+    }
+    return {n: Run.model_validate(t) for n, t in tables.items() if n not in given.skip}
+
+
+def trained(run: Run, images: Split, seconds: float) -> tuple[Model, int, float]:
+    """A model after so many seconds of one core, its updates, and the seconds they took."""
+    config = model_config(run, images)
+    objective = objective_of(config, run.objective)
+    bare = Images(images.train.pixels)
+
+    def learn(updates: int) -> tuple[Model, float]:
+        asked = schedule_of(run, len(bare), (), keep=False)
+        schedule = replace(asked, updates=updates, evaluate_at=(updates,))
+        with seeded_initialisation(0):
+            model = build(config)
+        begun = time.process_time()
+        fit(model, objective, bare, schedule, seed=0)
+        return model, time.process_time() - begun
+
+    # Of two lengths the difference: what is done once does not count as an update.
+    (_, once), (_, twice) = learn(TIMED), learn(2 * TIMED)
+    updates = max(TIMED, int((seconds - (2 * once - twice)) / (twice - once) * TIMED))
+    model, taken = learn(updates)
+    return model, updates, taken
+
+
+def answers(
+    model: Model | None, images: Split, given: argparse.Namespace
+) -> dict[tuple[str, int], tuple[NDArray[np.bool_], float]]:
+    """By method and budget whether each test image is right, (D, N), and % right of the pool."""
+    pool, new = (Images(side.pixels) for side in (images.train, images.test))
+    if model is None:
+        codes = [side.pixels.reshape(len(side), -1).astype(np.float32) for side in (pool, new)]
+    else:
+        seen = learned(model, pool, new, 0)
+        codes = [seen.pool, seen.new]
+    graph, y, truth = neighbour_graph(codes[0]), images.train.labels, images.test.labels
+    assert y is not None
+    drawn = nested_draws(y, BUDGETS, given.draws, images.train.class_names).labelled(y)
+    found = {}
+    for method in KINDS[1:]:
+        how = {"slack": SLACK} if method == "poisson-mbo" else {}
+        for budget, trials in zip(BUDGETS, drawn, strict=True):
+            scores = propagate(graph, trials, images.train.n_classes, method=method, **how)
+            own = [
+                np.delete(one.argmax(axis=1) == y, trial.index).mean()
+                for one, trial in zip(scores, trials, strict=True)
+            ]
+            right = extend(codes[0], scores, codes[1]).argmax(axis=2) == truth
+            found[method, budget] = right, 100 * float(np.mean(own))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("source")
+    parser.add_argument("--views", required=True, help="a recipe (docs/views.md)")
+    parser.add_argument("--seconds", type=float, default=300, help="of one core, for each")
+    parser.add_argument("--draws", type=int, default=10)
+    parser.add_argument("--test", type=int, help="held out, where the source has no test images")
+    parser.add_argument("--size", type=int)
+    parser.add_argument("--channels", choices=["gray", "rgb"])
+    parser.add_argument("--objective", choices=["simclr", "vicreg", "byol"], default="simclr")
+    parser.add_argument("--resnet", type=int, default=16, help="channels of the first layer")
+    parser.add_argument("--places", choices=["kept", "mean"], default="kept")
+    parser.add_argument("--code", type=int, default=64, help="dimensions")
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--skip", nargs="+", default=[], metavar="RUN")
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--json", type=Path, help="write the numbers to this file")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    images = images_of(given)
+    print(f"{len(images.train):,} images of {images.train.shape}, {len(images.test):,} tested")
+    found: dict[str, Any] = {}
+    if "pixels" not in given.skip:
+        found["pixels"] = answers(None, images, given)
+    told: dict[str, Any] = {}
+    for name, run in runs_of(given).items():
+        model, updates, taken = trained(run, images, given.seconds)
+        weights = sum(p.numel() for p in part_of(model, "encoder").parameters())
+        said = f"{updates:,} updates in {taken:.0f} s, encoder of {weights:,} weights"
+        print(f"{name}: {said}", flush=True)
+        found[name] = answers(model, images, given)
+        told[name] = {"updates": updates, "seconds": round(taken)}
+    for method, budget in next(iter(found.values())):
+        print(f"{method}, {budget} labels a class: % right of test images (of the pool)")
+        each = {n: Measured(f[method, budget][0], ("draw", "image"), "accuracy")
+                for n, f in found.items()}  # fmt: skip
+        for name, accuracy in each.items():
+            within, text = found[name][method, budget][1], ""
+            told[f"{name}.{method}.{budget}"] = [100 * accuracy.value, within]
+            if name != "contrastive" and "contrastive" in each:
+                lead = (each["contrastive"] - accuracy).mean(together=len(each) - 1)
+                text = f"   contrastive ahead by {_points(lead.scaled(100, 'points'))}"
+                told[f"ahead.{name}.{method}.{budget}"] = [lead.value, lead.low, lead.high]
+            print(f"  {name:12s} {100 * accuracy.value:5.1f} ({within:5.1f}){text}", flush=True)
+    if given.json is not None:
+        given.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+
+
+def _points(number: Number) -> str:
+    assert number.value is not None
+    ends = "" if number.low is None else f" ({number.low:.1f} to {number.high:.1f})"
+    return f"{number.value:.1f}{ends}"
+
+
+if __name__ == "__main__":
+    main()
