@@ -104,8 +104,9 @@ def trained(run: Run, images: Split, seconds: float) -> tuple[Model, int, float]
         return model, time.process_time() - begun
 
     # Of two lengths the difference: what is done once does not count as an update.
-    (_, once), (_, twice) = learn(TIMED), learn(2 * TIMED)
-    updates = max(TIMED, int((seconds - (2 * once - twice)) / (twice - once) * TIMED))
+    learn(TIMED)  # warms up
+    few, many = (learn(n)[1] for n in (TIMED, 4 * TIMED))
+    updates = int(3 * TIMED * (seconds - few) / max(many - few, 0.1)) + TIMED
     model, taken = learn(updates)
     return model, updates, taken
 
