@@ -49,8 +49,8 @@ class Kept(Checkpointer):
     def resume(self, state) -> tuple[int, History]:
         return 0, History()
 
-    def snapshot(self, update, model) -> None:
-        self.found.append(copy.deepcopy(model).eval())
+    def snapshot(self, update, state) -> None:
+        self.found.append(copy.deepcopy(state.model).eval())
 
     def after_update(self, update, value, state, history) -> None:
         pass
