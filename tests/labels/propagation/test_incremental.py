@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tacit.labels.draws import Labelled
-from tacit.labels.propagation import laplacian
+from tacit.labels.propagation import incremental, laplacian
 from tacit.labels.propagation.graph import neighbour_graph
 from tacit.labels.propagation.incremental import Spread
 from tacit.labels.propagation.propagate import propagate
@@ -39,6 +39,18 @@ def test_a_large_graph_is_worked_on_in_another_order(monkeypatch: pytest.MonkeyP
     held, learned = np.array([0, 4, 8]), np.delete(np.arange(12), [0, 4, 8])
     found = spread.held_out(learned, held, CLASSES)
     assert found == pytest.approx(poisson(ROWS[learned], Y[learned])[ROWS[held]], abs=1e-3)
+
+
+def test_many_labels_are_solved_for_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(incremental, "_AT_ONCE", 5 * N)
+    spread, solved = Spread(GRAPH), []
+    columns = spread.columns
+    monkeypatch.setattr(spread, "columns", lambda rows: solved.append(len(rows)) or columns(rows))
+    spread.give(ROWS.tolist(), Y.tolist())
+    assert spread.scores(CLASSES) == pytest.approx(poisson(ROWS, Y), abs=1e-3)
+    spread.take(ROWS[:7].tolist())
+    assert spread.scores(CLASSES) == pytest.approx(poisson(ROWS[7:], Y[7:]), abs=1e-3)
+    assert solved == [5, 5, 2, 5, 2]
 
 
 def test_what_is_taken_away_is_as_if_it_had_never_been() -> None:

@@ -12,6 +12,8 @@ from tacit.labels.propagation.laplacian import System, conjugate_gradients
 
 Floats = NDArray[np.float64]
 
+_AT_ONCE = 2**24  # numbers of the columns that are solved for together, 64 MiB
+
 
 class Spread:
     """Labels of a graph's images, spread over all of them, and what each tells of the others.
@@ -75,6 +77,10 @@ class Spread:
             raise ValueError(f"of rows {list(rows)} some have a label already, or come twice")
         if not rows:
             return
+        if len(rows) > (most := max(1, _AT_ONCE // self.n)):
+            for start in range(0, len(rows), most):
+                self.give(rows[start : start + most], y[start : start + most])
+            return
         new = self.columns(rows)
         m = len(self.rows)
         among = np.zeros((m + len(rows), m + len(rows)))
@@ -96,6 +102,10 @@ class Spread:
         """
         places = [self.rows.index(row) for row in rows]
         if not places:
+            return
+        if len(rows) > (most := max(1, _AT_ONCE // self.n)):
+            for start in range(0, len(rows), most):
+                self.take(rows[start : start + most])
             return
         np.subtract.at(self._sums, [self.y[i] for i in places], self.columns(rows))
         gone = set(places)
