@@ -6,7 +6,7 @@
 
 On these images an autoencoder, a VAE and a contrastive encoder learn without a label, each for so
 many seconds of one core (its updates are timed first) and with the same encoder, but that
-`--places` says what becomes of places in the contrastive one (a decoder needs them kept). On the
+`--places` says what becomes of places in the contrastive one and `--others` in the others. On the
 codes of the pool labels are spread by Poisson and by Poisson MBO (shares about equal, as `tacit`
 has them), and test images are named by their neighbours in the pool. Without a split of their own
 `--test` images are held out, as many of each class. Printed are mean accuracies on test images over
@@ -71,7 +71,7 @@ def images_of(given: argparse.Namespace) -> Split:
 
 def runs_of(given: argparse.Namespace) -> dict[str, Run]:
     """What learns, as a study says it; what is not said is as `tacit` has it."""
-    network = {"kind": "resnet", "width": given.resnet}
+    network = {"kind": "resnet", "width": given.resnet, "places": given.others}
     shared: dict[str, Any] = {"network": network, "latent_dim": given.code}
     said: dict[str, Any] = {
         "learn": "contrastive",
@@ -152,6 +152,7 @@ def main() -> None:
     parser.add_argument("--objective", choices=["simclr", "vicreg", "byol"], default="simclr")
     parser.add_argument("--resnet", type=int, default=16, help="channels of the first layer")
     parser.add_argument("--places", choices=["kept", "mean"], default="kept")
+    parser.add_argument("--others", choices=["kept", "mean"], default="kept", help="of the others")
     parser.add_argument("--code", type=int, default=64, help="dimensions")
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--skip", nargs="+", default=[], metavar="RUN")
