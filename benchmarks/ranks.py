@@ -57,10 +57,10 @@ def train(
             pipe.send((time.perf_counter() - began, time.process_time() - used))
 
 
-def started(size: int, *arguments: Any) -> list[Any]:
+def started(meeting: Meeting, size: int, *arguments: Any) -> list[Any]:
     """Pipes to so many processes that train together."""
     context = forking.begin()
-    seats = Meeting().seats("benchmark", size) if size > 1 else [None]
+    seats = meeting.seats("benchmark", size) if size > 1 else [None]
     pipes = []
     for seat in seats:
         ours, theirs = context.Pipe()
@@ -87,7 +87,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     asked = parser.parse_args()
     arguments = (asked.kind, asked.images, asked.batch, asked.updates, asked.rounds)
-    sides = {size: started(size, *arguments) for size in (1, asked.ranks)}
+    meeting = Meeting()  # it closes when nobody holds it
+    sides = {size: started(meeting, size, *arguments) for size in (1, asked.ranks)}
     for pipes in sides.values():
         measured(pipes)
     rounds = [{size: measured(pipes) for size, pipes in sides.items()} for _ in range(asked.rounds)]
