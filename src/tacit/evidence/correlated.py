@@ -25,7 +25,7 @@ from tacit.models.posteriors import DiagonalNormal
 
 ROUNDS, PAIRS = 3, 2
 """Rounds of curvature and slope, each at so many ± pairs of codes."""
-COMMON_PAIRS = 16
+COMMON_PAIRS = 64
 """± pairs of noise that the normals with and without correlations are compared on."""
 STEP = 0.1
 """Standard deviations, to one side, over which a decoder's slope is taken."""
