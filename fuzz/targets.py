@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tacit.saved.weights import ModelFileError
 
 from fuzz import seeds
 from tacit.errors import ImagesError
@@ -27,6 +26,7 @@ from tacit.studies.description.errors import StudyError
 from tacit.studies.description.named import study_text
 from tacit.studies.description.reading import parse
 from tacit.studies.execution.plan import plan
+from tacit.training.weights import ModelFileError
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def test_what_had_not_finished_has_no_firm_verdict() -> None:
     assert not_finished(said, {}) is said
     after = not_finished(said, {"a": StillFalling(0.1), "b": StillFalling(0.2)})
     assert after.verdict == Verdict.NOT_FINISHED
-    assert after.headline.startswith("Training of b (and 1 more) had not finished")
+    assert after.headline.startswith("Training of b and of another run had not finished")
     assert "earn" not in after.headline
 
 
