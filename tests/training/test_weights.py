@@ -58,3 +58,13 @@ def test_a_true_header_is_read(tmp_path) -> None:
     found = read_header(tmp_path / "w.safetensors")
     assert found.note == {"note": "one"}
     assert found.tensors == {"a": (torch.float32, (2, 3)), "b": (torch.float64, ())}
+
+
+@pytest.mark.parametrize("length", [128, 0x280, 0x380, 0x480, 0x580, 0x4B50])
+def test_a_header_whose_length_begins_as_a_pickle_does_is_read(length, tmp_path) -> None:
+    path = tmp_path / "model.safetensors"
+    save_file({"weight": torch.arange(3.0)}, path)
+    old = path.read_bytes()
+    (n,) = struct.unpack("<Q", old[:8])
+    path.write_bytes(struct.pack("<Q", length) + old[8 : 8 + n].ljust(length) + old[8 + n :])
+    assert read_header(path).tensors == {"weight": (torch.float32, (3,))}

@@ -104,14 +104,15 @@ def read_header(path: Path) -> Header:
     with path.open("rb") as file:
         size = path.stat().st_size
         start = file.read(8)
-        for magic, what in _PICKLES.items():
-            if start.startswith(magic):
-                raise ModelFileError(
-                    f"{shown(path)} is {what}, which can run code when it is read; "
-                    "it is not read, weights are a safetensors file"
-                )
         length = int.from_bytes(start, "little")
         if len(start) < 8 or length > min(size - 8, MAX_HEADER):
+            # A header of 1,152 bytes begins as a pickle does, so that this is asked here alone.
+            for magic, what in _PICKLES.items():
+                if start.startswith(magic):
+                    raise ModelFileError(
+                        f"{shown(path)} is {what}, which can run code when it is read; "
+                        "it is not read, weights are a safetensors file"
+                    )
             raise ModelFileError(
                 f"{shown(path)} is no safetensors file of a model: it has {size:,} bytes and "
                 f"promises a header of {length:,}; headers have at most {MAX_HEADER:,}"
