@@ -58,9 +58,10 @@ class Classifier(Holding, ClassifierMixin, NetworkEstimator):
             losses are multiplied by. None for 1.
         n_components: width of the code that the head reads.
         network: as in `tacit.estimators.autoencoder.Autoencoder`, and "pool".
-        max_epochs, min_updates, batch_size, learning_rate, early_stopping, validation_fraction,
-            n_iter_no_change, device, random_state, verbose: as there. Rows of every class are held
-            out; weights of rows count in their loss too.
+        max_epochs, min_updates, batch_size, learning_rate: as there.
+        early_stopping, validation_fraction, n_iter_no_change: as there. Rows of every class are
+            held out; weights of rows count in their loss too.
+        device, random_state, verbose: as there.
 
     Attributes:
         encoder_: what `encoder` came to: what was given, or its clone that was fitted here.

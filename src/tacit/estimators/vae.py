@@ -41,9 +41,11 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Netwo
         beta: the weight of the KL; 1 is the ELBO.
         importance_samples: for log p(x), per row.
         posterior_steps: of optimisation of a new row's posterior, where it is per image.
-        network, max_epochs, min_updates, batch_size, learning_rate, early_stopping,
-            validation_fraction, n_iter_no_change, device, random_state, verbose: as in
-            `tacit.estimators.autoencoder.Autoencoder`. With "per_image" no row can be held out.
+        network, max_epochs, min_updates, batch_size, learning_rate: as in
+            `tacit.estimators.autoencoder.Autoencoder`.
+        early_stopping, validation_fraction, n_iter_no_change: as there. With "per_image" no row can
+            be held out.
+        device, random_state, verbose: as there.
 
     Attributes:
         model_: the PyTorch module, `tacit.models.models.VAE`.

@@ -24,6 +24,8 @@ from training.ranks.learners import (
 ONE, MORE = 1, 9
 """Updates: one, and three epochs with a last batch of two images each."""
 
+THREE = pytest.param(3, marks=pytest.mark.slow)
+
 
 @cache
 def alone(updates: int):
@@ -44,7 +46,7 @@ def off(found, expected) -> float:
     return max(float((found[n].double() - expected[n].double()).abs().max()) for n in expected)
 
 
-@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("size", [2, THREE])
 @pytest.mark.parametrize("name", KINDS)
 def test_ranks_learn_in_an_update_what_one_does(name, size) -> None:
     one, first = alone(ONE)[name], by_ranks(size, ONE)[0][name]
@@ -52,7 +54,7 @@ def test_ranks_learn_in_an_update_what_one_does(name, size) -> None:
     assert off(one["state"], new(name).state_dict()) > 1e-4
 
 
-@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("size", [2, THREE])
 @pytest.mark.parametrize("name", KINDS)
 def test_ranks_learn_in_epochs_what_one_does(name, size) -> None:
     """With 3 ranks, one has no image of the last batch of 2."""
@@ -67,6 +69,7 @@ def test_ranks_learn_in_epochs_what_one_does(name, size) -> None:
             assert seen[0][split][term]["mean"] == pytest.approx(summary["mean"], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_in_float32_ranks_differ_after_an_epoch_by_less_than_seeds_do() -> None:
     one, two = epoch_losses(ALONE, (0, 1, 2)), together(epoch_losses, 2, (0,))[0]
     for name, losses in one.items():
@@ -85,6 +88,7 @@ def test_all_ranks_have_the_same_weights_and_rows_of_their_own(name) -> None:
         assert torch.equal(value, whole[1::2] if mine else whole), key
 
 
+@pytest.mark.slow
 def test_the_same_number_of_ranks_gives_the_same_bits() -> None:
     again = together(all_learned, 2, MORE)[0]
     for name, found in by_ranks(2, MORE)[0].items():
@@ -92,7 +96,14 @@ def test_the_same_number_of_ranks_gives_the_same_bits() -> None:
         assert all(torch.equal(v, again[name]["state"][k]) for k, v in found["state"].items())
 
 
-@pytest.mark.parametrize(("before", "after"), [(2, 3), (2, 1), (1, 2)])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (2, 1),
+        pytest.param(2, 3, marks=pytest.mark.slow),
+        pytest.param(1, 2, marks=pytest.mark.slow),
+    ],
+)
 def test_a_checkpoint_is_gone_on_from_by_any_number_of_ranks(before, after, tmp_path) -> None:
     def run(size: int, *arguments):
         if size == 1:
