@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from tacit.images.folders import check_missing
 from tacit.images.listing import ENDINGS, list_folder
 from tacit.images.originals import ImageFiles, Originals, joined, of_pictures
 from tacit.images.parallel import in_order
+from tacit.images.parquet import parquet_file
 
 
 @dataclass(frozen=True)
@@ -120,18 +120,11 @@ def _of_table(
     path: Path, skip_bad: bool, limit: int | None, progress: Callable[[int, int], None]
 ) -> Found:
     """The image files that a parquet table names."""
-    if find_spec("pyarrow") is None:
-        raise ImagesError(f"{shown(path)}: .parquet needs pyarrow: pip install 'tacit[parquet]'")
-    import pyarrow as pa
-    import pyarrow.parquet
-
-    try:
-        columns = pyarrow.parquet.read_schema(path).names
+    with parquet_file(path, ImagesError) as file:
+        columns = file.schema_arrow.names
         wanted = [name for name in ("path", "label") if name in columns]
-        table = pyarrow.parquet.read_table(path, columns=wanted) if wanted else None
-    except (pa.ArrowException, OSError) as error:
-        raise ImagesError(f"{shown(path)}: is no parquet table ({error})") from None
-    if table is None or "path" not in wanted:
+        table = file.read(columns=wanted)
+    if "path" not in wanted:
         raise ImagesError(
             f"{shown(path)}: its columns are {printable(', '.join(columns[:8]))}; the column path "
             "names image files"

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -128,7 +128,7 @@ class Nodes(Protocol):
 
     def features(
         self, encoder: Network, engine: str, originals: Originals, shards: Sequence[Sequence[int]]
-    ) -> Iterator[NDArray[np.float32]]:
+    ) -> Generator[NDArray[np.float32]]:
         """Features of each shard of the pictures, (n, D), in order.
 
         Raises:

@@ -4,7 +4,6 @@ import csv
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from tacit.files import file_sha256
 from tacit.images.arrays import read_npy
 from tacit.images.bounded import printable, shown
 from tacit.images.originals import Originals
+from tacit.images.parquet import parquet_file
 from tacit.images.rows import RowsOf
 
 KEYS = ("path", "index", "image")
@@ -208,15 +208,11 @@ def _columns(header: Sequence[str], path: Path) -> tuple[int, list[int]]:
 
 
 def _from_parquet(path: Path) -> tuple[NDArray[Any], tuple[str, ...] | None, str]:
-    if find_spec("pyarrow") is None:
-        raise EncoderError(f"{shown(path)}: .parquet needs pyarrow: pip install 'tacit[parquet]'")
+    with parquet_file(path, EncoderError) as file:
+        table = file.read()
     import pyarrow as pa
-    import pyarrow.parquet
+    import pyarrow.compute
 
-    try:
-        table = pyarrow.parquet.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise EncoderError(f"{shown(path)}: is no parquet table ({error})") from None
     key, columns = _columns(table.column_names, path)
     parts = []
     for c in columns:

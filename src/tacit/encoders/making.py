@@ -96,7 +96,7 @@ def _add(
     if nodes is None:
         found = in_order(lambda piece: features_of(run, about, originals, piece), pieces, group=1)
     else:
-        found = (shard for shard in nodes.features(encoder, run.name, originals, pieces))
+        found = nodes.features(encoder, run.name, originals, pieces)
     done = 0
     with closing(found) as results:
         for batch, features in zip(pieces, results, strict=True):

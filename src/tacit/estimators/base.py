@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from tacit.estimators.progress import Progress
-from tacit.estimators.rows import Part, Rows
+from tacit.estimators.rows import Rows
 from tacit.estimators.stopping import EarlyStopping, Enough, held_out
 from tacit.images.values import Range, as_array, few_levels, unit_pixels
 from tacit.models.config import ConvNetwork, DenseNetwork, ModelConfig, Network, build
@@ -31,7 +31,7 @@ from tacit.saved.form import Form
 from tacit.streams import seeded_initialisation
 from tacit.studies.description.errors import errors_of
 from tacit.training.devices import device_of
-from tacit.training.examples import Examples
+from tacit.training.examples import Chosen, Examples
 from tacit.training.history import History
 from tacit.training.loop import fit
 from tacit.training.many import in_parts
@@ -295,7 +295,7 @@ class NetworkEstimator(RowsEstimator):
                 model, minimised, examples, schedule, seed=seed, checkpointer=shown
             )
         parts = held_out(len(examples), self.validation_fraction, examples.labels, classes, seed)
-        learned, held = (Part(examples, part) for part in parts)
+        learned, held = (Chosen(examples, part) for part in parts)
         known = [None if weights is None else weights[part] for part in parts]
         if any(each is not None and not each.any() for each in known):
             raise ValueError("early_stopping: all rows held out, or all others, have the weight 0")

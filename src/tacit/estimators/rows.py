@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tacit.saved.form import Form
-from tacit.training.examples import Examples, features_of
 
 
 class Rows:
@@ -49,19 +48,3 @@ class Featured:
     def scaled(self, index: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
         """No pixel of each, (n, 1, 1, 0)."""
         return np.empty((len(index), 1, 1, 0), np.float32)
-
-
-class Part:
-    """Some of other examples, in the order of `index`."""
-
-    def __init__(self, whole: Examples, index: NDArray[np.int64]) -> None:
-        self.whole, self.index = whole, index
-        self.labels = None if whole.labels is None else whole.labels[index]
-        self.features = {key: known[index] for key, known in features_of(whole).items()}
-
-    def __len__(self) -> int:
-        return len(self.index)
-
-    def scaled(self, index: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
-        """Those at `index` of the part as a network reads them, (n, C, H, W)."""
-        return self.whole.scaled(self.index[index])

@@ -8,8 +8,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tacit.images.dataset import Images
-
 
 class Examples(Protocol):
     """Examples of one shape: `tacit.images.dataset.Images`, or other numbers in their form."""
@@ -27,9 +25,9 @@ class Examples(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
-    """The images at `index`, in its order, as examples: pixels that are mapped are not copied."""
+    """The examples at `index`, in its order: pixels that are mapped are not copied."""
 
-    images: Images
+    images: Examples
     index: NDArray[np.int64]
 
     @cached_property
@@ -39,14 +37,14 @@ class Chosen:
 
     @cached_property
     def features(self) -> Mapping[str, NDArray[np.float32]]:
-        """Those of the chosen images, as `Images.features`."""
-        return {key: known[self.index] for key, known in self.images.features.items()}
+        """Those of the chosen examples, as `Images.features`."""
+        return {key: known[self.index] for key, known in features_of(self.images).items()}
 
     def __len__(self) -> int:
         return len(self.index)
 
     def scaled(self, index: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
-        """Pixels of the chosen images at `index` as float32 in [0, 1], (n, C, H, W)."""
+        """What the network reads of the chosen examples at `index`, (n, C, H, W)."""
         return self.images.scaled(self.index[index])
 
 

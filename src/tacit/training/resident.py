@@ -17,16 +17,16 @@ def resident(examples: Examples, device: torch.device) -> Tensor | None:
     A batch is then gathered there, and nothing but its index goes over the bus. None on a CPU,
     which has the images at hand, for examples that are no images, and for too many of them.
     """
-    if device.type == "cpu" or not isinstance(examples, Images | Chosen):
-        return None
-    return pixels_on(examples, device)
+    return None if device.type == "cpu" else pixels_on(examples, device)
 
 
-def pixels_on(examples: Images | Chosen, device: torch.device) -> Tensor | None:
-    """Those pixels on any device; None for too many of them."""
+def pixels_on(examples: Examples, device: torch.device) -> Tensor | None:
+    """Those pixels on any device; None for examples that are no images, and for too many."""
     images, index = (
         (examples.images, examples.index) if isinstance(examples, Chosen) else (examples, None)
     )
+    if not isinstance(images, Images):
+        return None
     if len(examples) * int(np.prod(images.shape)) > MOST_BYTES:
         return None
     pixels = images.pixels if index is None else images.pixels[index]

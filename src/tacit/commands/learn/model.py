@@ -1,6 +1,7 @@
 """What a pair learned from all labels, as a classifier of images."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,13 +41,7 @@ def config_of(
         network = ENCODERS.get(pair.codes)
     trained = pair.using.network(pair.trained_by(), network)
     assert trained is not None
-    return ModelConfig(
-        learn="classifier",
-        shape=shape,
-        latent_dim=weights["head.linear.weight"].shape[1],
-        n_classes=n_classes,
-        network=trained,
-    )
+    return _config(shape, n_classes, weights, network=trained)
 
 
 def config_on_features(
@@ -58,12 +53,15 @@ def config_on_features(
         key: the encoder's. shape: channels, height and width of what it reads.
         n_classes, weights: as of `config_of`.
     """
+    return _config(shape, n_classes, weights, features=key)
+
+
+def _config(
+    shape: tuple[int, int, int], n_classes: int, weights: Weights, **what: Any
+) -> ModelConfig:
+    latent_dim = weights["head.linear.weight"].shape[1]
     return ModelConfig(
-        learn="classifier",
-        shape=shape,
-        latent_dim=weights["head.linear.weight"].shape[1],
-        n_classes=n_classes,
-        features=key,
+        learn="classifier", shape=shape, latent_dim=latent_dim, n_classes=n_classes, **what
     )
 
 

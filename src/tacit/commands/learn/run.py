@@ -178,13 +178,8 @@ def codes_for_graph(task: Prompted) -> NDArray[np.float32]:
 
 def save_model(task: Prompted) -> None:
     """The recommended classifier as a model folder, its temperature in its head."""
-    winner, measured = task.judged.winner, task.judged.measured
-    prefix = f"{winner.name}/model/"
-    weights = {
-        name.removeprefix(prefix): array
-        for name, array in measured.arrays.items()
-        if name.startswith(prefix)
-    }
+    winner = task.judged.winner
+    weights = _of_part(task.judged.measured.arrays, f"{winner.name}/model/")
     if not weights:
         forget(task.files.model)  # an earlier one is of other labels, or of another pair
         return

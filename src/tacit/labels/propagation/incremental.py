@@ -75,12 +75,10 @@ class Spread:
         """
         if len({*self.rows, *rows}) < len(self.rows) + len(rows):
             raise ValueError(f"of rows {list(rows)} some have a label already, or come twice")
-        if not rows:
-            return
-        if len(rows) > (most := max(1, _AT_ONCE // self.n)):
-            for start in range(0, len(rows), most):
-                self.give(rows[start : start + most], y[start : start + most])
-            return
+        for part in self._parts(rows):
+            self._add(rows[part], y[part])
+
+    def _add(self, rows: Sequence[int], y: Sequence[int]) -> None:
         new = self.columns(rows)
         m = len(self.rows)
         among = np.zeros((m + len(rows), m + len(rows)))
@@ -100,13 +98,13 @@ class Spread:
         Raises:
             ValueError: an image has none.
         """
+        if without := {*rows} - {*self.rows}:
+            raise ValueError(f"of rows {list(rows)} these have no label: {sorted(without)}")
+        for part in self._parts(rows):
+            self._remove(rows[part])
+
+    def _remove(self, rows: Sequence[int]) -> None:
         places = [self.rows.index(row) for row in rows]
-        if not places:
-            return
-        if len(rows) > (most := max(1, _AT_ONCE // self.n)):
-            for start in range(0, len(rows), most):
-                self.take(rows[start : start + most])
-            return
         np.subtract.at(self._sums, [self.y[i] for i in places], self.columns(rows))
         gone = set(places)
         kept = [i for i in range(len(self.rows)) if i not in gone]
@@ -115,6 +113,11 @@ class Spread:
         self.rows, self.y = [self.rows[i] for i in kept], [self.y[i] for i in kept]
         for label in set(range(len(self._sums))) - set(self.y):
             self._sums[label] = 0.0  # exactly, so that rounding does not pile up
+
+    def _parts(self, rows: Sequence[int]) -> list[slice]:
+        """Of rows, as many at a time as are solved for together."""
+        most = max(1, _AT_ONCE // self.n)
+        return [slice(first, first + most) for first in range(0, len(rows), most)]
 
     def scores(self, n_classes: int) -> Floats:
         """Of all images, (n, C), minus infinity where a class has no label."""

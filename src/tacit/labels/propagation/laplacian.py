@@ -127,21 +127,23 @@ class System:
             found = (total / coarser.leaving).add_(found)[coarser.group]
         return (residual / self.degrees).add_(found) if self._coarser else residual / self.degrees
 
-    @cached_property
+    @property
     def heat(self) -> Tensor:
         """I - step L."""
-        return _as_torch(self._heat())
+        return self._heating[0]
 
-    @cached_property
+    @property
     def twice_centred(self) -> Tensor:
         """Twice I - step L, moved and stretched so that its eigenvalues lie between -1 and 1."""
-        centred = self._heat() - self.middle * sparse.eye_array(self._off.shape[0])
-        return _as_torch(2 / self.half * centred)
+        return self._heating[1]
 
-    def _heat(self) -> Any:
+    @cached_property
+    def _heating(self) -> tuple[Tensor, Tensor]:
+        """Both, which Poisson MBO alone multiplies by."""
         degrees = self._off.sum(axis=1)
-        laplacian = sparse.diags_array(degrees) - self._off
-        return sparse.eye_array(len(degrees)) - self.step * laplacian
+        same = sparse.eye_array(len(degrees))
+        heat = same - self.step * (sparse.diags_array(degrees) - self._off)
+        return _as_torch(heat), _as_torch(2 / self.half * (heat - self.middle * same))
 
     @cached_property
     def series(self) -> list[float]:

@@ -12,11 +12,7 @@ from torch import Tensor
 
 from tacit.labels.draws import Labelled
 from tacit.labels.propagation.graph import NEIGHBOURS, nearest_rows, neighbour_weights
-from tacit.labels.propagation.laplacian import (
-    STEPS,
-    System,
-    conjugate_gradients,
-)
+from tacit.labels.propagation.laplacian import STEPS, System, conjugate_gradients
 from tacit.labels.propagation.volumes import priced, whole_sizes
 
 Kind = Literal["laplace", "poisson", "poisson-mbo"]

@@ -8,7 +8,7 @@ task needs neither pandas nor pyarrow.
 
 import tempfile
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,7 +123,7 @@ class Encoding:
 
     def features(
         self, encoder: Network, engine: str, originals: Originals, shards: Sequence[Sequence[int]]
-    ) -> Iterator[NDArray[np.float32]]:
+    ) -> Generator[NDArray[np.float32]]:
         """Features of each shard, in order.
 
         Raises:
