@@ -11,10 +11,11 @@ DEMO := --images mnist-5k --quick
 demo: $(VENV)/.ready
 	$(BIN)/tacit run $(DEMO)
 
-# The first screen of the demo's page, for README; needs Chromium.
+# The first screen of the demo's page, for README, and the labelling page, for docs; needs Chromium.
 picture: $(READY)
 	$(BIN)/tacit run inference $(DEMO) --out build/picture
 	$(BIN)/python .ci/picture build/picture/inference docs/images/first-look.png
+	$(BIN)/python .ci/labelling-picture docs/images/labelling.png
 
 test: $(READY)
 	$(BIN)/pytest -n auto

@@ -85,7 +85,7 @@ class Page:
     """The page's API as a browser uses it, over one connection."""
 
     def __init__(self, address: str, process: int) -> None:
-        parts = urlsplit(address)
+        self.address, parts = address, urlsplit(address)
         assert parts.hostname is not None
         self._line = http.client.HTTPConnection(parts.hostname, parts.port, timeout=120)
         self._root, self._process = parts.path, process
@@ -144,19 +144,27 @@ def served(images: Set) -> Iterator[Page]:
     """The page of `tacit label` on these images, ended afterwards."""
     with tempfile.TemporaryDirectory() as folder:
         np.save(Path(folder, "images.npy"), images.pixels)
-        words = ["label", "images.npy", "--no-browser"]
+        words = ["images.npy"]
         if images.codes is not None:
             np.save(Path(folder, "codes.npy"), images.codes)
             words += ["--encoder", "features:codes.npy"]
-        with subprocess.Popen(
-            [sys.executable, "-m", "tacit", *words], cwd=folder, stdout=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stdout is not None
-            try:
-                told = next(line for line in process.stdout if line.startswith("Label here: "))
-                yield Page(told.split()[-1], process.pid)
-            finally:
-                process.kill()
+        with started(words, folder) as page:
+            yield page
+
+
+@contextmanager
+def started(words: list[str], folder: str) -> Iterator[Page]:
+    """The page of `tacit label WORDS` as it runs in a folder, ended afterwards."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tacit", "label", *words, "--no-browser"],
+        cwd=folder, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        try:
+            told = next(line for line in process.stdout if line.startswith("Label here: "))
+            yield Page(told.split()[-1], process.pid)
+        finally:
+            process.kill()
 
 
 def answered(page: Page, names: NDArray[np.str_], n: int) -> list[Took]:

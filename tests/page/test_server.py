@@ -8,6 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tacit.page import plane
+
 from .conftest import TOKEN, N, client_of, shown_of
 
 
@@ -102,13 +104,49 @@ def test_grid_neighbours_and_the_map_show_what_is_taken_for_a_class(client, sess
     assert surest == sorted(surest, reverse=True)
     near = client.get(url("api/near"), params={"row": 0, "n": 5}).json()
     assert near[0]["row"] == 3  # its copy
-    everything = client.get(url("api/all")).json()
-    assert everything["labels"].count(-1) == N - 12
-    assert client.get(url("api/plane")).json() is None
+
+
+def test_the_map_shows_all_images_once_they_have_their_places(session) -> None:
+    shown = shown_of(session)
+    client = client_of(shown)
+    assert client.get(url("api/map")).json() is None
+    shown.places = np.random.default_rng(0).random((N, 2)).astype(np.float32)
+    for row in range(6, 18):
+        client.post(url("api/answer"), json={"rows": [row], "label": str(row % 3)})
+    told = client.get(url("api/map")).json()
+    assert told["rows"] == list(range(N))
+    assert told["labels"].count(-1) == N - 12
+    assert np.allclose(np.reshape(told["places"], (N, 2)) / 65535, shown.places, atol=1e-5)
+
+
+def test_of_very_many_images_the_map_shows_a_sample_and_all_that_are_labelled_or_listed(
+    session, monkeypatch
+) -> None:
+    monkeypatch.setattr(plane, "MAPPED", 20)
+    shown = shown_of(session, scored=True)
+    client = client_of(shown)
+    shown.places = np.random.default_rng(0).random((N, 2)).astype(np.float32)
+    shown.likely = np.arange(N) / 10
+    sample = client.get(url("api/map")).json()["rows"]
+    assert len(sample) == 20
+    assert client.get(url("api/map")).json()["rows"] == sample
+    answered, listed = [row for row in range(N) if row not in sample][:5], {50, 51, 52}
+    client.post(url("api/answer"), json={"rows": answered[:4], "label": "a"})
+    client.post(url("api/answer"), json={"rows": answered[4:], "mark": "bad"})
+    for name in ("copies", "odd"):
+        client.get(url("api/correct"), params={"list": name})
+    told = client.get(url("api/map")).json()
+    assert set(told["rows"]) == {*sample, *answered, *listed}
+    of_row = dict(zip(told["rows"], told["labels"], strict=True))
+    assert [of_row[row] for row in answered] == [0, 0, 0, 0, -2]
+    assert told["likely"] == [row / 10 for row in told["rows"]]
+    assert np.allclose(
+        np.array(told["places"][:2]) / 65535, shown.places[told["rows"][0]], atol=1e-5
+    )
 
 
 PATHS = ["api/answer", "api/clear", "api/undo", "api/items", "api/grid", "api/near", "api/state",
-         "api/correct", "image/1", "small/1", "static/page.js"]  # fmt: skip
+         "api/correct", "api/map", "image/1", "small/1", "static/page.js"]  # fmt: skip
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: (
@@ -190,6 +228,7 @@ def test_the_map_shows_log_p_of_x_once_it_is_there(session) -> None:
     shown = shown_of(session, scored=True)
     client = client_of(shown)
     assert client.get(url("api/state")).json()["scored"]
-    assert client.get(url("api/all")).json()["likely"] is None
+    shown.places = np.zeros((N, 2), np.float32)
+    assert client.get(url("api/map")).json()["likely"] is None
     shown.likely = np.linspace(-90, -1, N)
-    assert client.get(url("api/all")).json()["likely"][0] == -90
+    assert client.get(url("api/map")).json()["likely"][0] == -90

@@ -116,9 +116,21 @@ def test_what_follows_is_what_a_new_start_makes_of_the_table(session, table) -> 
     assert again.state()["labels"] == 13
 
 
+def test_classes_keep_their_order_and_so_their_keys_when_the_page_is_started_again(
+    session, table
+) -> None:
+    for row, name in enumerate(["yes", "no", "yes", "maybe"], 4):
+        session.answer([row], label=name)
+    session.answer([8], label="no")
+    session.undo()
+    again = new_session(table)
+    again.close()
+    assert again.met == session.met == ["yes", "no", "maybe"]
+
+
 def test_a_copy_with_another_label_is_left_out_and_said(session) -> None:
     session.answer([0], label="0")
-    assert session.answer([3, 4], label="1") == {"written": 1, "left_out": ["3"]}
+    assert session.answer([3, 4], label="1") == {"written": 1, "left_out": 1}
     with pytest.raises(ImagesError, match="has a copy, the same picture, with another label"):
         session.answer([3], label="1")
 

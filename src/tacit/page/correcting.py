@@ -50,6 +50,7 @@ class Corrections:
         self.session, self.images, self.beside = session, images, dict(beside)
         self._lock = threading.Lock()
         self._judged: tuple[int, list[Entry], str] = (-1, [], "")
+        self._rows: dict[str, set[int]] = {}
 
     def listed(self, kind: str) -> dict[str, Any]:
         """The entries of a list, and why there are none where nothing could be looked at.
@@ -67,7 +68,16 @@ class Corrections:
                 "two": self._two,
             }
             entries, why = found[kind]()
-        return {"entries": entries[:LISTED], "all": len(entries), "why": why}
+            told = entries[:LISTED]
+            self._rows[kind] = {
+                one["row"] for entry in told for one in (entry, entry.get("other", entry))
+            }
+        return {"entries": told, "all": len(entries), "why": why}
+
+    @property
+    def rows(self) -> set[int]:
+        """The images of the lists as they were last made."""
+        return set().union(*list(self._rows.values()))
 
     def _labels(self) -> tuple[list[Entry], str]:
         version, rows, y, met = self.session.given()

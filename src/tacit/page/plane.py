@@ -1,6 +1,7 @@
-"""All images on a plane, so that near ones have near codes: what the map shows."""
+"""Images on a plane, so that near ones have near codes: what the map shows, and of which."""
 
 import hashlib
+from collections.abc import Collection, Sequence
 from functools import partial
 
 import numpy as np
@@ -16,6 +17,10 @@ PLACED = 3000
 """So many images find their places together by t-SNE; the others go where the nearest of these
 are. t-SNE of 3,000 takes about ten seconds of one core, of 60,000 some ten minutes."""
 
+MAPPED = 20_000
+"""Of more images the map shows so many, drawn by lot, and those that are labelled (the last so
+many) or listed. What is sent for 20,000 takes 0.6 MB, and it is sent anew after each answer."""
+
 _VERSION = 1
 
 
@@ -28,6 +33,14 @@ def on_a_plane(codes: NDArray[np.float32], *, seed: int = 0) -> NDArray[np.float
     images, two principal components.
     """
     return kept_array("planes", _key(codes, seed), partial(_placed, codes, seed))
+
+
+def mapped(
+    n: int, labelled: Sequence[int], listed: Collection[int], *, seed: int = 0
+) -> NDArray[np.int64]:
+    """The rows of the images that the map shows, in their order: all, or as `MAPPED` says."""
+    lot = numpy_stream(seed, "mapped").permutation(n)[:MAPPED]
+    return np.union1d(lot, np.array([*labelled[-MAPPED:], *listed], np.int64))
 
 
 def _placed(codes: NDArray[np.float32], seed: int) -> NDArray[np.float32]:

@@ -26,6 +26,7 @@ from tacit.images.dataset import Images
 from tacit.images.originals import Originals
 from tacit.page.correcting import Corrections
 from tacit.page.pictures import original, small
+from tacit.page.plane import mapped
 from tacit.page.session import Session
 
 HOST = "127.0.0.1"
@@ -206,7 +207,6 @@ def application(
     def _state(**more: Any) -> Response:
         told = session.state() | {
             "title": shown.title,
-            "map": shown.places is not None,
             "beside": bool(shown.beside),
             "scored": shown.scored,
             "out": printable(shown.out),
@@ -255,24 +255,26 @@ def application(
     def correct(request: Request) -> Response:
         return JSONResponse(corrections.listed(request.query_params.get("list", "")))
 
-    def plane(request: Request) -> Response:
+    def points(request: Request) -> Response:
+        """Of the images on the map the rows, the places, the predicted class, the label, the
+        confidence in percent, and log p(x)."""
         if shown.places is None:
             return JSONResponse(None)
-        return JSONResponse(np.rint(shown.places * 65535).astype(int).ravel().tolist())
-
-    def everything(request: Request) -> Response:
-        """Of all images the predicted class, the label, the confidence in percent, and log p(x)."""
         found, met = session.predictions, session.met
-        labels = np.full(n, -1, np.int64)
-        for name, said in list(session.table.said.items()):
-            labels[session.row_of[name]] = met.index(said.label) if said.label else -2
+        labels = {
+            session.row_of[name]: met.index(said.label) if said.label else -2
+            for name, said in list(session.table.said.items())
+        }
+        rows = mapped(n, list(labels), corrections.rows, seed=session.seed)
+        likely = shown.likely
         return JSONResponse(
             {
-                "follows": found.version,
-                "best": found.best.tolist(),
-                "labels": labels.tolist(),
-                "sure": np.rint(100 * found.sure).astype(int).tolist(),
-                "likely": None if shown.likely is None else np.round(shown.likely, 1).tolist(),
+                "rows": rows.tolist(),
+                "places": np.rint(shown.places[rows] * 65535).astype(int).ravel().tolist(),
+                "best": found.best[rows].tolist(),
+                "labels": [labels.get(row, -1) for row in rows.tolist()],
+                "sure": np.rint(100 * found.sure[rows]).astype(int).tolist(),
+                "likely": None if likely is None else np.round(likely[rows], 1).tolist(),
             }
         )
 
@@ -285,8 +287,7 @@ def application(
         Route("/api/grid", grid),
         Route("/api/near", near),
         Route("/api/correct", correct),
-        Route("/api/plane", plane),
-        Route("/api/all", everything),
+        Route("/api/map", points),
         *(
             Route(f"/api/{work.__name__}", _posted(work), methods=["POST"])
             for work in (answer, clear, undo, items, end)

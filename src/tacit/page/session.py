@@ -36,6 +36,9 @@ their shape alone."""
 WATCHED = 2000
 """Of so many images, chosen at random, it is followed what they were taken for before."""
 
+UNSURE = 0.75
+"""Less confidence than this is counted on the page: half, between two classes, is none at all."""
+
 _AFTER = 1
 _GRID = 48
 
@@ -102,7 +105,11 @@ class Session:
         self._queue: deque[int] = deque()
         # Of each answer what the table said before, by image: so it is taken back.
         self._history = [dict.fromkeys(names, NOTHING) for names in self.table.actions()]
-        self._met = list(self.table.classes)
+        # In the order in which they were met: whoever goes on finds each class on its key again.
+        met: dict[str, str] = {}
+        for said in self.table.said.values():
+            met[said.label] = min(said.time, met.get(said.label, said.time))
+        self._met = sorted(self.table.classes, key=lambda name: met.get(name, ""))
         self.version = 0
         self.closed = False
         self.error = ""
@@ -123,12 +130,12 @@ class Session:
 
     # -- what people do -----------------------------------------------------------------------
 
-    def answer(self, rows: Sequence[int], *, label: str = "", mark: str = "") -> dict[str, Any]:
+    def answer(self, rows: Sequence[int], *, label: str = "", mark: str = "") -> dict[str, int]:
         """One answer for these images: a class, "skip" or "bad"; on the disk when it returns.
 
         Returns:
-            How many images it was written for, and the names of those whose copies, the same
-            picture, have another label already.
+            How many images it was written for, and of how many a copy, the same picture, has
+            another label already.
 
         Raises:
             ImagesError: the class cannot be called so, or the table was changed by someone else.
@@ -154,10 +161,7 @@ class Session:
             if label and label not in self._met:
                 self._met.append(label)
         self._wake.set()
-        return {
-            "written": len(kept),
-            "left_out": [printable(self.names[row]) for row in rows if row in other],
-        }
+        return {"written": len(kept), "left_out": len(other)}
 
     def clear(self, rows: Sequence[int]) -> None:
         """Take the answers of these images away, which can be undone as well."""
@@ -410,7 +414,7 @@ class Session:
                 "enough": judged.enough,
                 "calibrated": judged.temperature.value is not None,
                 "confidence": float(sure.mean()) if len(sure) and len(named) > 1 else None,
-                "unsure": int((sure < 0.5).sum()) if len(named) > 1 else None,
+                "unsure": int((sure < UNSURE).sum()) if len(named) > 1 else None,
                 "table": self.table.path.name,
                 "by": self.table.by,
                 "error": self.error,

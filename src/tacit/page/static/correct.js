@@ -48,7 +48,7 @@ function card(list, entry) {
 
 const bold = (text) => element("b", { textContent: text });
 const WORDS = {
-  labels: (entry) => [bold(`${entry.label} → ${entry.fits}`), element("span", { textContent: `${percent(entry.wrong)} wrong` })],
+  labels: (entry) => [bold(`${entry.label} → ${entry.fits}`), element("span", { textContent: `wrong with ${percent(entry.wrong)}` })],
   copies: (entry) => [bold(entry.differ ? "Copies with two labels" : entry.sure ? "Copies" : "Perhaps copies"), element("span", { textContent: `${entry.name} and ${entry.other.name}` })],
   odd: (entry) => [bold(entry.kind[0].toUpperCase() + entry.kind.slice(1)), element("span", { textContent: entry.name })],
   two: (entry) => [bold(`${entry.label} or ${entry.theirs}`), element("span", { textContent: entry.name })],

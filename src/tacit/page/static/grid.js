@@ -67,7 +67,7 @@ function accept() {
   act(async () => {
     const told = await post("answer", { rows, label: name });
     say(`${told.written} images are ${name}.`);
-    if (told.left_out.length) say(`${told.left_out.length} left out: a copy has another label.`);
+    if (told.left_out) say(`${many(told.left_out)} left out: a copy has another label.`);
     return told;
   });
 }

@@ -1,22 +1,25 @@
-// All images on a plane: points, and the pictures themselves where few are in sight.
+// Images on a plane: points, and the pictures themselves where few are in sight. Of very many it is a
+// sample with all that are labelled or listed; `all` holds their rows, and what is known of each.
 import { $, colour, element, get, many, post, say, tile, taken } from "./api.js";
 import { act, known, nearest } from "./page.js";
 
 const canvas = $("plane"), pen = canvas.getContext("2d");
 const PICTURES = 250;  // so many in sight are drawn as pictures
-let places = null, all = null, view = { x: 0.5, y: 0.5, zoom: 0.92 };
+let all = null, view = { x: 0.5, y: 0.5, zoom: 0.92 };
 let lasso = true, path = null, drag = null, chosen = [], waiting = false;
 const pictures = new Map();
 
 const scale = () => Math.min(canvas.clientWidth, canvas.clientHeight) * view.zoom;
-const spot = (i) => [(places[2 * i] / 65535 - view.x) * scale() + canvas.clientWidth / 2,
-  (places[2 * i + 1] / 65535 - view.y) * scale() + canvas.clientHeight / 2];
+const spot = (i) => [(all.places[2 * i] / 65535 - view.x) * scale() + canvas.clientWidth / 2,
+  (all.places[2 * i + 1] / 65535 - view.y) * scale() + canvas.clientHeight / 2];
 
 async function load() {
-  places ??= await get("plane");
-  $("map-wait").hidden = places !== null;
-  if (places === null) { setTimeout(() => known.view === "map" && load(), 1500); return; }
-  all = await get("all");
+  all = await get("map");
+  $("map-wait").hidden = all !== null;
+  if (all === null) { setTimeout(() => known.view === "map" && load(), 1500); return; }
+  const { images } = known.state;
+  $("map-part").hidden = all.rows.length === images;
+  $("map-part").textContent = `${many(all.rows.length)} of ${many(images)} shown: those labelled or listed, and others by chance. The lasso takes what is shown.`;
   ranked();
   draw();
 }
@@ -39,7 +42,7 @@ function paint(i, kind) {
 }
 
 function draw() {
-  if (waiting || !places || !all) return;
+  if (waiting || !all) return;
   waiting = true;
   requestAnimationFrame(() => { waiting = false; drawn(); });
 }
@@ -49,20 +52,22 @@ function drawn() {
   canvas.width = width * ratio;
   canvas.height = height * ratio;
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-  const style = getComputedStyle(document.documentElement), quiet = style.getPropertyValue("--quiet"), ink = style.getPropertyValue("--ink");
+  const style = getComputedStyle(document.documentElement);
+  const [quiet, ink, link] = ["--quiet", "--ink", "--link"].map((name) => style.getPropertyValue(name));
   const kind = $("map-colour").value, inSight = [];
-  for (let i = 0; i < all.best.length; i++) {
+  for (let i = 0; i < all.rows.length; i++) {
     const [x, y] = spot(i);
     if (x > -30 && y > -30 && x < width + 30 && y < height + 30) inSight.push([i, x, y]);
   }
   const close = inSight.length <= PICTURES, marked = new Set(chosen);
-  const size = close ? Math.max(22, Math.min(56, Math.sqrt(width * height / Math.max(1, inSight.length)) * 0.6)) : all.best.length > 5000 ? 3 : 5;
+  const size = close ? Math.max(22, Math.min(56, Math.sqrt(width * height / Math.max(1, inSight.length)) * 0.6)) : all.rows.length > 5000 ? 3 : 5;
   for (const [i, x, y] of inSight) {
     const hue = paint(i, kind);
     pen.globalAlpha = close || hue ? 0.85 : 0.3;
-    if (close && picture(i)) {
-      pen.imageSmoothingEnabled = pictures.get(i).naturalWidth > 96;
-      pen.drawImage(pictures.get(i), x - size / 2, y - size / 2, size, size);
+    const image = close && picture(all.rows[i]);
+    if (image) {
+      pen.imageSmoothingEnabled = image.naturalWidth > 96;
+      pen.drawImage(image, x - size / 2, y - size / 2, size, size);
       pen.globalAlpha = 1;
       pen.lineWidth = 3;
       pen.strokeStyle = hue ?? quiet;
@@ -71,10 +76,11 @@ function drawn() {
       pen.fillStyle = hue ?? quiet;
       pen.fillRect(x - size / 2, y - size / 2, close ? 6 : size, close ? 6 : size);
     }
-    if (all.labels[i] >= 0 || marked.has(i)) {
+    const isMarked = marked.has(all.rows[i]);
+    if (all.labels[i] >= 0 || isMarked) {
       pen.globalAlpha = 1;
-      pen.lineWidth = 1.5;
-      pen.strokeStyle = ink;
+      pen.lineWidth = isMarked ? 4 : 1.5;
+      pen.strokeStyle = isMarked ? link : ink;
       pen.beginPath();
       pen.arc(x, y, size / 2 + 3, 0, 2 * Math.PI);
       pen.stroke();
@@ -99,15 +105,16 @@ function drawn() {
   }));
 }
 
-function picture(i) {
-  if (!pictures.has(i)) {
+// The picture of a row, where it has been loaded already.
+function picture(row) {
+  if (!pictures.has(row)) {
     const image = new Image();
     image.onload = draw;
-    image.src = `small/${i}`;
-    pictures.set(i, image);
+    image.src = `small/${row}`;
+    pictures.set(row, image);
   }
-  const image = pictures.get(i);
-  return image.complete && image.naturalWidth > 0;
+  const image = pictures.get(row);
+  return image.complete && image.naturalWidth > 0 ? image : null;
 }
 
 function inside([x, y], line) {
@@ -153,10 +160,10 @@ canvas.onpointermove = (event) => {
   draw();
 };
 canvas.onpointerup = (event) => {
-  if (path && places) {
+  if (path && all) {
     const line = path, rows = [];
     path = null;
-    if (line.length > 3) for (let i = 0; i < all.best.length; i++) { if (inside(spot(i), line)) rows.push(i); }
+    if (line.length > 3) all.rows.forEach((row, i) => { if (inside(spot(i), line)) rows.push(row); });
     else rows.push(...under(mouse(event)));
     choose(rows);
   }
@@ -169,11 +176,11 @@ canvas.addEventListener("wheel", (event) => {
 
 function under([x, y]) {
   let best = -1, least = 400;
-  for (let i = 0; i < all.best.length; i++) {
+  for (let i = 0; i < all.rows.length; i++) {
     const [a, b] = spot(i), far = (a - x) ** 2 + (b - y) ** 2;
     if (far < least) [best, least] = [i, far];
   }
-  return best < 0 ? [] : [best];
+  return best < 0 ? [] : [all.rows[best]];
 }
 
 function move([a, b], [c, d]) {

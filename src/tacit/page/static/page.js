@@ -80,7 +80,8 @@ function guess() {
   else if (!item.prediction) box.append("Which class is it? ", element("span", { className: "small", textContent: "There is a suggestion once two classes are known." }));
   else {
     box.append("Probably ", element("b", { textContent: item.prediction }), `, ${percent(item.confidence)}`,
-      element("span", { className: "small", textContent: `${item.runner_up ? `else ${item.runner_up}, ${percent(item.runner_up_confidence)} · ` : ""}Enter accepts` }));
+      element("span", { className: "small", textContent: `${item.runner_up ? `else ${item.runner_up}, ${percent(item.runner_up_confidence)}` : ""}` },
+        element("span", { className: "keys", textContent: `${item.runner_up ? " · " : ""}Enter accepts` })));
   }
   for (const button of $("classes").children) {
     button.classList.toggle("guessed", !$("hide").checked && button.value === item.prediction);
@@ -111,10 +112,11 @@ function progress() {
   put("accuracy", s.accuracy === null ? "–" : percent(s.accuracy),
     s.accuracy === null ? "two labels of a class are needed" : `${percent(s.interval[0])} to ${percent(s.interval[1])}: each of ${s.held_out} labels ${s.at_random ? "of images chosen at random, told from all other labels" : "told from the others. The images you are asked for are no fair sample, so the rest may be told better or worse; after 20 answers every fifth is chosen at random"}`);
   put("confidence", s.confidence === null ? "–" : percent(s.confidence, 1),
-    s.confidence === null ? "" : `on average; ${many(s.unsure)} images below 50 %. ${s.at_random ? "Where it was measured it was 5 points off on average, 28 at most" : s.calibrated ? "A guess yet: where it was measured it was up to 50 points off after ten answers, 35 after twenty" : "Not calibrated yet"}`);
+    s.confidence === null ? "" : `on average; ${many(s.unsure)} images below 75 %. ${s.at_random ? "Where it was measured it was 5 points off on average, 28 at most" : s.calibrated ? "A guess yet: where it was measured it was up to 50 points off after ten answers, 35 after twenty" : "Not calibrated yet"}`);
   put("coming", s.changed === null ? "–" : `at most ${(100 * s.changed).toFixed(1)} points more`,
     s.changed === null ? "can be said after 30 answers" : "for so many of the others were taken for something else after the last 20, and the next 20 hardly ever bring more (3 of 480 times where it was measured)");
   $("advice").textContent = s.enough ? "The last 20 answers changed fewer than one image in 200. Where this was measured, 20 more brought more than half a point 2 of 93 times: look through the least sure ones in the grid, or stop here." : "";
+  $("counts").hidden = !s.classes.length;
   $("counts").tBodies[0].replaceChildren(...s.classes.map((one, i) => {
     const dot = element("span", { className: "dot" });
     dot.style.setProperty("--c", colour(i));
