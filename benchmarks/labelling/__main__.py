@@ -9,12 +9,14 @@ what follows from it took. At the end how often what was said was so: that the i
 accuracy on all others, that the next 20 answers raise it by no more than the page says, and that
 where the page says that they are not worth it they bring less than half a point.
 
-`--repeat 10` shows every image ten times, a little moved, for the time of large sets alone. An hour
-of it is `python -m benchmarks.labelling.hour`.
+`--no-chance` asks for no image by chance, which shows what those cost. `--repeat 10` shows every
+image ten times, a little moved, for the time of large sets alone. An hour of it is
+`python -m benchmarks.labelling.hour`.
 """
 
 import argparse
 import resource
+import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -29,6 +31,7 @@ from tacit.images.splits import content_hashes
 from tacit.images.tables import Names
 from tacit.labels.propagation.graph import neighbour_graph
 from tacit.labels.propagation.incremental import Spread
+from tacit.page import chance
 from tacit.page.codes import codes_for_labelling
 from tacit.page.judging import LITTLE, MORE, Judgement
 from tacit.page.session import Session
@@ -60,7 +63,10 @@ def main() -> None:
     parser.add_argument("--after", type=int, nargs="+", default=[10, 20, 50])
     for name, default in (("images", None), ("starts", 10), ("answers", None), ("repeat", 1)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--no-chance", action="store_true")
     given = parser.parse_args()
+    if given.no_chance:
+        chance.AFTER = sys.maxsize
     checked = read_checked(given.source, data_dir=given.data_dir)
     n_answers = given.answers or max(given.after)
     images = checked.images.take(np.arange(given.images or len(checked.images)))

@@ -82,7 +82,7 @@ function drawn() {
       pen.lineWidth = isMarked ? 4 : 1.5;
       pen.strokeStyle = isMarked ? link : ink;
       pen.beginPath();
-      pen.arc(x, y, size / 2 + 3, 0, 2 * Math.PI);
+      pen.arc(x, y, size / 2 + (isMarked ? 5 : 3), 0, 2 * Math.PI);
       pen.stroke();
     }
   }
