@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,7 +12,7 @@ from typing import Any
 
 import pytest
 from small import STUDIES, Watching, content, some_digits
-from two_nodes import Two, titled
+from two_nodes import Two
 
 from commands import ends, kill_group, until
 from tacit.files import read_record
@@ -98,15 +97,14 @@ def test_ranks_on_two_nodes_learn_what_they_do_at_home(two, shared, tmp_path) ->
         assert sums[0].read_bytes() == sums[1].read_bytes()
 
 
-def ranks_with(path: str) -> list[int]:
-    """Processes of this test's nodes, which look for modules at `path`, that train together."""
+def ranks_of(two: Two) -> list[int]:
+    """Processes of these nodes that train together."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            ours = f"PYTHONPATH={path}".encode() in (process / "environ").read_bytes()
-            if ours and any("gloo" in comm.read_text() for comm in process.glob("task/*/comm")):
+            if any("gloo" in comm.read_text() for comm in process.glob("task/*/comm")):
                 found.append(int(process.name))
-    return found
+    return [process for process in found if two.has(process)]
 
 
 def test_a_rank_that_is_killed_on_a_node_ends_its_job(two, tmp_path) -> None:
@@ -116,7 +114,7 @@ def test_a_rank_that_is_killed_on_a_node_ends_its_job(two, tmp_path) -> None:
         (team,) = running
         if killed or not all(task.node for task in team.members):
             return
-        found = ranks_with(two.path)
+        found = ranks_of(two)
         if len(found) == 2:
             os.kill(found[1], signal.SIGKILL)
             killed.append(time.monotonic())
@@ -165,7 +163,7 @@ def where(folder: Path) -> set[str]:
 def test_a_study_on_two_nodes_leaves_the_same_bits(
     shared: bool, two: Two, at_home, tmp_path: Path
 ) -> None:
-    folder, before = tmp_path / "study", left_on_nodes()
+    folder, before = tmp_path / "study", left_on_nodes(two)
     ended, watching = run_on(two.address, STUDIES["classifiers"], folder, shared=shared)
     assert ended.whole, watching.causes
     assert not watching.said
@@ -175,12 +173,12 @@ def test_a_study_on_two_nodes_leaves_the_same_bits(
     page = (folder / "report.html").read_text()
     assert "<td>one</td>" in page
     assert "on 2 nodes of a Ray cluster, 2 cores" in page
-    assert left_on_nodes() == before
+    assert left_on_nodes(two) == before
 
 
-def left_on_nodes() -> set[Path]:
-    """What jobs and their images leave in the nodes' temporary folder, which is this machine's."""
-    place = Path(tempfile.gettempdir())
+def left_on_nodes(two: Two) -> set[Path]:
+    """What jobs and their images leave in the nodes' temporary folder."""
+    place = two.temporary
     return {*place.glob("tacit-job-*"), *place.glob(f"tacit-{os.getuid()}/*")}
 
 
@@ -234,7 +232,7 @@ def test_a_worker_that_is_killed(whom: str, two: Two, at_home, tmp_path: Path) -
     def kill(running: Any) -> None:
         for task in running:
             if task.job.name == "long" and not killed and state_at_home(folder, "long"):
-                (worker,) = titled("Ear" if whom == "ear" else "long")
+                (worker,) = two.titled("Ear" if whom == "ear" else "long")
                 if whom == "ours":
                     # It was forked from the process that is forked from.
                     (worker,) = [pid for child in children(worker) for pid in children(child)]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from two_nodes import ENCODERS, Two, titled
+from two_nodes import ENCODERS, Two
 
 from tacit.cli import run_command
 from tacit.commands.originals import originals_of
@@ -96,7 +96,7 @@ def test_two_nodes_leave_the_same_bytes_and_a_stopped_run_goes_on_by_shard(
 
     def kill(done: int) -> None:
         if done == SHARD:
-            os.kill(titled("features")[0], signal.SIGKILL)
+            os.kill(two.titled("features")[0], signal.SIGKILL)
 
     with joined(two.address, How(cluster=two.address, shared=shared)) as executor:
         with pytest.raises(Stopped):

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from tacit.studies.command import perform, prepare
 from tacit.studies.description.errors import StudyError
+from tacit.studies.execution.executors.base import Said
 from tacit.studies.execution.executors.launched import Launch
 from tacit.studies.execution.executors.processes import Processes
 from tacit.studies.execution.executors.team import Team
@@ -169,12 +170,14 @@ def test_a_rank_that_is_gone_ends_the_job_and_the_command_goes_on(
     assert list(out.glob("forever/jobs/*/checkpoints/update-*.json"))
 
 
-class Said:
+class Ended(Said):
     """A member that has ended, or has not."""
 
-    def __init__(self, why: str = "", *, gone: bool = True) -> None:
-        self.cause, self.gone, self.finished = why or None, gone, gone and not why
-        self.noticed, self.traceback, self.seconds, self.killed = [], "", 1.0, False
+    seconds, killed = 1.0, False
+
+    def __init__(self, why: str = "", *, gone: bool = True, by_another: bool = False) -> None:
+        super().__init__(cause=why or None, finished=gone and not why, by_another=by_another)
+        self.gone = gone
 
     def why(self) -> str:
         return self.cause or ""
@@ -187,21 +190,23 @@ JOB = Job("", "train", "vae", 0, 0, "", (), {"ranks": 2}, 1.0)
 
 
 def test_a_team_names_the_rank_that_failed_by_itself() -> None:
-    team = Team(JOB, [Said("RankLost: rank 1 of 2: it broke"), Said("ValueError: it broke")])
+    broke = "ValueError: it broke"
+    team = Team(JOB, [Ended(f"rank 1 of 2: {broke}", by_another=True), Ended(broke)])
     assert team.gone
     assert not team.finished
     assert team.why() == "rank 1 of 2: ValueError: it broke"
-    assert Team(JOB, [Said("ValueError: alike"), Said("ValueError: alike")]).why() == (
-        "ValueError: alike"
-    )
+    assert Team(JOB, [Ended(broke), Ended(broke)]).why() == broke
     lost = "rank 1 of 2 has not been heard of for 15 s"
-    assert Team(JOB, [Said(f"RankLost: {lost}"), Said(gone=False)]).why() == lost
+    assert Team(JOB, [Ended(lost, by_another=True), Ended(gone=False)]).why() == lost
+    # Whatever a fault's own words are, it is the rank's.
+    words = "RankLost: as somebody else's exception may be called"
+    assert Team(JOB, [Ended(gone=False), Ended(words)]).why() == f"rank 1 of 2: {words}"
 
 
 def test_a_team_ends_whoever_does_not_notice(monkeypatch) -> None:
     monkeypatch.setattr("tacit.studies.execution.executors.team.SECONDS_TO_END", 0.05)
-    hangs = Said(gone=False)
-    team = Team(JOB, [hangs, Said("its process was killed (SIGKILL)")])
+    hangs = Ended(gone=False)
+    team = Team(JOB, [hangs, Ended("its process was killed (SIGKILL)")])
     assert not team.gone
     assert not hangs.killed
     time.sleep(0.1)

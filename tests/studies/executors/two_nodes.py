@@ -1,5 +1,6 @@
 """A Ray cluster of a head and two nodes, all on this machine."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +46,14 @@ class Two:
         from ray.cluster_utils import Cluster
 
         (place / "sitecustomize.py").write_text(OFTEN + TIMM)
-        self.path = str(place)
+        self.path, self.temporary = str(place), place / "tmp"
+        self.temporary.mkdir()
+        self.environment = {
+            "PYTHONPATH": self.path, "TMPDIR": str(self.temporary), "OMP_NUM_THREADS": "1",
+        }  # fmt: skip
+        head = {"num_cpus": 0, "object_store_memory": 2**27, "node_name": "head"}
         self.cluster = Cluster(
-            initialize_head=True,
-            head_node_args={"num_cpus": 0, "object_store_memory": 2**27, "node_name": "head"},
+            initialize_head=True, head_node_args={**head, "env_vars": self.environment}
         )
         self.address = self.cluster.address
         self.nodes: dict[str, Any] = {}
@@ -59,21 +64,28 @@ class Two:
         self.nodes[name] = self.cluster.add_node(
             node_name=name,
             object_store_memory=2**27,
-            env_vars={"PYTHONPATH": self.path, "OMP_NUM_THREADS": "1"},
+            env_vars=self.environment,
             **{"num_cpus": 1, **has},
         )
 
     def remove(self, name: str) -> None:
         self.cluster.remove_node(self.nodes.pop(name), allow_graceful=False)
 
-
-def titled(name: str) -> list[int]:
-    """Ray's worker that does the job of that name."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    def has(self, process: int) -> bool:
+        """Whether a process of this machine is one of these nodes', and not another test's."""
         try:
-            if path.read_bytes().startswith(f"ray::{name}".encode()):
-                found.append(int(path.parent.name))
+            return (
+                f"PYTHONPATH={self.path}\0".encode()
+                in Path(f"/proc/{process}/environ").read_bytes()
+            )
         except OSError:
-            continue
-    return found
+            return False
+
+    def titled(self, name: str) -> list[int]:
+        """Ray's workers that do the job of that name."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                if path.read_bytes().startswith(f"ray::{name}".encode()):
+                    found.append(int(path.parent.name))
+        return [process for process in found if self.has(process)]

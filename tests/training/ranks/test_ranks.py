@@ -1,5 +1,7 @@
 """Several ranks learn what one learns."""
 
+import socket
+import sys
 from functools import cache
 
 import numpy as np
@@ -11,6 +13,7 @@ from tacit.training.loop import fit
 from tacit.training.objectives import squared_error
 from tacit.training.objectives.base import compares_images
 from tacit.training.ranks import ALONE, RankLost, Ranks, RanksError
+from tacit.training.ranks.joining import Meeting, kept_store, store_at
 from tacit.training.schedule import Schedule
 from training.ranks.learners import (
     KINDS,
@@ -143,3 +146,39 @@ def test_an_objective_that_compares_images_elsewhere_is_refused() -> None:
             new("autoencoder"), comparing, some_images(), Schedule(10, 4, 1), seed=0,
             ranks=Ranks(0, 2),
         )  # fmt: skip
+
+
+on_linux = pytest.mark.skipif(
+    sys.platform != "linux", reason="127.0.0.2 is this machine on Linux alone"
+)
+
+
+def answers(host: str, port: int) -> bool:
+    with socket.socket() as caller:
+        caller.settimeout(1)
+        return caller.connect_ex((host, port)) == 0
+
+
+@on_linux
+def test_ranks_of_one_machine_meet_where_no_other_reaches_them() -> None:
+    meeting = Meeting()
+    (seat,) = meeting.seats("job", 1)
+    assert answers("127.0.0.1", seat.port)
+    assert not answers("127.0.0.2", seat.port)
+    store = seat.store(5)
+    store.set("heard", "yes")
+    assert store.get("heard") == b"yes"
+
+
+@on_linux
+def test_ranks_of_several_machines_meet_at_the_address_that_is_named() -> None:
+    named = kept_store("127.0.0.2", 0, local=True, seconds=5)
+    assert answers("127.0.0.2", named.port)
+    assert not answers("127.0.0.1", named.port)
+    # A name that means this machine itself, here, is another address elsewhere; so is a service's.
+    for host in ("localhost", "192.0.2.1"):
+        every = kept_store(host, 0, local=False, seconds=5)
+        assert answers("127.0.0.1", every.port)
+        assert answers("127.0.0.2", every.port)
+    store_at("127.0.0.2", every.port, 5).set("heard", "yes")
+    assert every.get("heard") == b"yes"

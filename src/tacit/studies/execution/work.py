@@ -48,7 +48,7 @@ from tacit.training.examples import Chosen, Examples
 from tacit.training.loop import fit
 from tacit.training.objectives import objective_of, read_objective
 from tacit.training.pages import keep_pages
-from tacit.training.ranks import ALONE, Ranks
+from tacit.training.ranks import ALONE, RankLost, Ranks
 from tacit.training.ranks.joining import Seat, joined
 from tacit.training.ranks.ranks import keep_own_rows
 from tacit.training.run_folder import (
@@ -311,7 +311,7 @@ def perform(
     def lost(cause: str) -> None:
         # What waits for a rank that is gone is mostly told so, and says it itself.
         time.sleep(SECONDS_TO_NOTICE)
-        say("failed", f"RankLost: {cause}", "")
+        say("failed", cause, "", True)
         os._exit(1)
 
     def on_terminate(signum: int, frame: object) -> None:
@@ -362,7 +362,9 @@ def perform(
     except Exception as error:
         import traceback
 
-        say("failed", cause_of(error), traceback.format_exc())
+        by_another = isinstance(error, RankLost)
+        cause = str(error) if by_another else cause_of(error)
+        say("failed", cause, traceback.format_exc(), by_another)
         if seat is not None:
             os._exit(1)  # PyTorch's group would wait for ranks that are gone
     finally:

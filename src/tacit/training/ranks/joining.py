@@ -5,8 +5,11 @@ than any rank may be busy; its elastic restart was seen to hang. Every rank says
 it is there; whoever is silent for `SECONDS_SILENT`, or has said why it failed, ends all of them.
 """
 
+import errno
+import ipaddress
 import os
 import platform
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -51,15 +54,58 @@ class Seat:
 
     def store(self, seconds: float) -> dist.Store:
         """A connection of its own to where ranks meet."""
-        store = dist.TCPStore(
-            self.host,
-            self.port,
-            None,
-            False,
-            timeout=timedelta(seconds=seconds),
-            wait_for_workers=False,
-        )
-        return dist.PrefixStore(self.name, store)
+        return dist.PrefixStore(self.name, store_at(self.host, self.port, seconds))
+
+
+def store_at(host: str, port: int, seconds: float) -> dist.TCPStore:
+    """A connection to a store that another process keeps, each exchange within so many seconds."""
+    wait = timedelta(seconds=seconds)
+    return dist.TCPStore(host, port, None, False, timeout=wait, wait_for_workers=False)
+
+
+def kept_store(host: str, port: int, *, local: bool, seconds: float) -> dist.TCPStore:
+    """A store that this process keeps, heard of at this machine's address `host` alone.
+
+    PyTorch's own listens at every address, and whoever reaches it reads and writes.
+
+    Args:
+        port: 0 for any that is free.
+        local: whether all who are to reach it are on this machine. Where they are not, and `host`
+            means this machine itself here, or is no address that it has (a service's that
+            forwards), it is heard of at every address.
+    """
+    address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0]
+    listener = None
+    if local or not ipaddress.ip_address(address).is_loopback:
+        listener = _listener_at(address, port)
+    own = address if listener else "localhost"
+    listener = listener or _listener_everywhere(port)
+    return dist.TCPStore(
+        own,
+        listener.getsockname()[1],
+        None,
+        True,
+        timeout=timedelta(seconds=seconds),
+        wait_for_workers=False,
+        master_listen_fd=listener.detach(),
+    )
+
+
+def _listener_at(address: str, port: int) -> socket.socket | None:
+    """What hears at one address; None where it is no address of this machine."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        return socket.create_server((address, port), family=family)
+    except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL:
+            return None
+        raise
+
+
+def _listener_everywhere(port: int) -> socket.socket:
+    both = socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if both else socket.AF_INET
+    return socket.create_server(("", port), family=family, dualstack_ipv6=both)
 
 
 class Meeting:
@@ -70,7 +116,7 @@ class Meeting:
 
     def __init__(self, host: str = "127.0.0.1") -> None:
         self.host = host
-        self._store = dist.TCPStore("0.0.0.0", 0, None, True, wait_for_workers=False)
+        self._store = kept_store(host, 0, local=True, seconds=SECONDS_TO_MEET)
 
     def seats(self, name: str, size: int) -> list[Seat]:
         """Those of a job's ranks; `name` is new."""

@@ -1,6 +1,7 @@
 """Where jobs are done: what processes of this machine and a cluster have in common."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -13,14 +14,25 @@ Progressed = Callable[[Job, int, int, float], None]
 """Told a job, an update, of how many, and its loss."""
 
 
-class Worker(Protocol):
-    """Whoever does one job.
+@dataclass(kw_only=True)
+class Said:
+    """What whoever does a job has said of it.
 
     Attributes:
-        cause, traceback: why the job failed, as far as was said.
-        finished: whether it has said that the job is done.
-        noticed: what it noticed and nobody was told of yet.
+        finished: whether the job is done. cause, traceback: why it failed.
+        by_another: whether it failed because another rank of the job was gone.
+        noticed: what was noticed and nobody was told of yet.
     """
+
+    finished: bool = False
+    cause: str | None = None
+    traceback: str = ""
+    by_another: bool = False
+    noticed: list[str] = field(default_factory=list)
+
+
+class Worker(Protocol):
+    """Whoever does one job, with what it has `Said`."""
 
     job: Job
     cause: str | None

@@ -13,12 +13,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tacit.studies.execution.executors.base import Progressed
+from tacit.studies.execution.executors.base import Progressed, Said
 from tacit.studies.execution.executors.processes import Process, Processes, start
 from tacit.studies.execution.executors.processes import listen as listen_to
 from tacit.studies.execution.executors.team import Team
@@ -74,39 +73,34 @@ class Launch:
         """By which the processes speak."""
         import torch.distributed as dist
 
-        keeps = self.rank == 0 and not self.hosted
-        store = dist.TCPStore(
-            self.host,
-            self.port,
-            None,
-            keeps,
-            timeout=timedelta(seconds=SECONDS_TO_MEET),
-            wait_for_workers=False,
-        )
+        from tacit.training.ranks.joining import kept_store, store_at
+
+        if self.rank == 0 and not self.hosted:
+            local = self.locally == self.size
+            store = kept_store(self.host, self.port, local=local, seconds=SECONDS_TO_MEET)
+        else:
+            store = store_at(self.host, self.port, SECONDS_TO_MEET)
         return dist.PrefixStore("tacit", store)
 
 
 @dataclass
-class Follower:
+class Follower(Said):
     """A rank of a job in another process that was started with this one: a `Member`."""
 
     job: Job
     store: Any
     order: int
     rank: int
-    cause: str | None = None
-    traceback: str = ""
-    finished: bool = False
-    noticed: list[str] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
     answered: bool = False
 
     @property
     def gone(self) -> bool:
         if not self.answered and self.store.check([f"answer/{self.order}/{self.rank}"]):
-            answer = json.loads(self.store.get(f"answer/{self.order}/{self.rank}"))
-            self.finished, self.cause = answer["finished"], answer["cause"]
-            self.traceback, self.answered = answer["traceback"], True
+            answer = Said(**json.loads(self.store.get(f"answer/{self.order}/{self.rank}")))
+            self.finished, self.cause = answer.finished, answer.cause
+            self.traceback, self.by_another = answer.traceback, answer.by_another
+            self.answered = True
         return self.answered
 
     @property
@@ -195,14 +189,14 @@ def follow(launch: Launch) -> int:
                 if END in order:
                     return 0
                 answer = _done(launch, number, order, asked)
-                launch.store.set(f"answer/{number}/{launch.rank}", json.dumps(answer))
+                launch.store.set(f"answer/{number}/{launch.rank}", json.dumps(asdict(answer)))
             except RuntimeError:  # whoever keeps the store is gone, and has said why
                 return 128 + signal.SIGTERM
             number += 1
 
 
-def _done(launch: Launch, number: int, order: dict[str, Any], asked: Any) -> dict[str, Any]:
-    """This process's part of a job."""
+def _done(launch: Launch, number: int, order: dict[str, Any], asked: Any) -> Said:
+    """How this process's part of a job went."""
     from tacit.training.ranks.joining import Seat
 
     out = Path(order["out"])
@@ -211,7 +205,7 @@ def _done(launch: Launch, number: int, order: dict[str, Any], asked: Any) -> dic
             f"{out} is not there on {platform.node()}; ranks on several machines need --out on a "
             "disk that they share"
         )
-        return {"finished": False, "cause": cause, "traceback": ""}
+        return Said(cause=cause)
     table = order["job"] | {"needs": tuple(order["job"]["needs"])}
     seat = replace(Seat(**order["seat"]), rank=launch.rank, local=launch.local)
     worker = start(Job(**table), out, order["device"], seat)
@@ -225,4 +219,9 @@ def _done(launch: Launch, number: int, order: dict[str, Any], asked: Any) -> dic
             worker.kill()
     worker.settle(lambda *_: None)
     why = None if worker.finished else worker.why()
-    return {"finished": worker.finished, "cause": why, "traceback": worker.traceback}
+    return Said(
+        finished=worker.finished,
+        cause=why,
+        traceback=worker.traceback,
+        by_another=worker.by_another,
+    )

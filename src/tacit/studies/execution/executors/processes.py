@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tacit.studies.execution import forking
-from tacit.studies.execution.executors.base import Progressed
+from tacit.studies.execution.executors.base import Progressed, Said
 from tacit.studies.execution.executors.team import Team
 from tacit.studies.execution.job import Job
 from tacit.studies.execution.stopping import held_back
@@ -28,24 +28,18 @@ FORKING_PROCESS_ENDED = 255
 
 
 @dataclass
-class Process:
+class Process(Said):
     """A process that does one job: a `Worker`.
 
     Attributes:
         messages: what it says comes from here; closed when nothing more can come.
         started: `time.monotonic()`.
-        cause, traceback: why its job failed. finished: whether it was done.
-        noticed: what it noticed and nobody was told of yet.
     """
 
     job: Job
     process: BaseProcess
     messages: Connection
     started: float
-    cause: str | None = None
-    traceback: str = ""
-    finished: bool = False
-    noticed: list[str] = field(default_factory=list)
 
     @property
     def gone(self) -> bool:
@@ -71,7 +65,7 @@ class Process:
                         "it was asked to stop by SIGTERM from elsewhere, and kept its state"
                     )
                 elif kind == "failed":
-                    self.cause, self.traceback = rest
+                    self.cause, self.traceback, self.by_another = rest
         except (EOFError, ConnectionResetError):
             self.messages.close()
 

@@ -11,12 +11,11 @@ from tacit.studies.execution.job import Job
 SECONDS_TO_END = 5.0
 """So long the other ranks may take to notice that one is gone; then they are ended."""
 
-LOST = "RankLost: "
-"""How the cause begins of a rank that ended because another had."""
-
 
 class Member(Worker, Protocol):
-    """A worker that can be asked to end."""
+    """A worker that can be asked to end, and says whether it failed because another rank did."""
+
+    by_another: bool
 
     def terminate(self) -> None:
         """Ask it to keep its state and end."""
@@ -69,15 +68,14 @@ class Team:
         """That of the rank that failed by itself, where one did."""
         if self.known is not None:
             return self.known
-        said = [m.why() for m in self._faults()]
-        own = [cause for cause in said if not cause.startswith(LOST)]
-        if own:
-            number = [m.why() for m in self.members].index(own[0])
-            return own[0] if len(own) == len(self.members) else self._of_rank(number, own[0])
-        return said[0].removeprefix(LOST) if said else None
-
-    def _of_rank(self, number: int, cause: str) -> str:
-        return cause if number == 0 else f"rank {number} of {len(self.members)}: {cause}"
+        faults = self._faults()
+        own = [member for member in faults if not member.by_another]
+        if not own:
+            return faults[0].why() if faults else None
+        number = next(i for i, member in enumerate(self.members) if member is own[0])
+        size = len(self.members)
+        of_all = number == 0 or len(own) == size
+        return own[0].why() if of_all else f"rank {number} of {size}: {own[0].why()}"
 
     @property
     def traceback(self) -> str:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -19,6 +19,7 @@ import ray
 from ray.exceptions import ActorUnavailableError
 
 from tacit.studies.execution.executors import processes
+from tacit.studies.execution.executors.base import Said
 from tacit.studies.execution.executors.cluster.ear import Message
 from tacit.studies.execution.executors.cluster.installed import differences, installed
 from tacit.studies.execution.executors.cluster.parcels import Parcel, pack, state, unpack
@@ -63,25 +64,19 @@ class Order:
     seat: "Seat | None" = None
 
 
-@dataclass(frozen=True)
-class Answer:
-    """How a job went.
+@dataclass
+class Answer(Said):
+    """How a job went, with all that was noticed.
 
     Attributes:
         node: where. seconds: how long it took there.
-        finished: whether it is done. cause, traceback: why not, as far as was said.
         end: how the process ended that said nothing.
-        noticed: all that was.
         parcel: what is in its folder, where disks are not shared.
     """
 
     node: str
-    finished: bool = False
-    cause: str | None = None
-    traceback: str = ""
     end: str = ""
     seconds: float = 0.0
-    noticed: list[str] = field(default_factory=list)
     parcel: Parcel | None = None
 
 
@@ -199,13 +194,14 @@ def _done_by_a_process(order: Order, out: Path, node: str) -> Answer:
     noticed += worker.noticed
     return Answer(
         node,
-        worker.finished,
-        None if asked else worker.cause,
-        worker.traceback,
         "" if worker.finished else worker.why(),
         worker.seconds,
-        noticed,
         pack(folder) if travels else None,
+        finished=worker.finished,
+        cause=None if asked else worker.cause,
+        traceback=worker.traceback,
+        by_another=worker.by_another,
+        noticed=noticed,
     )
 
 

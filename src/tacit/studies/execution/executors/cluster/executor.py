@@ -28,7 +28,7 @@ from tacit.errors import ClusterLost
 from tacit.files import Damaged, read_record, write_record
 from tacit.images.dataset import Split
 from tacit.studies.execution.estimate import memory_of
-from tacit.studies.execution.executors.base import Progressed
+from tacit.studies.execution.executors.base import Progressed, Said
 from tacit.studies.execution.executors.cluster.attendant import Answer, Order, attend
 from tacit.studies.execution.executors.cluster.ear import Ear, Message
 from tacit.studies.execution.executors.cluster.encoding import Encoding
@@ -56,7 +56,7 @@ SECONDS_TO_STOP = 45.0
 
 
 @dataclass
-class Task:
+class Task(Said):
     """A task that does one job: a `Worker`.
 
     Attributes:
@@ -80,10 +80,6 @@ class Task:
     told: int = 0
     answer: Answer | None = None
     where: str = ""
-    cause: str | None = None
-    traceback: str = ""
-    finished: bool = False
-    noticed: list[str] = field(default_factory=list)
     seat: "Seat | None" = None
     place: Any = None
 
@@ -390,6 +386,7 @@ class Cluster:
         try:
             task.answer = ray.get(task.ref)
             task.finished, task.cause = task.answer.finished, task.answer.cause
+            task.by_another = task.answer.by_another
             task.where = self.name_of(task.answer.node)
         except OutOfMemoryError:
             task.where = self.name_of(task.node)
