@@ -74,7 +74,7 @@ def kept_store(host: str, port: int, *, local: bool, seconds: float) -> dist.TCP
             means this machine itself here, or is no address that it has (a service's that
             forwards), it is heard of at every address.
     """
-    address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0]
+    address = str(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0])
     listener = None
     if local or not ipaddress.ip_address(address).is_loopback:
         listener = _listener_at(address, port)
