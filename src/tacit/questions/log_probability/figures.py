@@ -16,16 +16,16 @@ PER_ROW = 10
 
 
 def draw(scores: Scores, setting: Setting) -> tuple[Figure, ...]:
-    """All figures, in reading order."""
+    """All figures, in reading order: first the one that shows the verdict."""
     if not scores.classes:
         return (
-            _images(scores, setting),
             _distributions(scores, setting),
+            _images(scores, setting),
             _over_images(scores, setting),
         )
     return (
-        _one_each(scores, setting),
         _by_class(scores, setting),
+        _one_each(scores, setting),
         _beside_classes(scores, setting),
         _over_images(scores, setting),
         _images(scores, setting),

@@ -70,9 +70,9 @@ class Transfer(Question):
             compared.numbers,
             answer=words.sentences(compared),
             figures=(
-                figures.draw_learning(compared, setting),
                 figures.draw_accuracy(compared, setting),
                 figures.draw_differences(compared, setting),
+                figures.draw_learning(compared, setting),
             ),
             tables=(words.table(compared),),
             caveats=words.caveats(compared, elsewhere=bool(compared.seeds.first.elsewhere)),
