@@ -125,8 +125,8 @@ def answers(
     assert y is not None
     drawn = nested_draws(y, BUDGETS, given.draws, images.train.class_names).labelled(y)
     found = {}
-    for method in KINDS[1:]:
-        how = {"slack": SLACK} if method == "poisson-mbo" else {}
+    for method in ("poisson", "poisson-mbo"):
+        how = {"slack": SLACK} if KINDS[method].takes_shares else {}
         for budget, trials in zip(BUDGETS, drawn, strict=True):
             scores = propagate(graph, trials, images.train.n_classes, method=method, **how)
             own = [

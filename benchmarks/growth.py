@@ -44,7 +44,7 @@ from tacit.labels.draws import Labelled
 from tacit.labels.heads.ridge import spread_heads
 from tacit.labels.propagation.graph import neighbour_graph
 from tacit.labels.propagation.incremental import Spread
-from tacit.labels.propagation.propagate import Kind, propagate
+from tacit.labels.propagation.propagate import propagate
 from tacit.measures.engine import Measured
 from tacit.models.config import ModelConfig, PerImageTable, build
 from tacit.models.models import Autoencoder
@@ -230,7 +230,7 @@ def graph(n: int, work: Path, timed: Timed) -> None:
     sparse.save_npz(work / f"graph-{n}.npz", found, compressed=False)
 
 
-def _propagation(method: Kind) -> Callable[[int, Path, Timed], None]:
+def _propagation(method: str) -> Callable[[int, Path, Timed], None]:
     def step(n: int, work: Path, timed: Timed) -> None:
         found, (_, y) = graph_of(n, work), codes_of(n)
         given = trials(y)

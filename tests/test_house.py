@@ -10,6 +10,9 @@ from types import ModuleType
 import pytest
 
 import tacit
+from tacit.evidence.methods import METHODS as SCORING
+from tacit.labels.methods import METHODS
+from tacit.labels.propagation.propagate import KINDS
 
 SOURCE = Path(tacit.__file__).parent
 ROOMS = [
@@ -123,6 +126,33 @@ def test_nothing_reads_the_global_generators() -> None:
         text = path.read_text(encoding="utf-8")
         found = [name for name in forbidden if name in text]
         assert not found, f"{path.name} uses {found}"
+
+
+METHOD_NAMES = {*METHODS, *KINDS, *SCORING}
+
+
+def names_decided_by(source: str) -> list[str]:
+    """Names of methods that code compares something with, or looks for among others."""
+    found: list[str] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+        elif isinstance(node, ast.MatchValue):
+            sides = [node.value]
+        else:
+            continue
+        for side in sides:
+            held = side.elts if isinstance(side, ast.Tuple | ast.List | ast.Set) else [side]
+            found += [one.value for one in held if isinstance(one, ast.Constant)]
+    return [name for name in found if name in METHOD_NAMES]
+
+
+def test_nothing_is_decided_by_the_name_of_a_method() -> None:
+    branches = "if m == 'poisson': ...\nif m in ('laplace', x): ...\nmatch m:\n case 'refined': ..."
+    assert names_decided_by(branches) == ["poisson", "laplace", "refined"]
+    for path in MODULES:
+        found = names_decided_by(path.read_text(encoding="utf-8"))
+        assert not found, f"{path.relative_to(SOURCE)} asks for {found}: what differs is a field"
 
 
 WEIGHTS_ALONE = 'torch.load(path, map_location="cpu", weights_only=True)'

@@ -66,7 +66,7 @@ def test_scores_are_below_the_ceiling_and_belong_to_their_images(
 
     def scores(rows: np.ndarray) -> np.ndarray:
         columns = score(
-            model, test, rows, means, samples=64, seed=0, split="test", proposal="refined"
+            model, test, rows, means, samples=64, seed=0, split="test", by_encoder=False
         )
         assert "label" not in columns
         assert "pareto_k" not in columns

@@ -65,7 +65,7 @@ def score(
 
     from tacit.commands.outputs import check_out, followed, write_table
     from tacit.evidence.estimate import concatenate
-    from tacit.evidence.methods import SAMPLES
+    from tacit.evidence.methods import SAMPLES, possible
     from tacit.evidence.methods import score as estimated
     from tacit.evidence.precision import PreciseEstimate, log_prob_to_precision
     from tacit.models.models import VAE
@@ -88,12 +88,12 @@ def score(
         raise CommandError(
             f"{model} holds a model of kind {type(vae).__name__}, which has no p(x); a VAE has one"
         )
-    if method == "importance" and not vae.amortized:
+    able = possible(vae)
+    if method is not None and method not in able:
         raise CommandError(
-            "--method is importance, but this VAE has no encoder to draw from; use refined or "
-            "annealed"
+            f"--method is {method}, but this VAE has no encoder to draw from; use "
+            f"{' or '.join(able)}"
         )
-    method = method or ("importance" if vae.amortized else "refined")
     inputs = open_inputs(model, trained, source, as_they_are=True)
     names, labels, parts = [], [], []
     # Copies have one value to the bit, wherever they stand: each image is scored once.

@@ -1,7 +1,7 @@
 """log p(x) by the name of a method, for those who choose one in a study or at the command."""
 
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -17,8 +17,6 @@ from tacit.models.models import VAE
 from tacit.models.posteriors import DiagonalNormal
 from tacit.streams import torch_stream
 
-Method = Literal["importance", "refined", "annealed"]
-
 SAMPLES, CHAINS, DISTRIBUTIONS = 1000, 16, 1000
 LACKING = 2.0
 """Nats that a posterior may lack whose normal of full covariance is sampled from."""
@@ -26,11 +24,36 @@ CORRELATED_AT_ONCE = 100
 """Images whose covariances are in memory together."""
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a method is asked for; see `score`."""
+
+    n_samples: int | None
+    n_distributions: int
+    generator: torch.Generator
+    memory: int
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method of evaluating log p(x). A new one is a line of `METHODS`.
+
+    Attributes:
+        name: at the command.
+        estimate: of each image.
+        needs_encoder: whether it can do nothing with a VAE whose posteriors belong to images.
+    """
+
+    name: str
+    estimate: Callable[[VAE, Observed, Asked], LogProbEstimate]
+    needs_encoder: bool = False
+
+
 def score(
     model: VAE,
     x: Tensor | Observed,
     *,
-    method: Method = "importance",
+    method: str | None = None,
     n_samples: int | None = None,
     n_distributions: int = DISTRIBUTIONS,
     generator: torch.Generator,
@@ -45,6 +68,7 @@ def score(
 
     Args:
         x: images in [0, 1], (B, C, H, W), or `observe(model, images, generator)`.
+        method: the first of `METHODS` that the model allows, unless given.
         n_samples: weights per image: 1,000 samples, or 16 chains, unless given.
         n_distributions: of "annealed", from the start to the posterior.
         generator: gives the seed of this call's noise.
@@ -52,40 +76,66 @@ def score(
 
     Raises:
         TypeError: for "importance" where the model has no encoder.
-        ValueError: where x or a number cannot be used.
+        ValueError: where the method is none, and where x or a number cannot be used.
     """
+    if method not in (None, *METHODS):
+        raise ValueError(f"`method` is {method!r}; {', '.join(METHODS)} are known")
+    chosen = METHODS[method or possible(model)[0]]
     root = draw_root(generator)
     data, place = observed_from(model, x, root).once()
-    return _scored(model, data, method, n_samples, n_distributions, root, memory).take(place)
+    asked = Asked(n_samples, n_distributions, torch_stream(root, chosen.name), memory)
+    return chosen.estimate(model, data, asked).take(place)
 
 
-def _scored(
-    model: VAE,
-    data: Observed,
-    method: Method,
-    n_samples: int | None,
-    n_distributions: int,
-    root: int,
-    memory: int,
-) -> LogProbEstimate:
-    noise = torch_stream(root, method)
-    if method == "annealed":
-        return annealed_importance_sampling(
-            model,
-            data,
-            schedule=sigmoid_schedule(n_distributions),
-            n_chains=CHAINS if n_samples is None else n_samples,
-            start="encoder" if model.amortized else "prior",
-            generator=noise,
-            memory=memory,
-        )
-    n_samples = SAMPLES if n_samples is None else n_samples
-    if method == "importance":
-        return importance_sampling(
-            model, from_encoder, data, n_samples=n_samples, generator=noise, memory=memory
-        )
-    q = refined_posteriors(model, data, generator=noise, memory=memory)
-    return from_refined(model, data, q, n_samples=n_samples, generator=noise, memory=memory)
+def possible(model: VAE) -> list[str]:
+    """The methods that can be used with this model, the cheapest first."""
+    return [name for name, each in METHODS.items() if model.amortized or not each.needs_encoder]
+
+
+def _importance(model: VAE, data: Observed, asked: Asked) -> LogProbEstimate:
+    return importance_sampling(
+        model,
+        from_encoder,
+        data,
+        n_samples=SAMPLES if asked.n_samples is None else asked.n_samples,
+        generator=asked.generator,
+        memory=asked.memory,
+    )
+
+
+def _refined(model: VAE, data: Observed, asked: Asked) -> LogProbEstimate:
+    q = refined_posteriors(model, data, generator=asked.generator, memory=asked.memory)
+    return from_refined(
+        model,
+        data,
+        q,
+        n_samples=SAMPLES if asked.n_samples is None else asked.n_samples,
+        generator=asked.generator,
+        memory=asked.memory,
+    )
+
+
+def _annealed(model: VAE, data: Observed, asked: Asked) -> LogProbEstimate:
+    return annealed_importance_sampling(
+        model,
+        data,
+        schedule=sigmoid_schedule(asked.n_distributions),
+        n_chains=CHAINS if asked.n_samples is None else asked.n_samples,
+        start="encoder" if model.amortized else "prior",
+        generator=asked.generator,
+        memory=asked.memory,
+    )
+
+
+METHODS = {
+    method.name: method
+    for method in (
+        Method("importance", _importance, needs_encoder=True),
+        Method("refined", _refined),
+        Method("annealed", _annealed),
+    )
+}
+"""All methods by name, cheaper ones first."""
 
 
 def refined_posteriors(

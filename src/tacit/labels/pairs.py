@@ -181,6 +181,12 @@ class Pair(Table):
         return self.using.words.format(codes=codes) + told
 
 
+def fine_tuning(source: str) -> list[str]:
+    """The methods that train an encoder from elsewhere itself; none where it cannot be trained."""
+    able = [name for name, each in METHODS.items() if each.recipe_elsewhere is not None]
+    return able if parse(source).kind == "timm" else []
+
+
 def pairs_of(source: str) -> list[Pair]:
     """An encoder from elsewhere with every method that reads codes alone, and trains no network.
 

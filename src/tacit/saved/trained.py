@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from tacit import notebook
 from tacit.encoders.base import Encoder
 from tacit.evidence.estimate import LogProbEstimate
-from tacit.evidence.methods import SAMPLES, Method, score
+from tacit.evidence.methods import SAMPLES, score
 from tacit.evidence.precision import log_prob_to_precision
 from tacit.evidence.refine import refine
 from tacit.images.originals import of_pictures
@@ -182,8 +182,7 @@ class TrainedModel:
                 n_samples=SAMPLES if n_samples is None else n_samples,
                 generator=generator,
             )
-        method: Method = "importance" if vae.amortized else "refined"
-        return score(vae, x, method=method, n_samples=n_samples, generator=generator)
+        return score(vae, x, n_samples=n_samples, generator=generator)
 
     def predict_proba(self, images: ArrayLike | torch.Tensor) -> NDArray[np.float32]:
         """Class probabilities, (N, n_classes), in the order of `class_names`.

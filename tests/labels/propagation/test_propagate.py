@@ -4,10 +4,10 @@ import torch
 from scipy import sparse
 
 from tacit.labels.draws import Labelled, nested_draws
-from tacit.labels.propagation import laplacian
+from tacit.labels.propagation import laplacian, poisson
 from tacit.labels.propagation import propagate as module
 from tacit.labels.propagation.graph import neighbour_graph
-from tacit.labels.propagation.laplacian import Groups, System
+from tacit.labels.propagation.laplacian import STEPS, Groups, System
 from tacit.labels.propagation.propagate import KINDS, extend, propagate
 from tacit.labels.propagation.volumes import priced, whole_sizes
 
@@ -123,12 +123,12 @@ def test_groups_of_trials_give_what_all_at_once_give(method, monkeypatch):
 def test_heat_is_forty_steps():
     codes, _ = blobs()
     system = System(neighbour_graph(codes, 6))
-    u = module.torch.eye(150)
+    u = torch.eye(150)
     stepped = u
-    for _ in range(module.STEPS):
+    for _ in range(STEPS):
         stepped = system.heat @ stepped
     assert float((system.heated(u) - stepped).abs().max()) < 2e-4
-    assert len(system.series) < module.STEPS
+    assert len(system.series) < STEPS
 
 
 @pytest.mark.parametrize("method", KINDS)
@@ -220,7 +220,7 @@ def test_a_new_image_equal_to_many_gets_their_mean():
 
 
 def test_prices_bring_about_sizes():
-    scores = module.torch.from_numpy(np.random.default_rng(0).random((5000, 4), np.float32))
+    scores = torch.from_numpy(np.random.default_rng(0).random((5000, 4), np.float32))
     for wanted in ([1250] * 4, [3000, 1000, 900, 100], [5000 - 30, 10, 10, 10]):
         sizes = np.array(wanted)
         labels = (scores + priced(scores, sizes, sizes)).argmax(dim=1)
@@ -228,7 +228,7 @@ def test_prices_bring_about_sizes():
 
 
 def test_prices_within_bounds_leave_what_is_allowed_as_it_is():
-    scores = module.torch.from_numpy(np.random.default_rng(0).random((1000, 3), np.float32))
+    scores = torch.from_numpy(np.random.default_rng(0).random((1000, 3), np.float32))
     assert not priced(scores, np.full(3, 200), np.full(3, 500)).any()
     scores[:, 0] += 0.5
     prices = priced(scores, np.full(3, 200), np.full(3, 400))
@@ -319,7 +319,7 @@ def test_groups_of_all_sizes_bring_clusters_that_hardly_hang_together_to_rest_so
         products.append(0)
         return real(one, *rest)
 
-    monkeypatch.setattr(module, "conjugate_gradients", counted)
+    monkeypatch.setattr(poisson, "conjugate_gradients", counted)
     (plain,) = propagate(graph, [trial], 8, method="poisson")
     monkeypatch.setattr(laplacian, "IN_THE_CACHE", 100)
     (found,) = propagate(graph, [trial], 8, method="poisson")

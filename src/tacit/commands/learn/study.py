@@ -7,10 +7,9 @@ from pathlib import Path
 from tacit.commands.learn.pool import Pool
 from tacit.commands.learn.table import Given
 from tacit.commands.options import CommandError
-from tacit.encoders.source import parse as parse_source
 from tacit.labels.methods import METHODS
 from tacit.labels.pairs import BUILT_IN as BUILT_IN_CODES
-from tacit.labels.pairs import Pair, pair_named, pairs_of
+from tacit.labels.pairs import Pair, fine_tuning, pair_named, pairs_of
 from tacit.models.config import PerImageTable
 from tacit.questions.label_efficiency.question import Labels
 from tacit.questions.labels_within.question import LabelsWithin
@@ -48,7 +47,7 @@ def study_of(asked: Asked, pool: Pool, given: Given) -> tuple[Study, LabelsWithi
     able = _with_networks([pair for pair in built_in.pairs if _able(pair, study)])
     sources = asked.options.encoder or []
     elsewhere = [pair for source in dict.fromkeys(sources) for pair in pairs_of(source)]
-    tuned = [Pair(codes=s, method="fine-tune") for s in sources if parse_source(s).kind == "timm"]
+    tuned = [Pair(codes=s, method=method) for s in sources for method in fine_tuning(s)]
     text, known = asked.options.pairs, [*able, *elsewhere, *tuned]
     if text is not None:
         pairs = _with_networks(_named(text, known, study), known)

@@ -117,7 +117,6 @@ class Method(ABC):
         confident: whether scores are probabilities.
         transductive: whether it looks at the pool's images without a label while it learns, and
             answers for them.
-        takes_shares: whether it uses the shares of the classes.
         oracle: whether it has seen all labels: something to compare with, which cannot win.
         then_trained: of a method that answers for the images of its graph alone, the one whose
             network learns its answers, and so has answers for other images; "" for any other.
@@ -138,7 +137,6 @@ class Method(ABC):
     reads: Reads = "codes"
     confident: bool = False
     transductive: bool = False
-    takes_shares: bool = False
     oracle: bool = False
     then_trained: str = ""
     recipe: Recipe | None = None
@@ -186,6 +184,11 @@ class Method(ABC):
         learned = n_pool if self.transductive else n_labels
         trained = 0 if recipe is None else recipe.images(learned)
         return self.images + self.passes * n_pool + trained
+
+    @property
+    def takes_shares(self) -> bool:
+        """Whether it uses the shares of the classes."""
+        return False
 
     @property
     def from_scratch(self) -> bool:

@@ -7,24 +7,20 @@ import numpy as np
 
 from tacit.labels.draws import Labelled
 from tacit.labels.heads.ridge import spread_heads
-from tacit.labels.methods.base import Answered, Method, Problem
-from tacit.labels.methods.propagation import propagated
+from tacit.labels.methods.base import Answered, Problem
+from tacit.labels.methods.propagation import Propagating, propagated
 from tacit.labels.networks import hard_targets
-from tacit.labels.propagation.propagate import Kind
+from tacit.labels.propagation.mbo import POISSON_MBO
+from tacit.labels.propagation.poisson import POISSON
 
 
 @dataclass(frozen=True, kw_only=True)
-class PropagateThenHead(Method):
+class PropagateThenHead(Propagating):
     """Propagation, then ridge regression on the codes: it answers for new images by itself.
 
     Where codes are good a head is all that is wanted, and it sees what the encoder sees, which a
     network on small images does not.
-
-    Attributes:
-        kind: of `tacit.labels.propagation.propagate.propagate`.
     """
-
-    kind: Kind
 
     def answers(
         self, problem: Problem, trials: Sequence[Labelled], wanted: Sequence[int]
@@ -50,24 +46,19 @@ PROPAGATE_THEN_HEAD = PropagateThenHead(
     name="propagate-then-head",
     short="Poisson MBO + head",
     words="{codes} with Poisson MBO propagation and a linear head trained on its labels",
-    family="propagation",
     confident=True,
-    transductive=True,
-    takes_shares=True,
     preference=2,
     tuned_on=("textures", "steel"),
     passes=1.5,
-    kind="poisson-mbo",
+    kind=POISSON_MBO,
 )
 POISSON_THEN_HEAD = PropagateThenHead(
     name="poisson-then-head",
     short="Poisson + head",
     words="{codes} with Poisson propagation and a linear head trained on its labels",
-    family="propagation",
     confident=True,
-    transductive=True,
     preference=4,
     tuned_on=("textures", "steel"),
     passes=0.3,
-    kind="poisson",
+    kind=POISSON,
 )

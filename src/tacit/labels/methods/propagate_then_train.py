@@ -4,21 +4,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tacit.labels.draws import Labelled
-from tacit.labels.methods.base import Answered, Method, Problem
-from tacit.labels.methods.propagation import propagated
+from tacit.labels.methods.base import Answered, Problem
+from tacit.labels.methods.propagation import Propagating, propagated
 from tacit.labels.networks import ON_PROPAGATED, class_probabilities, hard_targets, train_on_targets
-from tacit.labels.propagation.propagate import Kind
+from tacit.labels.propagation.laplace import LAPLACE
+from tacit.labels.propagation.mbo import POISSON_MBO
+from tacit.labels.propagation.poisson import POISSON
 
 
 @dataclass(frozen=True, kw_only=True)
-class PropagateThenTrain(Method):
-    """Propagation, then a network with augmentation and a loss that forgives wrong labels.
-
-    Attributes:
-        kind: of `tacit.labels.propagation.propagate.propagate`.
-    """
-
-    kind: Kind
+class PropagateThenTrain(Propagating):
+    """Propagation, then a network with augmentation and a loss that forgives wrong labels."""
 
     def answers(
         self, problem: Problem, trials: Sequence[Labelled], wanted: Sequence[int]
@@ -41,39 +37,32 @@ PROPAGATE_THEN_TRAIN = PropagateThenTrain(
     name="propagate-then-train",
     short="Poisson MBO + network",
     words="{codes} with Poisson MBO propagation and a network trained on its labels",
-    family="propagation",
     confident=True,
-    transductive=True,
-    takes_shares=True,
     recipe=ON_PROPAGATED,
     preference=1,
     tuned_on=("mnist",),
     passes=1.5,
-    kind="poisson-mbo",
+    kind=POISSON_MBO,
 )
 POISSON_THEN_TRAIN = PropagateThenTrain(
     name="poisson-then-train",
     short="Poisson + network",
     words="{codes} with Poisson propagation and a network trained on its labels",
-    family="propagation",
     confident=True,
-    transductive=True,
     recipe=ON_PROPAGATED,
     preference=3,
     tuned_on=("mnist",),
     passes=0.3,
-    kind="poisson",
+    kind=POISSON,
 )
 LAPLACE_THEN_TRAIN = PropagateThenTrain(
     name="laplace-then-train",
     short="Laplace + network",
     words="{codes} with Laplace propagation and a network trained on its labels",
-    family="propagation",
     confident=True,
-    transductive=True,
     recipe=ON_PROPAGATED,
     preference=9,
     tuned_on=("mnist",),
     passes=0.3,
-    kind="laplace",
+    kind=LAPLACE,
 )

@@ -1,25 +1,26 @@
 """Labels spread over a graph of all images, of many trials at once."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
-from torch import Tensor
 
 from tacit.labels.draws import Labelled
 from tacit.labels.propagation.graph import NEIGHBOURS, nearest_rows, neighbour_weights
-from tacit.labels.propagation.laplacian import STEPS, System, conjugate_gradients
-from tacit.labels.propagation.volumes import priced, whole_sizes
+from tacit.labels.propagation.laplace import LAPLACE
+from tacit.labels.propagation.laplacian import System
+from tacit.labels.propagation.mbo import POISSON_MBO
+from tacit.labels.propagation.poisson import POISSON
+from tacit.labels.propagation.spreading import Spreading, Trials
 
-Kind = Literal["laplace", "poisson", "poisson-mbo"]
-KINDS: tuple[Kind, ...] = ("laplace", "poisson", "poisson-mbo")
+KINDS = {kind.name: kind for kind in (LAPLACE, POISSON, POISSON_MBO)}
+"""All kinds of propagation, by name."""
+
 Scores = NDArray[np.float32]
 
-ROUNDS = 20  # of Poisson MBO, Calder 2020; each has `STEPS` of heat
 _AT_ONCE = 2**20  # numbers of one matrix of columns: 4 MiB stay in a core's share of the cache
 
 
@@ -28,7 +29,7 @@ def propagate(
     labelled: Sequence[Labelled],
     n_classes: int,
     *,
-    method: Kind,
+    method: str,
     shares: NDArray[np.floating[Any]] | None = None,
     slack: float = 0.0,
 ) -> Scores:
@@ -36,14 +37,9 @@ def propagate(
 
     With W the weights, D their sums by row and L = D - W:
 
-    - ``laplace``: L u = 0 at images without a label, u the label's unit vector where there is one
-      (Zhu, Ghahramani and Lafferty 2003).
-    - ``poisson``: L u = Σ_j δ_j (y_j - ȳ) over the labelled images j, Σ_i D_ii u_i = 0 (Calder,
-      Cook, Thorpe and Slepčev 2020).
-    - ``poisson-mbo``: from Poisson's labels on, 20 times: 40 steps of heat,
-      u ← u - dt (L u - Σ_j δ_j (y_j - ȳ)) with dt = 1 / max D, then each image to one class, so
-      that class c gets its share of the images (the same source). The scores are those before the
-      last choice, with the price of each class added that makes the shares come true.
+    - ``laplace``: L u = 0 at images without a label (`tacit.labels.propagation.laplace`).
+    - ``poisson``: L u = Σ_j δ_j (y_j - ȳ) over the labelled images (`….poisson`).
+    - ``poisson-mbo``: Poisson's, then heat in turn with a choice that keeps class shares (`….mbo`).
 
     Columns of the trials are worked on in groups that stay in the cache: a product of W with ten
     columns costs a fifth, per column, of one with two hundred.
@@ -52,10 +48,10 @@ def propagate(
         graph: symmetric weights, (n, n), of one piece: `neighbour_graph`.
         labelled: the trials. A class of which a trial has no label gets no image.
         n_classes: C.
-        method: one of the three.
-        shares: for ``poisson-mbo`` each class's share of all n images, (C,), or of every trial,
-            (T, C); None takes them to be equal.
-        slack: for ``poisson-mbo`` by what part of itself each class's share may be smaller or
+        method: a name of `KINDS`.
+        shares: where the method takes them, each class's share of all n images, (C,), or of every
+            trial, (T, C); None takes them to be equal.
+        slack: where it takes shares, by what part of itself each class's share may be smaller or
             larger, 0 to 1. MNIST's classes have 9.0 to 11.3 % of the images: taken to be exactly
             equal, one image in thirty is put into a wrong class by force; with 0.1 the error is
             nearly that of known shares.
@@ -70,10 +66,11 @@ def propagate(
         _check(trial, number, n, n_classes)
     if method not in KINDS:
         raise ValueError(f"method {method!r}; {', '.join(KINDS)} are known")
-    given = _shares(shares, len(labelled), n_classes, method)
-    if not 0 <= slack <= 1 or (slack and method != "poisson-mbo"):
+    kind = KINDS[method]
+    given = _shares(shares, len(labelled), n_classes, kind)
+    if not 0 <= slack <= 1 or (slack and not kind.takes_shares):
         raise ValueError(
-            f"slack is {slack} for {method!r}; 0 to 1 is possible, and only for 'poisson-mbo'"
+            f"slack is {slack} for {method!r}; 0 to 1 is possible, and only for {_able()}"
         )
     weights = sparse.csr_array(graph).astype(np.float32)
     scores = np.empty((len(labelled), n, n_classes), np.float32)
@@ -81,15 +78,11 @@ def propagate(
     system = System(weights)
     labelled = [Labelled(system.place[np.asarray(trial.index)], trial.y) for trial in labelled]
     for start in range(0, len(labelled), group):
-        trials = _Trials(labelled[start : start + group], n, n_classes)
-        if method == "laplace":
-            u = _laplace(system, trials)
-        elif method == "poisson":
-            u = _poisson(system, trials)
-        else:
-            u = _poisson_mbo(system, trials, given[start : start + group], slack)
+        some = slice(start, start + group)
+        trials = Trials(labelled[some], n, n_classes, given[some], slack)
+        u = kind.solve(system, trials)
         found = u.view(n, -1, n_classes).permute(1, 0, 2).numpy()
-        scores[start : start + group, system.order] = found
+        scores[some, system.order] = found
     return scores
 
 
@@ -150,13 +143,13 @@ def _check(trial: Labelled, number: int, n: int, n_classes: int) -> None:
 
 
 def _shares(
-    shares: NDArray[np.floating[Any]] | None, n_trials: int, n_classes: int, method: Kind
+    shares: NDArray[np.floating[Any]] | None, n_trials: int, n_classes: int, kind: Spreading
 ) -> NDArray[np.float64]:
     """Those of every trial, (T, C)."""
     if shares is None:
         return np.full((n_trials, n_classes), 1 / n_classes)
-    if method != "poisson-mbo":
-        raise ValueError(f"class shares are given to {method!r}; 'poisson-mbo' alone uses them")
+    if not kind.takes_shares:
+        raise ValueError(f"class shares are given to {kind.name!r}; {_able()} alone uses them")
     given = np.asarray(shares, dtype=np.float64)
     fits = given.shape in ((n_classes,), (n_trials, n_classes))
     if not fits or not (given >= 0).all() or (np.abs(given.sum(axis=-1) - 1) > 1e-3).any():
@@ -168,94 +161,5 @@ def _shares(
     return np.broadcast_to(given, (n_trials, n_classes))
 
 
-class _Trials:
-    """Labels of several trials, and where they stand in a matrix of (n, trials · classes)."""
-
-    def __init__(self, labelled: Sequence[Labelled], n: int, n_classes: int) -> None:
-        self.shape = (n, len(labelled), n_classes)
-        rows = [torch.from_numpy(np.asarray(trial.index, np.int64)) for trial in labelled]
-        self.rows = torch.cat(rows)
-        self.trial = torch.repeat_interleave(torch.tensor([len(row) for row in rows]))
-        onehot = [
-            torch.eye(n_classes, dtype=torch.float32)[torch.from_numpy(np.asarray(t.y))]
-            for t in labelled
-        ]
-        self.onehot = torch.cat(onehot)
-        self.sources = torch.cat([rows - rows.mean(dim=0) for rows in onehot])
-        self.present = np.stack([rows.sum(dim=0).numpy() > 0 for rows in onehot])
-
-    def put(self, u: Tensor, values: Tensor | float) -> Tensor:
-        """Write rows of classes at each trial's labelled images, in place."""
-        u.view(self.shape)[self.rows, self.trial] = torch.as_tensor(values)
-        return u
-
-    def zeros(self) -> Tensor:
-        return torch.zeros(self.shape[0], self.shape[1] * self.shape[2], dtype=torch.float32)
-
-
-def _laplace(system: System, trials: _Trials) -> Tensor:
-    known = trials.put(trials.zeros(), trials.onehot)
-
-    def multiply(p: Tensor) -> Tensor:
-        return trials.put(system.laplacian @ p, 0.0)
-
-    def precondition(residual: Tensor) -> Tensor:
-        return trials.put(system.precondition(residual), 0.0)
-
-    return known + conjugate_gradients(multiply, -multiply(known), precondition)
-
-
-def _poisson(system: System, trials: _Trials) -> Tensor:
-    source = trials.put(trials.zeros(), trials.sources)
-
-    def multiply(p: Tensor) -> Tensor:
-        # Columns of L add up to nothing. What rounding leaves of that is a constant that no
-        # direction removes, and that grows where clusters hang together by few edges.
-        product = system.laplacian @ p
-        return product.sub_(product.mean(dim=0))
-
-    u = conjugate_gradients(multiply, source, system.precondition)
-    return u - (system.degrees * u).sum(dim=0) / system.degrees.sum()
-
-
-def _poisson_mbo(
-    system: System, trials: _Trials, shares: NDArray[np.float64], slack: float
-) -> Tensor:
-    n, n_trials, n_classes = trials.shape
-    bounds = [
-        _bounds(np.where(present, own, 0.0), slack, n)
-        for present, own in zip(trials.present, shares, strict=True)
-    ]
-    prices = [torch.zeros(n_classes, dtype=torch.float32)] * n_trials
-    u = _poisson(system, trials).view(trials.shape)
-    labels = u.argmax(dim=2)
-    source = trials.put(trials.zeros(), system.step * trials.sources)
-    fed = trials.zeros()  # what the labels add in 40 steps, the same in every round
-    for _ in range(STEPS):
-        fed = torch.addmm(source, system.heat, fed)
-    fed = fed.view(trials.shape)
-    going = torch.arange(n_trials)  # trials whose labels still change; the rest stay as they are
-    for _ in range(ROUNDS):
-        onehot = torch.nn.functional.one_hot(labels[:, going], n_classes).float()
-        heated = system.heated(onehot.reshape(n, -1)).view(onehot.shape) + fed[:, going]
-        for column, trial in enumerate(going.tolist()):
-            least, most = bounds[trial]
-            prices[trial] = priced(heated[:, column], least, most, prices[trial])
-            u[:, trial] = heated[:, column] + prices[trial]
-        found = u[:, going].argmax(dim=2)
-        changed = (found != labels[:, going]).any(dim=0)
-        labels[:, going] = found
-        going = going[changed]
-        if not len(going):
-            break
-    # A class that is out of the question has a price of minus infinity, which cannot be averaged.
-    lowest = u[u.isfinite()].min() - 1
-    return u.reshape(n, -1).clamp(min=lowest)
-
-
-def _bounds(
-    shares: NDArray[np.float64], slack: float, n: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Least and most images of each class: its share of n, less and more by `slack` of it."""
-    sizes = whole_sizes(shares, n)
-    return np.floor((1 - slack) * sizes).astype(int), np.ceil((1 + slack) * sizes).astype(int)
+def _able() -> str:
+    return " and ".join(f"'{name}'" for name, kind in KINDS.items() if kind.takes_shares)

@@ -91,7 +91,7 @@ def _scored(run: SavedRun, update: int, images: Images, rows: Rows, samples: int
     x = torch.from_numpy(images.scaled(rows))
     # The names of streams do not tell runs apart: all see the same binarised pixels and noise.
     data = observe(model, x, torch_stream(run.seed, "observed", "test"))
-    estimate = estimated(model, data, samples, run.seed, "test", "encoder")
+    estimate = estimated(model, data, samples, run.seed, "test", by_encoder=True)
     return {
         "nll": -estimate.log_prob,
         "standard_error": estimate.standard_error,

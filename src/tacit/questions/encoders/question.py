@@ -6,9 +6,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, field_validator
 
-from tacit.encoders.source import is_source, parse, placed
+from tacit.encoders.source import is_source, placed
 from tacit.labels.methods import METHODS, MethodName
-from tacit.labels.pairs import BUILT_IN, Pair, codes_name
+from tacit.labels.pairs import BUILT_IN, Pair, codes_name, fine_tuning
 from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.encoders import figures, numbers, words
 from tacit.questions.finding import Finding
@@ -17,8 +17,6 @@ from tacit.questions.label_efficiency.question import FewLabels
 from tacit.questions.label_efficiency.words import alerts, caveats
 from tacit.questions.shared.seeds import Seeds
 from tacit.training.views import RECIPES, NamedViews, Views
-
-FINE_TUNED: MethodName = "fine-tune"
 
 
 class Encoders(FewLabels):
@@ -86,9 +84,10 @@ class Encoders(FewLabels):
         trainable = codes not in BUILT_IN
         methods = self.methods
         if is_source(codes):
-            trainable = parse(codes).kind == "timm"
-            if trainable and self.fine_tuned:
-                methods = tuple(dict.fromkeys((*methods, FINE_TUNED)))
+            tuning = fine_tuning(codes)
+            trainable = bool(tuning)
+            if self.fine_tuned:
+                methods = tuple(dict.fromkeys((*methods, *tuning)))
         return tuple(m for m in methods if trainable or METHODS[m].reads == "codes")
 
     def viewed(self) -> dict[str, Views]:

@@ -28,7 +28,7 @@ from tacit.questions.log_probability.annealing.measuring import (
     annealing,
 )
 from tacit.questions.shared.samples import Rows, compared_classes, of_all, of_each_class
-from tacit.questions.shared.scoring import ProposalName, estimated, mean_images, score
+from tacit.questions.shared.scoring import estimated, mean_images, score
 from tacit.questions.shared.splits import SPLITS, BySplit, counted
 from tacit.streams import numpy_stream, torch_stream
 
@@ -140,7 +140,7 @@ class Amounts:
     per_class: int
     annealed_per_class: int
     shown_per_class: int
-    proposal: ProposalName
+    by_encoder: bool
 
 
 def measure(runs: Runs, name: str, asked: Amounts, checking: Checking | None) -> Numbers:
@@ -162,7 +162,7 @@ def measure(runs: Runs, name: str, asked: Amounts, checking: Checking | None) ->
         index = rows if split == "test" or run.train_index is None else run.train_index[rows]
         found = Columns(index, **columns)  # type: ignore[arg-type]
         places = _shown(len(rows), found.label, split, asked.shown_per_class)
-        if model.amortized and asked.proposal == "refined":
+        if model.amortized and not asked.by_encoder:
             beside = partial(_by_encoder, model, images, rows[places], runs.seed, split, asked)
             by_encoder[split] = ByEncoder(
                 index=index[places],
@@ -190,7 +190,7 @@ def measure(runs: Runs, name: str, asked: Amounts, checking: Checking | None) ->
         variance = within_class_variance(runs.test.pixels[rows], found.label)
     return Numbers(
         pixels=int(np.prod(learned.shape)),
-        refined=asked.proposal == "refined" or not model.amortized,
+        refined=not (asked.by_encoder and model.amortized),
         sigma=model.likelihood.sigma if isinstance(model.likelihood, Gaussian) else None,
         within_class_variance=variance,
         shown=shown,
@@ -220,7 +220,7 @@ def _scored(
             samples=asked.samples,
             seed=seed,
             split=split,
-            proposal=asked.proposal,
+            by_encoder=asked.by_encoder,
             anneal=anneal,
         )
         return {"rows": rows, **columns}
@@ -264,7 +264,7 @@ def _by_encoder(
     """The report's own values: as many samples, from the encoder."""
     x = torch.from_numpy(images.scaled(rows))
     data = observe(model, x, torch_stream(seed, "observed", split))
-    estimate = estimated(model, data, asked.samples, seed, f"{split}-by-encoder", "encoder")
+    estimate = estimated(model, data, asked.samples, seed, f"{split}-by-encoder", by_encoder=True)
     assert estimate.ess is not None
     return {
         "log_prob": estimate.log_prob,

@@ -11,9 +11,11 @@ from tacit.questions.log_probability import figures, numbers, words
 from tacit.questions.log_probability.annealing import words as annealing
 from tacit.questions.log_probability.annealing.measuring import Checking
 from tacit.questions.log_probability.annealing.numbers import Relations
-from tacit.questions.shared.scoring import ProposalName
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.words import flagged
+
+CHECKED = (("importance",), ("importance", "annealed"))
+"""Nothing checks importance samples, or annealing does."""
 
 
 class LogProbability(Question):
@@ -61,7 +63,7 @@ class LogProbability(Question):
     }
 
     run: str
-    proposal: ProposalName = "refined"
+    proposal: Literal["refined", "encoder"] = "refined"
     samples: Annotated[int, Field(ge=1, le=10**6)] = 1000
     per_class: Annotated[int, Field(ge=2, le=10**5)] = 100
     annealed_per_class: Annotated[int, Field(ge=2, le=10**5)] = 25
@@ -76,7 +78,7 @@ class LogProbability(Question):
     @field_validator("methods")
     @classmethod
     def _importance_is_checked(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
-        if "importance" not in methods or len(set(methods)) < len(methods):
+        if methods not in CHECKED:
             raise ValueError(
                 f"methods are {list(methods)}; they are [importance] or [importance, annealed]: "
                 "annealing checks importance samples"
@@ -101,7 +103,7 @@ class LogProbability(Question):
             self.per_class,
             self.annealed_per_class,
             self.shown_per_class,
-            self.proposal,
+            self.proposal == "encoder",
         )
         return Measurement.of(numbers.measure(runs, self.run, asked, self._checking))
 
@@ -134,7 +136,7 @@ class LogProbability(Question):
 
     @property
     def _checking(self) -> Checking | None:
-        if "annealed" not in self.methods:
+        if self.methods == CHECKED[0]:
             return None
         return Checking(
             samples=self.samples,
@@ -143,5 +145,5 @@ class LogProbability(Question):
             resampled=self.resampled_images,
             long=self.long_images,
             simulated=self.simulated_images,
-            proposal=self.proposal,
+            by_encoder=self.proposal == "encoder",
         )

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from typing import Literal
 
 import numpy as np
 import torch
@@ -30,8 +29,6 @@ from tacit.questions.shared.samples import Rows
 from tacit.streams import torch_stream
 
 Columns = dict[str, NDArray[np.generic]]
-ProposalName = Literal["refined", "encoder"]
-"""Where importance samples come from."""
 OVERALL = -1
 """The key of the mean of all images, beside those of the classes."""
 
@@ -59,7 +56,7 @@ def score(
     samples: int,
     seed: int,
     split: str,
-    proposal: ProposalName,
+    by_encoder: bool,
     anneal: bool = True,
 ) -> Columns:
     """Columns of per-image numbers for the images at `rows`, (n,) each.
@@ -79,8 +76,8 @@ def score(
         "mean_image": picture_log_prob(model.likelihood, data.x, means[OVERALL]),
     }
     estimate: LogProbEstimate
-    if not anneal or (proposal == "encoder" and model.amortized):
-        estimate = estimated(model, data, samples, seed, split, proposal)
+    if not anneal or (by_encoder and model.amortized):
+        estimate = estimated(model, data, samples, seed, split, by_encoder=by_encoder)
         worth = estimate.ess
     else:
         estimate = precise = without_flags(model, data, samples, seed, split)
@@ -109,7 +106,8 @@ def estimated(
     samples: int,
     seed: int,
     split: str,
-    proposal: ProposalName,
+    *,
+    by_encoder: bool,
 ) -> LogProbEstimate:
     """log p(x) by importance sampling from each image's refined posterior, or from the encoder.
 
@@ -118,7 +116,7 @@ def estimated(
     correlations (`tacit.evidence.correlated`). One sample in a hundred comes from the prior, so
     that no weight is without a bound.
     """
-    if proposal == "encoder" and model.amortized:
+    if by_encoder and model.amortized:
         generator = torch_stream(seed, "importance", split)
         return importance_sampling(
             model, from_encoder, data, n_samples=samples, generator=generator

@@ -54,7 +54,7 @@ class Transfer(Question):
 
     def without(self, run: str) -> "Question | None":
         others = {method: name for method, name in self.methods.items() if name != run}
-        if "scratch" not in others or len(others) == 1:
+        if run == self.scratch or len(others) == 1:
             return None
         return self.model_copy(update=dict.fromkeys(("transferred", "frozen")) | others)
 

@@ -18,7 +18,7 @@ from tacit.models.models import VAE
 from tacit.models.posteriors import DiagonalNormal
 from tacit.questions.base import Arrays, Runs
 from tacit.questions.shared.samples import Rows
-from tacit.questions.shared.scoring import ProposalName, estimated
+from tacit.questions.shared.scoring import estimated
 from tacit.streams import numpy_stream, torch_stream
 
 MOST_FOR_QUADRATURE = 2
@@ -36,7 +36,7 @@ class Checking:
         annealed, resampled: test images that are annealed, and that get more importance samples.
         long: of those annealed, how many are annealed by `MORE` times the most distributions too.
         simulated: images for both bounds.
-        proposal: where importance samples come from.
+        by_encoder: whether importance samples come from the encoder, where there is one.
     """
 
     samples: int
@@ -45,7 +45,7 @@ class Checking:
     resampled: int
     long: int
     simulated: int
-    proposal: ProposalName = "refined"
+    by_encoder: bool = False
 
     @property
     def most(self) -> int:
@@ -140,7 +140,7 @@ def annealing(
     resampled.by[f"importance-{more}"] = kept(
         "resampled",
         f"importance-{more}",
-        lambda: estimated(model, data, more, seed, "test", checking.proposal),
+        lambda: estimated(model, data, more, seed, "test", by_encoder=checking.by_encoder),
     )
     if model.latent_dim <= MOST_FOR_QUADRATURE:
         generator = torch_stream(seed, "quadrature")
