@@ -140,7 +140,7 @@ def test_end_to_end(trained: Callable, tmp_path: Path) -> None:
         _, test, _ = study.runs(asked).draws(run)[1].history.curve("test", "accuracy")
         assert np.array_equal(found.curves[method].accuracy["test"].mean[1], test)
     finding = asked.answer(measured, study.setting(tmp_path))
-    learning = finding.figures[0]
+    learning = finding.figures[-1]
     ends = [found.curves["frozen"].accuracy[split].mean[:, -1].mean() for split in SPLITS]
     other = measured[1].typed(Numbers).curves["frozen"].accuracy
     ends = [
