@@ -48,12 +48,12 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("--short is not written: its studies are too few")
     part, parts = (int(n) for n in asked.part.split("/"))
     repeats = SHORT_REPEATS if asked.short else REPEATS
-    faults = []
+    errors = []
     if asked.only != "rules":
         layouts = (coverage.SHORT if asked.short else coverage.LAYOUTS)[part - 1 :: parts]
         found = coverage.coverages(layouts, repeats)
         print(coverage.markdown(found))
-        faults += coverage.faults(found, LEAST, repeats)
+        errors += coverage.errors(found, LEAST, repeats)
         if asked.write:
             everything = coverage.keep(found)
             write_into(asked.write, coverage.markdown(everything), *MARKS["coverage"])
@@ -61,35 +61,35 @@ def main(arguments: list[str] | None = None) -> int:
         chosen = rules.rules()[part - 1 :: parts]
         rated = {r.name: rules.rates(r, repeats if asked.short else None) for r in chosen}
         print(rules.markdown(rated))
-        faults += [fault for one in rated.values() for fault in rules.faults(one)]
+        errors += [error for one in rated.values() for error in rules.errors(one)]
         if asked.write:
             names = [rule.name for rule in rules.rules()]
             kept = {n: one for n, one in {**rates.known(), **rated}.items() if n in names}
             RATES.write_text(rules.written(kept), encoding="utf-8")
             write_into(asked.write, rules.markdown(dict(sorted(kept.items()))), *MARKS["rules"])
         else:
-            faults += [fault for name in rated for fault in disagreeing(name, rated[name])]
-    for fault in faults:
-        print(f"not kept: {fault}", file=sys.stderr)
-    return 1 if faults else 0
+            errors += [error for name in rated for error in disagreeing(name, rated[name])]
+    for error in errors:
+        print(f"not kept: {error}", file=sys.stderr)
+    return 1 if errors else 0
 
 
 def disagreeing(name: str, found: rates.Rates) -> list[str]:
     """The cases whose rates are not those that are kept, as far as both simulations can tell."""
     if name not in rates.known():
         return [f"'{name}' has no rates in {rates.FILE}; --write keeps them"]
-    kept, faults = rates.known()[name], []
+    kept, errors = rates.known()[name], []
     for own, theirs in ((found.null, kept.null), (found.effects, kept.effects)):
         if own.keys() != theirs.keys():
-            faults.append(f"'{name}' has cases {[*own]}; rates are kept of {[*theirs]}")
+            errors.append(f"'{name}' has cases {[*own]}; rates are kept of {[*theirs]}")
             continue
         for case, tally in own.items():
             other = theirs[case]
             counts = [[t.said, t.studies - t.said] for t in (tally, other)]
             if stats.fisher_exact(counts).pvalue < SURELY:
                 shares = f"{100 * tally.share:.1f} %, kept is {100 * other.share:.1f} %"
-                faults.append(f"'{name}', {case}: {shares}")
-    return faults
+                errors.append(f"'{name}', {case}: {shares}")
+    return errors
 
 
 if __name__ == "__main__":

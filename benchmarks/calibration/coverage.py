@@ -138,7 +138,7 @@ def coverages(layouts: Iterable[Layout], repeats: int, seed: int = 0) -> list[Co
     return found
 
 
-def faults(found: Iterable[Coverage], least: float, repeats: int) -> list[str]:
+def errors(found: Iterable[Coverage], least: float, repeats: int) -> list[str]:
     """The cases that cover less than `least` where nothing is skewed, beyond the noise."""
     noise = 2 * (least * (1 - least) / repeats) ** 0.5
     return [

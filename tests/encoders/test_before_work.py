@@ -116,11 +116,11 @@ def commands(source: str, folder: Path) -> dict[str, list[str]]:
 COMMANDS = ("run", "label-efficiency", "transfer", "learn")
 
 
-def cases(faults: dict[str, tuple[Callable[[Path], str], str]]) -> list:
-    """Every fault by one of the commands, all of them in turn."""
+def cases(errors: dict[str, tuple[Callable[[Path], str], str]]) -> list:
+    """Every error by one of the commands, all of them in turn."""
     return [
         pytest.param(COMMANDS[place % len(COMMANDS)], make, said, id=name)
-        for place, (name, (make, said)) in enumerate(faults.items())
+        for place, (name, (make, said)) in enumerate(errors.items())
     ]
 
 

@@ -4,6 +4,8 @@ import copy
 import csv
 import pickle
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,12 +14,13 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import tacit
-from tacit.encoders.inputs import Inputs, inputs_of, lay_inputs, read_inputs
+from tacit.encoders.base import About
+from tacit.encoders.inputs import Inputs, lay_inputs, read_inputs
 from tacit.encoders.opening import open_encoder
 from tacit.encoders.recipe import Recipe as Reading
 from tacit.estimators import classifier
 from tacit.images.dataset import Images, Split
-from tacit.images.originals import of_pictures
+from tacit.images.originals import Originals, of_pictures
 from tacit.labels.draws import Labelled
 from tacit.labels.methods import METHODS, Problem
 from tacit.labels.networks import ON_PRETRAINED, Recipe, class_probabilities, fine_tune
@@ -30,6 +33,13 @@ from tacit.studies.description.reading import parse
 
 SMALL = "test_resnet"
 QUICK = Recipe(epochs=1, updates=12, batch_size=8, rate=1e-3, layers="all", decay=0.5)
+
+
+def inputs_of(originals: Originals, about: About, folder: Path) -> Inputs:
+    """Pictures as an encoder reads them."""
+    images = Images(np.zeros((len(originals), 3, 4, 4), np.uint8), originals=originals)
+    lay_inputs(folder, about, Split(images, images.take(np.arange(0))))
+    return read_inputs(folder, about, len(originals))[0]
 
 
 @pytest.fixture(scope="module")
@@ -58,20 +68,21 @@ def pictures() -> tuple[list[Image.Image], np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def problem(source, pictures):
+def problem(source, pictures, tmp_path_factory):
     encoder = open_encoder(source)
     x, y = pictures
-    inputs = inputs_of(of_pictures(x), encoder.about.recipe)
+    inputs = inputs_of(of_pictures(x), encoder.about, tmp_path_factory.mktemp("inputs"))
     network = encoder.network().eval()
     with torch.inference_mode():
         features = network(torch.from_numpy(inputs.scaled(np.arange(len(x))))).numpy()
     return network, inputs, features, Labelled(np.arange(16), y[:16])
 
 
-def test_inputs_are_what_the_recipe_makes(pictures):
+def test_inputs_are_what_the_recipe_makes(source, pictures, tmp_path):
     x, _ = pictures
     recipe = Reading((24, 24), crop=0.9, mean=(0.1, 0.2, 0.3), sd=(0.5, 0.4, 0.3))
-    inputs = inputs_of(of_pictures(x[:3]), recipe)
+    about = replace(open_encoder(source).about, recipe=recipe)
+    inputs = inputs_of(of_pictures(x[:3]), about, tmp_path)
     expected = np.stack([recipe.apply(one) for one in x[:3]])
     assert np.array_equal(inputs.scaled(np.arange(3)), expected)
 
@@ -85,7 +96,7 @@ def test_they_are_laid_where_workers_map_them(source, pictures, tmp_path):
     split = Split(images.take(np.arange(30)), images.take(np.arange(30, 40)))
     lay_inputs(tmp_path, about, split)
     train, test = read_inputs(tmp_path, about, 30)
-    whole = inputs_of(originals, about.recipe)
+    whole = inputs_of(originals, about, tmp_path / "whole")
     assert np.array_equal(np.concatenate([train.pixels, test.pixels]), whole.pixels)
     (path,) = (tmp_path / "features").glob("*-inputs.npy")
     before = path.stat().st_mtime_ns

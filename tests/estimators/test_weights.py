@@ -49,7 +49,7 @@ def test_rows_of_no_weight_teach_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("weights", "fault"),
+    ("weights", "error"),
     [
         (np.zeros(8), "at least one non-zero"),
         (np.full(8, -1.0), "Negative values"),
@@ -57,7 +57,7 @@ def test_rows_of_no_weight_teach_nothing() -> None:
         (np.full(8, np.nan), "NaN"),
     ],
 )
-def test_weights_that_make_no_sense_are_refused(weights: np.ndarray, fault: str) -> None:
+def test_weights_that_make_no_sense_are_refused(weights: np.ndarray, error: str) -> None:
     x, y = np.random.default_rng(0).normal(size=(8, 2)), np.arange(8) % 2
-    with pytest.raises(ValueError, match=fault):
+    with pytest.raises(ValueError, match=error):
         Classifier(**SMALL).fit(x, y, sample_weight=weights)

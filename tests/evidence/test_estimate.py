@@ -9,7 +9,6 @@ import pytest
 from tacit.evidence.estimate import (
     LogProbEstimate,
     concatenate,
-    difference,
     require_comparable,
 )
 
@@ -110,7 +109,7 @@ def test_a_density_has_no_bits_per_dimension() -> None:
 )
 def test_other_scales_are_refused_side_by_side(changes, named) -> None:
     pair = [estimate(), estimate(**changes)]
-    for refuse in (require_comparable, concatenate, lambda both: difference(*both)):
+    for refuse in (require_comparable, concatenate):
         with pytest.raises(ValueError, match=named):
             refuse(pair)
 
@@ -121,17 +120,12 @@ def test_another_range_of_pixels_is_refused() -> None:
         require_comparable([density, dataclasses.replace(density, pixel_range=(-1.0, 1.0))])
 
 
-def test_difference_and_concatenation() -> None:
+def test_concatenation() -> None:
     first, second = estimate(), estimate(log_prob=np.full(3, -80.0))
-    gap, error = difference(first, second)
-    assert gap.tolist() == [0, 1, 2]
-    assert error == pytest.approx(0.1 * math.sqrt(2))
     joined = concatenate([first, second])
     assert len(joined) == 6
     assert joined.take(slice(3, 6)).log_prob.tolist() == second.log_prob.tolist()
     assert len(joined.take(joined.log_prob < -79)) == 4
-    with pytest.raises(ValueError, match="3 images beside 6"):
-        difference(first, joined)
     with pytest.raises(ValueError, match="`bound` is 'lower' in one estimate and 'upper'"):
         concatenate([first, estimate(bound="upper")])
     with pytest.raises(ValueError, match="no estimates"):

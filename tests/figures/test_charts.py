@@ -68,7 +68,6 @@ EXAMPLES = {
     "paired differences": partial(
         charts.paired_differences, values, x_label="d", number=near(0), below="a", above="b"
     ),
-    "paired scatter": partial(charts.paired_scatter, values, values, x_label="a", y_label="b"),
     "histogram": partial(
         charts.histogram,
         {"train": values, HOSTILE: values + 1},
@@ -141,7 +140,6 @@ EXTREMES = {
         charts.trials, [5], [charts.Trials("a", [[50]], [near(50)])], x_label="labels"
     ),
     "no draw": partial(charts.draws, ["a"], {"": [[]]}, {"": [NOTHING]}, x_label="x"),
-    "same pair": partial(charts.paired_scatter, [2.0], [2.0], x_label="a", y_label="b"),
     "one class": partial(charts.confusion, [[0]], ["only"]),
     "40 classes": partial(
         charts.confusion, np.eye(40, dtype=int), [f"class {i}" for i in range(40)]
@@ -246,10 +244,6 @@ def test_every_draw_is_a_dot():
             "'test' has 2 rows for 1 labels",
         ),
         (lambda: charts.paired_differences([np.nan], x_label="d"), "1 values, none of them finite"),
-        (
-            lambda: charts.paired_scatter([1], [1, 2], x_label="a", y_label="b"),
-            "1 first and 2 second",
-        ),
         (lambda: charts.bars(["a"], {"g": [1, 2]}, y_label="y"), r"shape \(2,\) for 1 labels"),
         (lambda: charts.confusion(np.eye(3), ["a"]), r"shape \(3, 3\) for 1 classes"),
         (lambda: charts.reliability([0.5], [0.5], [0]), "every bin is empty"),

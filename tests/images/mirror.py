@@ -1,4 +1,4 @@
-"""A mirror on this machine, with the faults that real ones have."""
+"""A mirror on this machine, with the errors that real ones have."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -12,10 +12,16 @@ from hypothesis.extra import numpy as hnp
 from image_files import MEGABYTE, error_of, memory_below
 
 from tacit.errors import ImagesError
-from tacit.images.arrays import Arrays, images_from_arrays, read_npy, read_npz, split_from_arrays
+from tacit.images.arrays import Arrays, read_npy, read_npz, split_from_arrays
 from tacit.images.dataset import UNLABELLED
+from tacit.images.values import as_array
 
 BYTES = np.random.default_rng(0).integers(0, 256, (5, 6, 7, 3), dtype=np.uint8)
+
+
+def images_from_arrays(x, y=None, class_names=()):
+    y = None if y is None else as_array(y, "labels")
+    return split_from_arrays(Arrays(as_array(x, "arrays"), y), class_names, "arrays").train
 
 
 @pytest.mark.parametrize(

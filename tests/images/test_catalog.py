@@ -80,9 +80,9 @@ def test_a_faulty_mirror_is_passed_over_and_nothing_of_it_stays(faulty, good, ca
 
 def test_no_mirror_left(closed_address, cache):
     wrong = Mirror({name: gzip.compress(b"other") for name in FILES})
-    with serve(wrong), pytest.raises(ImagesError) as fault:
+    with serve(wrong), pytest.raises(ImagesError) as error:
         read_idx_set(TINY, mirrors=[closed_address, wrong.address])
-    message = str(fault.value)
+    message = str(error.value)
     expected = TINY.sha256[idx.TRAIN_IMAGES]
     found = hashlib.sha256(b"other").hexdigest()
     for part in (closed_address, wrong.address, idx.TRAIN_IMAGES, expected, found, "--data-dir"):
@@ -132,19 +132,19 @@ def test_files_of_ones_own_that_are_others(tmp_path):
     changed = bytearray(CONTENTS[idx.TEST_LABELS])
     changed[-1] ^= 1
     (tmp_path / idx.TEST_LABELS).write_bytes(changed)
-    with pytest.raises(ImagesError) as fault:
+    with pytest.raises(ImagesError) as error:
         read_idx_set(TINY, data_dir=tmp_path)
     found = hashlib.sha256(changed).hexdigest()
     for part in (str(tmp_path / idx.TEST_LABELS), TINY.sha256[idx.TEST_LABELS], found):
-        assert part in str(fault.value)
+        assert part in str(error.value)
 
 
 def test_files_that_are_missing(tmp_path):
     (tmp_path / idx.TRAIN_IMAGES).write_bytes(CONTENTS[idx.TRAIN_IMAGES])
-    with pytest.raises(ImagesError) as fault:
+    with pytest.raises(ImagesError) as error:
         read_idx_set(TINY, data_dir=tmp_path)
     for name in (idx.TRAIN_LABELS, idx.TEST_IMAGES, idx.TEST_LABELS):
-        assert name in str(fault.value)
+        assert name in str(error.value)
     with pytest.raises(ImagesError, match="no folder"):
         read_idx_set(TINY, data_dir=tmp_path / "nowhere")
 

@@ -178,12 +178,12 @@ def spoil(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 def test_all_bad_images_in_one_error(tmp_path, cache, monkeypatch):
     expected = spoil(tmp_path / "in", monkeypatch)
-    with memory_below(30 * MEGABYTE), pytest.raises(UnreadableImagesError) as fault:
+    with memory_below(30 * MEGABYTE), pytest.raises(UnreadableImagesError) as error:
         read_folder(tmp_path / "in")
-    assert [name for name, _ in fault.value.files] == list(expected)
+    assert [name for name, _ in error.value.files] == list(expected)
     for name, reason in expected.items():
-        assert f"{name}: {reason}" in str(fault.value)
-    assert "--skip-bad" in str(fault.value)
+        assert f"{name}: {reason}" in str(error.value)
+    assert "--skip-bad" in str(error.value)
     assert list((cache / "folders").iterdir()) == []
 
 
@@ -209,10 +209,10 @@ def test_nothing_but_bad_images(tmp_path):
 def test_images_that_differ_are_an_error_that_suggests(tmp_path, cache):
     write_images(tmp_path / "in", [f"a/{number}.png" for number in range(6)], size=(40, 70))
     write_images(tmp_path / "in", ["b/1.png", "b/2.png"], size=(33, 90), mode="RGB")
-    with pytest.raises(ImagesError) as fault:
+    with pytest.raises(ImagesError) as error:
         read_folder(tmp_path / "in")
     for part in ("40×70 (6), 33×90 (2)", "in colour: 2 of 8", "--size 32 --channels rgb"):
-        assert part in str(fault.value)
+        assert part in str(error.value)
     with pytest.raises(ImagesError, match="--size 50 --channels rgb"):
         read_folder(tmp_path / "in", size=50)
     assert list((cache / "folders").iterdir()) == []

@@ -102,9 +102,9 @@ def test_an_honest_bomb_has_a_limit(tmp_path):
 def test_faults_are_named(tmp_path, content, message):
     path = tmp_path / "train-images-idx3-ubyte"
     path.write_bytes(content)
-    with pytest.raises(ImagesError, match=message) as fault:
+    with pytest.raises(ImagesError, match=message) as error:
         idx.read_idx(path)
-    assert str(path) in str(fault.value)
+    assert str(path) in str(error.value)
 
 
 def test_a_truncated_gzip_stream_is_named(tmp_path):
@@ -143,10 +143,10 @@ def test_verify_names_file_expected_and_found(tmp_path):
     for path in (tmp_path / "plain", tmp_path / "packed.gz"):
         path.write_bytes(gzip.compress(b"abc") if path.suffix else b"abc")
         verify(path, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
-        with pytest.raises(ImagesError) as fault:
+        with pytest.raises(ImagesError) as error:
             verify(path, "0" * 64)
         for part in (str(path), "0" * 64, "ba7816bf8f01cfea"):
-            assert part in str(fault.value)
+            assert part in str(error.value)
 
 
 def test_a_set_in_a_folder(tmp_path):

@@ -176,7 +176,7 @@ def test_all_faults_of_a_table_at_once(tmp_path):
         "path,label,split\n../secret.png,a,\n/etc/secret.png,a,\nx/../../secret.png,a,\n"
         "1.png,a\n1.png,a,val\n2.png,a,\n./2.png,b,\n,a,\n",
     )
-    with pytest.raises(ImagesError) as fault:
+    with pytest.raises(ImagesError) as error:
         list_folder(tmp_path / "in")
     for part in (
         "4 errors",
@@ -185,7 +185,7 @@ def test_all_faults_of_a_table_at_once(tmp_path):
         "line 8: './2.png' is 'b' here and 'a' in labels.csv, line 7; an image has one label",
         "line 9: a label of no image",
     ):
-        assert part in str(fault.value)
+        assert part in str(error.value)
 
 
 def test_labels_for_images_that_do_not_exist(tmp_path):
@@ -198,7 +198,7 @@ def test_labels_for_images_that_do_not_exist(tmp_path):
     )
     listing = list_folder(tmp_path)
     assert listing.bad == []
-    assert [fault.split("; did")[0] for fault in listing.missing] == [
+    assert [error.split("; did")[0] for error in listing.missing] == [
         f"labels.csv, line 3: there is no image '9.png' in {tmp_path.name}",
         f"labels.csv, line 4: there is no image 'out.png' in {tmp_path.name}",
         f"labels.csv, line 5: '../secret.png' leads out of the folder {tmp_path.name}",

@@ -6,14 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tacit.errors import ImagesError
-from tacit.images.dataset import UNLABELLED, Images
+from tacit.images.dataset import UNLABELLED, Images, Split
 from tacit.images.splits import (
     TEST_SHARE,
     content_hashes,
     few_label_draw,
     found_in_both,
     in_test,
-    split_by_content,
+    sides_by_content,
     stratified_subset,
 )
 
@@ -86,9 +86,9 @@ def test_a_draw_is_the_same_for_ever():
 def test_more_labels_than_a_class_has():
     labels = np.array([0] * 100 + [8] * 41)
     names = ["zero", "1", "2", "3", "4", "5", "6", "7", "8"]
-    with pytest.raises(ImagesError) as fault:
+    with pytest.raises(ImagesError) as error:
         few_label_draw(np.array([0] * 100 + [1] * 41), 60, 0, ["zero", "8"])
-    assert str(fault.value) == (
+    assert str(error.value) == (
         "`per_class` is 60, but class '8' has only 41 training images; ask for at most so many, or "
         "for the whole of such classes (`small_classes: whole`)"
     )
@@ -121,6 +121,10 @@ def test_draws_out_of_range(per_class, draw):
 def test_draws_without_labels(labels):
     with pytest.raises(ImagesError, match="no image has one"):
         few_label_draw(np.array(labels, int), 1, 0)
+
+
+def split_by_content(images):
+    return Split(*(images.take(side) for side in sides_by_content(images)))
 
 
 def test_a_fifth_is_tested_on_and_classes_are_about_stratified():

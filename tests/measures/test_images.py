@@ -6,7 +6,6 @@ from scipy import stats
 
 from tacit.measures.images import (
     gaussian_log_prob,
-    mean_images,
     mean_intensity,
     nearest,
     squared_error,
@@ -29,7 +28,7 @@ def test_bytes_and_fractions_are_the_same_images() -> None:
 
 
 def test_gaussian_log_prob_holds_its_constants() -> None:
-    means = mean_images(PIXELS, CLASSES, 3)
+    means = np.stack([PIXELS[c == CLASSES].mean(axis=0).ravel() / 255 for c in range(3)])
     found = gaussian_log_prob(PIXELS, means[CLASSES], 0.2)
     flat = (PIXELS / 255).reshape(12, -1)
     expected = stats.norm.logpdf(flat, means[CLASSES], 0.2).sum(axis=1)
@@ -39,12 +38,7 @@ def test_gaussian_log_prob_holds_its_constants() -> None:
     assert gaussian_log_prob(blank, np.zeros(784), 0.2)[0] == pytest.approx(541.35, abs=0.01)
 
 
-def test_mean_images_need_images() -> None:
-    assert mean_images(PIXELS, CLASSES, 3)[1] == pytest.approx(
-        (PIXELS[CLASSES == 1] / 255).mean(axis=0).ravel()
-    )
-    with pytest.raises(Undefined, match="class 3 has no image"):
-        mean_images(PIXELS, CLASSES, 4)
+def test_a_variance_needs_two_images() -> None:
     with pytest.raises(Undefined, match="class 0 has one image"):
         within_class_variance(PIXELS[:1], CLASSES[:1])
 

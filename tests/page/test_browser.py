@@ -53,9 +53,9 @@ def test_labelling_as_a_person_does(tmp_path: Path) -> None:
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 860})
-        faults: list[str] = []
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
         elsewhere: list[str] = []
         page.on("request", lambda asked: elsewhere.append(asked.url))
 
@@ -88,7 +88,7 @@ def test_labelling_as_a_person_does(tmp_path: Path) -> None:
         with served(table) as (_, address):
             page.goto(address)
             page.locator("#n-labels", has_text=re.compile("^17$")).wait_for()
-            faults.clear()  # of the page whose server was gone
+            errors.clear()  # of the page whose server was gone
             label_by_keys(8)
             page.click("#tab-grid")
             page.select_option("#grid-n", "12")
@@ -114,7 +114,7 @@ def test_labelling_as_a_person_does(tmp_path: Path) -> None:
             page.locator("#n-labels", has_text=re.compile("^0$")).wait_for()
             page.keyboard.press("z")
             page.locator("#n-labels", has_text=re.compile("^34$")).wait_for()
-            assert faults == []
+            assert errors == []
             host = address.split("/")[2]
             assert {url.split("/")[2] for url in elsewhere if host in url} == {host}
             assert all(url.startswith("http://127.0.0.1:") for url in elsewhere)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from filelock import FileLock
 
+from sentences import numbers_in
 from tacit.figures.sink import Figures
 from tacit.images import shared as shared_images
 from tacit.images.dataset import Split
@@ -18,7 +19,7 @@ from tacit.measures.formatting import show
 from tacit.measures.number import Number
 from tacit.questions.base import Question, Runs, Setting
 from tacit.questions.finding import Finding
-from tacit.questions.verdicts import MOST_NUMBERS, MOST_WORDS, numbers_in, words_in
+from tacit.questions.verdicts import MOST_NUMBERS, MOST_WORDS, words_in
 from tacit.streams import numpy_stream
 from tacit.studies.description.named import study_text
 from tacit.studies.description.reading import parse

@@ -84,7 +84,7 @@ def test_without_annealing_nothing_is_annealed(study: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("error", "said"),
     [
         ({"methods": ["annealed"]}, r"methods are \['annealed'\]"),
         ({"methods": ["importance", "importance"]}, "methods are"),
@@ -93,9 +93,9 @@ def test_without_annealing_nothing_is_annealed(study: Any) -> None:
         ({"distributions": []}, r"distributions are \[\]"),
     ],
 )
-def test_faults_are_refused(fault: dict[str, Any], said: str) -> None:
+def test_faults_are_refused(error: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
-        LogProbability.model_validate({"run": "vae"} | fault)
+        LogProbability.model_validate({"run": "vae"} | error)
 
 
 class Fixed:

@@ -202,7 +202,7 @@ def study(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("other", "fault"),
+    ("other", "error"),
     [
         ("{learn: autoencoder, latent_dim: 8, epochs: 3}", "'a' and 'b' differ in epochs"),
         ("{learn: vae, latent_dim: 8}", "'a' and 'b' differ in learn"),
@@ -211,9 +211,9 @@ def study(text: str) -> None:
         ("{learn: vae, latent_dim: 8, posterior: per-image}", "learns 'per-image vae'"),
     ],
 )
-def test_runs_that_differ_in_more_than_their_code_are_refused(other: str, fault: str) -> None:
+def test_runs_that_differ_in_more_than_their_code_are_refused(other: str, error: str) -> None:
     runs = f"runs:\n  a: {{learn: autoencoder, latent_dim: 4}}\n  b: {other}\n"
-    with pytest.raises(StudyError, match=fault):
+    with pytest.raises(StudyError, match=error):
         study(f"{runs}questions:\n  - code-size: {{runs: [a, b]}}\n")
 
 

@@ -75,7 +75,7 @@ def test_two_on_top_are_not_told_apart_but_the_third_is_worse(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "fault"),
+    ("asked", "error"),
     [
         ("{runs: [plain]}", "2 runs or more"),
         ("{runs: [plain, plain]}", "names 'plain' twice"),
@@ -85,8 +85,8 @@ def test_two_on_top_are_not_told_apart_but_the_third_is_worse(tmp_path) -> None:
         ("{runs: [plain, light], by: loss}", "'loss' is none of"),
     ],
 )
-def test_what_cannot_be_compared_is_said(asked: str, fault: str) -> None:
-    with pytest.raises(StudyError, match=fault):
+def test_what_cannot_be_compared_is_said(asked: str, error: str) -> None:
+    with pytest.raises(StudyError, match=error):
         parse(STUDY.format(asked=asked), "mine")
 
 

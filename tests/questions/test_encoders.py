@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from questions.test_label_efficiency import measured
+from sentences import numbers_in
 from tacit.encoders.base import About
 from tacit.figures.sink import Figures
 from tacit.images.dataset import Images, Split
@@ -27,7 +28,7 @@ from tacit.questions.finding import Finding
 from tacit.questions.label_efficiency.numbers import Curves
 from tacit.questions.label_efficiency.question import Labels
 from tacit.questions.shared.seeds import Seeds
-from tacit.questions.verdicts import MOST_NUMBERS, MOST_WORDS, Verdict, numbers_in, words_in
+from tacit.questions.verdicts import MOST_NUMBERS, MOST_WORDS, Verdict, words_in
 from tacit.studies.description.named import builtin_names, study_text
 from tacit.studies.description.reading import parse
 from tacit.training.viewed import UnderViews, encode_views
@@ -200,7 +201,7 @@ def test_its_parts_are_those_of_label_efficiency_and_one_for_each_representation
 
 
 @pytest.mark.parametrize(
-    ("arguments", "fault"),
+    ("arguments", "error"),
     [
         ({"codes": []}, "at least 1"),
         ({"codes": ["features:a/own.npy", "features:b/own.npy"]}, "'own' twice"),
@@ -210,8 +211,8 @@ def test_its_parts_are_those_of_label_efficiency_and_one_for_each_representation
         ({"codes": ["pixels"], "views": "birds"}, "no recipe of views"),
     ],
 )
-def test_arguments_that_make_no_sense_are_refused(arguments: dict[str, Any], fault: str) -> None:
-    with pytest.raises(ValueError, match=fault):
+def test_arguments_that_make_no_sense_are_refused(arguments: dict[str, Any], error: str) -> None:
+    with pytest.raises(ValueError, match=error):
         question(**arguments)
 
 

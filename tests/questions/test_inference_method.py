@@ -170,10 +170,10 @@ def test_codes_of_different_images_are_not_compared() -> None:
         parse(TWO_VAES % (few, "inference-method", "vae", "per-image"), "two")
 
 
-@pytest.mark.parametrize("fault", [{"per_image": []}, {"refined": 1}, {"refine": 500}])
-def test_faults_of_its_table_are_refused(fault: dict[str, Any]) -> None:
+@pytest.mark.parametrize("error", [{"per_image": []}, {"refined": 1}, {"refine": 500}])
+def test_faults_of_its_table_are_refused(error: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        InferenceMethod.model_validate({"amortized": "vae", "per_image": ["per-image"]} | fault)
+        InferenceMethod.model_validate({"amortized": "vae", "per_image": ["per-image"]} | error)
 
 
 def fabricated(

@@ -353,7 +353,7 @@ def test_one_budget_and_no_baseline_are_enough(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "fault"),
+    ("table", "error"),
     [
         ({"codes": "vae", "method": "scratch"}, "reads the images themselves"),
         ({"codes": "pixels", "method": "fine-tune"}, "takes a trained run"),
@@ -364,8 +364,8 @@ def test_one_budget_and_no_baseline_are_enough(tmp_path: Path) -> None:
         ({"method": "nearer"}, "Input should be"),
     ],
 )
-def test_pairs_that_make_no_sense_are_refused(table: dict[str, Any], fault: str) -> None:
-    with pytest.raises(ValueError, match=fault):
+def test_pairs_that_make_no_sense_are_refused(table: dict[str, Any], error: str) -> None:
+    with pytest.raises(ValueError, match=error):
         Pair(**table)
 
 
@@ -376,7 +376,7 @@ def test_a_recipe_replaces_what_it_names_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "fault"),
+    ("arguments", "error"),
     [
         ({"pairs": []}, "at least 1"),
         ({"pairs": [NEAREST, NEAREST]}, "'pixels.nearest' twice"),
@@ -385,8 +385,8 @@ def test_a_recipe_replaces_what_it_names_and_nothing_else() -> None:
         ({"pairs": [NEAREST], "draws": 1}, "greater than or equal to 2"),
     ],
 )
-def test_arguments_out_of_range_are_refused(arguments: dict[str, Any], fault: str) -> None:
-    with pytest.raises(ValueError, match=fault):
+def test_arguments_out_of_range_are_refused(arguments: dict[str, Any], error: str) -> None:
+    with pytest.raises(ValueError, match=error):
         Labels.model_validate(arguments)
 
 

@@ -192,10 +192,10 @@ def test_measuring_twice_gives_the_same_to_the_bit(
         assert np.array_equal(again.arrays[name], array, equal_nan=array.dtype.kind == "f")
 
 
-@pytest.mark.parametrize("fault", [{"samples": 0}, {"per_class": 1}, {"method": "importance"}])
-def test_faults_of_its_table_are_refused(fault: dict[str, Any]) -> None:
+@pytest.mark.parametrize("error", [{"samples": 0}, {"per_class": 1}, {"method": "importance"}])
+def test_faults_of_its_table_are_refused(error: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        LogProbability.model_validate({"run": "vae"} | fault)
+        LogProbability.model_validate({"run": "vae"} | error)
 
 
 def fabricated(

@@ -1,5 +1,6 @@
 """A headline is short, and no firm verdict is given of a training that had not finished."""
 
+from sentences import numbers_in
 from tacit.measures.number import Number
 from tacit.measures.unfinished import StillFalling
 from tacit.questions.verdicts import (
@@ -7,7 +8,6 @@ from tacit.questions.verdicts import (
     Verdict,
     alert,
     not_finished,
-    numbers_in,
     ruled,
     words_in,
 )

@@ -187,35 +187,35 @@ NOT_NUMBERS = re.compile(r"(?<![\w-])[-−+]?(nan|inf|infinity)(?![\w-])", re.I)
 
 def faults_of_results(folder: Path) -> list[str]:
     """What is wrong with results.json, the page and the tables that a study left in its folder."""
-    faults = []
+    errors = []
     text = (folder / "results.json").read_text(encoding="utf-8")
-    faults += [f"results.json says {found[0]!r}" for found in NOT_NUMBERS.finditer(text)]
+    errors += [f"results.json says {found[0]!r}" for found in NOT_NUMBERS.finditer(text)]
     for finding in json.loads(text)["findings"]:
         if not finding["answer"].strip():
-            faults.append(f"{finding['question']}: no answer")
+            errors.append(f"{finding['question']}: no answer")
         for name, number in finding["numbers"].items():
-            faults += [f"{finding['question']}, {name}: {fault}" for fault in _number(number)]
+            errors += [f"{finding['question']}, {name}: {error}" for error in _number(number)]
     for path in [folder / "report.html", *sorted((folder / "tables").glob("*.csv"))]:
         shown = path.read_text(encoding="utf-8")
         shown = re.sub(r"base64,[A-Za-z0-9+/=]*", "", shown)
         shown = re.sub(r"<script\b.*?</script>", "", shown, flags=re.S)  # code, which nobody reads
         for found in NOT_NUMBERS.finditer(shown):
             around = shown[max(0, found.start() - 60) : found.end() + 20]
-            faults.append(f"{path.name} says {around!r}")
-    return faults
+            errors.append(f"{path.name} says {around!r}")
+    return errors
 
 
 def _number(number: dict) -> list[str]:
     value, low, high, interval = (number[key] for key in ("value", "low", "high", "interval"))
-    faults = []
+    errors = []
     if (low is None) != (high is None):
-        faults.append(f"only one end of its interval, {low} and {high}")
+        errors.append(f"only one end of its interval, {low} and {high}")
     if low is not None and not low < high:
-        faults.append(f"an interval of no width, {low} to {high}")
+        errors.append(f"an interval of no width, {low} to {high}")
     if low is not None and value is not None and not low <= value <= high:
-        faults.append(f"{value} outside of {low} to {high}")
+        errors.append(f"{value} outside of {low} to {high}")
     if value is None and not re.fullmatch(r"undefined: .{8,}", interval, re.S):
-        faults.append(f"no value, and no reason but {interval!r}")
+        errors.append(f"no value, and no reason but {interval!r}")
     if low is None and (not interval or re.match(r"95 % .* over ", interval)):
-        faults.append(f"no interval, and it is said to be {interval!r}")
-    return faults
+        errors.append(f"no interval, and it is said to be {interval!r}")
+    return errors

@@ -14,7 +14,7 @@ from PIL import Image
 
 from tacit.errors import ImagesError
 from tacit.images import bounded
-from tacit.images.arrays import images_from_arrays, read_npz
+from tacit.images.arrays import Arrays, read_npz, split_from_arrays
 from tacit.images.bounded import printable
 from tacit.images.dataset import LONGEST_NAME, MAX_CLASSES
 from tacit.images.decoding import MAX_PIXELS_KEPT, decode
@@ -22,6 +22,12 @@ from tacit.images.folders import read_folder
 from tacit.images.listing import list_folder
 from tacit.images.parallel import AtOnce
 from tacit.images.tables import MAX_TABLE
+from tacit.images.values import as_array
+
+
+def images_from_arrays(x, y=None, class_names=()):
+    y = None if y is None else as_array(y, "labels")
+    return split_from_arrays(Arrays(as_array(x, "arrays"), y), class_names, "arrays").train
 
 
 def chunk(name: bytes, data: bytes) -> bytes:

@@ -53,7 +53,7 @@ HOSTILE = {
         f"{STUDY}questions:\n" + "  - classifier: {run: a}\n" * 600,
         "at most 500 items",
     ),
-    "many faults": (
+    "many errors": (
         STUDY + "".join(f"key{i}: 1\n" for i in range(3_000)),
         f"and {3_000 - AT_MOST:,} more",
     ),
@@ -81,7 +81,7 @@ def test_a_hostile_study_is_refused(name, tmp_path, monkeypatch) -> None:
 
 @pytest.mark.slow
 def test_hostile_studies_take_little_memory(tmp_path) -> None:
-    for name in ("decimal digits", "hexadecimal", "deep flow", "exploding aliases", "many faults"):
+    for name in ("decimal digits", "hexadecimal", "deep flow", "exploding aliases", "many errors"):
         (tmp_path / f"{name}.yaml").write_text(HOSTILE[name][0])
     code = """
 for path in sorted(Path(sys.argv[1]).iterdir()):

@@ -81,7 +81,7 @@ def test_models_whose_weights_are_all_zero(study, tmp_path, monkeypatch) -> None
 
 
 def test_the_check_sees_faults(tmp_path) -> None:
-    """The checks above can fail: each fault that they look for is found."""
+    """The checks above can fail: each error that they look for is found."""
     results = """{"findings": [{"question": "q", "answer": "it is nan", "numbers": {
         "a": {"value": null, "low": null, "high": null, "interval": "no interval"},
         "b": {"value": 1.0, "low": 1.0, "high": 1.0, "interval": "95 % t over 3 seeds"},

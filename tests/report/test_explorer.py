@@ -377,9 +377,9 @@ def test_in_a_browser_it_gives_pytorchs_numbers_and_follows_a_hand(tmp_path, stu
     with playwright.sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = chromium.new_page(viewport={"width": 390, "height": 844})
-        faults: list[str] = []
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
         page.goto(address)
@@ -451,6 +451,6 @@ def test_in_a_browser_it_gives_pytorchs_numbers_and_follows_a_hand(tmp_path, stu
         hues = page.evaluate(seen.format(".ex-swatch", "backgroundColor"))
         assert len(set(hues)) == 10
         assert set(page.evaluate(seen.format(".ex-dot", "fill"))) <= set(hues)
-        assert faults == []
+        assert errors == []
         assert set(asked) <= {address} | {url for url in asked if url.startswith("data:")}
         chromium.close()

@@ -40,7 +40,7 @@ def test_budgets_and_draws_replace_the_studys_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "fault"),
+    ("options", "error"),
     [
         ({"budgets": "1,ten"}, "'ten' is no number of labels"),
         ({"budgets": ""}, "'' is no number of labels"),
@@ -52,9 +52,9 @@ def test_budgets_and_draws_replace_the_studys_own(tmp_path: Path) -> None:
     ],
 )
 def test_budgets_that_make_no_sense_are_refused(
-    tmp_path: Path, options: dict[str, object], fault: str
+    tmp_path: Path, options: dict[str, object], error: str
 ) -> None:
-    with pytest.raises(StudyError, match=fault):
+    with pytest.raises(StudyError, match=error):
         prepared(tmp_path, **options)
 
 

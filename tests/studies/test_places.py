@@ -23,7 +23,7 @@ TEXTS = [
 ]
 
 
-def faults(text: str) -> list[str]:
+def errors(text: str) -> list[str]:
     data = json.loads(json.dumps(YAML(typ="safe").load(text)))
     return [error.message for error in Draft202012Validator(schema()).iter_errors(data)]
 
@@ -34,7 +34,7 @@ def test_it_is_a_schema() -> None:
 
 @pytest.mark.parametrize("text", TEXTS, ids=lambda text: text.splitlines()[0])
 def test_the_schema_takes_what_tacit_takes(text: str) -> None:
-    assert faults(text) == []
+    assert errors(text) == []
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_the_schema_takes_what_tacit_takes(text: str) -> None:
 )
 def test_the_schema_refuses_what_tacit_refuses(text: str, said: str) -> None:
     text = f"title: Mine\n{text}"
-    assert any(said in fault for fault in faults(text))
+    assert any(said in error for error in errors(text))
     with pytest.raises(StudyError, match=said):
         parse(text, "mine")
 
@@ -79,7 +79,7 @@ def test_pairs_may_be_written_as_on_the_command_line() -> None:
         "questions: [{label-efficiency: {pairs: [a.poisson, scratch]}}]"
     )
     _, (question,) = parse(text, "mine")
-    assert faults(text) == []
+    assert errors(text) == []
     assert [pair.name for pair in question.pairs] == ["a.poisson", "scratch"]
     with pytest.raises(StudyError, match="'posson' is no method"):
         parse(text.replace("poisson", "posson"), "mine")

@@ -1,4 +1,4 @@
-"""Study files: what is read, and every fault at once with its line."""
+"""Study files: what is read, and every error at once with its line."""
 
 import pytest
 

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from tacit.questions.verdicts import MOST_NUMBERS, MOST_WORDS, numbers_in, words_in
+from sentences import numbers_in
+from tacit.questions.verdicts import MOST_NUMBERS, MOST_WORDS, words_in
 from tacit.studies.execution.holding import FolderError
 from tacit.training.run_folder import SavedRun, is_done
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tacit.files import Damaged, read_record, write_record
-from tacit.images.arrays import images_from_arrays
+from tacit.images.arrays import Arrays, split_from_arrays
 from tacit.images.dataset import Images, Split
 from tacit.images.rows import RowsOf
 from tacit.images.shared import mapped_from, read_images, write_images
@@ -56,7 +56,9 @@ def rows(request, tmp_path, monkeypatch) -> Images:
     monkeypatch.setattr("tacit.images.dataset.BYTES_AT_ONCE", 1000)
     pixels = numpy_stream(0, "many").integers(0, 256, request.param, dtype=np.uint8)
     np.save(tmp_path / "pixels.npy", pixels)
-    whole = images_from_arrays(np.load(tmp_path / "pixels.npy", mmap_mode="r"), np.arange(300) % 3)
+    whole = split_from_arrays(
+        Arrays(np.load(tmp_path / "pixels.npy", mmap_mode="r"), np.arange(300) % 3), (), "arrays"
+    ).train
     found = whole.take(numpy_stream(0, "rows").integers(0, 300, 250))
     assert isinstance(found.pixels, RowsOf)
     return found

@@ -172,9 +172,8 @@ def test_vicreg_is_the_reference() -> None:
     model, batch = new().double().train(), some_batch()
     terms = vicreg(SEEN, 3.0, 2.0, 0.5)(model, batch, torch_stream(1, "noise"))
     generator = torch_stream(1, "noise")
-    first, second = model.project(
-        torch.cat([SEEN(batch.x, generator), SEEN(batch.x, generator)])
-    ).chunk(2)
+    x = torch.cat([SEEN(batch.x, generator), SEEN(batch.x, generator)])
+    first, second = model.projector(model.encoder.features(x)).chunk(2)
     torch.testing.assert_close(terms["loss"], _reference_vicreg(first, second, 3.0, 2.0, 0.5))
     assert all(term.shape == (7,) for term in terms.values())
 
@@ -186,7 +185,7 @@ def test_byol_is_the_reference_and_learns_nothing_through_the_averages() -> None
     loss = byol(SEEN)(model, batch, torch_stream(1, "noise"))["loss"]
     generator = torch_stream(1, "noise")
     x = torch.cat([SEEN(batch.x, generator), SEEN(batch.x, generator)])
-    guess, mean = model.predictor(model.project(x)), model.average(x)
+    guess, mean = model.predictor(model.projector(model.encoder.features(x))), model.average(x)
     expected = torch.stack(
         [
             sum(

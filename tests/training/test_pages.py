@@ -26,8 +26,8 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
-def faults(way: str) -> int:
-    """Page faults of ten updates that make and free 120 MiB each."""
+def errors(way: str) -> int:
+    """Page errors of ten updates that make and free 120 MiB each."""
     done = subprocess.run(
         [sys.executable, "-c", FAULTS, way], capture_output=True, text=True, check=True
     )
@@ -36,6 +36,6 @@ def faults(way: str) -> int:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library than glibc")
 def test_what_is_freed_is_used_again() -> None:
-    usual, kept = faults("usual"), faults("keep")
+    usual, kept = errors("usual"), errors("keep")
     assert kept < 1000
     assert usual > 10 * kept + 10_000

@@ -100,9 +100,9 @@ def _from_elsewhere(
         )
     check_limit(source)
     how = How(cluster=nodes.cluster, shared=nodes.shared)
-    device, faults = device_here(how)
-    if faults:
-        raise CommandError("; ".join(faults))
+    device, errors = device_here(how)
+    if errors:
+        raise CommandError("; ".join(errors))
     made_by = open_encoder(encoder, device)
     console = Console(stderr=True)
     with reading(console, "reading images") as progress:

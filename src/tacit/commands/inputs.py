@@ -13,7 +13,7 @@ from tacit.errors import ImagesError, UnreadableImagesError
 from tacit.images import idx
 from tacit.images.alike import conversions_said, left_out_said, made_alike
 from tacit.images.arrays import Arrays, read_npy, read_npz, split_from_arrays
-from tacit.images.bounded import faults_named, shown
+from tacit.images.bounded import errors_named, shown
 from tacit.images.catalog import IDX_SETS, NAMES
 from tacit.images.dataset import UNLABELLED, Images
 from tacit.images.decoding import MAX_BYTES, decode, why_unreadable
@@ -169,7 +169,7 @@ def read_inputs(
     paths = [Path(source) for source in sources]
     if all(path.suffix.lower() in ENDINGS for path in paths):
         for path in paths:
-            with faults_named(path):
+            with errors_named(path):
                 if not path.is_file():
                     raise ImagesError(f"{shown(path)}: there is no such file")
         names = [shown(path) for path in paths]
@@ -211,7 +211,7 @@ def is_image_folder(source: str, data_dir: Path | None) -> bool:
         ImagesError: there is no such path, or `data_dir` is given for it.
     """
     path = Path(source)
-    with faults_named(path):
+    with errors_named(path):
         if not source or not path.exists():
             open_images(source)  # says what there is
         folder = path.is_dir() and idx.find_idx(path, idx.TRAIN_IMAGES) is None

@@ -83,8 +83,8 @@ def label(
     """
     from rich.console import Console
 
-    for fault in out_of_range(options):
-        raise CommandError(fault)
+    for error in out_of_range(options):
+        raise CommandError(error)
     if not 0 <= port < 65536:
         raise CommandError(f"--port is {port}; it is 0 to 65535")
     if options.run is not None and options.model is None:

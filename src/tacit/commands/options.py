@@ -87,7 +87,7 @@ def command(function: Command) -> Command:
 
 
 def study_command(function: Command) -> Command:
-    """For commands that run studies: faults are said in one line.
+    """For commands that run studies: errors are said in one line.
 
     Exit code 2 for what cannot be used; 1 for a file that cannot be written, or a cluster that is
     lost, after which the same command goes on.
@@ -124,11 +124,11 @@ def study_command(function: Command) -> Command:
     return careful  # type: ignore[return-value]
 
 
-def _ended(code: int, fault: str) -> int:
-    """Say the fault in one line; the exit code."""
+def _ended(code: int, error: str) -> int:
+    """Say the error in one line; the exit code."""
     from rich.console import Console
 
-    Console(stderr=True, soft_wrap=True).print(f"error: {fault}", markup=False, highlight=False)
+    Console(stderr=True, soft_wrap=True).print(f"error: {error}", markup=False, highlight=False)
     return code
 
 

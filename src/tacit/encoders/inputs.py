@@ -1,16 +1,17 @@
 """What an encoder reads of a study's images, as files from which its network is trained on."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tacit.encoders.base import About
-from tacit.encoders.laid import FOLDER, originals_of
+from tacit.encoders.laid import FOLDER, lay_files, originals_of
 from tacit.encoders.making import BATCH, Progress, read
 from tacit.encoders.recipe import Recipe
-from tacit.files import Damaged, file_sha256, read_record, write_atomically, write_record
+from tacit.files import write_atomically
 from tacit.images.dataset import Split
 from tacit.images.originals import Originals
 from tacit.images.parallel import in_order
@@ -42,17 +43,6 @@ class Inputs:
         return np.ascontiguousarray((pixels - mean) / sd)
 
 
-def inputs_of(originals: Originals, recipe: Recipe) -> Inputs:
-    """Pictures as the encoder reads them, in memory.
-
-    Raises:
-        ImagesError: one cannot be read.
-    """
-    pixels = np.empty((len(originals), recipe.channels, *recipe.size), np.uint8)
-    _fill(pixels, originals, recipe, None)
-    return Inputs(pixels, recipe)
-
-
 def _fill(
     pixels: NDArray[np.uint8], originals: Originals, recipe: Recipe, progress: Progress | None
 ) -> None:
@@ -77,19 +67,8 @@ def lay_inputs(folder: Path, about: About, images: Split, progress: Progress | N
     Raises:
         ImagesError: a picture cannot be read.
     """
-    recipe, folder = about.recipe, folder / FOLDER
+    recipe, originals = about.recipe, originals_of(images)
     assert recipe is not None
-    folder.mkdir(parents=True, exist_ok=True)
-    name = f"{about.key[:16]}-inputs"
-    path, record = folder / f"{name}.npy", folder / f"{name}.json"
-    try:
-        laid = read_record(record)
-        if laid.get("images") == images.sha256 and file_sha256(path) == laid["sha256"]:
-            return
-    except (OSError, Damaged):
-        pass
-    record.unlink(missing_ok=True)
-    originals = originals_of(images)
     shape = (len(originals), recipe.channels, *recipe.size)
 
     def write(file: Path) -> None:
@@ -97,8 +76,9 @@ def lay_inputs(folder: Path, about: About, images: Split, progress: Progress | N
         _fill(pixels, originals, recipe, progress)
         pixels.flush()
 
-    write_atomically(path, write, durable=False)
-    write_record(record, {"images": images.sha256, "sha256": file_sha256(path)}, durable=False)
+    name = f"{about.key[:16]}-inputs"
+    parts = {f"{name}.npy": partial(write_atomically, write=write, durable=False)}
+    lay_files(folder / FOLDER, name, {"images": images.sha256}, parts)
 
 
 def read_inputs(folder: Path, about: About, n_train: int) -> tuple[Inputs, Inputs]:

@@ -1,7 +1,8 @@
 """Features of a study's images as files that its workers read."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,25 +64,41 @@ def lay(folder: Path, found: Mapping[str, Encoded], images: Split) -> None:
 
     What lies there whole stays, unless it is of other images.
     """
-    folder = folder / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
     for one in found.values():
-        record = folder / f"{one.about.key[:16]}.json"
-        try:
-            read_laid(folder.parent, one.about.key)
-            laid = read_record(record)
-            if laid.get("images") == images.sha256 and laid.get("encoder") == one.about.plain():
-                continue
-        except (FileNotFoundError, Damaged):
-            pass
-        record.unlink(missing_ok=True)
-        files = {}
-        for side, features in (("train", one.train), ("test", one.test)):
-            path = folder / f"{one.about.key[:16]}-{side}.npy"
-            write_array(path, np.asarray(features), durable=False)
-            files[path.name] = file_sha256(path)
-        said = {"images": images.sha256, "encoder": one.about.plain(), "files": files}
-        write_record(record, said, durable=False)
+        name = one.about.key[:16]
+        parts = {
+            f"{name}-{side}.npy": partial(write_array, array=np.asarray(features), durable=False)
+            for side, features in (("train", one.train), ("test", one.test))
+        }
+        said = {"images": images.sha256, "encoder": one.about.plain()}
+        lay_files(folder / FOLDER, name, said, parts)
+
+
+def lay_files(
+    folder: Path,
+    name: str,
+    said: Mapping[str, Any],
+    parts: Mapping[str, Callable[[Path], object]],
+) -> None:
+    """Write files, and in ``NAME.json`` what is said of them and their checksums.
+
+    Where they lie whole already and the same is said of them, they stay.
+
+    parts: by the name of each file what writes it, whole or not at all.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    record = folder / f"{name}.json"
+    try:
+        sums = {part: file_sha256(folder / part) for part in parts}
+        if read_record(record) == {**said, "files": sums}:
+            return
+    except (FileNotFoundError, Damaged):
+        pass
+    record.unlink(missing_ok=True)
+    for part, write in parts.items():
+        write(folder / part)
+    sums = {part: file_sha256(folder / part) for part in parts}
+    write_record(record, {**said, "files": sums}, durable=False)
 
 
 def read_laid(folder: Path, key: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

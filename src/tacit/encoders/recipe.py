@@ -112,7 +112,7 @@ def as_said(recipe: Recipe, options: Mapping[str, str], source: str) -> Recipe:
         EncoderError: a value that cannot be, with the rule.
     """
 
-    def fault(key: str, rule: str) -> EncoderError:
+    def error(key: str, rule: str) -> EncoderError:
         return EncoderError(f"encoder '{source}': {key} is {options[key]!r}; {rule}")
 
     changed: dict[str, Any] = {}
@@ -120,37 +120,37 @@ def as_said(recipe: Recipe, options: Mapping[str, str], source: str) -> Recipe:
         words = options["size"].lower().replace("×", "x").split("x")
         sides = [int(word) for word in words if word.isascii() and word.isdigit()]
         if len(sides) != len(words) or len(sides) > 2 or not all(0 < s <= MAX_SIDE for s in sides):
-            raise fault("size", f"it is a side of 1 to {MAX_SIDE} pixels, or HEIGHTxWIDTH")
+            raise error("size", f"it is a side of 1 to {MAX_SIDE} pixels, or HEIGHTxWIDTH")
         changed["size"] = (sides[0], sides[-1])
     if "crop" in options:
         crop = _number(options["crop"])
         if crop is None or not 0 < crop <= 1:
-            raise fault("crop", "it is the part of the side that is read, over 0 to 1")
+            raise error("crop", "it is the part of the side that is read, over 0 to 1")
         changed["crop"] = crop
     if "fit" in options:
         if options["fit"] not in FITS:
-            raise fault("fit", f"choices: {', '.join(FITS)}")
+            raise error("fit", f"choices: {', '.join(FITS)}")
         changed["fit"] = options["fit"]
     if "interpolation" in options:
         if options["interpolation"] not in INTERPOLATIONS:
-            raise fault("interpolation", f"choices: {', '.join(INTERPOLATIONS)}")
+            raise error("interpolation", f"choices: {', '.join(INTERPOLATIONS)}")
         changed["interpolation"] = options["interpolation"]
     if "layout" in options:
         if options["layout"] not in LAYOUTS:
-            raise fault("layout", f"choices: {', '.join(LAYOUTS)}")
+            raise error("layout", f"choices: {', '.join(LAYOUTS)}")
         changed["layout"] = options["layout"]
     for key in ("mean", "sd"):
         if key in options:
             values = [_number(word) for word in options[key].split("/")]
             numbers = [value for value in values if value is not None]
             if len(numbers) != len(values) or len(numbers) not in (1, recipe.channels):
-                raise fault(
+                raise error(
                     key,
                     f"it is one number, or {recipe.channels} with / between them, of pixels in "
                     "[0, 1]",
                 )
             if key == "sd" and min(numbers) <= 0:
-                raise fault(key, "it is above 0")
+                raise error(key, "it is above 0")
             changed[key] = tuple(numbers if len(numbers) > 1 else numbers * recipe.channels)
     return replace(recipe, **changed)
 

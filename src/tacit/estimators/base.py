@@ -183,16 +183,16 @@ class NetworkEstimator(RowsEstimator):
         try:
             return _NETWORK.validate_python(self.network)
         except ValidationError as error:
-            faults = "; ".join(errors_of(error, self.network)).replace("the file: ", "")
-            raise ValueError(f"network: {faults}") from None
+            errors = "; ".join(errors_of(error, self.network)).replace("the file: ", "")
+            raise ValueError(f"network: {errors}") from None
 
     def _configured(self, **settings: Any) -> ModelConfig:
         self._whole("n_components", 1)
         try:
             return ModelConfig(**settings)
         except ValidationError as error:
-            faults = "; ".join(errors_of(error, settings))
-            raise ValueError(faults.replace("latent_dim", "n_components")) from None
+            errors = "; ".join(errors_of(error, settings))
+            raise ValueError(errors.replace("latent_dim", "n_components")) from None
 
     def _learn(
         self,

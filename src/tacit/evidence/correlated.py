@@ -41,7 +41,7 @@ class CorrelatedNormal:
 
     Attributes:
         mean: (B, D). factor: L, the precision's Cholesky factor, (B, D, D).
-        prior_share: keeps the weights bounded, as in `defensive`.
+        prior_share: of samples from the prior, so that no weight is without a bound.
         name: for people to read.
     """
 

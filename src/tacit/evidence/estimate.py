@@ -214,19 +214,6 @@ def require_comparable(estimates: Sequence[LogProbEstimate]) -> None:
             )
 
 
-def difference(first: LogProbEstimate, second: LogProbEstimate) -> tuple[Array, Array]:
-    """first - second, per image, and its standard error (independent noise), both (B,) in nats.
-
-    Raises:
-        ValueError: where scales differ, or the numbers of images do.
-    """
-    require_comparable([first, second])
-    if len(first) != len(second):
-        raise ValueError(f"{len(first)} images beside {len(second)}; a difference is per image")
-    error = np.hypot(first.standard_error, second.standard_error)
-    return first.log_prob - second.log_prob, error
-
-
 def concatenate(estimates: Sequence[Estimate]) -> Estimate:
     """Estimates of several sets of images by one method, as one.
 

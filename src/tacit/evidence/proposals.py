@@ -139,16 +139,6 @@ def mixture(parts: Sequence[NormalMixture], weights: Sequence[float]) -> NormalM
     return NormalMixture(components, shares, name)
 
 
-def defensive(q: NormalMixture, prior_share: float = 0.1) -> NormalMixture:
-    """(1 - prior_share) q + prior_share N(0, I).
-
-    The weights are then at most max p(x | z) / prior_share, so that they have every moment.
-    """
-    zeros = torch.zeros_like(q.components[0].mean)
-    prior = fitted(DiagonalNormal(zeros, zeros), "the prior")
-    return mixture([q, prior], [1 - prior_share, prior_share])
-
-
 def covering(q: DiagonalNormal) -> NormalMixture:
     """A refined posterior with a wider one and the prior, for what a diagonal normal leaves out."""
     best = fitted(q, "the refined posterior")

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from tacit.errors import ImagesError
 from tacit.images.alike import count
-from tacit.images.bounded import faults_named, read_exactly, shown
+from tacit.images.bounded import errors_named, read_exactly, shown
 from tacit.images.classes import classes_of, missing_in
 from tacit.images.dataset import MAX_CLASSES, UNLABELLED, Images, check_classes
 from tacit.images.originals import Originals, of_arrays
-from tacit.images.values import as_array, range_of
+from tacit.images.values import range_of
 
 _KEYS = {
     "x": ("x", "images", "x_train"),
@@ -42,35 +42,6 @@ class Arrays(NamedTuple):
     y_test: NDArray[Any] | None = None
 
 
-def images_from_arrays(
-    x: ArrayLike,
-    y: ArrayLike | None = None,
-    *,
-    class_names: tuple[str, ...] = (),
-    source: str = "arrays",
-) -> Images:
-    """Images from an array, with labels where there are any.
-
-    Args:
-        x: (n, h, w), (n, h, w, c) or (n, c, h, w) with one or three channels; what the values
-            mean is said in `values.range_of`.
-        y: (n,), whole numbers (also as floating-point values), booleans or names. -1, NaN and what
-            `classes.MISSING` lists mean that an image has no label.
-        class_names: of the class numbers 0, 1, … in `y`. Without them, the classes are the
-            distinct values of `y` in order, named after themselves.
-        source: where they come from, for people to read.
-
-    Raises:
-        ImagesError: the shape, the values or the labels are none of these.
-
-    >>> images = images_from_arrays(np.zeros((2, 8, 8)), ["cat", "dog"])
-    >>> images.shape, images.class_names
-    ((1, 8, 8), ('cat', 'dog'))
-    """
-    labels = None if y is None else np.asarray(as_array(y, "labels"))
-    return split_from_arrays(Arrays(as_array(x, source), labels), class_names, source).train
-
-
 class FromArrays(NamedTuple):
     """Training images, test images where there are any, and what was done to them and is said."""
 
@@ -83,7 +54,19 @@ class FromArrays(NamedTuple):
 def split_from_arrays(arrays: Arrays, class_names: tuple[str, ...], source: str) -> FromArrays:
     """Images from arrays, with how many were converted how.
 
-    The labels of both sides are numbered together, so that a class has the same number in both.
+    Images are (n, h, w), (n, h, w, c) or (n, c, h, w) with one or three channels; what the values
+    mean is said in `values.range_of`. Labels are (n,), whole numbers (also as floating-point
+    values), booleans or names; -1, NaN and what `classes.MISSING` lists mean that an image has
+    none. Those of both sides are numbered together, so that a class has the same number in both.
+
+    Args:
+        arrays: as a file or a user gives them.
+        class_names: of the class numbers 0, 1, … Without them, the classes are the distinct labels
+            in order, named after themselves.
+        source: where they come from, for people to read.
+
+    Raises:
+        ImagesError: the shape, the values or the labels are none of these.
     """
     conversions: dict[str, int] = {}
     x = _pixels(arrays.x, source, conversions)
@@ -129,7 +112,7 @@ def read_npy(path: Path) -> Arrays:
     Raises:
         ImagesError: it is no .npy file, needs pickle, or its header lies about its size.
     """
-    with faults_named(path):
+    with errors_named(path):
         with path.open("rb") as file:
             shape, fortran, dtype = _npy_header(file, path)
             offset = file.tell()
@@ -151,7 +134,7 @@ def read_npz(path: Path) -> Arrays:
     Raises:
         ImagesError: it is no .npz file, lacks images, needs pickle, or a header lies.
     """
-    with faults_named(path), zipfile.ZipFile(path) as archive:
+    with errors_named(path), zipfile.ZipFile(path) as archive:
         members = {Path(info.filename).stem: info for info in archive.infolist()}
         found = {
             role: next((members[key] for key in keys if key in members), None)

@@ -55,8 +55,8 @@ def shown(path: Path) -> str:
 
 
 @contextmanager
-def faults_named(path: Path) -> Iterator[None]:
-    """Faults of the file system and of compressed streams become errors that name the file."""
+def errors_named(path: Path) -> Iterator[None]:
+    """Errors of the file system and of compressed streams become errors that name the file."""
     try:
         yield
     except ImagesError:
@@ -78,7 +78,7 @@ def is_gzip(path: Path) -> bool:
 @contextmanager
 def uncompressed(path: Path) -> Iterator[IO[bytes]]:
     """The content of a file, gzip taken away where there is any."""
-    with faults_named(path), gzip.open(path) if is_gzip(path) else path.open("rb") as stream:
+    with errors_named(path), gzip.open(path) if is_gzip(path) else path.open("rb") as stream:
         yield cast(IO[bytes], stream)
 
 

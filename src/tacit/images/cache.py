@@ -84,7 +84,7 @@ def is_passing(path: Path) -> bool:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Faults while writing name the path, and the way out."""
+    """Errors while writing name the path, and the way out."""
     try:
         yield
     except OSError as error:

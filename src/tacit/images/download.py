@@ -49,21 +49,21 @@ def download(name: str, mirrors: Sequence[str], folder: Path, *, sha256: str) ->
         except ImagesError as error:
             raise ImagesError(str(error).replace(output, name)) from None
 
-    faults = []
+    errors = []
     for mirror in mirrors:
         url = f"{mirror.rstrip('/')}/{name}"
         try:
             with _quiet(pooch.get_logger()):
                 pooch.retrieve(url, None, fname=name, path=folder, downloader=fetch_verified)
         except (requests.RequestException, ImagesError) as error:
-            faults.append(f"\n  {url}: {error}")
+            errors.append(f"\n  {url}: {error}")
         except OSError as error:
             with writing(folder):
                 raise error
         else:
             return path
     raise ImagesError(
-        f"{name} could not be downloaded (tried {len(faults)}):{''.join(faults)}\n"
+        f"{name} could not be downloaded (tried {len(errors)}):{''.join(errors)}\n"
         "Where there is no network, data_dir (--data-dir) can name a folder that holds the files"
     )
 

@@ -35,7 +35,7 @@ from tacit.images.originals import ImageFiles
 from tacit.images.parallel import in_order
 from tacit.images.pixelcache import SIDES, PixelWriter, Stored, finish, stored
 from tacit.images.splits import both_sides, in_test
-from tacit.images.tables import faults_listed
+from tacit.images.tables import errors_listed
 
 _VERSION = 5
 """Raised when decoding or the record changes: an older cache is not taken for a newer one."""
@@ -124,7 +124,7 @@ def check_missing(listing: Listing, skip_bad: bool) -> None:
     """
     if listing.missing and not skip_bad:
         raise ImagesError(
-            f"{shown(listing.root)}: {faults_listed(listing.missing, LABELS)}\n"
+            f"{shown(listing.root)}: {errors_listed(listing.missing, LABELS)}\n"
             "Mend these rows, or leave them out with skip_bad (--skip-bad)"
         )
 

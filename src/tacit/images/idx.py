@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tacit.errors import ImagesError
 from tacit.images.arrays import Arrays
-from tacit.images.bounded import faults_named, is_gzip, read_exactly, shown, uncompressed
+from tacit.images.bounded import errors_named, is_gzip, read_exactly, shown, uncompressed
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _MAX_DIMENSIONS = 4
@@ -44,7 +44,7 @@ def read_idx(path: Path) -> NDArray[Any]:
             f"{shown(path)}: holds {size:,} bytes, but its header ({_dimensions(shape)} values of "
             f"{dtype.itemsize} bytes) promises {offset + promised:,}"
         )
-    with faults_named(path):
+    with errors_named(path):
         return np.memmap(path, dtype, mode="r", offset=offset, shape=shape)
 
 

@@ -14,7 +14,7 @@ from tacit.images.bounded import shown
 from tacit.images.classes import Classes, classes_of, visible
 from tacit.images.dataset import UNLABELLED
 from tacit.images.own import RESULTS, among_others
-from tacit.images.tables import Names, faults_listed, read_tables
+from tacit.images.tables import Names, errors_listed, read_tables
 
 ENDINGS = (
     ".png", ".jpg", ".jpeg", ".jfif", ".jpe", ".bmp", ".tif", ".tiff", ".webp", ".gif",
@@ -425,8 +425,8 @@ def _from_table(
     source = shown(listing.root)
     names = Names(files, "path", shown(Path(listing.root.name)), listing.root)
     told = read_tables([table], names, left_out=_as_named(listing), sides=True)
-    if told.faults:
-        raise ImagesError(f"{source}: {faults_listed(told.faults, shown(Path(table.name)))}")
+    if told.errors:
+        raise ImagesError(f"{source}: {errors_listed(told.errors, shown(Path(table.name)))}")
     deep = any("/" in path for path in files)
     if deep and not (told.sides or told.missing or any(map(visible, told.labels.values()))):
         raise ImagesError(

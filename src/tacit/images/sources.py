@@ -15,7 +15,7 @@ from tacit.errors import ImagesError
 from tacit.images import catalog, idx
 from tacit.images.alike import check_wishes, conversions_said, made_alike
 from tacit.images.arrays import Arrays, read_npy, read_npz, split_from_arrays
-from tacit.images.bounded import faults_named, shown
+from tacit.images.bounded import errors_named, shown
 from tacit.images.copies import one_label_each
 from tacit.images.dataset import UNLABELLED
 from tacit.images.folders import read_folder
@@ -48,7 +48,7 @@ def open_images(
             images (`listing.list_folder` says what its sub-folders and its `labels.csv` mean); a
             folder of idx files with MNIST's names; a .npy, .npz or idx file. Without a split of
             their own, images are split by content, about 80 to 20 (`splits.in_test`). Or arrays:
-            images, or (images, labels), as `arrays.images_from_arrays` says; or what this function
+            images, or (images, labels), as `arrays.split_from_arrays` says; or what this function
             gave.
         data_dir: a folder that holds a named set's files; nothing is downloaded then.
         train_size: how many training images to take, stratified by class; None for all.
@@ -138,7 +138,7 @@ def _from_path(
     progress: Callable[[int, int], None] | None,
 ) -> Opened:
     path = Path(source)
-    with faults_named(path):
+    with errors_named(path):
         if not source or not path.exists():
             raise ImagesError(_unknown(source))
         path = path.resolve()

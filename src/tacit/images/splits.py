@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tacit.errors import ImagesError
-from tacit.images.dataset import UNLABELLED, Images, Split
+from tacit.images.dataset import UNLABELLED, Images
 from tacit.images.originals import joined
 from tacit.streams import numpy_stream
 
@@ -112,20 +112,14 @@ def in_test(content_hash: bytes) -> bool:
     return int.from_bytes(content_hash[:8], "big") < TEST_SHARE * 2**64
 
 
-def split_by_content(images: Images) -> Split:
-    """Training and test images by `in_test`, each in the order of `images`.
+def sides_by_content(images: Images) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The training and the test images by `in_test`, by index.
 
     Where only some images have labels, those without are learned from: they can test no answer.
 
     Raises:
         ImagesError: all images fall on one side.
     """
-    train, test = sides_by_content(images)
-    return Split(images.take(train), images.take(test))
-
-
-def sides_by_content(images: Images) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The training and the test images of `split_by_content`, by index; raises as it does."""
     test = np.fromiter(map(in_test, content_hashes(images)), bool, len(images))
     if images.labels is not None:
         test &= images.labels != UNLABELLED

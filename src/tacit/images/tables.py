@@ -1,4 +1,4 @@
-"""Tables of labels that people wrote: one reader for all, every fault at once, with its line."""
+"""Tables of labels that people wrote: one reader for all, every error at once, with its line."""
 
 import csv
 import difflib
@@ -10,13 +10,13 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Literal, NamedTuple
 
 from tacit.errors import ImagesError
-from tacit.images.bounded import faults_named, printable, shown
+from tacit.images.bounded import errors_named, printable, shown
 from tacit.images.classes import MISSING, plain, quoted
 
 MAX_TABLE = 256 << 20
 """Bytes that a table may have: some millions of rows."""
 
-FAULTS_LISTED = 100
+ERRORS_LISTED = 100
 
 _SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a vertical bar"}
 _NAMES_SEARCHED = 5_000
@@ -152,7 +152,7 @@ class Told:
         sides: "train" or "test", of each image that a table puts there.
         said: where, of each image.
         missing: what to say of each row that names no image.
-        faults: what else is wrong.
+        errors: what else is wrong.
         repeated: rows that say again what was said. left_out: rows of images that were left out.
     """
 
@@ -160,13 +160,13 @@ class Told:
     sides: dict[str, str] = field(default_factory=dict)
     said: dict[str, str] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
     repeated: int = 0
     left_out: int = 0
 
     @property
     def notes(self) -> list[str]:
-        """What people should know, though it is no fault."""
+        """What people should know, though it is no error."""
         notes = []
         if self.repeated:
             notes.append(f"Rows that name an image again, with the same label: {self.repeated:,}.")
@@ -194,19 +194,19 @@ def read_tables(
         sides: whether a column `split` says which images are tested on.
 
     Raises:
-        ImagesError: a table cannot be read as one. Faults of rows are in what is returned.
+        ImagesError: a table cannot be read as one. Errors of rows are in what is returned.
     """
     told = Told()
     absent = Names(left_out, names.column, names.source, names.root)
     for table in tables:
-        for row in _rows(table, names.column, sides, told.faults):
+        for row in _rows(table, names.column, sides, told.errors):
             if not (row.label or row.side):
                 continue
             name = names.find(row.name, table)
             if name is None and absent.find(row.name, table) is not None:
                 told.left_out += 1
             elif name is None:
-                listed = len(told.missing) < FAULTS_LISTED
+                listed = len(told.missing) < ERRORS_LISTED
                 told.missing.append(f"{row.where}: {names.unknown(row.name, guess=listed)}")
             else:
                 _take(row, name, told)
@@ -226,13 +226,13 @@ def _take(row: Row, name: str, told: Told) -> None:
     before, where = told.labels.get(name, ""), told.said.get(name, "")
     said, label = plain(before), plain(row.label)
     if said and label and said != label and not {said, label} & MISSING:
-        told.faults.append(
+        told.errors.append(
             f"{row.where}: {quoted(row.name)} is {quoted(row.label)} here and {quoted(before)} in "
             f"{where}; an image has one label"
         )
         return
     if row.side and told.sides.get(name, row.side) != row.side:
-        told.faults.append(
+        told.errors.append(
             f"{row.where}: {quoted(row.name)} is of {row.side} here and of {told.sides[name]} in "
             f"{where}; an image is on one side of the split"
         )
@@ -248,27 +248,27 @@ def _take(row: Row, name: str, told: Told) -> None:
 def read_labels(
     tables: Sequence[Path], names: Names, *, left_out: Iterable[str] = (), sides: bool = False
 ) -> Told:
-    """`read_tables` of tables that have no fault.
+    """`read_tables` of tables that have no error.
 
     Raises:
-        ImagesError: as `read_tables`; or a table has faults, and all of them are told.
+        ImagesError: as `read_tables`; or a table has errors, and all of them are told.
     """
     told = read_tables(tables, names, left_out=left_out, sides=sides)
-    if faults := [*told.missing, *told.faults]:
-        raise ImagesError(faults_listed(faults, "the labels"))
+    if errors := [*told.missing, *told.errors]:
+        raise ImagesError(errors_listed(errors, "the labels"))
     return told
 
 
-def faults_listed(faults: Sequence[str], what: str) -> str:
-    """All faults in one message, of which the first hundred are listed."""
-    more = len(faults) - FAULTS_LISTED
-    listed = "".join(f"\n  {fault}" for fault in faults[:FAULTS_LISTED])
+def errors_listed(errors: Sequence[str], what: str) -> str:
+    """All errors in one message, of which the first hundred are listed."""
+    more = len(errors) - ERRORS_LISTED
+    listed = "".join(f"\n  {error}" for error in errors[:ERRORS_LISTED])
     further = f"\n  and {more:,} more" if more > 0 else ""
-    return f"{len(faults):,} error{'s' * (len(faults) != 1)} in {what}:{listed}{further}"
+    return f"{len(errors):,} error{'s' * (len(errors) != 1)} in {what}:{listed}{further}"
 
 
-def _rows(table: Path, column: str, sides: bool, faults: list[str]) -> Iterator[Row]:
-    with faults_named(table):
+def _rows(table: Path, column: str, sides: bool, errors: list[str]) -> Iterator[Row]:
+    with errors_named(table):
         _check_text(table)
         # Names on disk are bytes; surrogateescape lets those that are no UTF-8 match.
         with table.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
@@ -279,7 +279,7 @@ def _rows(table: Path, column: str, sides: bool, faults: list[str]) -> Iterator[
                 places = _places(header, column, sides, table)
                 for row in filter(None, rows):
                     where = f"{shown(Path(table.name))}, line {rows.line_num}"
-                    found = _row(row, header, places, where, separator, faults)
+                    found = _row(row, header, places, where, separator, errors)
                     if found is not None:
                         yield found
             except csv.Error as error:
@@ -300,11 +300,11 @@ def _row(
     places: list[int],
     where: str,
     separator: str,
-    faults: list[str],
+    errors: list[str],
 ) -> Row | None:
-    """A row of a table; None where something is wrong with it, which is added to `faults`."""
+    """A row of a table; None where something is wrong with it, which is added to `errors`."""
     if len(row) < len(header) or any(value.strip() for value in row[len(header) :]):
-        faults.append(
+        errors.append(
             f"{where}: {len(row)} values for {len(header)} columns; a value that holds "
             f"{_SEPARATORS[separator]} stands in quotation marks"
         )
@@ -312,7 +312,7 @@ def _row(
     name, label, *rest = (row[place].strip() for place in places)
     side = _SIDES.get("".join(rest).lower())
     if side is None:
-        faults.append(f"{where}: split is {quoted(rest[0])}; it is train, test or empty")
+        errors.append(f"{where}: split is {quoted(rest[0])}; it is train, test or empty")
         return None
     if other := _other_encoding(label):
         raise ImagesError(
@@ -320,7 +320,7 @@ def _row(
             f"plain CSV, it reads {quoted(other[1])}. Save the table as CSV in UTF-8"
         )
     if not name and (label or side):
-        faults.append(f"{where}: a label of no image: the column for images is empty")
+        errors.append(f"{where}: a label of no image: the column for images is empty")
         return None
     return Row(where, name, label, side)
 

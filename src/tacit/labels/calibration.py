@@ -1,7 +1,4 @@
-"""Confidence that is worth its number: a temperature fitted within the labels of one trial.
-
-Reliability bins and the expected calibration error are `tacit.measures.classifiers.calibration`.
-"""
+"""Confidence that is worth its number: a temperature fitted within the labels of one trial."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

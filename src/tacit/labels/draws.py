@@ -198,8 +198,8 @@ def read_draws(path: str | Path, n_train: int, n_test: int, labels: Labels) -> D
     path = Path(path)
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as fault:
-        raise ImagesError(f"draws cannot be read from {path}: {fault}") from fault
+    except (OSError, ValueError, RecursionError) as error:
+        raise ImagesError(f"draws cannot be read from {path}: {error}") from error
     if not (isinstance(read, dict) and read.keys() == {"pool", "trials"}):
         raise ImagesError(f'{path} is not of the form {{"pool": "train", "trials": [[0, 1], …]}}')
     pool, trials = read["pool"], read["trials"]
@@ -219,7 +219,7 @@ def read_draws(path: str | Path, n_train: int, n_test: int, labels: Labels) -> D
 def _checked(
     trial: object, where: str, n_pool: int, pool: Pool, labels: Labels
 ) -> NDArray[np.int64]:
-    """One trial's rows, sorted, or an error that names its first fault."""
+    """One trial's rows, sorted, or an error that names its first error."""
     if not isinstance(trial, list) or not trial:
         raise ImagesError(f"{where}: {trial!r:.60} is no list of indices with at least one")
     seen = set()

@@ -1,7 +1,5 @@
 """Measures of classifiers: whether their confidence is their accuracy."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
@@ -9,59 +7,6 @@ from scipy.special import log_softmax
 
 from tacit.measures.distances import Floats, as_features
 from tacit.measures.number import Undefined
-
-Booleans = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Confidence against accuracy in bins of confidence, empty bins left out.
-
-    Attributes:
-        confidence, accuracy: means within each bin, (bins,).
-        count: images in each bin, (bins,).
-    """
-
-    confidence: Floats
-    accuracy: Floats
-    count: NDArray[np.int64]
-
-    @property
-    def error(self) -> float:
-        """The expected calibration error, Σ count / N · |accuracy - confidence|."""
-        weights = self.count / self.count.sum()
-        return float(np.sum(weights * np.abs(self.accuracy - self.confidence)))
-
-
-def calibration(probabilities: ArrayLike, classes: ArrayLike, bins: int = 15) -> Calibration:
-    """Is an answer given with 80 % right in 80 %? Bins of equal width (Guo 2017).
-
-    The error is above zero for a calibrated classifier too, the more so the fewer the images:
-    `calibrated_error` says how much, and `calibration_excess` is without it.
-
-    Args:
-        probabilities: p(y | x), (N, K), rows of sum 1.
-        classes: the right answers, integers, (N,).
-    """
-    p, y = _probabilities(probabilities), np.asarray(classes)
-    if y.shape != p.shape[:1]:
-        raise ValueError(f"`classes` has shape {y.shape}; one per image, {p.shape[:1]}, is needed")
-    confidence = p.max(axis=1)
-    return _binned(confidence, p.argmax(axis=1) == y, bins)
-
-
-def calibrated_error(
-    probabilities: ArrayLike, rng: np.random.Generator, *, bins: int = 15, repeats: int = 200
-) -> tuple[float, float]:
-    """What a calibrated classifier with these very probabilities would score: its calibration error
-    on average, and the one that it exceeds in 5 % of test sets.
-
-    A `calibration(…).error` above the second is a classifier's own and not chance.
-    """
-    confidence = _probabilities(probabilities).max(axis=1)
-    right = rng.random((repeats, len(confidence))) < confidence
-    errors = [_binned(confidence, row, bins).error for row in right]
-    return float(np.mean(errors)), float(np.quantile(errors, 0.95, method="higher"))
 
 
 def calibration_excess(probabilities: ArrayLike, classes: ArrayLike, bins: int = 15) -> float:
@@ -118,16 +63,6 @@ def temperature(
 
     found = minimize_scalar(cross_entropy, bounds=(-12.0, 12.0), options={"xatol": 1e-10})
     return float(scale / np.exp(found.x))
-
-
-def _binned(confidence: Floats, right: Booleans, bins: int) -> Calibration:
-    which = _bin_of(confidence, bins)
-    count = np.bincount(which, minlength=bins)
-    filled = count > 0
-    sums = [np.bincount(which, values, minlength=bins) for values in (confidence, right)]
-    return Calibration(
-        sums[0][filled] / count[filled], sums[1][filled] / count[filled], count[filled]
-    )
 
 
 def _bin_of(confidence: Floats, bins: int) -> NDArray[np.int64]:

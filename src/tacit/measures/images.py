@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from tacit.images.rows import RowsOf
 from tacit.measures.distances import Floats, chunks, squared_distances
-from tacit.measures.number import Undefined
 from tacit.measures.separation import within_class
 
 
@@ -38,19 +37,6 @@ def within_class_variance(images: ArrayLike, classes: ArrayLike) -> Floats:
     return np.array([squared[y == c].mean() for c in np.unique(y)])
 
 
-def mean_images(images: ArrayLike, classes: ArrayLike, n_classes: int) -> Floats:
-    """The mean image of each class, (n_classes, D).
-
-    Raises:
-        Undefined: where a class has no image.
-    """
-    x, y = flat(images), np.asarray(classes)
-    counts = np.bincount(y, minlength=n_classes)
-    if counts.min() == 0:
-        raise Undefined(f"class {counts.argmin()} has no image to take the mean of")
-    return np.stack([x[y == c].mean(axis=0) for c in range(n_classes)])
-
-
 def gaussian_log_prob(images: ArrayLike, centre: ArrayLike, sigma: float) -> Floats:
     """log N(x; centre, σ² I) in nats, per image, constants included, (N,).
 
@@ -59,7 +45,7 @@ def gaussian_log_prob(images: ArrayLike, centre: ArrayLike, sigma: float) -> Flo
 
     Args:
         images: (N, …).
-        centre: (D,), or (N, D) for one per image, such as ``mean_images(…)[classes]``.
+        centre: (D,), or (N, D) for one per image.
         sigma: the likelihood's own, on pixels in [0, 1].
     """
     x = flat(images)

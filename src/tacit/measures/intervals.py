@@ -97,8 +97,8 @@ def decide(difference: Number) -> str:
 
 
 def _mean_t(x: Floats, scale: float, over: str, unit: str, given: str, level: float) -> Number:
-    if fault := _fault(x, scale, over):
-        return _without_interval(x, fault, unit)
+    if why := _why_none(x, scale, over):
+        return _without_interval(x, why, unit)
     n, mean = len(x), float(x.mean())
     half = float(stats.t.ppf(0.5 + level / 2, n - 1) * x.std(ddof=1) / np.sqrt(n))
     least, most = LIMITS.get(unit, (-np.inf, np.inf))
@@ -106,7 +106,7 @@ def _mean_t(x: Floats, scale: float, over: str, unit: str, given: str, level: fl
     return Number(mean, low, high, n, unit, _said(level, "t", n, over, given))
 
 
-def _fault(x: Floats, scale: float, over: str) -> str:
+def _why_none(x: Floats, scale: float, over: str) -> str:
     """Why the mean of `x` has no interval; "" where it has one."""
     if len(x) == 0:
         return f"no {over}"
@@ -123,9 +123,9 @@ def _flat(x: Floats, scale: float | None = None) -> bool:
     return bool(np.ptp(x) <= max(8 * np.finfo(np.float64).eps * scale, SMALLEST_SPREAD))
 
 
-def _without_interval(x: Floats, fault: str, unit: str) -> Number:
+def _without_interval(x: Floats, why: str, unit: str) -> Number:
     defined = len(x) > 0 and bool(np.isfinite(x).all())
-    return undefined(fault, value=float(x.mean()) if defined else None, n=len(x), unit=unit)
+    return undefined(why, value=float(x.mean()) if defined else None, n=len(x), unit=unit)
 
 
 def _said(level: float, name: str, n: int, over: str, given: str) -> str:

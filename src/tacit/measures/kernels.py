@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tacit.measures.distances import Floats, as_features, squared_distances
-from tacit.measures.intervals import mean_t, paired
+from tacit.measures.intervals import mean_t
 from tacit.measures.number import Number
 
 Kernel = Callable[[Floats, Floats], Floats]
@@ -26,7 +26,7 @@ def polynomial(x: Floats, y: Floats) -> Floats:
 def rbf_mixture(bandwidth: float) -> Kernel:
     """The mean of exp(-‖x - y‖² / (2 s b)) over s = ¼, ½, 1, 2, 4, where b is `bandwidth`.
 
-    To compare two distances, give both the same bandwidth: `median_bandwidth` of the data.
+    To compare two distances, give both the same bandwidth.
     """
 
     def kernel(x: Floats, y: Floats) -> Floats:
@@ -37,17 +37,6 @@ def rbf_mixture(bandwidth: float) -> Kernel:
         return total / 5
 
     return kernel
-
-
-def median_bandwidth(features: ArrayLike) -> float:
-    """The median positive squared distance between features; 1 where all features are equal.
-
-    (Where they are equal every bandwidth gives the same kernel, so any will do.)
-    """
-    x = as_features(features, "features")
-    squared = squared_distances(x, x)[np.triu_indices(len(x), 1)]
-    positive = squared[squared > 0]
-    return float(np.median(positive)) if len(positive) else 1.0
 
 
 @dataclass(frozen=True)
@@ -121,21 +110,6 @@ def kernel_distance(
     slack = 1e-12 * float(np.abs(gram).max())
     p_value = (1 + int(np.sum(null >= value - slack))) / (permutations + 1)
     return KernelDistance(float(value), n * value - (n - 1) * without, null, p_value)
-
-
-def difference(
-    first: KernelDistance,
-    second: KernelDistance,
-    *,
-    over: str = "images a side",
-    unit: str = "",
-    given: str = "",
-) -> Number:
-    """first - second of two distances to the same reference set in the same order, with interval.
-
-    Both must use one kernel (and bandwidth). The reference's share of the error cancels.
-    """
-    return paired(first.influence, second.influence, over=over, unit=unit, given=given)
 
 
 def _null(gram: Floats, rng: np.random.Generator, permutations: int) -> Floats:

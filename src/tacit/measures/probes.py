@@ -1,15 +1,16 @@
 """Do codes tell classes apart? Learned from training codes, asked of test codes."""
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from tacit.measures.classifiers import Booleans
 from tacit.measures.distances import as_features, chunks, squared_distances
 from tacit.measures.number import Undefined
 from tacit.measures.separation import Classes
+
+Booleans = NDArray[np.bool_]
 
 
 def nearest_training_code(

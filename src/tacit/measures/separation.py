@@ -77,49 +77,14 @@ def within_class(features: ArrayLike, classes: ArrayLike) -> Floats:
     return _squared(x, _means(x, position, counts)[position]) * (counts / (counts - 1))[position]
 
 
-def fisher_ratio(features: ArrayLike, classes: ArrayLike) -> float:
-    """Variance between the classes over that within them (Fisher 1936), without bias.
-
-    Class means of few images lie apart by chance: with classes that are alike, tr S_B / tr S_W has
-    the expectation (K - 1) / (N - K) and not zero. `fisher_terms` takes that away, so that the
-    ratio may fall below zero where nothing separates.
-
-    Args:
-        features: (N, D).
-        classes: integers, (N,).
-
-    Raises:
-        Undefined: for one class, a class of one image, or where nothing varies within classes.
-    """
-    between, within = fisher_terms(features, classes)
-    _need_two_classes(np.asarray(classes))
-    if within.max() == 0:
-        raise Undefined("nothing varies within the classes")
-    return float(between.mean() / within.mean())
-
-
-def class_fisher_ratios(features: ArrayLike, classes: ArrayLike) -> Floats:
-    """Each class's own: its mean's squared distance from all means over its variance, (K,).
-
-    Raises:
-        Undefined: for one class, a class of one image, or where a class does not vary.
-    """
-    y = np.asarray(classes)
-    between, within = fisher_terms(features, y)
-    _need_two_classes(y)
-    found = np.unique(y)
-    spreads = np.array([within[y == c].mean() for c in found])
-    if spreads.min() == 0:
-        raise Undefined(f"nothing varies within class {found[spreads.argmin()]}")
-    return np.array([between[y == c].mean() for c in found]) / spreads
-
-
 def fisher_terms(features: ArrayLike, classes: ArrayLike) -> tuple[Floats, Floats]:
     """Each image's part in the variance between classes and within them, (N,) each.
 
-    mean(between) / mean(within) is `fisher_ratio`; over the images of one class it is that class's
-    own (`class_fisher_ratios`), the mean of all classes held. With c the class of image i, m_c its
-    mean, s_c² its variance without bias, and m the mean of all,
+    mean(between) / mean(within) is the variance between classes over that within them (Fisher
+    1936), and over the images of one class that class's own, the mean of all classes held. It is
+    without bias: class means of few images lie apart by chance, so that tr S_B / tr S_W of classes
+    that are alike has the expectation (K - 1) / (N - K), and this has 0; it may fall below. With c
+    the class of image i, m_c its mean, s_c² its variance without bias, and m the mean of all,
 
         within_i  = ‖x_i - m_c‖² n_c / (n_c - 1)
         between_i = ‖m_c - m‖² + 2 (x_i - m_c)·(m_c - m) - bias_c

@@ -35,7 +35,7 @@ from tacit.streams import float32_by_default
 
 
 class Table(BaseModel):
-    """A table of a study or configuration file: unknown keys, NaN and infinity are faults."""
+    """A table of a study or configuration file: unknown keys, NaN and infinity are errors."""
 
     model_config = ConfigDict(
         extra="forbid", allow_inf_nan=False, frozen=True, populate_by_name=True

@@ -152,10 +152,6 @@ class Contrastive(nn.Module):
         """Codes, (B, latent_dim), of images in [0, 1], (B, C, H, W)."""
         return self.encoder(x)
 
-    def project(self, x: Tensor) -> Tensor:
-        """What is compared of images, (B, D)."""
-        return self.projector(self.encoder.features(x))
-
     @torch.no_grad()
     def follow(self, momentum: float | None = None) -> None:
         """Let the averages follow after an update; a momentum of 0 makes them copies."""

@@ -122,13 +122,13 @@ class Guard:
                 message["headers"] = [*message["headers"], *more]
             await send(message)
 
-        fault = self._fault(scope)
-        if fault is not None:
-            await Response(fault[1], fault[0], media_type="text/plain")(scope, receive, safely)
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            await Response(refusal[1], refusal[0], media_type="text/plain")(scope, receive, safely)
             return
         await self.app(scope, receive, safely)
 
-    def _fault(self, scope: Scope) -> tuple[int, str] | None:
+    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         headers: dict[bytes, list[bytes]] = {}
         for name, value in scope["headers"]:
             headers.setdefault(name, []).append(value)

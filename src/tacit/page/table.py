@@ -59,10 +59,10 @@ class LabelTable:
     Attributes:
         said: of each image that has an answer, by name.
         classes: as the table spells them, in the order of classes.
-        notes: what people should know of the table, though it is no fault.
+        notes: what people should know of the table, though it is no error.
 
     Raises:
-        ImagesError: there is a table that cannot be used; all its faults.
+        ImagesError: there is a table that cannot be used; all its errors.
     """
 
     def __init__(
@@ -219,7 +219,7 @@ def read_beside(
     """Another person's labels by the image's row, spelt as `table` spells them.
 
     Raises:
-        ImagesError: there is a table that cannot be used; all its faults.
+        ImagesError: there is a table that cannot be used; all its errors.
     """
     told = read_labels([path], names, left_out=list(left_out))
     mine = Counter(said.label for said in table.said.values() if said.label)

@@ -1,7 +1,6 @@
 """A verdict: yes, no, cannot tell or not finished, with the sentence and the number it rests on."""
 
 import math
-import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -131,12 +130,3 @@ def enough(falling: StillFalling) -> float | None:
 def words_in(sentence: str) -> int:
     """How many words a sentence has; a number with its unit counts as its parts."""
     return len(sentence.split())
-
-
-def numbers_in(sentence: str) -> int:
-    """How many numbers stand in a sentence; digits within names are none.
-
-    >>> numbers_in("vae-2 gains 1,234.5 nats, 3 % more"), numbers_in("a code of 64")
-    (2, 1)
-    """
-    return len(re.findall(r"(?<![\w.-])[-+−±]?\d[\d,]*(?:\.\d+)?(?:e[-+]\d+)?(?![\w-])", sentence))

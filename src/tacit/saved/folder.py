@@ -166,8 +166,8 @@ def load_saved(folder: str | Path) -> Saved:
     try:
         about = About.model_validate(config["about"])
     except ValidationError as error:
-        faults = "; ".join(errors_of(error, config["about"]))
-        raise ModelFileError(f"{shown(folder / CONFIG)} describes no model: {faults}") from None
+        errors = "; ".join(errors_of(error, config["about"]))
+        raise ModelFileError(f"{shown(folder / CONFIG)} describes no model: {errors}") from None
     if config["weights_sha256"] is None:
         raise ModelFileError(
             f"{shown(folder)} holds no model: saving it was interrupted; save it again"

@@ -123,8 +123,8 @@ def _index(folder: Path) -> dict[str, list[_Place]]:
         runs = read_record(index).get("runs")
         return _RUNS.validate_python(runs, strict=True)
     except ValidationError as error:
-        faults = "; ".join(errors_of(error, runs))
-        raise Damaged(f"{shown(index)} names runs that no study has: {faults}") from None
+        errors = "; ".join(errors_of(error, runs))
+        raise Damaged(f"{shown(index)} names runs that no study has: {errors}") from None
 
 
 def _saved_run(folder: Path) -> SavedRun:

@@ -109,13 +109,13 @@ def check_options(options: RunOptions, how: How) -> str:
     Raises:
         StudyError: all that do not.
     """
-    faults = list(out_of_range(options, how))
+    errors = list(out_of_range(options, how))
     if options.epochs is not None and options.stages is not None:
-        faults.append("--epochs and --stages both say how long runs train; give one of them")
+        errors.append("--epochs and --stages both say how long runs train; give one of them")
     device, unfit = device_here(how)
-    faults += unfit
-    if faults:
-        raise StudyError("options", faults)
+    errors += unfit
+    if errors:
+        raise StudyError("options", errors)
     return device
 
 
@@ -136,7 +136,7 @@ def _as_requested(
     try:
         changed: dict[str, object] = {"images": type(study.images).model_validate(table)}
     except ValidationError as error:
-        found = [f"--{fault.replace('_', '-', 1)}" for fault in errors_of(error, table)]
+        found = [f"--{one.replace('_', '-', 1)}" for one in errors_of(error, table)]
         raise StudyError("options", found) from None
     if options.seeds is not None:
         changed["seeds"] = tuple(range(options.seeds))
@@ -233,15 +233,15 @@ def _with_trials(
         ]
     except ValidationError as error:
         found = [
-            f"--{fault['loc'][0]} is {getattr(options, str(fault['loc'][0]))}; "
-            + (f"it is {wanted}" if (wanted := wanted_of(fault)) else _own_words(fault))
-            for fault in error.errors()
+            f"--{one['loc'][0]} is {getattr(options, str(one['loc'][0]))}; "
+            + (f"it is {wanted}" if (wanted := wanted_of(one)) else _own_words(one))
+            for one in error.errors()
         ]
         raise StudyError("options", found) from None
 
 
-def _own_words(fault: Any) -> str:
-    return str(fault.get("ctx", {}).get("error", fault["msg"]))
+def _own_words(one: Any) -> str:
+    return str(one.get("ctx", {}).get("error", one["msg"]))
 
 
 def _budgets(text: str | None) -> tuple[int, ...] | None:

@@ -174,7 +174,7 @@ def test_images_without_labels_are_looked_at_all_the_same(place, capsys) -> None
 
 
 @pytest.mark.parametrize(
-    ("words", "fault"),
+    ("words", "error"),
     [
         (["nowhere"], "nowhere"),
         (["x.npy", "--run", "vae"], "--run names a run of --model, which is not given"),
@@ -187,14 +187,14 @@ def test_images_without_labels_are_looked_at_all_the_same(place, capsys) -> None
         (["two.npy"], "two.npy has 2 images; three or more can be compared"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_used_is_said_with_exit_code_2(place, words, fault, capsys) -> None:
+def test_what_cannot_be_used_is_said_with_exit_code_2(place, words, error, capsys) -> None:
     np.save(place / "x.npy", np.random.default_rng(0).integers(0, 256, (5, 8, 8)).astype(np.uint8))
     np.save(place / "two.npy", np.zeros((2, 8, 8), np.uint8))
     (place / "t.csv").write_text("index,label\n99,a\n")
     (place / "mine").mkdir()
     (place / "mine" / "letter.txt").write_text("dear")
     assert run_command(["check", *words]) == 2
-    assert fault in capsys.readouterr().err
+    assert error in capsys.readouterr().err
 
 
 def test_a_table_that_was_changed_is_not_written_over(place) -> None:

@@ -1,4 +1,4 @@
-"""Tables of labels that people wrote, on images that they brought: every fault named."""
+"""Tables of labels that people wrote, on images that they brought: every error named."""
 
 import csv
 from pathlib import Path

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sentences import numbers_in
 from tacit.commands.learn.page import _verdict
 from tacit.measures.number import Number, undefined
-from tacit.questions.verdicts import MOST_NUMBERS, MOST_WORDS, Verdict, numbers_in, words_in
+from tacit.questions.verdicts import MOST_NUMBERS, MOST_WORDS, Verdict, words_in
 
 
 @pytest.mark.parametrize(

@@ -60,9 +60,9 @@ def disturbed(
         killed += 1
         tear(folder)
         again = sealed(folder)
-        faults = [f"{path} was done again" for path in done if again.get(path) != done[path]]
-        if faults:
-            return killed, faults
+        errors = [f"{path} was done again" for path in done if again.get(path) != done[path]]
+        if errors:
+            return killed, errors
         done = again
     run_whole(study, place)
     return killed, differences(folder, expected, done)
@@ -77,7 +77,7 @@ def main() -> int:
     chance = random.Random(options.seed)
     names = options.studies.split(",")
     each = -(-options.kills // len(names))
-    faults, total = [], 0
+    errors, total = [], 0
     with tempfile.TemporaryDirectory() as scratch:
         for name in names:
             study = Path(scratch, f"{name}.yaml")
@@ -91,13 +91,13 @@ def main() -> int:
                     expected, chance,
                 )  # fmt: skip
                 killed += now
-                faults += [f"{name}: {fault}" for fault in found]
+                errors += [f"{name}: {error}" for error in found]
             total += killed
-            print(f"{name}: killed at {killed} random moments, {len(faults)} faults", flush=True)
+            print(f"{name}: killed at {killed} random moments, {len(errors)} errors", flush=True)
     print(f"{total} random moments in all")
-    for fault in faults:
-        print("FAULT", fault)
-    return 1 if faults else 0
+    for error in errors:
+        print("FAULT", error)
+    return 1 if errors else 0
 
 
 if __name__ == "__main__":

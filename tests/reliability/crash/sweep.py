@@ -107,8 +107,8 @@ def run_once(start: Start, folder: Path, wire: Tripwire, *, keep: bool) -> int:
         get_context = multiprocessing.get_context
         multiprocessing.get_context = lambda method=None: get_context("fork")  # type: ignore[assignment]
         wire.set()
-        if faults := start(folder):
-            raise AssertionError("; ".join(faults))
+        if errors := start(folder):
+            raise AssertionError("; ".join(errors))
 
     return forked(action)
 
@@ -153,10 +153,10 @@ def differences(
 ) -> list[str]:
     """What a folder has that it should not, and jobs that were done again."""
     found = content(folder)
-    faults = [f"{path} differs" for path in expected if found.get(path) != expected[path]]
-    faults += [f"{path} is left" for path in found if path not in expected]
+    errors = [f"{path} differs" for path in expected if found.get(path) != expected[path]]
+    errors += [f"{path} is left" for path in found if path not in expected]
     after = sealed(folder)
-    return faults + [f"{path} was done again" for path in done if after.get(path) != done[path]]
+    return errors + [f"{path} was done again" for path in done if after.get(path) != done[path]]
 
 
 def sweep(name: str, place: Path, stride: int, first: int, say: Callable[[str], None]) -> list[str]:
@@ -170,9 +170,9 @@ def sweep(name: str, place: Path, stride: int, first: int, say: Callable[[str], 
             say(f"FAULT {name}: the undisturbed run failed")
             return ["failed"]
     expected = content(plain)
-    faults = differences(whole, expected, {})
-    for fault in faults:
-        say(f"FAULT {name}, not killed: {fault}")
+    errors = differences(whole, expected, {})
+    for error in errors:
+        say(f"FAULT {name}, not killed: {error}")
     points = range(first, wire.count + 1, stride)
     kills = reached = 0
     for n in points:
@@ -181,14 +181,14 @@ def sweep(name: str, place: Path, stride: int, first: int, say: Callable[[str], 
         found, killed = faults_at(n, start, folder, expected)
         kills += killed
         reached += killed > 0
-        for fault in found:
-            say(f"FAULT {name}, change {n}: {fault}")
-        faults += found
+        for error in found:
+            say(f"FAULT {name}, change {n}: {error}")
+        errors += found
     say(
         f"{name}: {len(expected)} files, {wire.count:,} changes; killed at {reached:,} of them "
-        f"({kills:,} kills), {len(faults)} faults, {time.monotonic() - began:.0f} s"
+        f"({kills:,} kills), {len(errors)} errors, {time.monotonic() - began:.0f} s"
     )
-    return faults
+    return errors
 
 
 def main() -> int:
@@ -197,15 +197,15 @@ def main() -> int:
     parser.add_argument("--stride", type=int, default=1, help="kill at every so many changes")
     parser.add_argument("--first", type=int, default=1, help="the first change to kill at")
     options = parser.parse_args()
-    faults = []
+    errors = []
     with tempfile.TemporaryDirectory() as place:
         import_what_is_needed(Path(place).resolve())
         for name in options.studies.split(","):
-            faults += sweep(
+            errors += sweep(
                 name, Path(place).resolve(), options.stride, options.first,
                 lambda text: print(text, flush=True),
             )  # fmt: skip
-    return 1 if faults else 0
+    return 1 if errors else 0
 
 
 if __name__ == "__main__":

@@ -268,7 +268,7 @@ def test_nodes_that_are_not_fit_are_named_before_any_work(
     monkeypatch.setattr(joining, "differences", lambda here, there: differences(ours, there))
     with pytest.raises(StudyError, match=r"node one: tacit is .* there and 7\.0 here") as caught:
         run_on(two.address, LONG, tmp_path / "study")
-    assert len(caught.value.faults) == 4
+    assert len(caught.value.errors) == 4
     assert f"torch is {torch} there and 9.9 here" in str(caught.value)
     with (
         pytest.raises(StudyError, match="--device is cuda, and no node of the cluster has a GPU"),

@@ -140,8 +140,8 @@ def test_what_is_wrong_with_a_cluster_is_said_before_any_work(
 
 def test_without_ray_it_is_said_what_to_install(monkeypatch) -> None:
     monkeypatch.setattr("tacit.studies.execution.executors.opening.find_spec", lambda name: None)
-    _, faults = device_here(How(cluster="local"))
-    assert faults == ["--cluster needs Ray, which is not installed: pip install 'tacit[cluster]'"]
+    _, errors = device_here(How(cluster="local"))
+    assert errors == ["--cluster needs Ray, which is not installed: pip install 'tacit[cluster]'"]
 
 
 def test_what_is_installed_is_known_with_the_code_itself() -> None:

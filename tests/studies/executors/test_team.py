@@ -198,7 +198,7 @@ def test_a_team_names_the_rank_that_failed_by_itself() -> None:
     assert Team(JOB, [Ended(broke), Ended(broke)]).why() == broke
     lost = "rank 1 of 2 has not been heard of for 15 s"
     assert Team(JOB, [Ended(lost, by_another=True), Ended(gone=False)]).why() == lost
-    # Whatever a fault's own words are, it is the rank's.
+    # Whatever a error's own words are, it is the rank's.
     words = "RankLost: as somebody else's exception may be called"
     assert Team(JOB, [Ended(gone=False), Ended(words)]).why() == f"rank 1 of 2: {words}"
 

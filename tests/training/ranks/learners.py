@@ -122,7 +122,7 @@ def epoch_losses(ranks: Ranks, seeds: tuple[int, ...]) -> dict[str, list[float]]
 
 
 def breaking(ranks: Ranks, rank: int) -> None:
-    """One rank meets a fault of its own while the others wait for it."""
+    """One rank meets a error of its own while the others wait for it."""
     ranks.any(False)
     if ranks.rank == rank:
         raise ValueError("these pixels are bad")

@@ -122,8 +122,8 @@ def test_a_checkpoint_is_gone_on_from_by_any_number_of_ranks(before, after, tmp_
 
 
 def test_a_fault_of_one_rank_is_told_to_all() -> None:
-    lost, fault = together(breaking, 2, 1)
-    assert isinstance(fault, ValueError)
+    lost, error = together(breaking, 2, 1)
+    assert isinstance(error, ValueError)
     assert isinstance(lost, RankLost)
     assert str(lost) == "rank 1 of 2: ValueError: these pixels are bad"
 

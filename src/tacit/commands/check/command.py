@@ -72,8 +72,8 @@ def check(
 
     from tacit.studies.execution.stopping import importing, stoppable
 
-    for fault in out_of_range(options):
-        raise CommandError(fault)
+    for error in out_of_range(options):
+        raise CommandError(error)
     if options.run is not None and options.model is None:
         raise CommandError("--run names a run of --model, which is not given")
     with importing():

@@ -105,8 +105,8 @@ def prompted(asked: Asked, console: Console) -> Prompted:
     """
     options = asked.options
     device, unfit = device_here(asked.how)
-    for fault in (*out_of_range(options, asked.how), *unfit):
-        raise CommandError(fault)
+    for error in (*out_of_range(options, asked.how), *unfit):
+        raise CommandError(error)
     Files(asked.out).check()
     pool = read_pool(asked.source, options, console)
     given = read_labels(options.labels, pool)

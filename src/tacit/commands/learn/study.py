@@ -128,12 +128,12 @@ def _named(text: str, able: Sequence[Pair], study: Study) -> list[Pair]:
 
 def _other(name: str, known: Mapping[str, Pair], study: Study) -> Pair:
     """A pair that the study does not have."""
-    fault = f"--pairs names '{name}', no pair{nearest(name, known)}"
+    error = f"--pairs names '{name}', no pair{nearest(name, known)}"
     try:
         pair = pair_named(name)
     except ValueError as why:
-        raise CommandError(f"{fault}; or any other REPRESENTATION.METHOD: {why}") from None
+        raise CommandError(f"{error}; or any other REPRESENTATION.METHOD: {why}") from None
     if (pair.run is not None and pair.run not in study.runs) or not _able(pair, study):
         codes = [*BUILT_IN_CODES, *(run for run in study.runs if _gives_codes(run, study))]
-        raise CommandError(f"{fault}; or any other method on {', '.join(codes)}")
+        raise CommandError(f"{error}; or any other method on {', '.join(codes)}")
     return pair

@@ -1,4 +1,4 @@
-"""Labels of some images from tables that people wrote: every fault at once, with its line."""
+"""Labels of some images from tables that people wrote: every error at once, with its line."""
 
 import re
 from collections import Counter
@@ -14,7 +14,7 @@ from tacit.images.bounded import shown
 from tacit.images.classes import Classes, classes_of, quoted
 from tacit.images.copies import contradicting
 from tacit.images.dataset import UNLABELLED
-from tacit.images.tables import Names, Told, faults_listed, read_tables
+from tacit.images.tables import Names, Told, errors_listed, read_tables
 from tacit.labels.draws import Labelled
 
 
@@ -53,9 +53,9 @@ def read_labels(tables: Sequence[Path], pool: Pool) -> Given:
     names = Names(pool.names, pool.column, pool.images.source, pool.root)
     told = read_tables(tables, names, left_out=pool.skipped)
     where = ", ".join(map(shown, tables))
-    faults = sorted([*told.missing, *told.faults], key=_place)
-    if faults:
-        raise ImagesError(faults_listed(faults, "the labels"))
+    errors = sorted([*told.missing, *told.errors], key=_place)
+    if errors:
+        raise ImagesError(errors_listed(errors, "the labels"))
     classes = classes_of(Counter(told.labels.values()), where)
     found = {
         number: classes.number_of(told.labels[name])
@@ -63,14 +63,14 @@ def read_labels(tables: Sequence[Path], pool: Pool) -> Given:
         if name in told.labels
     }
     found = {number: label for number, label in found.items() if label != UNLABELLED}
-    if faults := _contradicting_copies(pool, found, told):
-        raise ImagesError(faults_listed(faults, "the labels"))
+    if errors := _contradicting_copies(pool, found, told):
+        raise ImagesError(errors_listed(errors, "the labels"))
     return _given(found, classes, pool, where, told.notes)
 
 
-def _place(fault: str) -> tuple[str, int]:
-    """A fault's table and line, to list all in their order."""
-    place = re.match(r"(.*?), line (\d+):", fault)
+def _place(error: str) -> tuple[str, int]:
+    """An error's table and line, to list all in their order."""
+    place = re.match(r"(.*?), line (\d+):", error)
     return (place[1], int(place[2])) if place else ("", 0)
 
 
@@ -78,15 +78,15 @@ def _contradicting_copies(pool: Pool, found: dict[int, int], told: Told) -> list
     """Pairs of equal pictures with different labels."""
     numbers = sorted(found)
     keys = [pool.contents[number] for number in numbers]
-    faults = []
+    errors = []
     for one, other in contradicting(keys, [found[number] for number in numbers]):
         name, first = pool.names[numbers[one]], pool.names[numbers[other]]
-        faults.append(
+        errors.append(
             f"{told.said[name]}: {quoted(name)} is {quoted(told.labels[name])} and "
             f"{quoted(first)}, the same picture, is {quoted(told.labels[first])} "
             f"({told.said[first]}); give both one label, or neither"
         )
-    return faults
+    return errors
 
 
 def _given(

@@ -4,7 +4,7 @@ from tacit.figures.charts.curves import Panel, Series, curves
 from tacit.figures.charts.distributions import bars, histogram, scatter
 from tacit.figures.charts.intervals import draws, intervals
 from tacit.figures.charts.matrices import confusion, reliability
-from tacit.figures.charts.paired import paired_differences, paired_scatter
+from tacit.figures.charts.paired import paired_differences
 from tacit.figures.charts.trials import Behind, Trials, behind, trials
 
 __all__ = [
@@ -20,7 +20,6 @@ __all__ = [
     "histogram",
     "intervals",
     "paired_differences",
-    "paired_scatter",
     "reliability",
     "scatter",
     "trials",

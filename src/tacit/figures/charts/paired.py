@@ -74,38 +74,6 @@ MOST, CELLS, DARKEST, ALPHA = 2_000, 64, 5, 0.45
 """Dots that are drawn one by one; cells of a side beyond; how many are as dark as can be."""
 
 
-@style.chart
-def paired_scatter(
-    first: ArrayLike, second: ArrayLike, *, x_label: str, y_label: str, shared: bool = True
-) -> Drawing:
-    """Each pair as a dot, with the line on which both are equal.
-
-    Args:
-        first, second: (n,), the values of the same images, seeds or draws.
-        x_label, y_label: what `first` and `second` are, with their unit.
-        shared: whether both axes cover the same range.
-    """
-    x, y = (np.asarray(values, np.float64).ravel() for values in (first, second))
-    if x.shape != y.shape:
-        raise ValueError(f"pairs have {x.size} first and {y.size} second values; they match")
-    kept = np.isfinite(x) & np.isfinite(y)
-    x, y = finite(x[kept], "pairs"), y[kept]
-    drawing = style.new_drawing(420, 420)
-    axes = drawing.add_subplot()
-    low, high = min(x.min(), y.min()), max(x.max(), y.max())
-    room = 0.04 * (high - low) or 1.0
-    axes.axline((low, low), slope=1, color=style.INK, alpha=0.55, linewidth=0.9)
-    dots(axes, x, y, style.colour(0))
-    if shared:
-        axes.set_xlim(low - room, high + room)
-        axes.set_ylim(low - room, high + room)
-        axes.set_aspect("equal")
-    axes.set_xlabel(style.plain(x_label, 80))
-    style.headings(axes, "", y_label)
-    style.light_grid(axes, "both")
-    return drawing
-
-
 def dots(
     axes: Axes,
     x: NDArray[np.float64],

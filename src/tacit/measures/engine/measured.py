@@ -158,9 +158,9 @@ class Measured:
         factor has two units, and where nothing varies (unless images are right or wrong: then all
         of them being right is known up to so many images).
         """
-        if fault := self._fault:
+        if why := self._undefined:
             value = self.value if self.defined else None
-            return undefined(fault, value=value, n=self._n, unit=self.unit)
+            return undefined(why, value=value, n=self._n, unit=self.unit)
         each = 1 - (1 - level) / together
         if self.share:
             low, high = ends.share_ends(self.value, self.spread, each, self._images)
@@ -176,7 +176,7 @@ class Measured:
 
         1 where the interval is undefined: nothing was measured to test by.
         """
-        if self._fault:
+        if self._undefined:
             return 1.0
         if self.share:
             return ends.share_p_value(self.value, self.spread, null, self._images)
@@ -209,12 +209,12 @@ class Measured:
     @property
     def standard_error(self) -> float:
         """Of the mean; 0 where nothing varies. Also about the median change by new units."""
-        return float(np.sqrt(self.spread.variance)) if self.defined and not self._fault else 0.0
+        return float(np.sqrt(self.spread.variance)) if self.defined and not self._undefined else 0.0
 
     @property
     def parts(self) -> Parts:
         """Which factor the mean's variance comes from, and what to buy more of."""
-        terms = {} if self._fault else self.spread.terms
+        terms = {} if self._undefined else self.spread.terms
         sizes = {f: self.size(f) for f in self.factors}
         return Parts.of(terms, sizes, {f: self._named(f) for f in self.factors}, self.unit)
 
@@ -337,7 +337,7 @@ class Measured:
         return there and bool(np.isfinite(self.values).all())
 
     @cached_property
-    def _fault(self) -> str:
+    def _undefined(self) -> str:
         """Why the mean has no interval; "" where it has one."""
         for factor in self.factors:
             if self.size(factor) == 0:

@@ -35,7 +35,7 @@ class FewLabels(Question):
         count: whether budgets count the labels of each class or all of them.
         pool: where labels are drawn from: the training images, with the test images kept apart, or
             training and test images together, where answers are for all that have no label.
-        small_classes: a class with fewer images than a budget is a fault, or all of it is used.
+        small_classes: a class with fewer images than a budget is an error, or all of it is used.
         draws_file: draws that someone else made (`tacit.labels.draws.read_draws`); they replace
             `budgets`, `draws`, `count` and `pool`.
         draws_content: the checksum of that file, so that another content is measured anew.

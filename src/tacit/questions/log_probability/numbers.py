@@ -396,8 +396,8 @@ def numbers_of(scores: Scores, class_names: tuple[str, ...]) -> dict[str, Number
     if scores.classes:
         try:
             numbers["top-minus-next.log-prob"] = scores.top().lead
-        except Undefined as fault:
-            numbers["top-minus-next.log-prob"] = undefined(str(fault), unit="nats")
+        except Undefined as error:
+            numbers["top-minus-next.log-prob"] = undefined(str(error), unit="nats")
         shares = scores.shares_explained()
         numbers |= {f"between-classes.explained-by.{kebab(c)}": s for c, s in shares.items()}
     numbers |= {f"images.correlation.{kebab(c)}": r for c, r in scores.correlations().items()}

@@ -86,8 +86,8 @@ def _worth(effective: float) -> str:
 def _top(scores: Scores, class_names: tuple[str, ...]) -> str:
     try:
         found = scores.top()
-    except Undefined as fault:
-        return f"Which class is likeliest is undefined: {fault}."
+    except Undefined as error:
+        return f"Which class is likeliest is undefined: {error}."
     top, second = (f"'{class_names[scores.classes[int(k)]]}'" for k in (found.best, found.second))
     if found.distinguishable:
         return f"The likeliest class is {top}, {show(found.lead)} above {second}, the next."

@@ -1,4 +1,4 @@
-"""All faults of a study file at once, each with its place."""
+"""All errors of a study file at once, each with its place."""
 
 import difflib
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ NAME = r"^[a-z0-9][a-z0-9-]{0,63}$"
 """Of runs, questions and what else a study calls by a name."""
 
 AT_MOST = 100
-"""So many faults are listed."""
+"""So many errors are listed."""
 
 _WANTED = {
     "int": "a whole number",
@@ -36,18 +36,18 @@ _WANTED = {
     "string_too_short": "at least {min_length} characters long",
     "string_too_long": "at most {max_length} characters long",
 }
-"""What a value is to be, by the beginning of pydantic's name of a fault."""
+"""What a value is to be, by the beginning of pydantic's name of an error."""
 
 
 class StudyError(ValueError):
-    """A study that cannot be run, with every fault found."""
+    """A study that cannot be run, with every error found."""
 
-    def __init__(self, where: str, faults: Iterable[str]) -> None:
-        self.faults = ["\n".join(map(printable, fault.split("\n"))) for fault in faults]
-        listed = "\n".join(f"  - {fault}" for fault in self.faults[:AT_MOST])
-        if len(self.faults) > AT_MOST:
-            listed += f"\n  and {len(self.faults) - AT_MOST:,} more"
-        count = "1 error" if len(self.faults) == 1 else f"{len(self.faults):,} errors"
+    def __init__(self, where: str, errors: Iterable[str]) -> None:
+        self.errors = ["\n".join(map(printable, found.split("\n"))) for found in errors]
+        listed = "\n".join(f"  - {found}" for found in self.errors[:AT_MOST])
+        if len(self.errors) > AT_MOST:
+            listed += f"\n  and {len(self.errors) - AT_MOST:,} more"
+        count = "1 error" if len(self.errors) == 1 else f"{len(self.errors):,} errors"
         super().__init__(f"{printable(where)}: {count}\n{listed}")
 
 
@@ -98,19 +98,19 @@ def line_of(data: Any, path: tuple[int | str, ...]) -> int | None:
 
 
 def errors_of(error: ValidationError, data: Any, prefix: tuple[int | str, ...] = ()) -> list[str]:
-    """One sentence for each fault: its line, its path, its value, the rule."""
-    faults = []
-    for fault in error.errors(include_url=False):
-        path = (*prefix, *_without_tags(fault["loc"], data, prefix))
-        faults.append(placed(data, path, _rule(fault)))
-    return faults
+    """One sentence for each error: its line, its path, its value, the rule."""
+    errors = []
+    for found in error.errors(include_url=False):
+        path = (*prefix, *_without_tags(found["loc"], data, prefix))
+        errors.append(placed(data, path, _rule(found)))
+    return errors
 
 
-def placed(data: Any, path: tuple[int | str, ...], fault: str) -> str:
-    """A fault with its line and its path."""
+def placed(data: Any, path: tuple[int | str, ...], found: str) -> str:
+    """An error with its line and its path."""
     line = line_of(data, path)
     dotted = ".".join(s if isinstance(s, str) else said(s) for s in path) or "the file"
-    return f"{'' if line is None else f'line {line}, '}{dotted}: {fault}"
+    return f"{'' if line is None else f'line {line}, '}{dotted}: {found}"
 
 
 def _without_tags(
@@ -131,8 +131,8 @@ def _without_tags(
     return tuple(path)
 
 
-def _rule(fault: Any) -> str:
-    kind, value, context = fault["type"], fault["input"], fault.get("ctx", {})
+def _rule(found: Any) -> str:
+    kind, value, context = found["type"], found["input"], found.get("ctx", {})
     if kind == "extra_forbidden":
         return "unknown key"
     if kind == "missing":
@@ -158,17 +158,17 @@ def _rule(fault: Any) -> str:
         return f"{said(value)} is no name of a setting, which is text"
     if kind == "union_tag_not_found":
         return "`kind` is missing" if isinstance(value, dict) else f"{said(value)}; it is a table"
-    if wanted := wanted_of(fault):
+    if wanted := wanted_of(found):
         return f"{said(value)}; it is {wanted}"
-    return f"{said(value)}: {fault['msg'][0].lower()}{fault['msg'][1:]}"
+    return f"{said(value)}: {found['msg'][0].lower()}{found['msg'][1:]}"
 
 
-def wanted_of(fault: Any) -> str:
-    """What a value had to be, in words: "at least 1"; "" where a fault is of no such kind."""
-    kind = fault["type"]
+def wanted_of(found: Any) -> str:
+    """What a value had to be, in words: "at least 1"; "" where an error is of no such kind."""
+    kind = found["type"]
     begins = [name for name in _WANTED if kind == name or kind.startswith(f"{name}_")]
     wanted = _WANTED[max(begins, key=len)] if begins else ""
-    bounds = fault.get("ctx", {})
+    bounds = found.get("ctx", {})
     return wanted.format(
         **{name: f"{b:g}" if isinstance(b, float) else b for name, b in bounds.items()}
     )

@@ -18,8 +18,8 @@ def graph_errors(
         for part in run.taken:
             path = ("runs", name, "decoder" if part.part == "decoder" else "encoder")
             if part.source in runs:
-                for fault in _misfits(run, part.part, runs[part.source]):
-                    yield path, fault
+                for one in _misfits(run, part.part, runs[part.source]):
+                    yield path, one
             else:
                 missing = f"takes a part from '{part.source}', which is no run"
                 yield (*path, "from"), missing + nearest(part.source, runs)
@@ -43,7 +43,7 @@ def graph_errors(
                 yield place, f"run '{name}' learns '{given}'; needed: {wanted}"
         if question.needs().keys() <= runs.keys():
             looked_at = {name: runs[name] for name in question.needs()}
-            yield from ((place, fault) for fault in question.errors(looked_at))
+            yield from ((place, one) for one in question.errors(looked_at))
 
 
 def kinds_of(run: Run) -> set[str]:

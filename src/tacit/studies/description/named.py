@@ -9,7 +9,7 @@ from tacit.images.catalog import NAMES
 from tacit.studies.description.errors import StudyError, nearest
 
 MAX_BYTES = 100_000
-"""A study is a page or two; to read ten times as much takes a second, and its faults as long."""
+"""A study is a page or two; to read ten times as much takes a second, and its errors as long."""
 
 
 def builtin_names() -> list[str]:

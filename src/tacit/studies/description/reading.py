@@ -1,4 +1,4 @@
-"""Studies from their text; every fault at once."""
+"""Studies from their text; every error at once."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -24,30 +24,30 @@ def parse(text: str, where: str) -> tuple[Study, Sequence[Question]]:
     A table `defaults` holds settings that every run has unless it says otherwise.
 
     Raises:
-        StudyError: all faults of the text, with their lines.
+        StudyError: all errors of the text, with their lines.
     """
     data = _load(text, where)
     if not isinstance(data, dict):
         raise StudyError(where, ["a study is a table with the keys title, runs and questions"])
     renamed(data)
-    faults: list[str] = []
-    merged = _with_defaults(data, faults)
+    errors: list[str] = []
+    merged = _with_defaults(data, errors)
     study = None
     try:
         study = Study.model_validate(merged)
     except ValidationError as error:
-        faults += [_suggest(fault) for fault in errors_of(error, data)]
-    questions = _questions(data, faults)
+        errors += [_suggest(one) for one in errors_of(error, data)]
+    questions = _questions(data, errors)
     runs = _sound_runs(merged) if study is None else study.runs
     if runs is not None:
-        faults += [placed(data, *fault) for fault in graph_errors(runs, questions)]
-    if faults or study is None:
-        raise StudyError(where, dict.fromkeys(faults))
+        errors += [placed(data, *one) for one in graph_errors(runs, questions)]
+    if errors or study is None:
+        raise StudyError(where, dict.fromkeys(errors))
     return study, list(questions.values())
 
 
 def _sound_runs(merged: dict[str, Any]) -> dict[str, Run] | None:
-    """The runs of a study that has faults, if those lie elsewhere."""
+    """The runs of a study that has errors, if those lie elsewhere."""
     try:
         if len(merged["runs"]) > MAX_RUNS:
             return None
@@ -82,12 +82,12 @@ def _load(text: str, where: str) -> Any:
     except (YAMLError, ValueError) as error:
         if isinstance(error, StudyError):
             raise
-        raise StudyError(where, [_yaml_fault(error)]) from None
+        raise StudyError(where, [_yaml_error(error)]) from None
     except RecursionError:
         raise StudyError(where, [f"tables nest deeper than {MAX_DEPTH}"]) from None
 
 
-def _yaml_fault(error: Exception) -> str:
+def _yaml_error(error: Exception) -> str:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or str(error)
     place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
@@ -95,16 +95,16 @@ def _yaml_fault(error: Exception) -> str:
     return place + first
 
 
-def _with_defaults(data: dict[str, Any], faults: list[str]) -> dict[str, Any]:
+def _with_defaults(data: dict[str, Any], errors: list[str]) -> dict[str, Any]:
     merged = {key: value for key, value in data.items() if key != "defaults"}
     defaults, runs = data.get("defaults") or {}, data.get("runs")
     if not isinstance(defaults, dict):
-        faults.append("defaults: is not a table")
+        errors.append("defaults: is not a table")
     elif isinstance(runs, dict):
         for key in defaults:
             if key not in Run.model_fields:
-                fault = "unknown key" + _right_place(str(key), "run")
-                faults.append(placed(data, ("defaults", key), fault))
+                one = "unknown key" + _right_place(str(key), "run")
+                errors.append(placed(data, ("defaults", key), one))
         known = {key: value for key, value in defaults.items() if key in Run.model_fields}
         merged["runs"] = {
             name: {**known, **run} if isinstance(run, dict) else run for name, run in runs.items()
@@ -112,13 +112,13 @@ def _with_defaults(data: dict[str, Any], faults: list[str]) -> dict[str, Any]:
     return merged
 
 
-def _suggest(fault: str) -> str:
-    if not fault.endswith(": unknown key"):
-        return fault
-    path = fault[: -len(": unknown key")].split(", ")[-1].split(".")
+def _suggest(one: str) -> str:
+    if not one.endswith(": unknown key"):
+        return one
+    path = one[: -len(": unknown key")].split(", ")[-1].split(".")
     if path[0] == "runs" and len(path) == 3:
-        return fault + _right_place(path[-1], "run")
-    return fault + _right_place(path[-1], "study") if len(path) == 1 else fault
+        return one + _right_place(path[-1], "run")
+    return one + _right_place(path[-1], "study") if len(path) == 1 else one
 
 
 def _right_place(key: str, inside: Literal["run", "study"]) -> str:
@@ -127,23 +127,23 @@ def _right_place(key: str, inside: Literal["run", "study"]) -> str:
     return elsewhere(key, inside) or nearest(key, fields)
 
 
-def _questions(data: dict[str, Any], faults: list[str]) -> dict[int, Question]:
+def _questions(data: dict[str, Any], errors: list[str]) -> dict[int, Question]:
     """The sound questions by their position."""
     questions: dict[int, Question] = {}
     tables = data.get("questions")
     for position, table in enumerate(tables if isinstance(tables, list) else []):
         if not (isinstance(table, dict) and len(table) == 1):
-            continue  # the study's own rule names this fault
+            continue  # the study's own rule names this one
         ((name, arguments),) = table.items()
         path = ("questions", position, name)
         if name not in QUESTIONS:
-            faults.append(placed(data, path, "unknown question" + nearest(str(name), QUESTIONS)))
+            errors.append(placed(data, path, "unknown question" + nearest(str(name), QUESTIONS)))
             continue
         try:
             questions[position] = QUESTIONS[name].model_validate(arguments or {})
         except ValidationError as error:
             known = QUESTIONS[name].model_fields
-            for fault in errors_of(error, data, path):
-                key = fault.removesuffix(": unknown key").split(".")[-1]
-                faults.append(fault + (nearest(key, known) if fault.endswith("key") else ""))
+            for one in errors_of(error, data, path):
+                key = one.removesuffix(": unknown key").split(".")[-1]
+                errors.append(one + (nearest(key, known) if one.endswith("key") else ""))
     return questions

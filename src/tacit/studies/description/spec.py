@@ -38,7 +38,7 @@ Name = Annotated[str, Field(pattern=NAME)]
 class FewLabels(Table):
     """Learn from `per_class` images of each class, in `draws` different choices of them.
 
-    A class that has fewer is a fault (`refuse`), or all of it is learned from (`whole`).
+    A class that has fewer is a one (`refuse`), or all of it is learned from (`whole`).
     """
 
     per_class: Count

@@ -12,7 +12,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Interrupted(BaseException):
     """The study was asked to stop; what was unfinished has kept its state.
 
-    As KeyboardInterrupt, it is no fault, and passes by those who handle faults.
+    As KeyboardInterrupt, it is no error, and passes by those who handle errors.
     """
 
     def __init__(self, signum: int) -> None:

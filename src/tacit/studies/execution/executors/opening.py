@@ -20,21 +20,21 @@ def device_here(how: How) -> tuple[str, list[str]]:
     if how.cluster is not None and Launch.found() is not None:
         return "", ["--cluster and torchrun both say where runs are trained; choose one of them"]
     if how.cluster is not None:
-        return device_of("auto"), list(_faults_of_cluster(how.cluster))
+        return device_of("auto"), list(_errors_of_cluster(how.cluster))
     launch = Launch.found()
     if launch is not None and how.ranks not in (None, launch.size):
         return "", [
             f"--ranks is {how.ranks}, but torchrun started {launch.size} processes, and each is a "
             "rank; leave --ranks out"
         ]
-    faults = ["--shared is about the nodes of a cluster; it needs --cluster"] if how.shared else []
+    errors = ["--shared is about the nodes of a cluster; it needs --cluster"] if how.shared else []
     try:
-        return device_of(how.device), faults
+        return device_of(how.device), errors
     except ValueError as error:
-        return "", [*faults, f"--{error}"]
+        return "", [*errors, f"--{error}"]
 
 
-def _faults_of_cluster(address: str) -> Iterator[str]:
+def _errors_of_cluster(address: str) -> Iterator[str]:
     """What can be said of an address without joining it, within seconds."""
     if find_spec("ray") is None:
         yield "--cluster needs Ray, which is not installed: pip install 'tacit[cluster]'"

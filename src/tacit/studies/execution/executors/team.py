@@ -45,7 +45,7 @@ class Team:
     @property
     def gone(self) -> bool:
         left = [member for member in self.members if not member.gone]
-        if not (left and self._faults()):
+        if not (left and self._failed()):
             return not left
         now = time.monotonic()
         self.failed = min(self.failed, now)
@@ -56,7 +56,7 @@ class Team:
             member.kill()
         return True
 
-    def _faults(self) -> list[Member]:
+    def _failed(self) -> list[Member]:
         return [m for m in self.members if m.cause or (m.gone and not m.finished)]
 
     @property
@@ -68,10 +68,10 @@ class Team:
         """That of the rank that failed by itself, where one did."""
         if self.known is not None:
             return self.known
-        faults = self._faults()
-        own = [member for member in faults if not member.by_another]
+        errors = self._failed()
+        own = [member for member in errors if not member.by_another]
         if not own:
-            return faults[0].why() if faults else None
+            return errors[0].why() if errors else None
         number = next(i for i, member in enumerate(self.members) if member is own[0])
         size = len(self.members)
         of_all = number == 0 or len(own) == size

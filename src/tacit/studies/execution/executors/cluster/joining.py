@@ -34,15 +34,15 @@ def joined(address: str, how: How) -> Iterator[Cluster]:
     _connect(address)
     try:
         found, ours = nodes(), installed()
-        faults = [] if own else list(_unfit(found, ours))
+        errors = [] if own else list(_unfit(found, ours))
         on_gpus = any(node.gpus for node in found.values())
         device = how.device if how.device != "auto" else "cuda" if on_gpus else "cpu"
         if device != "cpu" and not on_gpus:
-            faults.append(f"--device is {device}, and no node of the cluster has a GPU")
+            errors.append(f"--device is {device}, and no node of the cluster has a GPU")
         if not found:
-            faults.append("no node of the cluster has cores for jobs")
-        if faults:
-            raise StudyError(f"--cluster {how.cluster}", faults)
+            errors.append("no node of the cluster has cores for jobs")
+        if errors:
+            raise StudyError(f"--cluster {how.cluster}", errors)
         cluster = Cluster(
             Head(address),
             ours,
