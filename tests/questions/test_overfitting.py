@@ -105,6 +105,8 @@ def test_the_verdict_follows_gap_and_rise(
         finding = Overfitting(runs=("one",)).answer(stored(measured), setting)
         assert finding.tables[0].rows[0][-1] == verdict
         assert finding.verdict == ("yes" if verdict == OVERFITTED else "no")
+        # The number that decides: with a gap, whether the test loss rose.
+        assert finding.key == ("one.rise" if gap > 0 else "one.gap")
         assert ("was lowest at" in finding.answer) == (test is TURNING)
 
 

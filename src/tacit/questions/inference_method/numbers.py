@@ -119,8 +119,11 @@ class Numbers:
     described: dict[str, Described]
 
 
-def measure(runs: Runs, names: Sequence[str], n_refined: int) -> Numbers:
-    """Own and refined codes of `n_refined` images of each split under every run of `names`."""
+def measure(runs: Runs, names: Sequence[str], n_refined: int, gradients: int) -> Numbers:
+    """Own and refined codes of `n_refined` images of each split under every run of `names`.
+
+    gradients: of an image's refinement, at most.
+    """
     first = runs[names[0]]
     tables, shown, traces = {}, {}, {}
     for split, images in part_by_part((("train", runs.images_of(first)), ("test", runs.test))):
@@ -130,7 +133,7 @@ def measure(runs: Runs, names: Sequence[str], n_refined: int) -> Numbers:
         codes, pictures = {}, {}
         for name in part_by_part(names):
             codes[name], decoded, traces[name] = _inferred(
-                runs[name], images, rows, split, runs.seed
+                runs[name], images, rows, split, runs.seed, gradients
             )
             pictures[name] = Pictures(**{k: _pixels(p[places]) for k, p in decoded.items()})
         tables[split] = Columns(
@@ -152,7 +155,7 @@ def measure(runs: Runs, names: Sequence[str], n_refined: int) -> Numbers:
 
 
 def _inferred(
-    run: SavedRun, images: Images, rows: Rows, split: str, seed: int
+    run: SavedRun, images: Images, rows: Rows, split: str, seed: int, gradients: int
 ) -> tuple[Codes, dict[str, NDArray[np.float32]], Floats]:
     """Per-image numbers, reconstructions by kind of code, and the mean ELBO by refinement step.
 
@@ -174,6 +177,7 @@ def _inferred(
         model,
         data,
         start="prior",
+        max_steps=gradients,
         n_samples=ELBO_SAMPLES,
         generator=torch_stream(seed, "refined", split),
     )

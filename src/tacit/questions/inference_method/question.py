@@ -28,6 +28,7 @@ class InferenceMethod(Question):
         amortized: the run with an encoder.
         per_image: the runs without; the first is the one that is compared in most detail.
         refined: training images, and as many test images, that are refined.
+        gradients: of log p(x | z) that an image's refinement takes, at most.
     """
 
     name: ClassVar[str] = "inference-method"
@@ -42,11 +43,12 @@ class InferenceMethod(Question):
         "Kim, Wiseman, Miller, Sontag and Rush 2018, Semi-amortized VAEs",
     )
     weight: ClassVar[float] = 100.0
-    quick: ClassVar[Mapping[str, int]] = {"refined": 40}
+    quick: ClassVar[Mapping[str, int]] = {"refined": 40, "gradients": 600}
 
     amortized: str
     per_image: Annotated[tuple[str, ...], Field(min_length=1, max_length=5)]
     refined: Annotated[int, Field(ge=2, le=10**6)] = 500
+    gradients: Annotated[int, Field(ge=1, le=10**5)] = 1200
 
     def needs(self) -> dict[str, tuple[str, ...]]:
         return {
@@ -61,7 +63,8 @@ class InferenceMethod(Question):
                 yield f"runs '{self.amortized}' and '{name}' learn from different images"
 
     def measure(self, runs: Runs) -> Measurement:
-        return Measurement.of(numbers.measure(runs, tuple(self.needs()), self.refined))
+        names = tuple(self.needs())
+        return Measurement.of(numbers.measure(runs, names, self.refined, self.gradients))
 
     def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
         found = numbers.Inferred(

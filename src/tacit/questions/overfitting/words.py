@@ -34,16 +34,22 @@ DECIDED_BY = (
 
 
 def headline(judged: Sequence[Judged]) -> Said:
-    """Which models are overfitted; the key is the gap of the worst of them.
+    """Which models are overfitted.
 
-    A model that is overfitted before its training has finished is so all the same; that another
-    is not, only a finished training can show.
+    The key is how much the test loss of the worst of them rose; of models without a gap, which
+    cannot be overfitted whatever their test loss did, it is the largest gap. A model that is
+    overfitted before its training has finished is so all the same; that another is not, only a
+    finished training can show.
     """
     found = [one for one in judged if one.verdict == OVERFITTED]
     left = [one.name for one in judged if one.verdict == UNFINISHED]
     told = found or [one for one in judged if one.verdict != UNFINISHED] or judged
-    worst = max(told, key=lambda one: one.gap.value or 0.0)
+    fitted = [one for one in told if one.verdict in (OVERFITTED, BETTER)]
+    worst = max(fitted or told, key=lambda one: (one.rise if fitted else one.gap).value or 0.0)
     key, label = f"{worst.name}.gap", f"test minus training loss of {worst.name}"
+    if fitted:
+        key = f"{worst.name}.rise"
+        label = f"rise of the test loss of {worst.name} since its lowest snapshot"
     runs = tuple(one.name for one in told)
     if found:
         names = listed(runs)
