@@ -2,7 +2,7 @@
 
     python -m benchmarks.contrastive SOURCE --views NAME [--seconds 300] [--draws 10] [--size 48]
         [--channels rgb] [--test 300] [--objective simclr] [--resnet 16] [--places kept]
-        [--data-dir DIR] [--skip pixels vae] [--json FILE]
+        [--data-dir DIR] [--skip pixels vae] [--json FILE] [--work DIR]
 
 On these images an autoencoder, a VAE and a contrastive encoder learn without a label, each for so
 many seconds of one core (its updates are timed first) and with the same encoder, but that
@@ -12,10 +12,14 @@ has them), and test images are named by their neighbours in the pool. Without a 
 `--test` images are held out, as many of each class. Printed are mean accuracies on test images over
 the draws, those on the pool's own images without a label, and by how many points the contrastive
 codes are ahead, paired, with intervals over draws and test images that hold for all three together.
+
+With `--work DIR` the same command goes on where it was interrupted.
 """
 
 import argparse
 import json
+import signal
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +44,7 @@ from tacit.models.parts import part_of
 from tacit.streams import numpy_stream, seeded_initialisation
 from tacit.studies.description.settings import model_config, schedule_of
 from tacit.studies.description.spec import Run
+from tacit.training.checkpoint import FolderCheckpointer, read_tensors, write_tensors
 from tacit.training.loop import fit
 from tacit.training.objectives import objective_of
 
@@ -88,27 +93,50 @@ def runs_of(given: argparse.Namespace) -> dict[str, Run]:
     return {n: Run.model_validate(t) for n, t in tables.items() if n not in given.skip}
 
 
-def trained(run: Run, images: Split, seconds: float) -> tuple[Model, int, float]:
-    """A model after so many seconds of one core, its updates, and the seconds they took."""
+def trained(
+    run: Run, images: Split, seconds: float, folder: Path
+) -> tuple[Model, dict[str, float]]:
+    """A model after so many seconds of one core, its updates, and the seconds they took.
+
+    folder: where it is kept meanwhile; one that was interrupted goes on.
+    """
     config = model_config(run, images)
     objective = objective_of(config, run.objective)
     bare = Images(images.train.pixels)
+    stopped: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
 
-    def learn(updates: int) -> tuple[Model, float]:
+    def learn(updates: int, kept: FolderCheckpointer | None = None) -> tuple[Model, float]:
         asked = schedule_of(run, len(bare), (), keep=False)
         schedule = replace(asked, updates=updates, evaluate_at=(updates,))
         with seeded_initialisation(0):
             model = build(config)
         begun = time.process_time()
-        fit(model, objective, bare, schedule, seed=0)
+        fit(model, objective, bare, schedule, seed=0, checkpointer=kept)
         return model, time.process_time() - begun
 
-    # Of two lengths the difference: what is done once does not count as an update.
-    learn(TIMED)  # warms up
-    few, many = (learn(n)[1] for n in (TIMED, 4 * TIMED))
-    updates = int(3 * TIMED * (seconds - few) / max(many - few, 0.1)) + TIMED
-    model, taken = learn(updates)
-    return model, updates, taken
+    told = folder / "updates.json"
+    if not told.exists():
+        # Of two lengths the difference: what is done once does not count as an update.
+        learn(TIMED)  # warms up
+        few, many = (learn(n)[1] for n in (TIMED, 4 * TIMED))
+        updates = int(3 * TIMED * (seconds - few) / max(many - few, 0.1)) + TIMED
+        folder.mkdir(parents=True, exist_ok=True)
+        told.write_text(json.dumps(updates), encoding="utf-8")
+    updates, seen = json.loads(told.read_text(encoding="utf-8")), list[int]()
+    done, whole = folder / "done.json", folder / "model.safetensors"
+    if not done.exists():
+        kept = FolderCheckpointer(
+            folder, stop=lambda: bool(stopped), report=lambda update, _: seen.append(update)
+        )
+        model, taken = learn(updates, kept)
+        write_tensors(whole, model.state_dict())
+        # Of one that was interrupted what all of it takes at the pace of its last part.
+        said = {"updates": updates, "seconds": taken * updates / max(1, len(seen))}
+        done.write_text(json.dumps(said), encoding="utf-8")
+    model = build(config).eval()
+    model.load_state_dict(read_tensors(whole))
+    return model, json.loads(done.read_text(encoding="utf-8"))
 
 
 def answers(
@@ -158,7 +186,14 @@ def main() -> None:
     parser.add_argument("--skip", nargs="+", default=[], metavar="RUN")
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--json", type=Path, help="write the numbers to this file")
+    parser.add_argument("--work", type=Path, help="keep what learns here, and go on from there")
     given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        compare(given, given.work or Path(folder))
+
+
+def compare(given: argparse.Namespace, work: Path) -> None:
+    """Learn, spread labels, and print."""
     torch.set_num_threads(1)
     images = images_of(given)
     print(f"{len(images.train):,} images of {images.train.shape}, {len(images.test):,} tested")
@@ -167,12 +202,11 @@ def main() -> None:
         found["pixels"] = answers(None, images, given)
     told: dict[str, Any] = {}
     for name, run in runs_of(given).items():
-        model, updates, taken = trained(run, images, given.seconds)
+        model, told[name] = trained(run, images, given.seconds, work / name)
         weights = sum(p.numel() for p in part_of(model, "encoder").parameters())
-        said = f"{updates:,} updates in {taken:.0f} s, encoder of {weights:,} weights"
-        print(f"{name}: {said}", flush=True)
+        said = "{updates:,} updates in {seconds:.0f} s".format(**told[name])
+        print(f"{name}: {said}, encoder of {weights:,} weights", flush=True)
         found[name] = answers(model, images, given)
-        told[name] = {"updates": updates, "seconds": round(taken)}
     for method, budget in next(iter(found.values())):
         print(f"{method}, {budget} labels a class: % right of test images (of the pool)")
         each = {n: Measured(f[method, budget][0], ("draw", "image"), "accuracy")
