@@ -121,6 +121,17 @@ def graph(network, tmp_path_factory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def source(timm, tmp_path_factory) -> str:
+    """A tiny architecture with weights that have learned nothing."""
+    from safetensors.torch import save_file
+
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    save_file(timm.create_model("test_resnet").state_dict(), path)
+    return f"timm:test_resnet@{path},size=32"
+
+
 SIZES = ((40, 30), (30, 40), (25, 25), (90, 33), (64, 64), (200, 150))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 import tacit
 from tacit.encoders.base import About
@@ -31,7 +31,6 @@ from tacit.saved import elsewhere
 from tacit.studies.description.errors import StudyError
 from tacit.studies.description.reading import parse
 
-SMALL = "test_resnet"
 QUICK = Recipe(epochs=1, updates=12, batch_size=8, rate=1e-3, layers="all", decay=0.5)
 
 
@@ -40,15 +39,6 @@ def inputs_of(originals: Originals, about: About, folder: Path) -> Inputs:
     images = Images(np.zeros((len(originals), 3, 4, 4), np.uint8), originals=originals)
     lay_inputs(folder, about, Split(images, images.take(np.arange(0))))
     return read_inputs(folder, about, len(originals))[0]
-
-
-@pytest.fixture(scope="module")
-def source(timm, tmp_path_factory) -> str:
-    """A tiny architecture with weights that have learned nothing."""
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    save_file(timm.create_model(SMALL).state_dict(), path)
-    return f"timm:{SMALL}@{path},size=32"
 
 
 @pytest.fixture(scope="module")

@@ -268,7 +268,7 @@ def test_transfer_is_asked_of_an_encoder_from_elsewhere(telling, tmp_path):
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ("frozen: false", "runs.head.encoder.frozen: an encoder from elsewhere stays as it is"),
+        ("frozen: false", "runs.head: encoder.frozen is false; an encoder from elsewhere"),
         ("zap: 1", "runs.head.encoder.zap: unknown key"),
         ("from: few", "runs.head.encoder.from: unknown key"),
     ],
@@ -284,7 +284,10 @@ def test_faults_of_a_pretrained_encoder_are_named_at_their_place(changed, said):
     ("line", "said"),
     [
         ("bad: {learn: vae, encoder: {pretrained: 'timm:a'}}", "'vae' learns its own encoder"),
-        ("bad: {learn: contrastive, encoder: {pretrained: 'timm:a'}}", "would learn no code"),
+        (
+            "bad: {learn: contrastive, encoder: {pretrained: 'timm:a', frozen: true}}",
+            "would learn no code",
+        ),
         ("bad: {learn: classifier, encoder: {pretrained: 'tim:a'}}", "Did you mean 'timm:a'"),
         ("bad: {learn: classifier, encoder: {from: head}}", "its encoder comes from elsewhere"),
         ("bad: {learn: autoencoder, decoder: {from: decoder}}", "reads other codes"),

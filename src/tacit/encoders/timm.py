@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,7 +25,7 @@ from tacit.encoders.weights import differences, fits_in_order, read_weights
 from tacit.errors import EncoderError
 from tacit.files import file_sha256
 from tacit.images.originals import Originals
-from tacit.models.pretrained import PretrainedNetwork
+from tacit.models.pretrained import PretrainedNetwork, import_timm
 
 HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 FITS: dict[str, Fit] = {"center": "cut", "squash": "squash", "border": "pad"}
@@ -69,12 +68,7 @@ class TimmEncoder:
 
     def network(self) -> PretrainedNetwork:
         """A copy that can be trained on, block by block as timm divides it."""
-        from timm.models import group_parameters
-
-        module = deepcopy(self.module).cpu()
-        divided = group_parameters(module, module.group_matcher(coarse=False))  # type: ignore[operator]
-        blocks = [divided[number] for number in sorted(divided)]
-        return PretrainedNetwork(module, self.about.n_features, blocks)
+        return PretrainedNetwork(deepcopy(self.module).cpu(), self.about.n_features)
 
     def _engine(self, store: Store, originals: Originals, missing: Sequence[int]) -> Engine:
         """The engine that the store was begun with, or the faster one."""
@@ -95,7 +89,7 @@ def open_timm(source: Source, device: str = "cpu") -> TimmEncoder:
         EncoderError: timm is not installed, has no such architecture or no weights of it, or the
             weights cannot be had or do not fit.
     """
-    timm = _timm(source.text)
+    timm = import_timm(f"encoder '{source.text}'")
     by = source.options.get("by", "name")
     if by not in ("name", "order"):
         raise EncoderError(f"encoder '{source.text}': by is {by!r}; choices: name, order")
@@ -120,21 +114,6 @@ def open_timm(source: Source, device: str = "cpu") -> TimmEncoder:
         n_bytes=file.stat().st_size,
     )
     return TimmEncoder(about, module, (file,), device)
-
-
-def _timm(source: str) -> ModuleType:
-    if find_spec("timm") is None:
-        raise EncoderError(f"encoder '{source}' needs timm: pip install 'tacit[pretrained]'")
-    try:
-        import timm
-        import timm.data
-    except (ImportError, RuntimeError) as error:
-        raise EncoderError(
-            f"encoder '{source}' needs timm, which does not load: {str(error).splitlines()[0]}. "
-            "Most often torch and torchvision are of different builds; install both from one "
-            "index, or use an ONNX file (onnx:FILE), which needs neither"
-        ) from error
-    return timm
 
 
 def _config(timm: ModuleType, source: Source) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from tacit.models.networks import (
     Projector,
 )
 from tacit.models.posteriors import Amortized, PerImage, Posterior
+from tacit.models.pretrained import PretrainedEncoder
 from tacit.models.residual import Places, ResEncoder
 from tacit.streams import float32_by_default
 
@@ -124,6 +125,43 @@ Network = Annotated[
 ]
 
 
+Side = Annotated[int, Field(ge=1, le=2**24)]
+
+
+class TimmNetwork(Table):
+    """`PretrainedEncoder`: an architecture of timm, whose weights came from elsewhere.
+
+    A study says `encoder: {pretrained: …}`, and the encoder that this names says the rest.
+    """
+
+    kind: Literal["timm"] = "timm"
+    model: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,100}$")]
+    n_features: Width
+    size: tuple[Side, Side]
+    mean: Annotated[tuple[float, ...], Field(min_length=1, max_length=3)]
+    sd: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1, max_length=3)]
+
+    def encoder(self, shape: tuple[int, int, int], latent_dim: int) -> Encoder:
+        return PretrainedEncoder(
+            shape,
+            latent_dim,
+            model=self.model,
+            n_features=self.n_features,
+            size=self.size,
+            mean=self.mean,
+            sd=self.sd,
+        )
+
+    def decoder(self, shape: tuple[int, int, int], latent_dim: int) -> Decoder:
+        raise ValueError(f"network '{self.model}' of timm has no decoder")
+
+
+AnyNetwork = Annotated[
+    ConvNetwork | DenseNetwork | PoolNetwork | ResNetwork | TimmNetwork,
+    Field(discriminator="kind"),
+]
+
+
 class GaussianTable(Table):
     """`Gaussian`, σ on the scale of pixels in [0, 1]."""
 
@@ -193,9 +231,6 @@ class ProjectorTable(Table):
 Learn = Literal["autoencoder", "vae", "classifier", "contrastive"]
 
 
-Side = Annotated[int, Field(ge=1, le=2**24)]
-
-
 class ModelConfig(Table):
     """Everything that says which model this is, apart from its weights.
 
@@ -210,7 +245,7 @@ class ModelConfig(Table):
     latent_dim: Annotated[int, Field(ge=1, le=65536)]
     n_classes: Annotated[int, Field(ge=0)] = 0
     n_images: Annotated[int, Field(ge=0)] = 0
-    network: Network = ConvNetwork()
+    network: AnyNetwork = ConvNetwork()
     likelihood: LikelihoodTable = GaussianTable()
     posterior: PosteriorTable = AmortizedTable()
     code_is: Literal["code", "probabilities"] = "code"

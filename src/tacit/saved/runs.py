@@ -89,6 +89,8 @@ def read_run(
         training |= {"objective": saved.objective_table.kind, "beta": saved.beta}
     if saved.config.learn == "contrastive":
         training |= {"objective": saved.objective_table.kind}
+    if saved.begun is not None:
+        training |= {"weights before": saved.begun}
     model, encoder = saved.model(update), None
     if (key := saved.config.features) is not None:
         read_features_as_given(model, *mean_and_scale(read_laid(folder / "images", key)[0]))

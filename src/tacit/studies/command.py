@@ -94,13 +94,14 @@ def _placed(question: Question, file: str) -> Question:
 
 def _with_file(name: str, run: Run, file: str) -> Run:
     """With the file of an encoder from elsewhere beside the study's own."""
-    if run.pretrained is None:
+    if not isinstance(run.encoder, Pretrained):
         return run
 
     def find(path: str) -> str:
         return beside(file, path, f"runs.{name}.encoder", names=())
 
-    return run.model_copy(update={"encoder": Pretrained(pretrained=placed(run.pretrained, find))})
+    named = run.encoder.model_copy(update={"pretrained": placed(run.encoder.pretrained, find)})
+    return run.model_copy(update={"encoder": named})
 
 
 def check_options(options: RunOptions, how: How) -> str:
@@ -304,7 +305,8 @@ def perform(prepared: Prepared, told: Told, console: Console, executor: Executor
     console.print(f"{prepared.name}: {prepared.study.title}", markup=False, highlight=False)
     features = {}
     images = Split(prepared.opened.train, prepared.opened.test)
-    for source, encoder in prepared.encoders.items():
+    for source in prepared.read_features:
+        encoder = prepared.encoders[source]
         with reading(console, f"encoding by {encoder.about.name}") as progress:
             features[source] = encoded(encoder, images, progress, executor.encoding)
     for question in prepared.plan.questions.values():

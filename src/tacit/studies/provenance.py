@@ -243,13 +243,18 @@ def _run_used(
         for part in run.taken
     ]
     elsewhere = (
-        [] if run.pretrained is None else [f"encoder {encoders[run.pretrained].name}, frozen"]
+        []
+        if run.pretrained is None
+        else [
+            f"encoder {encoders[run.pretrained].name}, "
+            + ("frozen" if run.reads_features else "which learned on")
+        ]
     )
     is_vae = run.learn == "vae"
     sigma = run.likelihood.sigma if is_vae and isinstance(run.likelihood, GaussianTable) else None
     return RunUsed(
         name=name,
-        learns=f"{learns}, {run.network.kind} network, code of {config.latent_dim:,}",
+        learns=f"{learns}, {config.network.kind} network, code of {config.latent_dim:,}",
         parts="; ".join([*elsewhere, *taken]),
         trained=trained,
         beta=run.objective.beta if isinstance(run.objective, ObjectiveTable) and is_vae else None,

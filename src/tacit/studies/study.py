@@ -67,6 +67,15 @@ class Prepared:
     encoders: Mapping[str, Encoder] = field(default_factory=dict)
 
     @property
+    def read_features(self) -> list[str]:
+        """What names those whose features are read; others begin a run and learn on."""
+        asked = [s for question in self.plan.questions.values() for s in question.encoders()]
+        asked += [
+            r.pretrained for r in self.study.runs.values() if r.reads_features and r.pretrained
+        ]
+        return list(dict.fromkeys(asked))
+
+    @property
     def trained_encoders(self) -> list[Encoder]:
         """Those whose networks are trained on."""
         asked = self.plan.questions.values()

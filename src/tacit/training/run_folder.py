@@ -50,6 +50,7 @@ class SavedRun:
         config: its model. objective_table: what it minimised.
         schedule: how it was trained.
         train_index: the rows of the training images that it learned from; None for all.
+        begun: whose weights its encoder began with; None where it began anew.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -62,6 +63,7 @@ class SavedRun:
         self.objective_table = read_objective(record["objective"])
         self.schedule = Schedule.from_json(record["schedule"])
         index = record["train_index"]
+        self.begun: str | None = record.get("begun")
         self.train_index: NDArray[np.int64] | None = None if index is None else np.array(index)
 
     @property
@@ -129,11 +131,16 @@ def write_job(
     objective: ObjectiveTable | ContrastiveTable,
     schedule: Schedule,
     train_index: NDArray[np.int64] | None,
+    begun: str | None = None,
 ) -> None:
-    """Say what a run is, before it starts."""
+    """Say what a run is, before it starts.
+
+    begun: whose weights its encoder begins with, where they are somebody else's.
+    """
     write_json(
         folder / "job.json",
-        {
+        ({} if begun is None else {"begun": begun})
+        | {
             "run": run,
             "seed": seed,
             "draw": draw,

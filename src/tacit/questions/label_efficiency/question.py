@@ -126,7 +126,7 @@ class FewLabels(Question):
                 )
             if pair.using.reads == "encoder" and run.posterior.kind == "per-image":
                 yield f"run '{pair.run}' has per-image codes, and so no encoder to fine-tune"
-            if run.pretrained is not None:
+            if run.reads_features:
                 yield (
                     f"run '{pair.run}' reads codes from elsewhere; name the encoder itself as "
                     f"codes: '{run.pretrained}'"

@@ -31,7 +31,7 @@ def graph_errors(
         for name, kinds in question.needs().items():
             if name not in runs:
                 yield place, f"looks at '{name}', which is no run" + nearest(name, runs)
-            elif runs[name].pretrained and not question.reads_features:
+            elif runs[name].reads_features and not question.reads_features:
                 yield (
                     place,
                     f"run '{name}' reads codes from elsewhere, and this question gives models "
@@ -55,8 +55,10 @@ def kinds_of(run: Run) -> set[str]:
 def _misfits(run: Run, part: str, source: Run) -> Iterator[str]:
     if part == "probabilities" and source.learn != "classifier":
         yield f"class probabilities come from a classifier, not from '{source.learn}'"
-    if part != "decoder" and source.pretrained:
+    if part != "decoder" and source.reads_features:
         yield "its encoder comes from elsewhere; name it here too, as 'pretrained'"
+    elif part != "decoder" and source.pretrained:
+        yield "its encoder is one from elsewhere that learned on, which no other run can take"
     if part == "decoder" and run.pretrained != source.pretrained:
         yield f"the decoder of '{run.decoder.source if run.decoder else ''}' reads other codes"
     if part == "encoder" and source.posterior.kind == "per-image":

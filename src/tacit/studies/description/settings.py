@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tacit.encoders.base import About
+from tacit.encoders.source import parse
 from tacit.images.dataset import UNLABELLED, Images, Split
 from tacit.images.opened import Opened
 from tacit.images.splits import few_label_draw
-from tacit.models.config import ModelConfig, PerImageTable
+from tacit.models.config import AnyNetwork, ModelConfig, PerImageTable, TimmNetwork
 from tacit.studies.description.spec import Run
 from tacit.training.objectives.tables import BYOLTable
 from tacit.training.schedule import Schedule, evenly
@@ -76,7 +77,8 @@ def model_config(
 
     encoders: what is known of those from elsewhere, by what names them.
     """
-    given = None if run.pretrained is None else encoders[run.pretrained]
+    known = None if run.pretrained is None else encoders[run.pretrained]
+    given = known if run.reads_features else None
     taken = run.taken_encoder
     reads_probabilities = taken is not None and taken.part == "probabilities"
     return ModelConfig(
@@ -85,13 +87,25 @@ def model_config(
         latent_dim=run.latent_dim if given is None else given.n_features,
         n_classes=images.train.n_classes,
         n_images=len(images.train) if isinstance(run.posterior, PerImageTable) else 0,
-        network=run.network,
+        network=run.network if known is None or given is known else _learned_on(known),
         likelihood=run.likelihood,
         posterior=run.posterior,
         code_is="probabilities" if reads_probabilities else "code",
         projector=run.projector if run.learn == "contrastive" else None,
         momentum=run.objective.momentum if isinstance(run.objective, BYOLTable) else None,
         features=None if given is None else given.key,
+    )
+
+
+def _learned_on(known: About) -> AnyNetwork:
+    """The architecture of an encoder from elsewhere."""
+    assert known.recipe is not None  # timm's have one
+    return TimmNetwork(
+        model=parse(known.source).model.partition(".")[0],
+        n_features=known.n_features,
+        size=known.recipe.size,
+        mean=known.recipe.mean,
+        sd=known.recipe.sd,
     )
 
 

@@ -57,8 +57,10 @@ class TakenPart(Table):
 class Pretrained(Table):
     """An encoder from elsewhere (`tacit.encoders.source`) in place of one of the study's own.
 
-    It reads the original pictures by its own recipe; its features, less their mean and divided by
-    their root mean square over the training images, are the code, whatever `latent_dim` says.
+    Frozen it reads the original pictures by its own recipe; its features, less their mean and
+    divided by their root mean square over the training images, are the code, whatever `latent_dim`
+    says. Where it learns on (`learn: contrastive`, a network of timm) it reads the study's images,
+    and codes are components of its features, as of a contrastive run's own network.
     """
 
     pretrained: str
@@ -69,13 +71,6 @@ class Pretrained(Table):
     def _is_named(cls, text: str) -> str:
         parse(text)
         return text
-
-    @field_validator("frozen")
-    @classmethod
-    def _stays(cls, frozen: bool) -> bool:
-        if not frozen:
-            raise ValueError("an encoder from elsewhere stays as it is in a run: frozen is true")
-        return frozen
 
 
 def _is_pretrained(value: Any) -> str:
@@ -170,6 +165,11 @@ class Run(Table):
         """The encoder from elsewhere, by what names it; None where there is none."""
         return self.encoder.pretrained if isinstance(self.encoder, Pretrained) else None
 
+    @property
+    def reads_features(self) -> bool:
+        """Whether it learns on features of an encoder from elsewhere, which stays as it is."""
+        return self.pretrained is not None and self.learn != "contrastive"
+
     @model_validator(mode="before")
     @classmethod
     def _contrastive_by_default(cls, data: Any) -> Any:
@@ -180,12 +180,17 @@ class Run(Table):
         if isinstance(asked, dict) and "kind" not in asked:
             data = {**data, "objective": {"kind": "simclr", **asked}}
         own: dict[str, Any] = {"batch_size": 256}
-        if not data.get("encoder"):  # else as the one it is taken from
+        encoder, rate, updates = data.get("encoder"), 3e-3, 2000
+        if _is_pretrained(encoder) == "elsewhere":
+            own, rate, updates = {"batch_size": 64, "latent_dim": 64}, 3e-4, 300
+            if isinstance(encoder, dict):
+                data = {**data, "encoder": {"frozen": False, **encoder}}
+        elif not encoder:  # else as the one it is taken from
             own |= {"network": {"kind": "resnet", "width": 16}, "latent_dim": 64}
         if not data.get("phases"):
-            own |= {"rate": 3e-3, "one_cycle": True}
+            own |= {"rate": rate, "one_cycle": True}
             if not {"epochs", "updates"} & data.keys():
-                own |= {"epochs": 1, "updates": 2000}
+                own |= {"epochs": 1, "updates": updates}
         return own | data
 
     @model_validator(mode="after")
@@ -211,10 +216,21 @@ class Run(Table):
     @model_validator(mode="after")
     def _parts_belong(self) -> "Run":
         taken = self.taken_encoder
-        if self.pretrained and self.learn not in ("autoencoder", "classifier"):
+        if self.pretrained and self.learn == "vae":
             raise ValueError(
-                f"'{self.learn}' learns its own encoder; 'autoencoder' and 'classifier' learn on a "
-                "frozen one from elsewhere"
+                "'vae' learns its own encoder; 'autoencoder' and 'classifier' learn on a frozen "
+                "one from elsewhere, and 'contrastive' learns it on"
+            )
+        if self.pretrained and self.learn == "contrastive":
+            if (kind := parse(self.pretrained).kind) != "timm":
+                raise ValueError(
+                    f"'{self.pretrained}' cannot learn on: what '{kind}' names has no weights that "
+                    "can be trained; timm:NAME and timm:NAME@FILE have"
+                )
+        elif isinstance(self.encoder, Pretrained) and not self.encoder.frozen:
+            raise ValueError(
+                "encoder.frozen is false; an encoder from elsewhere stays as it is, 'contrastive' "
+                "alone learns it on"
             )
         if self.learn == "classifier" and self.decoder:
             raise ValueError("a classifier has no decoder to take from another run")

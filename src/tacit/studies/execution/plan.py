@@ -191,6 +191,11 @@ def _train_job(
         "train_index": None if index is None else index.tolist(),
         "taken": [{key: value for key, value in t.items() if key != "folder"} for t in taken],
     }
+    begun = None
+    if run.pretrained is not None and not run.reads_features:
+        about = encoders[run.pretrained]
+        begun = {"source": run.pretrained, "key": about.key, "words": about.words}
+        spec["begun"] = about.key
     data = [images.train.sha256, images.test.sha256]
     job_id = content_id("train", CODE_VERSION, spec, seed, data)
     work = schedule.updates * min(schedule.batch_size, n_images) * math.prod(config.shape)
@@ -202,7 +207,13 @@ def _train_job(
         draw=draw,
         folder=f"jobs/{name}-s{seed}-d{draw}-{job_id[:8]}",
         needs=tuple(job.id for _, job in upstream),
-        task={**spec, "taken": taken, "few": run.train is not None, "ranks": run.ranks},
+        task={
+            **spec,
+            "taken": taken,
+            "begun": begun,
+            "few": run.train is not None,
+            "ranks": run.ranks,
+        },
         weight=work * (1 + (config.learn != "classifier") + 2 * (schedule.row_updates - 1)),
     )
 

@@ -37,6 +37,7 @@ from tacit.images.shared import Notice, read_images
 from tacit.models.config import ModelConfig, build
 from tacit.models.models import VAE, Autoencoder, Contrastive, Model
 from tacit.models.parts import copy_part, freeze, part_of
+from tacit.models.pretrained import PretrainedEncoder
 from tacit.progress import tell, watched
 from tacit.questions.base import Measurement, Runs, Trainable
 from tacit.questions.registry import QUESTIONS
@@ -81,10 +82,12 @@ def assemble(
     taken: list[dict[str, Any]],
     out: Path,
     mean: torch.Tensor | None = None,
+    begun: dict[str, str] | None = None,
 ) -> Model:
     """A new model from its seed, with the parts it takes from finished jobs.
 
-    `mean` is the image, (C, H, W), at which the decoder's output starts, if any.
+    `mean` is the image, (C, H, W), at which the decoder's output starts, if any; `begun` names the
+    encoder from elsewhere whose weights the own one begins with.
     """
     # The names of streams do not tell runs apart: equal architectures start from equal weights.
     with seeded_initialisation(seed):
@@ -98,6 +101,8 @@ def assemble(
         copy_part(source, target, f"the {part['part']} taken from '{upstream.run}'")
         if part["frozen"]:
             freeze(target)
+    if begun is not None:
+        _begin(model, begun["source"], begun["key"])
     if isinstance(model, Contrastive):
         model.follow(momentum=0)  # averages start at what was taken
     return model
@@ -120,7 +125,7 @@ def train(
     """
     task = job["task"]
     folder = out / job["folder"]
-    config = ModelConfig.model_validate(task["config"])
+    config, begun = ModelConfig.model_validate(task["config"]), task.get("begun")
     if config.features is not None:
         images = with_features(images, out / "images", [config.features])
     objective = read_objective(task["objective"])
@@ -136,10 +141,11 @@ def train(
             objective=objective,
             schedule=schedule,
             train_index=index,
+            begun=begun and begun["words"],
         )
     learned = Chosen(images.train, np.arange(len(images.train)) if index is None else index)
     mean = mean_image(learned) if task["output_bias"] == "training-mean" else None
-    model = assemble(config, job["seed"], task["taken"], out, mean)
+    model = assemble(config, job["seed"], task["taken"], out, mean, begun)
     keep_own_rows(model, ranks)  # before the device has those of all images
     model = model.to(device)
     checkpointer = FolderCheckpointer(
@@ -265,15 +271,34 @@ def measure(
     seal(folder, durable=times["seconds"] > SECONDS_WORTH_SYNCING)
 
 
-def _trainable(source: str, key: str, out: Path, n_train: int) -> Trainable:
-    """The network of an encoder from elsewhere, opened here, and what it reads of the images.
+def _begin(model: Model, source: str, key: str) -> None:
+    """Let a model's encoder, and averages of it, begin with the weights of one from elsewhere."""
+    encoder = part_of(model, "encoder")
+    assert isinstance(encoder, PretrainedEncoder)
+    encoder.network.load_state_dict(_opened(source, key).module.state_dict())
+    if isinstance(model, Contrastive) and model.average is not None:
+        model.average[0].load_state_dict(encoder.features.state_dict())
+
+
+def _opened(source: str, key: str) -> TimmEncoder:
+    """An encoder from elsewhere with a network, opened here.
 
     Raises:
-        EncoderError: it is not what it was when its features were made.
+        EncoderError: it is not what it was when the study was planned.
     """
     encoder = open_encoder(source)
     if encoder.about.key != key or not isinstance(encoder, TimmEncoder):
         raise EncoderError(f"encoder '{source}' changed while the study ran; run it again")
+    return encoder
+
+
+def _trainable(source: str, key: str, out: Path, n_train: int) -> Trainable:
+    """The network of an encoder from elsewhere, and what it reads of the images.
+
+    Raises:
+        EncoderError: as `_opened`.
+    """
+    encoder = _opened(source, key)
     return Trainable(encoder.network(), *read_inputs(out / "images", encoder.about, n_train))
 
 
