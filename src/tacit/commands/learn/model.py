@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tacit.labels.calibration import Temperature
 from tacit.labels.pairs import Pair
-from tacit.models.config import ConvNetwork, DenseNetwork, ModelConfig, Network, build
+from tacit.models.config import AnyNetwork, ConvNetwork, DenseNetwork, ModelConfig, Network, build
 from tacit.models.models import Classifier
 from tacit.models.parts import freeze
 
@@ -27,7 +27,7 @@ def config_of(
     shape: tuple[int, int, int],
     n_classes: int,
     weights: Weights,
-    network: Network | None = None,
+    network: AnyNetwork | None = None,
 ) -> ModelConfig:
     """Which model the pair's method leaves as its classifier.
 

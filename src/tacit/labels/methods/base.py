@@ -13,7 +13,7 @@ from tacit.labels.draws import Labelled
 from tacit.labels.networks import Recipe
 from tacit.labels.propagation.graph import neighbour_graph
 from tacit.labels.representations import Represented
-from tacit.models.config import Network
+from tacit.models.config import AnyNetwork
 from tacit.models.models import Classifier
 from tacit.training.examples import Examples
 
@@ -166,7 +166,7 @@ class Method(ABC):
         """
         return answered.model
 
-    def network(self, recipe: Recipe | None, encoder: Network | None) -> Network | None:
+    def network(self, recipe: Recipe | None, encoder: AnyNetwork | None) -> AnyNetwork | None:
         """The network of the encoder in `classifier`.
 
         Args:

@@ -14,7 +14,7 @@ from tacit.labels.networks import (
     fine_tune,
     train_network,
 )
-from tacit.models.config import Network
+from tacit.models.config import AnyNetwork
 from tacit.models.networks import Encoder
 from tacit.models.pretrained import PretrainedNetwork
 
@@ -65,7 +65,7 @@ class FineTuned(Trained):
             )
             yield Answered(t, class_probabilities(model, problem.new), model=model)
 
-    def network(self, recipe: Recipe | None, encoder: Network | None) -> Network | None:
+    def network(self, recipe: Recipe | None, encoder: AnyNetwork | None) -> AnyNetwork | None:
         return encoder
 
 
