@@ -50,15 +50,15 @@ def peak():
 score(images[:20], 200)  # what is loaded once
 Path("/proc/self/clear_refs").write_text("5")  # the peak is counted anew from here
 before = peak()
-estimate = score(images, 5000)
+estimate = score(images, 600)
 print(json.dumps({"peak": peak() - before, "images": len(estimate.log_prob)}))
 """
 
 
-def test_ten_times_the_images_take_no_more_memory() -> None:
+def test_forty_times_the_images_take_no_more_memory() -> None:
     """The images themselves, an argument, are there before and are not counted."""
     peaks = {}
-    for n in (200, 2000):
+    for n in (200, 8000):
         done = subprocess.run(
             [sys.executable, "-c", SCORING, str(n), str(LIMIT)],
             check=True,
@@ -70,6 +70,6 @@ def test_ten_times_the_images_take_no_more_memory() -> None:
         peaks[n] = found["peak"]
     print(peaks)
     assert max(peaks.values()) < LIMIT
-    # What belongs to an image (its answer, its stream's name, its check) is about 1.5 kB of it; one
-    # copy of the images would be 5.4 MiB more.
-    assert peaks[2000] - peaks[200] < 4
+    # What belongs to an image (its answer, its stream's name, its check) is about 0.6 kB of it, and
+    # freed memory has gaps; one copy of the images would be 24 MiB more.
+    assert peaks[8000] - peaks[200] < 10

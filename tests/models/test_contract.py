@@ -119,6 +119,21 @@ def test_bernoulli_probabilities_of_all_pictures_sum_to_one() -> None:
     assert total.item() == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 17, 19), (1, 1, 127), (1, 1, 1)], ids=str)
+@pytest.mark.parametrize("scale", [1, 20, 400])
+def test_bernoulli_probabilities_are_as_exact_without_gradients(shape, scale) -> None:
+    """With logits of any size, none of them lost beside larger ones; 127 is prime."""
+    decoded = scale * torch.randn(5, 4, *shape, generator=torch_stream(5, "decoded"))
+    x = (decoded[0].sigmoid() > torch.rand(4, *shape, generator=torch_stream(5, "x"))).float()
+    decoded[1:] = 0.01 * decoded[1:] + 0.99 * decoded[0]
+    fast = Bernoulli("none").log_prob(x, decoded)
+    usual = Bernoulli("none").log_prob(x, decoded.requires_grad_())
+    exact = TorchBernoulli(logits=decoded.detach().double()).log_prob(x.double()).sum((-3, -2, -1))
+    assert not fast.requires_grad
+    torch.testing.assert_close(usual.detach().double(), exact, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(fast.double(), exact, rtol=1e-5, atol=1e-5)
+
+
 def test_dynamic_binarisation_has_the_grey_values_as_means() -> None:
     x = images((1, 4, 4), 1).expand(4000, 1, 4, 4)
     drawn = Bernoulli("dynamic").observe(x, torch_stream(0, "binarise"))

@@ -16,7 +16,7 @@ from tacit.evidence.observed import (
     draw_root,
     frozen,
     observed_from,
-    rows_within,
+    rows_and_draws,
 )
 from tacit.evidence.pareto import FEWEST_WEIGHTS, pareto_k, tail_size
 from tacit.evidence.proposals import MakeProposal, Proposal, draws, image_chunks, proposal_for
@@ -61,16 +61,17 @@ def importance_sampling(
     root = draw_root(generator)
     with frozen(model), torch.no_grad():
         data = observed_from(model, x, root)
-        rows = rows_within(model, memory)
+        rows, drawn = rows_and_draws(model, memory)
         summaries = []
         for part in image_chunks(len(data), rows):
             chunk = data.take(part)
             q = proposal_for(proposal, model, chunk.x, part, len(data))
             noise = Noise(root, "importance", chunk.keys, chunk.x)
             weights = LogWeights(len(chunk), n_samples)
-            for z in draws(q, n_samples, noise, rows):
-                log_weight = model.log_joint(chunk.x, z) - q.log_prob(z)
-                weights.add(checked(log_weight, part.start))
+            for z in draws(q, n_samples, noise, drawn):
+                few = z.split(max(1, rows // len(chunk)))
+                log_joint = torch.cat([model.log_joint(chunk.x, each) for each in few])
+                weights.add(checked(log_joint - q.log_prob(z), part.start))
             summaries.append(weights.summary())
     columns = zip(*summaries, strict=True)
     log_prob, standard_error, ess, k = (np.concatenate(column) for column in columns)

@@ -16,10 +16,14 @@ from torch import Tensor
 from tacit.models.likelihoods import Bernoulli
 from tacit.models.models import VAE
 from tacit.streams import stream_seed
+from tacit.training.pages import keep_pages
 
 MIB = 1024 * 1024
 CPU_ROWS = 256
 """Codes decoded at once on a CPU: larger batches leave its caches and gain nothing."""
+DRAWN_PER_DECODED = 8
+"""Codes drawn and weighed together by those decoded at once: each step of it takes as long for
+256 codes of 16 numbers as for 2,048."""
 CHECKED_AT_ONCE = 256
 """Images whose pixels are looked at together: looking takes as much memory as they do."""
 
@@ -206,13 +210,14 @@ def check_positive(**counts: int) -> None:
 
 @contextmanager
 def frozen(model: VAE) -> Iterator[None]:
-    """Inside: evaluation mode, no gradient for any parameter.
+    """Inside: evaluation mode, no gradient for any parameter; freed memory is kept for the next.
 
     Afterwards the model is as it was.
     """
     modes = [(module, module.training) for module in model.modules()]
     needs = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     model.eval().requires_grad_(False)
+    keep_pages()
     try:
         yield
     finally:
@@ -231,6 +236,27 @@ def rows_within(model: VAE, memory: int, *, gradients: bool = False) -> int:
     Raises:
         ValueError: where not even one fits.
     """
+    one = _bytes_of_a_row(model, gradients=gradients)
+    if one > memory:
+        raise ValueError(f"`memory` is {memory:,} bytes; decoding one code takes {one:,}")
+    on_cpu = next(model.decoder.parameters()).device.type == "cpu"
+    return min(memory // one, CPU_ROWS) if on_cpu else memory // one
+
+
+def rows_and_draws(model: VAE, memory: int) -> tuple[int, int]:
+    """How many codes may be decoded at once, and how many drawn, within `memory` bytes.
+
+    Raises:
+        ValueError: where not even one fits.
+    """
+    rows = rows_within(model, memory)
+    size = next(model.decoder.parameters()).element_size()
+    spare = memory - rows * _bytes_of_a_row(model)
+    fit = spare // (24 * model.latent_dim * size)  # the codes, and what their density takes
+    return rows, max(rows, min(DRAWN_PER_DECODED * rows, fit))
+
+
+def _bytes_of_a_row(model: VAE, *, gradients: bool = False) -> int:
     parameter = next(model.decoder.parameters())
     numbers = [6 * math.prod(model.decoder.shape) + 12 * model.latent_dim]
 
@@ -245,8 +271,4 @@ def rows_within(model: VAE, memory: int, *, gradients: bool = False) -> int:
     finally:
         for hook in hooks:
             hook.remove()
-    one = sum(numbers) * parameter.element_size() * (3 if gradients else 1)
-    if one > memory:
-        raise ValueError(f"`memory` is {memory:,} bytes; decoding one code takes {one:,}")
-    rows = memory // one
-    return min(rows, CPU_ROWS) if parameter.device.type == "cpu" else rows
+    return sum(numbers) * parameter.element_size() * (3 if gradients else 1)

@@ -17,7 +17,7 @@ STEPS = 40  # of heat between two choices of Poisson MBO, Calder 2020
 _HEAT_ERROR = 1e-4  # of scores between 0 and 1
 _TOLERANCE = 1e-5  # of the residual, against its beginning; labels settle at 1e-3
 _ITERATIONS = 10_000
-IN_THE_CACHE = 100_000  # images, in whatever order
+IN_THE_CACHE = 80_000  # images, in whatever order
 
 
 class Groups(NamedTuple):
