@@ -7,6 +7,7 @@ from sklearn.datasets import load_digits
 from tacit.labels.choosing import Choice, choice_among, share_of
 from tacit.labels.cross_validation import (
     Turns,
+    held_out_confidence,
     held_out_temperature,
     held_out_trials,
     turns_for,
@@ -166,3 +167,26 @@ def test_a_class_out_of_the_question_does_not_spoil_the_temperature() -> None:
     value = held_out_temperature(logits, y).value
     assert value is not None
     assert np.isfinite(value)
+
+
+def test_confidence_is_right_where_a_share_of_answers_is_sure_and_wrong() -> None:
+    """A third of the answers tells nothing and is as sure as the others: no temperature does."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 4, 3000)
+    seen = np.where(rng.random(3000) < 1 / 3, rng.integers(0, 4, 3000), y)
+    logits = rng.normal(0, 1, (3000, 4)) + 6 * np.eye(4)[seen]
+    right = float((logits.argmax(axis=1) == y).mean())
+    found = held_out_confidence(logits, y, np.arange(3000))
+    assert found.blank == pytest.approx(1 / 3, abs=0.03)
+    assert found.probabilities(logits).max(axis=1).mean() == pytest.approx(right, abs=0.01)
+    alone = held_out_temperature(logits, y).probabilities(logits).max(axis=1).mean()
+    assert alone < right - 0.02
+
+
+def test_confidence_of_few_answers_is_no_more_than_laplaces_rule() -> None:
+    y = np.arange(8) % 3
+    found = held_out_confidence(3 * np.eye(3)[y], y, np.arange(8))
+    p = found.probabilities(3 * np.eye(3)[y])
+    assert p.max(axis=1) == pytest.approx(9 / 10, abs=1e-3)
+    with_a_class_out_of_the_question = np.where(np.arange(3) == 2, -np.inf, np.eye(3)[y % 2])
+    assert held_out_confidence(with_a_class_out_of_the_question, y % 2, np.arange(8)).blank < 1

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from tacit.commands.label import LabelOptions, to_learn
 from tacit.errors import ImagesError
 from tacit.images.tables import Names, read_tables
 from tacit.page.chance import AFTER, EVERY, ByChance
-from tacit.page.judging import LITTLE, Answers, judge
+from tacit.page.judging import LITTLE, Answers, exact_interval, judge
 from tacit.page.session import Session
 from tacit.page.table import LabelTable, Said
 
@@ -269,11 +270,33 @@ def test_confidence_follows_from_labels_that_were_not_asked_for(session) -> None
     label_next(session, 18)
     spread = session._spread
     nothing = np.arange(0)
-    every = judge(spread, 3, Answers(None, nothing, np.arange(18))).temperature
-    usual = judge(spread, 3, Answers(None, nothing, np.arange(12))).temperature
-    assert every.n > usual.n > 9
-    assert every.value is not None
-    assert judge(spread, 3, Answers(None, nothing, nothing)).temperature.value is None
+    every = judge(spread, 3, Answers(None, nothing, np.arange(18))).confidence
+    usual = judge(spread, 3, Answers(None, nothing, np.arange(12))).confidence
+    assert every is not None
+    assert usual is not None
+    assert usual != every
+    assert judge(spread, 3, Answers(None, nothing, nothing)).confidence is None
+
+
+def test_what_is_undone_and_given_again_is_judged_as_before(session) -> None:
+    rows = label_next(session, 16)
+    before = settled(session).predictions.judged
+    session.clear(rows[3:6])
+    settled(session)
+    session.undo()
+    after = settled(session).predictions.judged
+    assert (after.accuracy, after.low, after.high) == (before.accuracy, before.low, before.high)
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 7), (6, 7), (7, 7), (3, 10)])
+def test_an_interval_is_as_wide_as_the_binomial_says(right: int, n: int) -> None:
+    low, high = exact_interval(right, n)
+    if right > 0:
+        assert binom.sf(right - 1, n, low) == pytest.approx(0.025)
+    if right < n:
+        assert binom.cdf(right, n, high) == pytest.approx(0.025)
+    assert low <= right / n <= high
+    assert exact_interval(right - 0.3, n)[1] < high or right < 1
 
 
 def test_neither_time_nor_memory_grows_with_answers(table) -> None:

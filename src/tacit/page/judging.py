@@ -4,10 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import beta
 
-from tacit.labels.calibration import Temperature, even_weights
-from tacit.labels.choosing import share_of
-from tacit.labels.cross_validation import held_out_temperature, held_out_trials, turns_for
+from tacit.labels.calibration import even_weights
+from tacit.labels.cross_validation import (
+    Confidence,
+    held_out_confidence,
+    held_out_trials,
+    turns_for,
+)
 from tacit.labels.draws import Labelled
 from tacit.labels.propagation.incremental import Spread
 
@@ -33,11 +38,12 @@ class Judgement:
 
     Attributes:
         accuracy: the share of held-out labels told right; None where none can be held out.
-        low, high: Wilson's 95 % interval over labels.
+        low, high: the exact 95 % interval over labels (Clopper and Pearson 1934). Wilson's is too
+            low where nearly all of a few are right, as here.
         n: how many labels were held out, each counting once.
         at_random: whether they are of images chosen at random, so that the share is that of all
             images; otherwise they are of those that were asked for, which says less.
-        temperature: of the confidence.
+        confidence: what makes probabilities of scores; None where no label can be held out.
         changed: the share of the other images that the last `MORE` answers made be taken for
             something else; None where there are too few answers.
     """
@@ -47,7 +53,7 @@ class Judgement:
     high: float | None
     n: int
     at_random: bool
-    temperature: Temperature
+    confidence: Confidence | None
     changed: float | None = None
 
     @property
@@ -56,14 +62,7 @@ class Judgement:
         return self.changed is not None and self.changed < LITTLE
 
 
-NOT_YET = Judgement(
-    None,
-    None,
-    None,
-    0,
-    False,
-    Temperature(None, "no class has two labels yet, of which one is held out", 0),
-)
+NOT_YET = Judgement(None, None, None, 0, False, None)
 
 
 @dataclass(frozen=True)
@@ -94,27 +93,35 @@ def judge(spread: Spread, n_classes: int, answers: Answers, *, seed: int = 0) ->
     y = np.asarray(spread.y, np.int64)
     if len(np.unique(y)) < 2:
         return NOT_YET
-    trials = held_out_trials(Labelled(np.arange(len(y)), y), turns_for(y), seed=seed)
+    order = np.argsort(spread.rows)  # whatever was undone and given again, labels are judged alike
+    trials = held_out_trials(Labelled(order, y[order]), turns_for(y), seed=seed)
     changed = _changed(spread, n_classes, answers.before)
     if not trials:
         return NOT_YET
     logits = np.concatenate(
-        [spread.held_out(trial.learned.index, trial.held, n_classes) for trial in trials]
+        [spread.held_out(trial.learned.index, order[trial.held], n_classes) for trial in trials]
     )
-    label = np.concatenate([trial.held for trial in trials])
+    label = order[np.concatenate([trial.held for trial in trials])]
     at_random = np.isin(label, answers.at_random)
     by_chance = len(np.unique(label[at_random])) >= CHOSEN
     counted = at_random if by_chance else np.ones(len(label), bool)
     n = len(np.unique(label[counted]))
-    right = logits[counted].argmax(axis=1) == y[label[counted]]
-    share = share_of(float(even_weights(label[counted]) @ right) / n, n)
+    told = logits[counted].argmax(axis=1) == y[label[counted]]
+    right = float(even_weights(label[counted]) @ told)
     usual = np.isin(label, answers.usual)
-    temperature = (
-        held_out_temperature(logits[usual], y[label[usual]], label[usual])
-        if usual.any()
-        else NOT_YET.temperature
+    confidence = (
+        held_out_confidence(logits[usual], y[label[usual]], label[usual]) if usual.any() else None
     )
-    return Judgement(share.value, share.low, share.high, n, by_chance, temperature, changed)
+    return Judgement(right / n, *exact_interval(right, n), n, by_chance, confidence, changed)
+
+
+def exact_interval(right: float, n: int) -> tuple[float, float]:
+    """The 95 % interval of a share of which `right` of n were seen, whole or not."""
+    right = round(right, 9)  # sums of fractions
+    return (
+        float(beta.ppf(0.025, right, n - right + 1)) if right > 0 else 0.0,
+        float(beta.ppf(0.975, right + 1, n - right)) if right < n else 1.0,
+    )
 
 
 def _changed(spread: Spread, n_classes: int, before: Places | None) -> float | None:

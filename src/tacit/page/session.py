@@ -29,7 +29,7 @@ AHEAD = 12
 """Images that are named ahead of the one that is shown, so that the next one is there at once."""
 
 SHARPNESS = 4.0
-"""Before a temperature is known, scores are divided by their spread and multiplied by this; and
+"""Before confidence can be fitted, scores are divided by their spread and multiplied by this; and
 always where it is asked what to label next, so that this depends on the order of the scores and
 their shape alone."""
 
@@ -259,14 +259,9 @@ class Session:
             scores = self._spread.scores(len(met))
             came = self._came_about(times, self._by_chance.answered(gone))
             judged = judge(self._spread, len(met), came, seed=self.seed)
-            finite = np.where(np.isfinite(scores), scores, scores[np.isfinite(scores)].min() - 99)
             spread = scores[np.isfinite(scores)].std() or 1.0
-            sharp = softmax(SHARPNESS * finite / spread, axis=1)
-            p = (
-                sharp
-                if judged.temperature.value is None
-                else judged.temperature.probabilities(finite)
-            )
+            sharp = softmax(SHARPNESS * scores / spread, axis=1)
+            p = sharp if judged.confidence is None else judged.confidence.probabilities(scores)
             found = self._of_all(version, met, p, judged)
             if len(self.table.said) < FIRST:
                 queue = self._from_cover(gone)
@@ -412,7 +407,7 @@ class Session:
                 "at_random": judged.at_random,
                 "changed": judged.changed,
                 "enough": judged.enough,
-                "calibrated": judged.temperature.value is not None,
+                "calibrated": judged.confidence is not None,
                 "confidence": float(sure.mean()) if len(sure) and len(named) > 1 else None,
                 "unsure": int((sure < UNSURE).sum()) if len(named) > 1 else None,
                 "table": self.table.path.name,
