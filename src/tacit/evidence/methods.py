@@ -12,7 +12,7 @@ from tacit.evidence.estimate import LogProbEstimate, concatenate
 from tacit.evidence.importance import importance_sampling
 from tacit.evidence.observed import MIB, Observed, draw_root, observed_from
 from tacit.evidence.proposals import from_encoder
-from tacit.evidence.refine import refine
+from tacit.evidence.refine import MOST_STEPS, refine
 from tacit.models.models import VAE
 from tacit.models.posteriors import DiagonalNormal
 from tacit.streams import torch_stream
@@ -139,14 +139,23 @@ METHODS = {
 
 
 def refined_posteriors(
-    model: VAE, data: Observed, *, generator: torch.Generator, memory: int = 512 * MIB
+    model: VAE,
+    data: Observed,
+    *,
+    max_steps: int = MOST_STEPS,
+    generator: torch.Generator,
+    memory: int = 512 * MIB,
 ) -> DiagonalNormal:
-    """Diagonal normals that lack little enough to be sampled around, from the encoder if any."""
+    """Diagonal normals that lack little enough to be sampled around, from the encoder if any.
+
+    max_steps: gradients that an image takes, at most (see `refine`).
+    """
     return refine(
         model,
         data,
         start="encoder" if model.amortized else "prior",
         tolerance=LACKING,
+        max_steps=max_steps,
         generator=generator,
         memory=memory,
     ).q

@@ -32,6 +32,8 @@ Start = Literal["encoder", "prior"] | DiagonalNormal
 
 TOLERANCE = 0.5
 """Nats that an image may lack, unless said otherwise."""
+MOST_STEPS = 1200
+"""Gradients that an image may take, unless said otherwise."""
 BETAS = (0.9, 0.99)
 FIRST_RATE, LAST_RATE = 0.3, 0.03
 PERIOD = 24
@@ -111,7 +113,7 @@ def refine(
     start: Start = "encoder",
     steps: int | None = None,
     tolerance: float = TOLERANCE,
-    max_steps: int = 1200,
+    max_steps: int = MOST_STEPS,
     rate: float = 0.05,
     n_starts: int = 1,
     n_samples: int = 64,

@@ -9,7 +9,12 @@ TRAIN_IMAGES = 2_000
 DRAWS = 3
 
 PASSES = 1.5
-"""Times as many passes over fewer images: a VAE of 2,000 MNIST digits has not finished after 30."""
+"""Times as many passes over fewer images: a VAE of 2,000 MNIST digits has not finished after 30.
+
+In one cycle of half the batch at twice the rate it has, in nine tenths of the time; but codes that
+are optimised image by image, which are visited so many times, then end 120 nats behind the encoder
+in place of 40, and an autoencoder's error is a tenth larger after as many updates.
+"""
 
 EVALUATIONS = 10
 """Points of the curves, besides snapshots: 30 looks at 2,000 images are a fifth of a training."""

@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from tacit.evidence.refine import MOST_STEPS
 from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
 from tacit.questions.inference_method import figures, numbers, words
@@ -48,7 +49,7 @@ class InferenceMethod(Question):
     amortized: str
     per_image: Annotated[tuple[str, ...], Field(min_length=1, max_length=5)]
     refined: Annotated[int, Field(ge=2, le=10**6)] = 500
-    gradients: Annotated[int, Field(ge=1, le=10**5)] = 1200
+    gradients: Annotated[int, Field(ge=1, le=10**5)] = MOST_STEPS
 
     def needs(self) -> dict[str, tuple[str, ...]]:
         return {

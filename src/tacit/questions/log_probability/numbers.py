@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from tacit.evidence.observed import observe
+from tacit.evidence.refine import MOST_STEPS
 from tacit.images.dataset import Images
 from tacit.measures.correlations import correlation, explained
 from tacit.measures.distances import Floats
@@ -134,13 +135,17 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Amounts:
-    """How many images of a split, and samples of each; where samples come from."""
+    """How many images of a split, and samples of each; where samples come from.
+
+    gradients: of an image's refinement, at most, where what stays flagged is annealed.
+    """
 
     samples: int
     per_class: int
     annealed_per_class: int
     shown_per_class: int
     by_encoder: bool
+    gradients: int = MOST_STEPS
 
 
 def measure(runs: Runs, name: str, asked: Amounts, checking: Checking | None) -> Numbers:
@@ -222,6 +227,7 @@ def _scored(
             split=split,
             by_encoder=asked.by_encoder,
             anneal=anneal,
+            gradients=asked.gradients,
         )
         return {"rows": rows, **columns}
 

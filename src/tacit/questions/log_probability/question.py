@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from tacit.evidence.refine import MOST_STEPS
 from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
 from tacit.questions.log_probability import figures, numbers, words
@@ -31,6 +32,8 @@ class LogProbability(Question):
         per_class: images of each class and split that the answer rests on.
         annealed_per_class: as many where most of the first so many have to be annealed.
         shown_per_class: images of each class and split that are shown with their values.
+        gradients: of log p(x | z) that an image's refinement takes, at most, unless annealing
+            checks it.
         methods: "annealed" checks the importance samples, which all values then are, on a few test
             images by more samples and by annealed importance sampling, and annealing on images that
             the model simulates. On 28×28 images and a convolutional network that takes about half
@@ -60,6 +63,7 @@ class LogProbability(Question):
         "annealed_per_class": 5,
         "shown_per_class": 2,
         "samples": 500,
+        "gradients": 400,
     }
 
     run: str
@@ -68,6 +72,7 @@ class LogProbability(Question):
     per_class: Annotated[int, Field(ge=2, le=10**5)] = 100
     annealed_per_class: Annotated[int, Field(ge=2, le=10**5)] = 25
     shown_per_class: Annotated[int, Field(ge=1, le=20)] = 5
+    gradients: Annotated[int, Field(ge=1, le=10**5)] = MOST_STEPS
     methods: tuple[Literal["importance", "annealed"], ...] = ("importance",)
     annealed_images: Annotated[int, Field(ge=2, le=10**4)] = 25
     distributions: tuple[Annotated[int, Field(ge=2, le=10**6)], ...] = (100, 1000)
@@ -104,6 +109,7 @@ class LogProbability(Question):
             self.annealed_per_class,
             self.shown_per_class,
             self.proposal == "encoder",
+            self.gradients,
         )
         return Measurement.of(numbers.measure(runs, self.run, asked, self._checking))
 

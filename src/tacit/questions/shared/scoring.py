@@ -19,6 +19,7 @@ from tacit.evidence.precision import (
     log_prob_to_precision,
 )
 from tacit.evidence.proposals import from_encoder
+from tacit.evidence.refine import MOST_STEPS
 from tacit.images.dataset import Images
 from tacit.measures.distances import Floats
 from tacit.measures.images import gaussian_log_prob, mean_intensity
@@ -58,6 +59,7 @@ def score(
     split: str,
     by_encoder: bool,
     anneal: bool = True,
+    gradients: int = MOST_STEPS,
 ) -> Columns:
     """Columns of per-image numbers for the images at `rows`, (n,) each.
 
@@ -68,6 +70,8 @@ def score(
     under the model's own likelihood with the mean training image in place of the decoded one;
     ``class_mean_image``, the same with the mean of the image's class; ``label``. The last two only
     where `means` has the classes.
+
+    gradients: of an image's refinement, at most, where what stays flagged is annealed.
     """
     x = torch.from_numpy(images.scaled(rows))
     data = observe(model, x, torch_stream(seed, "observed", split))
@@ -80,7 +84,7 @@ def score(
         estimate = estimated(model, data, samples, seed, split, by_encoder=by_encoder)
         worth = estimate.ess
     else:
-        estimate = precise = without_flags(model, data, samples, seed, split)
+        estimate = precise = without_flags(model, data, samples, seed, split, gradients)
         worth = precise.sampled_ess
         assert precise.upper is not None
         columns |= {"annealed": precise.annealed.astype(np.int64), "upper": precise.upper}
@@ -127,15 +131,21 @@ def estimated(
 
 
 def without_flags(
-    model: VAE, data: Observed, samples: int, seed: int, split: str
+    model: VAE,
+    data: Observed,
+    samples: int,
+    seed: int,
+    split: str,
+    gradients: int = MOST_STEPS,
 ) -> PreciseEstimate:
     """As `estimated` from refined posteriors; what stays flagged is annealed from the same normals.
 
     An image's value is that of the first method in turn that raises no flag, or of the last, with
     an upper bound beside it.
     """
+    generator = torch_stream(seed, "refined", split)
     with within(0, 0.5):
-        q = refined_posteriors(model, data, generator=torch_stream(seed, "refined", split))
+        q = refined_posteriors(model, data, max_steps=gradients, generator=generator)
     with within(0.5, 1):
         return log_prob_to_precision(
             model,
