@@ -43,8 +43,6 @@ from tacit.streams import numpy_stream
 class Answered:
     """What was seen in one start."""
 
-    right: list[float] = field(default_factory=list)
-    said: list[float] = field(default_factory=list)
     writing: list[float] = field(default_factory=list)
     following: list[float] = field(default_factory=list)
     accuracy: dict[int, float] = field(default_factory=dict)
@@ -79,12 +77,17 @@ def main() -> None:
         moved = rng.normal(0, 0.2 * codes.std(), (n, *codes.shape)).astype(np.float32)
         codes, names = (codes + moved).reshape(-1, codes.shape[1]), np.tile(names, n)
         copies = np.arange(len(codes))
+
+    def after(found: dict[int, float]) -> list[float]:
+        return [found[number] for number in given.after]
+
     seen, luck = [], []
     for start in range(given.starts):
         seen.append(one := _start(codes, copies, names, start, n_answers, given.after))
         luck.append(_at_random(codes, names, start, given.after))
         print(
-            f"start {start}: right {_shares(one.right)}, sure {_shares(one.said)}; at random "
+            f"start {start}: right {_shares(after(one.accuracy))}, "
+            f"sure {_shares(after(one.sure))}; at random "
             f"{_shares(luck[-1])}; an answer {1000 * np.median(one.writing):.0f} ms (last ten "
             f"{1000 * np.median(one.writing[-10:]):.0f}), what follows "
             f"{np.median(one.following):.3f} s (last ten {np.median(one.following[-10:]):.3f}, "
@@ -92,7 +95,8 @@ def main() -> None:
             f"after a tenth of them, {one.memory[-1]:.0f} MiB at the end",
             flush=True,
         )
-    right, said = ([getattr(one, what) for one in seen] for what in ("right", "said"))
+    right = [after(one.accuracy) for one in seen]
+    said = [after(one.sure) for one in seen]
     for name, found in (("asked for", right), ("sure of them", said), ("at random", luck)):
         print(f"{name}: {_shares(np.mean(found, axis=0))} (sd {_shares(np.std(found, axis=0))})")
     _confidence(seen)
@@ -139,9 +143,6 @@ def _answer(session: Session, names: np.ndarray, n: int, after: list[int]) -> An
             found.judged[number] = told.judged
             found.accuracy[number] = float(found.right_ones[number][rest].mean())
             found.sure[number] = float(told.sure[rest].mean())
-        if number in after:
-            found.right.append(found.accuracy[number])
-            found.said.append(found.sure[number])
     return found
 
 

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +15,6 @@ from tacit.images.bounded import printable
 from tacit.images.dataset import UNLABELLED, Images
 from tacit.labels.draws import Labelled
 from tacit.page.session import Session
-
-Kind = Literal["labels", "copies", "odd", "two"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 
 LISTED = 200
 """So many entries of a list are shown, the surest first."""
@@ -58,16 +55,16 @@ class Corrections:
         Raises:
             ValueError: there is no such list.
         """
-        if kind not in KINDS:
-            raise ValueError(f"there is no such list; the lists are {', '.join(KINDS)}")
+        lists: dict[str, Callable[[], tuple[list[Entry], str]]] = {
+            "labels": self._labels,
+            "copies": self._copies,
+            "odd": self._odd,
+            "two": self._two,
+        }
+        if kind not in lists:
+            raise ValueError(f"there is no such list; the lists are {', '.join(lists)}")
         with self._lock:
-            found: dict[str, Callable[[], tuple[list[Entry], str]]] = {
-                "labels": self._labels,
-                "copies": self._copies,
-                "odd": self._odd,
-                "two": self._two,
-            }
-            entries, why = found[kind]()
+            entries, why = lists[kind]()
             told = entries[:LISTED]
             self._rows[kind] = {
                 one["row"] for entry in told for one in (entry, entry.get("other", entry))
@@ -92,7 +89,7 @@ class Corrections:
         if found is None:
             return [], why
         return [
-            self._entry(int(found.place[i]))
+            self.session.item(int(found.place[i]))
             | {"fits": met[found.fits[i]], "wrong": round(float(found.wrong[i]), 4)}
             for i in found.listed.tolist()
         ], ""
@@ -104,7 +101,7 @@ class Corrections:
             first, second = int(pairs.first[i]), int(pairs.second[i])
             if first in marks or second in marks:
                 continue
-            one, other = self._entry(first), self._entry(second)
+            one, other = self.session.item(first), self.session.item(second)
             differ = bool(one["label"] and other["label"] and one["label"] != other["label"])
             entries.append(one | {"other": other, "sure": bool(pairs.sure[i]), "differ": differ})
         return sorted(entries, key=lambda entry: not entry["differ"]), ""
@@ -112,7 +109,7 @@ class Corrections:
     def _odd(self) -> tuple[list[Entry], str]:
         found, marks = self.odd, self.session.marked("bad")
         return [
-            self._entry(row) | {"kind": kind, "sure": bool(sure)}
+            self.session.item(row) | {"kind": kind, "sure": bool(sure)}
             for row, kind, sure in zip(found.row.tolist(), found.kind, found.sure, strict=True)
             if row not in marks
         ], ""
@@ -121,16 +118,9 @@ class Corrections:
         if not self.beside:
             return [], "no second table was named; --beside names one"
         return [
-            self._entry(row) | {"theirs": printable(self.beside[row])}
+            self.session.item(row) | {"theirs": printable(self.beside[row])}
             for row in two_people(self.session, self.beside).rows.tolist()
         ], ""
-
-    def agreement(self) -> Agreement:
-        """How far the two people agree so far."""
-        return two_people(self.session, self.beside)
-
-    def _entry(self, row: int) -> Entry:
-        return self.session.item(row)
 
     @cached_property
     def pairs(self) -> Pairs:

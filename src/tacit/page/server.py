@@ -24,7 +24,7 @@ from tacit.files import NotWritten
 from tacit.images.bounded import printable
 from tacit.images.dataset import Images
 from tacit.images.originals import Originals
-from tacit.page.correcting import Corrections
+from tacit.page.correcting import Corrections, two_people
 from tacit.page.pictures import original, small
 from tacit.page.plane import mapped
 from tacit.page.session import Session
@@ -212,7 +212,7 @@ def application(
             "out": printable(shown.out),
         }
         if shown.beside:
-            two = corrections.agreement()
+            two = two_people(session, shown.beside)
             told |= {"both": two.both, "differ": len(two.rows)}
         return JSONResponse(told | more)
 

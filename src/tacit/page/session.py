@@ -113,9 +113,7 @@ class Session:
         self.version = 0
         self.closed = False
         self.error = ""
-        none = np.full(n, -1, np.int16)
-        zeros = np.zeros(n, np.float32)
-        self.predictions = Predictions(-1, (), none, none, zeros, zeros)
+        self.predictions = self._of_one(-1, [], {})
         self._follow()
         self._thread = threading.Thread(target=self._work, name="predictions", daemon=True)
         self._thread.start()
@@ -315,13 +313,14 @@ class Session:
 
     def _of_one(self, version: int, met: list[str], given: dict[int, int]) -> Predictions:
         """With labels of one class, or none, nothing can be told."""
-        n = len(self.names)
-        best = np.full(n, -1, np.int16)
-        sure = np.zeros(n, np.float32)
+        none, nothing = (
+            np.full(len(self.names), -1, np.int16),
+            np.zeros(len(self.names), np.float32),
+        )
+        best, sure = none.copy(), nothing.copy()
         for row, label in given.items():
             best[row], sure[row] = label, 1.0
-        none = np.full(n, -1, np.int16)
-        return Predictions(version, tuple(met), best, none, sure, np.zeros(n, np.float32))
+        return Predictions(version, tuple(met), best, none, sure, nothing)
 
     def _of_all(
         self, version: int, met: list[str], p: NDArray[np.float64], judged: Judgement
