@@ -5,22 +5,21 @@ import csv
 import pickle
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from laid_inputs import inputs_of
 from PIL import Image
 from safetensors.torch import load_file
 
 import tacit
-from tacit.encoders.base import About
 from tacit.encoders.inputs import Inputs, lay_inputs, read_inputs
 from tacit.encoders.opening import open_encoder
 from tacit.encoders.recipe import Recipe as Reading
 from tacit.estimators import classifier
 from tacit.images.dataset import Images, Split
-from tacit.images.originals import Originals, of_pictures
+from tacit.images.originals import of_pictures
 from tacit.labels.draws import Labelled
 from tacit.labels.methods import METHODS, Problem
 from tacit.labels.networks import ON_PRETRAINED, Recipe, class_probabilities, fine_tune
@@ -32,13 +31,6 @@ from tacit.studies.description.errors import StudyError
 from tacit.studies.description.reading import parse
 
 QUICK = Recipe(epochs=1, updates=12, batch_size=8, rate=1e-3, layers="all", decay=0.5)
-
-
-def inputs_of(originals: Originals, about: About, folder: Path) -> Inputs:
-    """Pictures as an encoder reads them."""
-    images = Images(np.zeros((len(originals), 3, 4, 4), np.uint8), originals=originals)
-    lay_inputs(folder, about, Split(images, images.take(np.arange(0))))
-    return read_inputs(folder, about, len(originals))[0]
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ import json
 import numpy as np
 import pytest
 import torch
+from laid_inputs import inputs_of
 from PIL import Image
 
 import tacit
-from tacit.encoders.inputs import inputs_of
 from tacit.encoders.opening import open_encoder
 from tacit.images.dataset import Images, Split
 from tacit.images.originals import of_arrays
@@ -44,7 +44,7 @@ def begun(source, images, **objective):
     return run, config, assemble(config, 0, [], None, None, {"source": source, "key": about.key})
 
 
-def test_it_begins_as_the_encoder_whose_weights_it_has(source, images):
+def test_it_begins_as_the_encoder_whose_weights_it_has(source, images, tmp_path):
     source += ",crop=1"  # the whole picture, as such a run reads it
     encoder = open_encoder(source)
     _, _, model = begun(source, images)
@@ -52,7 +52,7 @@ def test_it_begins_as_the_encoder_whose_weights_it_has(source, images):
     x = torch.from_numpy(images.scaled(np.arange(5)))
     with torch.inference_mode():
         found = model.encoder.features(x)
-        read = inputs_of(of_arrays(images.pixels[:5])[0], encoder.about.recipe)
+        read = inputs_of(of_arrays(images.pixels[:5])[0], encoder.about, tmp_path)
         expected = encoder.module(torch.from_numpy(read.scaled(np.arange(5))))
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
     with pytest.raises(ValueError, match="changed while the study ran"):
