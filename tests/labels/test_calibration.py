@@ -6,7 +6,7 @@ from scipy.special import softmax
 
 from tacit.labels.calibration import as_logits, even_weights, fit_temperature, folds_of
 from tacit.labels.draws import Labelled
-from tacit.measures.classifiers import calibration
+from tacit.measures.classifiers import calibration_excess
 from tacit.streams import numpy_stream
 
 N_CLASSES = 4
@@ -46,9 +46,9 @@ def test_it_finds_the_temperature_that_confidence_lacks(true) -> None:
     assert sorted(answer.asked) == list(range(4000)), "each label is held out once"
     p = found.probabilities(answer.logits)
     assert p.sum(axis=1) == pytest.approx(1)
-    assert calibration(p, answer.y).error < 0.03
+    assert calibration_excess(p, answer.y) < 0.03
     if true > 2:
-        assert calibration(softmax(answer.logits, axis=1), answer.y).error > 0.1
+        assert calibration_excess(softmax(answer.logits, axis=1), answer.y) > 0.1
         assert f"{found.value:.2f}" in str(found)
 
 

@@ -157,9 +157,13 @@ class TimmNetwork(Table):
 
 
 AnyNetwork = Annotated[
-    ConvNetwork | DenseNetwork | PoolNetwork | ResNetwork | TimmNetwork,
-    Field(discriminator="kind"),
+    Annotated[
+        ConvNetwork | DenseNetwork | PoolNetwork | ResNetwork | TimmNetwork,
+        Field(discriminator="kind"),
+    ],
+    BeforeValidator(named),
 ]
+"""What a run may say as its network, and what `encoder: {pretrained: …}` brings."""
 
 
 class GaussianTable(Table):
