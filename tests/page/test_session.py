@@ -278,6 +278,20 @@ def test_confidence_follows_from_labels_that_were_not_asked_for(session) -> None
     assert judge(spread, 3, Answers(None, nothing, nothing)).confidence is None
 
 
+def test_accuracy_by_chance_is_of_the_images_without_a_label(session) -> None:
+    """Of 66 labels 60 are told right, and of 22 by chance 20: the other 24 images are alike."""
+    for row in range(4, 70):
+        session.answer([row], label=str((row + (row < 10)) % 3))
+    settled(session)
+    nothing = np.arange(0)
+    judged = judge(session._spread, 3, Answers(None, np.arange(0, 66, 3), nothing))
+    assert judged.at_random
+    assert judged.accuracy == pytest.approx(20 / 22, abs=0.02)
+    # The interval is of 90 images, 66 of which are known.
+    assert judged.low == pytest.approx((90 * exact_interval(20, 22)[0] - 60) / 24, abs=0.05)
+    assert judged.high == 1.0
+
+
 def test_what_is_undone_and_given_again_is_judged_as_before(session) -> None:
     rows = label_next(session, 16)
     before = settled(session).predictions.judged

@@ -41,8 +41,9 @@ class Judgement:
         low, high: the exact 95 % interval over labels (Clopper and Pearson 1934). Wilson's is too
             low where nearly all of a few are right, as here.
         n: how many labels were held out, each counting once.
-        at_random: whether they are of images chosen at random, so that the share is that of all
-            images; otherwise they are of those that were asked for, which says less.
+        at_random: whether they are of images chosen at random. Then accuracy and interval are those
+            of the images without a label: the labelled ones, which are harder and of which it is
+            known how many are told right, are taken off. Otherwise they are of what was asked for.
         confidence: what makes probabilities of scores; None where no label can be held out.
         changed: the share of the other images that the last `MORE` answers made be taken for
             something else; None where there are too few answers.
@@ -106,13 +107,19 @@ def judge(spread: Spread, n_classes: int, answers: Answers, *, seed: int = 0) ->
     by_chance = len(np.unique(label[at_random])) >= CHOSEN
     counted = at_random if by_chance else np.ones(len(label), bool)
     n = len(np.unique(label[counted]))
-    told = logits[counted].argmax(axis=1) == y[label[counted]]
-    right = float(even_weights(label[counted]) @ told)
+    told = logits.argmax(axis=1) == y[label]
+    right = float(even_weights(label[counted]) @ told[counted])
+    shares = np.array([right / n, *exact_interval(right, n)])
+    others = spread.n - len(y)
+    if by_chance and others:
+        known = float(np.average(told, weights=even_weights(label)))
+        shares = np.clip((spread.n * shares - len(y) * known) / others, 0, 1)
     usual = np.isin(label, answers.usual)
     confidence = (
         held_out_confidence(logits[usual], y[label[usual]], label[usual]) if usual.any() else None
     )
-    return Judgement(right / n, *exact_interval(right, n), n, by_chance, confidence, changed)
+    accuracy, low, high = shares.tolist()
+    return Judgement(accuracy, low, high, n, by_chance, confidence, changed)
 
 
 def exact_interval(right: float, n: int) -> tuple[float, float]:
