@@ -309,6 +309,19 @@ def test_a_batch_of_large_images_is_learned_from_in_parts(
         torch.testing.assert_close(value, weights(parts)[name], rtol=0, atol=alike)
 
 
+def test_shared_weights_are_held_while_rows_alone_are_updated() -> None:
+    """No gradient of theirs is worked out for nothing, and a frozen part is not let loose."""
+    model, learning = new("vae", posterior="per-image"), []
+    frozen = model.decoder.layers[0].bias.requires_grad_(False)
+
+    def seen(model, batch, generator):
+        learning.append((model.decoder.layers[0].weight.requires_grad, frozen.requires_grad))
+        return elbo()(model, batch, generator)
+
+    fit(model, seen, some_images(), Schedule(10, 10, 2, row_updates=3), seed=0)
+    assert learning == 2 * [(False, False), (False, False), (True, False)]
+
+
 def test_one_cycle_rises_and_falls() -> None:
     schedule = Schedule(10, 5, 100, rate=1.0, one_cycle=True)
     rates = [schedule.rate_at(update) for update in range(1, 101)]

@@ -54,14 +54,19 @@ class RowAdam:
             gradient = gradient.coalesce()
             rows = gradient.indices()[0]
             g = gradient.values() * scale
-            self.steps[k][rows] += 1
-            t = self.steps[k][rows].to(g.dtype).view(-1, *[1] * (g.dim() - 1))
-            m = self.first[k][rows].mul_(beta1).add_(g, alpha=1 - beta1)
-            v = self.second[k][rows].mul_(beta2).addcmul_(g, g, value=1 - beta2)
-            self.first[k][rows] = m
-            self.second[k][rows] = v
+            steps = self.steps[k].index_select(0, rows).add_(1)
+            t = steps.to(g.dtype).view(-1, *[1] * (g.dim() - 1))
+            m = self.first[k].index_select(0, rows).mul_(beta1).add_(g, alpha=1 - beta1)
+            v = self.second[k].index_select(0, rows).mul_(beta2).addcmul_(g, g, value=1 - beta2)
             moved = m / (1 - beta1**t) / ((v / (1 - beta2**t)).sqrt_() + self.eps)
-            parameter[rows] -= self.rate * moved
+            now = parameter.index_select(0, rows).sub_(self.rate * moved)
+            for table, values in (
+                (self.steps[k], steps),
+                (self.first[k], m),
+                (self.second[k], v),
+                (parameter, now),
+            ):
+                table.index_copy_(0, rows, values)
 
     def state_dict(self) -> dict[str, Tensor]:
         """The state as plain tensors, by name."""

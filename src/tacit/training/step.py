@@ -1,6 +1,7 @@
 """One update: forward, loss, backward, and what the optimizers make of the gradients."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import reduce
 from operator import add
 
@@ -53,11 +54,12 @@ class Step:
             for group in self.optimizer.param_groups:
                 group["lr"] = rate * group["factor"]
         if self.rows is not None:
-            for _ in range(self.row_updates - 1):
-                for part, loss in self._losses(batch):  # a row's update is its own in any part
-                    gradients = torch.autograd.grad(loss, self.rows.parameters)
-                    if part.counted:
-                        self.rows.step(gradients, scale=len(part.x))
+            with self._shared_weights_held():
+                for _ in range(self.row_updates - 1):
+                    for part, loss in self._losses(batch):  # a row's update is its own in any part
+                        gradients = torch.autograd.grad(loss, self.rows.parameters)
+                        if part.counted:
+                            self.rows.step(gradients, scale=len(part.x))
         if self.optimizer is not None:
             self.optimizer.zero_grad(set_to_none=True)
         losses = []
@@ -87,10 +89,29 @@ class Step:
             self.generator.share = part.share
             yield part, self.objective(self.model, part, self.generator)["loss"].mean()
 
+    @contextmanager
+    def _shared_weights_held(self) -> Iterator[None]:
+        """The shared weights have no gradients here.
+
+        `torch.autograd.grad` of rows alone has layers of tacit's own work out those of their
+        weights too, which was a tenth of an update of rows.
+        """
+        for weight in self._weights():
+            weight.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for weight in self._weights():
+                weight.requires_grad_(True)
+
+    def _weights(self) -> list[nn.Parameter]:
+        """Those that are shared by all images, and learn."""
+        groups = [] if self.optimizer is None else self.optimizer.param_groups
+        return [p for group in groups for p in group["params"]]
+
     def _gradients(self) -> list[Tensor]:
         """Of the shared weights."""
-        groups = [] if self.optimizer is None else self.optimizer.param_groups
-        return [p.grad for group in groups for p in group["params"] if p.grad is not None]
+        return [p.grad for p in self._weights() if p.grad is not None]
 
     def _step_rows(self, batch: Batch) -> None:
         assert self.rows is not None
