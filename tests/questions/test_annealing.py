@@ -124,7 +124,7 @@ def test_with_two_latent_dimensions_the_truth_stands_beside_them() -> None:
     exact = found.arrays["table/resampled/exact.log-prob"]
     np.testing.assert_allclose(exact, truth, atol=1e-3)
     checking = Checking(60, (2, 4), 5, 8, 2, 4)
-    numbers = Relations(Seeds({0: found.typed(Numbers).table.checks}), checking).numbers()
+    numbers = Relations(Seeds({0: found.typed(Numbers).checks}), checking).numbers()
     assert numbers["importance-600-minus-exact.log-prob"].value == pytest.approx(0, abs=0.05)
     assert numbers["flag.false-alarms"].n > 20
 

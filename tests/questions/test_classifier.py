@@ -11,7 +11,7 @@ import torch
 from tacit.figures.sink import Figures
 from tacit.models.models import Classifier
 from tacit.questions.base import Measurement, Setting
-from tacit.questions.classifier.numbers import Accuracy, Answers, Numbers, Tables, Worst
+from tacit.questions.classifier.numbers import Accuracy, Answers, Numbers, Worst
 from tacit.questions.classifier.question import ClassifierAccuracy
 from tacit.questions.shared.curves import Kept, Line
 from tacit.questions.shared.seeds import Seeds
@@ -43,7 +43,7 @@ def fabricated(answered: np.ndarray, confidence: float = 0.9, train: float = 1.0
         train_right=np.arange(800)[None] < 800 * train,
         majority=0.25,
         worst=Worst(np.argsort(-loss)[:12], np.zeros((12, 1, 8, 8), np.uint8)),
-        table=Tables(answers),
+        test_images=answers,
     )
     return Measurement.of(numbers)
 
@@ -123,8 +123,8 @@ def test_of_twelve_alike_classes_none_is_called_harder() -> None:
     found = 0
     for k in range(100):
         right = numpy_stream(k, "alike").random((1, 360)) < 0.85
-        answers = replace(fabricated(TRUTH).typed(Numbers).table.test_images, label=truth)
-        numbers = replace(fabricated(TRUTH).typed(Numbers), right=right, table=Tables(answers))
+        answers = replace(fabricated(TRUTH).typed(Numbers).test_images, label=truth)
+        numbers = replace(fabricated(TRUTH).typed(Numbers), right=right, test_images=answers)
         found += bool(Accuracy(Seeds({0: numbers}), names).harder)
     assert found <= 6
 
@@ -153,7 +153,7 @@ def test_end_to_end(trained: Callable, tmp_path: Path) -> None:
         logits, torch.from_numpy(test.labels), reduction="none"
     ).numpy()
     found = measured[0].typed(Numbers)
-    answers = found.table.test_images
+    answers = found.test_images
     assert np.allclose(answers.cross_entropy, loss, atol=1e-5)
     assert np.array_equal(answers.answered, logits.argmax(dim=1).numpy())
     assert np.array_equal(found.worst.rows[:3], np.argsort(-loss, kind="stable")[:3])

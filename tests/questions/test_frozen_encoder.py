@@ -21,7 +21,6 @@ from tacit.questions.frozen_encoder.numbers import (
     Numbers,
     Separation,
     Separations,
-    Tables,
     class_mean_errors,
     comparable,
     separation_of,
@@ -89,11 +88,12 @@ def fabricated(
                 )
         of["originals"] = Separation(images.random(n), (hardness > 0) * 1.0, originals, originals)
         by_mean = np.where(np.arange(n) == 0, np.nan, 9.0 + hardness)
-        tables = Tables(
+        measured[seed] = Numbers(
+            decoders,
+            None,
             Errors(np.arange(n), label, class_mean=by_mean, **error),
             Separations(np.arange(n), label, of),
         )
-        measured[seed] = Numbers(decoders, None, tables)
     return Kept(Seeds(measured))
 
 
@@ -200,8 +200,7 @@ def test_ratios_are_those_of_the_measures() -> None:
         f"{r}-{what}": separation_of(outputs, y) for r in DECODERS for what in ("code", "output")
     }
     numbers = fabricated((2.0, 5.0, 8.0)).seeds.first
-    tables = replace(numbers.table, separation=Separations(np.arange(90), y, of))
-    kept = Kept(Seeds({0: replace(numbers, table=tables)}))
+    kept = Kept(Seeds({0: replace(numbers, separation=Separations(np.arange(90), y, of))}))
     between, within = fisher_terms(originals, y)
     whole = between.mean() / within.mean()
     assert kept.separation("originals", "fisher").value == pytest.approx(whole)
@@ -216,13 +215,12 @@ def test_ratios_are_those_of_the_measures() -> None:
 def test_brackets(measured: dict[int, Measurement]) -> None:
     """The autoencoder asked about itself keeps all; the probabilities' decoder, nothing more."""
     numbers = measured[0].typed(Numbers)
-    errors = numbers.table.errors
+    errors = numbers.errors
     for end, share in (("reference", 1.0), ("probabilities", 0.0)):
         best = errors.probabilities - 1.0
         ends = {"reference": best, "probabilities": errors.probabilities}
         changed = replace(errors, reference=best, frozen=ends[end])
-        tables = replace(numbers.table, errors=changed)
-        kept = Kept(Seeds({0: replace(numbers, table=tables)}))
+        kept = Kept(Seeds({0: replace(numbers, errors=changed)}))
         assert kept.share().value == pytest.approx(share)
     alike = Kept(Seeds({0: numbers})).variability_difference("frozen", "frozen")
     assert alike.value == 0.0
@@ -237,7 +235,7 @@ def test_measured_errors_are_the_decoders_own(
     x = torch.from_numpy(runs.test.scaled([3]))
     error = (x - model.decode(model.encode(x))).square().sum().item()
     numbers = measured[0].typed(Numbers)
-    assert numbers.table.errors.frozen[3] == pytest.approx(error, rel=1e-4)
+    assert numbers.errors.frozen[3] == pytest.approx(error, rel=1e-4)
     assert numbers.decoder["frozen"].of_the_classifier
     assert numbers.decoder["probabilities"].of_the_classifier
     assert not numbers.decoder["reference"].of_the_classifier

@@ -11,7 +11,7 @@ import torch
 from tacit.evidence.exact import LinearGaussian
 from tacit.images.dataset import Images
 from tacit.questions.base import Runs, Setting
-from tacit.questions.inference_gap.numbers import Columns, Gaps, Numbers, Tables
+from tacit.questions.inference_gap.numbers import Columns, Gaps, Numbers
 from tacit.questions.inference_gap.question import InferenceGapQuestion
 from tacit.questions.inference_gap.words import caveats, headline, sentences
 from tacit.questions.shared.seeds import Seeds
@@ -27,7 +27,7 @@ def study(trained: Callable[[str], Any]) -> Any:
 
 def test_gaps_of_an_encoder_on_train_and_test(study: Any, tmp_path: Path) -> None:
     measured = {0: ASKED.measure(study.runs(ASKED))}
-    table = measured[0].typed(Numbers).table
+    table = measured[0].typed(Numbers)
     for columns, images in ((table.train, study.images.train), (table.test, study.images.test)):
         assert np.array_equal(images.labels[columns.index], columns.label)
         assert np.bincount(columns.label).tolist() == [2] * 10
@@ -47,7 +47,7 @@ def test_gaps_of_an_encoder_on_train_and_test(study: Any, tmp_path: Path) -> Non
 def test_a_per_image_vae_gives_test_images_no_posterior(study: Any, tmp_path: Path) -> None:
     asked = InferenceGapQuestion(run="per-image", images=10, samples=100)
     found = asked.measure(study.runs(asked))
-    table = found.typed(Numbers).table
+    table = found.typed(Numbers)
     assert table.train.amortisation.mean() > 1  # two visits to each image
     assert table.test.amortisation is None
     finding = asked.answer({0: found}, study.setting(tmp_path))
@@ -86,7 +86,7 @@ def test_a_linear_model_has_the_gap_that_algebra_says(latent_dim: int, tmp_path:
     found = asked.measure(runs)
     expected = 0.5 * (model.precision.diagonal().log().sum() - model.precision.logdet()).item()
     numbers = found.typed(Numbers)
-    test = numbers.table.test
+    test = numbers.test
     exact = model.log_prob(torch.from_numpy(pixels[test.index]).double() / 255).log_prob
     np.testing.assert_allclose(test.log_prob, exact, atol=0.05)
     assert test.approximation.mean() == pytest.approx(expected, abs=0.15)
@@ -141,7 +141,7 @@ def fabricated(
                 amortisation=own,
                 own_elbo=None if own is None else log_prob - lost - own,
             )
-        measured[seed] = Numbers(amortized, exact, Tables(**tables))
+        measured[seed] = Numbers(amortized, exact, **tables)
     return Gaps(Seeds(measured))
 
 

@@ -21,7 +21,6 @@ from tacit.questions.inference_method.numbers import (
     Described,
     Inferred,
     Numbers,
-    Tables,
 )
 from tacit.questions.inference_method.question import InferenceMethod
 from tacit.questions.inference_method.words import (
@@ -68,17 +67,17 @@ def test_own_codes_are_those_of_the_images_beside_them(study: Any, numbers: Numb
     model = study.runs(ASKED)["per-image"].model()
     assert isinstance(model, VAE)
     assert isinstance(model.posterior, PerImage)
-    index = numbers.table.train.index
+    index = numbers.train.index
     x = study.images.train.scaled(index)
     with torch.no_grad():
         pictures = model.decode(model.posterior.mean[torch.from_numpy(index)]).numpy()
     error = ((x - pictures) ** 2).sum(axis=(1, 2, 3))
-    found = numbers.table.train.runs["per-image"].squared_error
+    found = numbers.train.runs["per-image"].squared_error
     assert found == pytest.approx(error, rel=1e-4)
 
 
 def test_a_per_image_run_has_no_codes_for_test_images_but_refined_ones(numbers: Numbers) -> None:
-    test = numbers.table.test.runs
+    test = numbers.test.runs
     assert test["vae"].elbo is not None
     assert test["per-image"].elbo is None
     assert len(test["per-image"].refined_elbo) == 20
@@ -109,9 +108,9 @@ def test_the_lead_is_the_sum_of_its_parts(numbers: Numbers) -> None:
 
 def test_a_snapshot_is_whole(study: Any, numbers: Numbers) -> None:
     run = study.runs(ASKED)["per-image"]
-    labels = study.images.train.labels[numbers.table.train.index]
+    labels = study.images.train.labels[numbers.train.index]
     first = np.unique(labels, return_index=True)[1]
-    rows = numbers.table.train.index[first]
+    rows = numbers.train.index[first]
     assert np.array_equal(numbers.shown["train"].original, study.images.train.pixels[rows])
     for epoch, update in run.snapshots.items():
         model = run.model(update)
@@ -132,7 +131,7 @@ def test_it_is_answered_with_every_figure_and_without_labels_too(
 
     few = InferenceMethod(amortized="vae", per_image=("per-image",), refined=3)
     unlabelled = few.measure(without_labels(study.runs(ASKED)))
-    assert unlabelled.typed(Numbers).table.train.label is None
+    assert unlabelled.typed(Numbers).train.label is None
     setting = Setting("q", study.setting(tmp_path / "b").figures, (), 160, 100, (1, 8, 8), "x")
     assert few.answer({0: unlabelled}, setting).numbers["encoder-misses.test.elbo"].n == 3
 
@@ -206,7 +205,8 @@ def fabricated(
         test = {"a": codes(base, base - 5, 21.0), "p": codes(refined_p, None, 20.0)}
         train = {"a": codes(base, own_p + lead - shift, 21.0), "p": codes(refined_p, own_p, 20.0)}
         measured[seed] = Numbers(
-            Tables(Columns(np.arange(200), train), Columns(np.arange(200), test)),
+            train=Columns(np.arange(200), train),
+            test=Columns(np.arange(200), test),
             shown={},
             snapshots={},
             traces={},
@@ -258,7 +258,7 @@ def test_seeds_that_disagree_leave_a_difference_undecided() -> None:
 def test_refinements_that_lack_more_are_cautioned_about() -> None:
     found = fabricated(lead=0, decoder=0, unfinished=0)
     assert not any("Only" in caveat for caveat in caveats(found))
-    found.seeds.first.table.test.runs["p"].converged[:] = 0
+    found.seeds.first.test.runs["p"].converged[:] = 0
     assert "Only 75.0 % of the refinements" in " ".join(caveats(replace(found)))
 
 
@@ -272,7 +272,7 @@ def test_numbers_are_few_and_shares_are_of_images() -> None:
 
 def test_a_run_that_had_not_finished_leaves_the_verdict_on_the_others() -> None:
     found = fabricated(lead=250, decoder=150, unfinished=100)
-    runs = found.seeds.first.table.train.runs
+    runs = found.seeds.first.train.runs
     assert runs["a"].elbo is not None
     ahead = 40 + np.random.default_rng(1).normal(size=200)
     runs["q"] = replace(runs["p"], elbo=runs["a"].elbo + ahead)

@@ -14,7 +14,7 @@ from tacit.figures.sink import Figures
 from tacit.labels.pairs import Pair
 from tacit.questions.base import Measurement, Setting
 from tacit.questions.finding import Finding
-from tacit.questions.label_efficiency.numbers import Curves, Numbers, Tables, Trials, judging_half
+from tacit.questions.label_efficiency.numbers import Curves, Numbers, Trials, judging_half
 from tacit.questions.label_efficiency.question import Labels
 from tacit.questions.label_efficiency.words import caveats, headline, sentences
 from tacit.questions.shared.seeds import Seeds
@@ -71,7 +71,7 @@ def measured(
             np.repeat(budgets, draws),
             columns,
         )
-        found[seed] = Numbers(True, False, 0, 0, np.full(10, 6000), truth, by_pair, Tables(table))
+        found[seed] = Numbers(True, False, 0, 0, np.full(10, 6000), truth, by_pair, table)
     return found
 
 
@@ -265,7 +265,7 @@ def test_two_draws_tell_little() -> None:
 
 def test_calibration_is_of_the_draws_that_report() -> None:
     made = measured(AHEAD)
-    trials = made[0].table.trials
+    trials = made[0].trials
     off = np.where(np.arange(10) % 2 == 0, 0.5, 0.01) + np.linspace(0, 1e-4, 10)
     columns = replace(trials.pairs["vae.poisson-mbo"], calibration_error=np.tile(off, 3))
     trials.pairs["vae.poisson-mbo"] = columns
@@ -308,7 +308,7 @@ def test_on_whose_labels_settings_were_tuned_is_said() -> None:
 def test_the_finding_shows_every_pair_and_budget(tmp_path: Path) -> None:
     accuracy = AHEAD | {"classifier.all-labels": (0.99, 0.99, 0.99)}
     made = measured(accuracy)
-    table = made[0].table.trials.pairs
+    table = made[0].trials.pairs
     table["vae.poisson-mbo"] = replace(
         table["vae.poisson-mbo"],
         unlabelled=np.linspace(0.9, 0.95, 30),

@@ -15,7 +15,6 @@ from tacit.questions.linear_layers.numbers import (
     Numbers,
     OfImages,
     Sides,
-    Tables,
     numbers,
 )
 from tacit.questions.linear_layers.question import LinearLayers
@@ -48,7 +47,7 @@ def fabricated(
             curve = np.array([np.arange(20) + 1, 1 / (np.arange(20) + 1)])
             of = code if layers == "without" else 16
             networks[layers] = Network(1.0, 1000, of, curve, np.zeros((3, 1, 8, 8), np.float32))
-        table = Tables(OfImages(np.arange(n), None, Sides(*errors)))
+        table = OfImages(np.arange(n), None, Sides(*errors))
         pictures = np.zeros((3, 1, 8, 8), np.uint8)
         measured[seed] = Measurement.of(Numbers(networks, pictures, None, table))
     return measured
@@ -99,7 +98,7 @@ def test_end_to_end(trained: Callable, tmp_path: Path) -> None:
     run = study.runs(ASKED)["autoencoder"]
     last = run.history.evaluations[-1].test["loss"].mean
     found = measured[0].typed(Numbers)
-    assert found.table.test_images.squared_error.with_.mean() == pytest.approx(last, rel=1e-5)
+    assert found.test_images.squared_error.with_.mean() == pytest.approx(last, rel=1e-5)
     assert found.network["with"].weights > found.network["without"].weights
     finding = ASKED.answer(measured, study.setting(tmp_path))
     assert all((tmp_path / figure.file).exists() for figure in finding.figures)

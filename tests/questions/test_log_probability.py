@@ -1,6 +1,7 @@
 """How likely an image is: measured end to end, decided over images and seeds, said as it is."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from tacit.questions.log_probability.numbers import (
     Columns,
     Numbers,
     Scores,
-    Tables,
+    Shown,
     _scored,
+    _taken,
     numbers_of,
+    of_all_seeds,
 )
 from tacit.questions.log_probability.question import LogProbability
 from tacit.questions.log_probability.words import headline, rule, sentences
@@ -155,6 +158,31 @@ def test_it_is_answered_for_one_seed_and_for_two(
     assert two.answer != one.answer
 
 
+def test_a_seed_that_scored_fewer_images_is_compared_on_these(
+    study: Any, measured: dict[int, Measurement], tmp_path: Path
+) -> None:
+    """Where most have to be annealed a seed stops at the first few of each class."""
+    fewer = measured[1].typed(Numbers)
+    tables = {}
+    for name in ("train", "test", "by_encoder_train", "by_encoder_test"):
+        table = getattr(fewer, name)
+        tables[name] = _taken(table, np.arange(len(table.index)) % 4 < 2)
+    shown = {
+        split: Shown(np.arange(len(getattr(fewer, f"by_encoder_{split}").index))[:20], one.pixels)
+        for split, one in fewer.shown.items()
+    }
+    both = {0: measured[0], 1: Measurement.of(replace(fewer, shown=shown, **tables))}
+    finding = ASKED.answer(both, study.setting(tmp_path))
+    found = of_all_seeds(Seeds.of(Numbers, both))
+    for split in ("train", "test"):
+        first, second = (getattr(one, split) for one in found)
+        assert first.index.tolist() == second.index.tolist() == tables[split].index.tolist()
+        images, one = getattr(study.images, split), found.first.shown[split]
+        assert np.array_equal(images.pixels[first.index[one.rows]], one.pixels)
+    pair = [one.test.log_prob for one in found]
+    assert finding.numbers["test.log-prob"].value == pytest.approx(np.mean(pair))
+
+
 def test_without_labels_classes_are_left_out(study: Any, tmp_path: Path) -> None:
     runs = study.runs(ASKED)
     train, test = (Images(images.pixels) for images in (runs.train, runs.test))
@@ -244,7 +272,7 @@ def fabricated(
                     effective_samples=np.full(len(labels), 12.0),
                 )
             )
-        measured[seed] = Numbers(784, True, 0.2, -np.asarray(means), {}, Tables(*tables))
+        measured[seed] = Numbers(784, True, 0.2, -np.asarray(means), {}, *tables)
     return Scores(Seeds(measured))
 
 

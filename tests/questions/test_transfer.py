@@ -14,7 +14,7 @@ from tacit.models.models import Classifier
 from tacit.questions.base import Measurement, Setting
 from tacit.questions.shared.curves import SPLITS, Kept, Line
 from tacit.questions.shared.seeds import Seeds
-from tacit.questions.transfer.numbers import Compared, Draws, Losses, Means, Numbers, Tables
+from tacit.questions.transfer.numbers import Compared, Draws, Losses, Means, Numbers
 from tacit.questions.transfer.question import Transfer
 from tacit.streams import numpy_stream
 
@@ -45,7 +45,7 @@ def fabricated(
             means[method] = Means(
                 np.ones(DRAWS), np.zeros(DRAWS), right.mean(axis=1), test.mean(axis=1)
             )
-        table = Tables(Draws(np.arange(DRAWS), means))
+        table = Draws(np.arange(DRAWS), means)
         line = Line(np.full((DRAWS, 2), 0.5), np.full((DRAWS, 2), 0.01))
         kept = Kept(np.array([10, 20]), 0.0, {}, {"train": line, "test": line})
         curves = dict.fromkeys(losses, kept)
@@ -133,7 +133,7 @@ def test_end_to_end(trained: Callable, tmp_path: Path) -> None:
             model = saved.model()
             assert isinstance(model, Classifier)
             right = _accuracy(model, images)
-            accuracy = found.table.draws.methods[method].test_accuracy
+            accuracy = found.draws.methods[method].test_accuracy
             assert accuracy[draw] == pytest.approx(right)
             assert found.method[method].right[draw].mean() == pytest.approx(right)
     for method, run in asked.methods.items():

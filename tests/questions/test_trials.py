@@ -82,7 +82,7 @@ def asked(method: str, **arguments: Any) -> Labels:
 
 
 def trials(found: Measurement, method: str, column: str = "test") -> np.ndarray:
-    columns = found.typed(Numbers).table.trials.pairs[f"made.{method}"]
+    columns = found.typed(Numbers).trials.pairs[f"made.{method}"]
     return np.asarray(getattr(columns, column)).reshape(2, -1)
 
 
@@ -209,7 +209,7 @@ def test_right_and_wrong_is_kept_by_image() -> None:
     right = found.by_pair["made.nearest"].right
     assert right is not None
     assert (right.dtype, right.shape) == (np.bool_, (2, 4, len(test)))
-    columns = found.table.trials.pairs["made.nearest"]
+    columns = found.trials.pairs["made.nearest"]
     assert columns.test is not None
     np.testing.assert_allclose(right.mean(axis=2).ravel(), columns.test)
     assert found.truth.tolist() == list(test.labels if test.labels is not None else ())
@@ -262,7 +262,7 @@ def test_small_classes_are_refused_or_used_whole() -> None:
         asked("nearest").check(few, test)
     whole = asked("nearest", small_classes="whole", budgets=[1, 5, 100, 1000])
     assert whole.drawn(few, test).budgets == (1, 5, PER_CLASS)
-    found = whole.measure(runs(few, test)).typed(Numbers).table.trials
+    found = whole.measure(runs(few, test)).typed(Numbers).trials
     assert found.labels.max() == 3 + 3 * PER_CLASS
     assert found.fewest_of_a_class.min() == 1
 
@@ -277,7 +277,7 @@ def test_budgets_in_all() -> None:
     train, test = images(0), images(1)
     question = asked("nearest", count="in-all", budgets=[CLASSES, 10])
     found = question.measure(runs(train, test)).typed(Numbers)
-    assert found.table.trials.labels.tolist() == [4] * 4 + [10] * 4
+    assert found.trials.labels.tolist() == [4] * 4 + [10] * 4
     assert not found.per_class
     with pytest.raises(ImagesError, match="one label for each of 4 classes"):
         asked("nearest", count="in-all", budgets=[3]).check(train, test)
@@ -329,7 +329,7 @@ def test_draws_may_come_from_a_file(tmp_path: Path, pool: str) -> None:
     assert isinstance(part, Labels)
     assert part.draws_content
     found = part.measure(runs(train, test))
-    assert found.typed(Numbers).table.trials.labels.tolist() == [4, 4]
+    assert found.typed(Numbers).trials.labels.tolist() == [4, 4]
     assert found.typed(Numbers).pooled is (pool == "all")
     assert (trials(found, "nearest", "unlabelled" if pool == "all" else "test") == 1).all()
     path.write_text(json.dumps({"pool": pool, "trials": [first, [0, 30]]}))

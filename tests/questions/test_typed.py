@@ -11,6 +11,7 @@ from safetensors.numpy import load_file, save_file
 from tacit.files import read_json, write_json
 from tacit.questions.base import Measurement
 from tacit.questions.shared.seeds import Seeds
+from tacit.questions.typed import InTable
 from tacit.studies.tables import write_tables
 
 
@@ -46,14 +47,9 @@ class Images:
 
 
 @dataclass(frozen=True)
-class Tables:
-    test_images: Images
-
-
-@dataclass(frozen=True)
 class Numbers:
     run: dict[str, OfRun]
-    table: Tables
+    test_images: InTable[Images]
     extra: Sides | None = None
 
 
@@ -67,7 +63,7 @@ def numbers(seed: int = 0) -> Numbers:
         Sides(values, -values),
         {"b.2": Column(values, values), "a": Column(values, None)},
     )
-    return Numbers({"b-1": one, "a.0": other}, Tables(images))
+    return Numbers({"b-1": one, "a.0": other}, images)
 
 
 def through_files(measurement: Measurement, folder: Path) -> Measurement:
@@ -102,7 +98,7 @@ def test_what_is_stored_comes_back(tmp_path: Path) -> None:
     assert one.right.dtype == bool
     assert one.right.tolist() == [False, False, True]
     assert after.run["a.0"].right is None
-    images = after.table.test_images
+    images = after.test_images
     assert images.label is None
     assert set(images.by_run) == {"a", "b.2"}
     assert images.by_run["a"].kl is None
@@ -126,7 +122,7 @@ def test_tables_are_written_as_csv(tmp_path: Path) -> None:
 def test_values_of_every_seed_have_named_axes() -> None:
     seeds = Seeds.of(Numbers, {s: Measurement.of(numbers(s)) for s in (4, 5)})
     assert (len(seeds), seeds.seed) == (2, 4)
-    found = seeds.measured(lambda one: one.table.test_images.squared_error.with_, "nats")
+    found = seeds.measured(lambda one: one.test_images.squared_error.with_, "nats")
     assert (found.factors, found.values.shape) == (("seed", "image"), (2, 3))
     assert found.mean().interval == "95 % over 2 seeds × 3 test images"
     assert seeds.average(lambda one: one.run["b-1"].loss) == 1.5

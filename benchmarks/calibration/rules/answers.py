@@ -45,7 +45,7 @@ def answered(
             train_right=right[seed] == 1,
             majority=0.5,
             worst=classifier.Worst(none, np.zeros(0, np.uint8)),
-            table=classifier.Tables(answers),
+            test_images=answers,
         )
 
     names = tuple(map(str, range(CLASSES)))
@@ -84,7 +84,7 @@ def gained(seeds: int, gain: float = 0.0, images: int = 100) -> Verdict:
                 method: transfer.Losses(right[seed], 1.0 - right[seed], nothing)
                 for method, right in rights.items()
             }
-            table = transfer.Tables(transfer.Draws(np.arange(DRAWS), {}))
+            table = transfer.Draws(np.arange(DRAWS), {})
             return transfer.Numbers(100, True, losses, 0.1, table, {})
 
         measured = Seeds({seed: of(seed) for seed in range(seeds)})

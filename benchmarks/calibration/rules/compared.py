@@ -4,7 +4,7 @@ import numpy as np
 
 from benchmarks.calibration.rules import Rule, Verdict
 from tacit.questions.base import Measurement
-from tacit.questions.compare.numbers import Compared, Numbers, OfImages, Scored, Tables
+from tacit.questions.compare.numbers import Compared, Numbers, OfImages, Scored
 from tacit.questions.shared.seeds import Seeds
 
 IMAGES = 200
@@ -29,7 +29,7 @@ def called_best(means: tuple[float, ...], seeds: int) -> Verdict:
                 for n, name in enumerate(names)
             }
             settings = dict.fromkeys(names, ("",))
-            return Measurement.of(Numbers("elbo", settings, Tables(OfImages(np.arange(9), score))))
+            return Measurement.of(Numbers("elbo", settings, OfImages(np.arange(9), score)))
 
         measured = {seed: of(seed) for seed in range(seeds)}
         found = Compared(Seeds.of(Numbers, measured), names).found

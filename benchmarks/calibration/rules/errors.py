@@ -49,7 +49,7 @@ def layer_helps(seeds: int, gain: float = 0.0) -> Verdict:
                 dict.fromkeys(linear_layers.LAYERS, network),
                 np.zeros(0, np.uint8),
                 None,
-                linear_layers.Tables(table),
+                table,
             )
 
         numbers = linear_layers.numbers(Seeds({seed: of(seed) for seed in range(seeds)}))
@@ -98,7 +98,7 @@ def frozen_share(seeds: int, share: float) -> Verdict:
             sides = {name: values[seed] for name, values in found.items()}
             table = frozen_encoder.Errors(np.arange(IMAGES), np.zeros(IMAGES, np.int64), **sides)
             separations = frozen_encoder.Separations(none, none, {})
-            return frozen_encoder.Numbers({}, None, frozen_encoder.Tables(table, separations))
+            return frozen_encoder.Numbers({}, None, table, separations)
 
         kept = frozen_encoder.Kept(Seeds({seed: of(seed) for seed in range(seeds)}))
         number = kept.share()
@@ -133,7 +133,7 @@ def larger_gap(seeds: int, nats: float = 0.0) -> Verdict:
                 approximation_error=nothing,
                 amortisation=amortisation[seed],
             )
-            return inference_gap.Numbers(True, False, inference_gap.Tables(columns, columns))
+            return inference_gap.Numbers(True, False, columns, columns)
 
         gaps = inference_gap.Gaps(Seeds({seed: of(seed) for seed in range(seeds)}))
         return decide(gaps.larger.mean()) in ("higher", "lower")

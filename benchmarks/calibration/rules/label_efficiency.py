@@ -8,7 +8,7 @@ from scipy import stats
 from benchmarks.calibration.rules import Rule, Verdict
 from tacit.labels.pairs import Pair
 from tacit.measures.distances import Floats
-from tacit.questions.label_efficiency.numbers import Curves, Numbers, Tables, Trials
+from tacit.questions.label_efficiency.numbers import Curves, Numbers, Trials
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.trials import Columns, OfPair
 from tacit.questions.shared.words import many
@@ -70,9 +70,7 @@ def study(
             },
         )
         by_pair = {name: OfPair(False, each) for name, each in zip(names, own_right, strict=True)}
-        by_seed[seed] = Numbers(
-            True, False, 0, 0, np.full(CLASSES, 6000), y, by_pair, Tables(trials)
-        )
+        by_seed[seed] = Numbers(True, False, 0, 0, np.full(CLASSES, 6000), y, by_pair, trials)
     return Curves(Seeds(by_seed), pairs)
 
 

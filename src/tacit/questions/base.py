@@ -1,6 +1,6 @@
 """A question: what it needs, how it measures, how it decides, how it is drawn."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -150,6 +150,15 @@ class Runs:
         """The images that a run learned from."""
         return self.train if run.train_index is None else self.train.take(run.train_index)
 
+    def splits(self, run: SavedRun) -> dict[str, Images]:
+        """The images that a run learned from, and the test images."""
+        return {"train": self.images_of(run), "test": self.test}
+
+
+def index_of(run: SavedRun, split: str, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Which of the study's images those at `rows` of one of a run's `Runs.splits` are."""
+    return rows if split == "test" or run.train_index is None else run.train_index[rows]
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -183,6 +192,17 @@ class Setting:
     def grid(self, name: str, png: bytes, caption: str, alt: str) -> Figure:
         """Keep a grid of images as ``QUESTION-NAME.png``."""
         return self.figures.grid(f"{self.question}-{name}", png, caption, alt)
+
+
+class Learns:
+    """Of a field that names a run, or several: what a run may be that it names.
+
+    Kinds are what a run learns: "autoencoder", "classifier", "vae", or closer "amortized vae" and
+    "per-image vae".
+    """
+
+    def __init__(self, *kinds: str) -> None:
+        self.kinds = kinds
 
 
 class Question(Table):
@@ -236,12 +256,18 @@ class Question(Table):
         return self.weight * n_images
 
     def needs(self) -> dict[str, tuple[str, ...]]:
-        """The runs that are looked at, each with the kinds of model it may be.
+        """The runs that are looked at, each with the kinds of model it may be, as `Learns` says."""
+        found: dict[str, tuple[str, ...]] = {}
+        for _, named, kinds in self._named():
+            found |= dict.fromkeys([named] if isinstance(named, str) else named or (), kinds)
+        return found
 
-        Kinds are what a run learns: "autoencoder", "classifier", "vae", or closer "amortized vae"
-        and "per-image vae".
-        """
-        raise NotImplementedError
+    def _named(self) -> Iterator[tuple[str, Any, tuple[str, ...]]]:
+        """Each field that names runs, what it holds, and what these may be."""
+        for name, one in type(self).model_fields.items():
+            for told in one.metadata:
+                if isinstance(told, Learns):
+                    yield name, getattr(self, name), told.kinds
 
     def encoders(self) -> tuple[str, ...]:
         """The encoders from elsewhere whose features are looked at, by what names them."""
@@ -270,8 +296,11 @@ class Question(Table):
         """This question asked without a run that it can do without; None where it cannot.
 
         Called where a run is left out of the study, such as a classifier where the images have no
-        labels.
+        labels. By default it can do without what a field names that may be None.
         """
+        for name, named, _ in self._named():
+            if named == run and not type(self).model_fields[name].is_required():
+                return self.model_copy(update={name: None})
         return None
 
     def parts(self) -> dict[str, "Question"]:

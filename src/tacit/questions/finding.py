@@ -1,8 +1,9 @@
 """What a question found: the record that results.json, the report and the command line read."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from tacit import notebook
 from tacit.figures.sink import Figure
@@ -10,7 +11,9 @@ from tacit.measures.formatting import show, significant
 from tacit.measures.number import Number
 from tacit.questions.verdicts import Verdict
 
-Row = tuple[str | float | int | Number | None, ...]
+Cell = str | float | int | Number | None
+Row = tuple[Cell, ...]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,14 @@ class Table:
     caption: str
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
+
+    @classmethod
+    def of(
+        cls, caption: str, items: Iterable[T], cells: Mapping[str, Callable[[T], Cell]]
+    ) -> "Table":
+        """A row for each of the items; `cells`: by its heading, what a column says of one."""
+        rows = tuple(tuple(cell(item) for cell in cells.values()) for item in items)
+        return cls(caption, tuple(cells), rows)
 
     def __post_init__(self) -> None:
         for row in self.rows:

@@ -9,23 +9,25 @@ together again, by the annotations of its fields:
     … | None                                 nothing is stored where it is None
 
 Names are joined by "/", with "-" for "_": ``Numbers(run={"vae": OfRun(beta=1.0)})`` is stored as
-the value ``run/vae/beta``. Whatever lies in a field ``table`` is written to CSV files as well:
-``table/NAME/COLUMN`` is a column of ``QUESTION-NAME.csv``, where the columns of a dataclass within
-the table are called ``FIELD.COLUMN``, and those of a dict of dataclasses ``KEY.COLUMN``
-(``COLUMN`` for the key "").
+the value ``run/vae/beta``. What a field `InTable` holds is written to a CSV file as well, and so is
+each item of a dict called ``table``: ``table/NAME/COLUMN`` is a column of ``QUESTION-NAME.csv``,
+where the columns of a dataclass within the table are called ``FIELD.COLUMN``, and those of a dict
+of dataclasses ``KEY.COLUMN`` (``COLUMN`` for the key "").
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
 T = TypeVar("T")
 Path = tuple[str, ...]
+InTable = Annotated[T, "table"]
+"""A table of per-image or per-class numbers, of a dataclass that is stored by itself."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class _Field:
     """One field: its own name and what it is stored under, what it holds, whether that may miss."""
 
     own: str
-    name: str
+    name: Path
     kind: Any
     optional: bool
 
@@ -46,16 +48,19 @@ class _Field:
         """Where it lies; within a table the keys of a dict of dataclasses stand by themselves."""
         if len(path) > 1 and path[0] == "table" and self.of_dataclasses:
             return path
-        return (*path, self.name)
+        return (*path, *self.name)
 
 
 @cache
 def _fields(kind: type) -> tuple[_Field, ...]:
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, include_extras=True)
     found = []
     for one in fields(kind):
         said, optional = hints[one.name], False
-        name = one.name.strip("_").replace("_", "-")
+        name: Path = (one.name.strip("_").replace("_", "-"),)
+        if get_origin(said) is Annotated:
+            said, above = get_args(said)
+            name = (above, *name)
         if get_origin(said) in (Union, UnionType):
             (said,) = (kind for kind in get_args(said) if kind is not type(None))
             optional = True
@@ -132,7 +137,7 @@ def _keys(item: Any, path: Path, known: Mapping[str, Any]) -> list[str]:
     if path[0] != "table" or len(path) == 1:
         return list(dict.fromkeys(name.split("/")[0] for name in rest))
     # Keys may hold dots; names of columns do not.
-    columns = {one.name for one in _fields(item)}
+    columns = {one.name[-1] for one in _fields(item)}
     split = [name.rpartition(".") for name in rest]
     return list(dict.fromkeys(key for key, _, column in split if column in columns))
 

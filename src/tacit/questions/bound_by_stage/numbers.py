@@ -5,10 +5,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from tacit.evidence.observed import observe
 from tacit.images.dataset import Images
 from tacit.measures.distances import Floats
 from tacit.measures.engine import Measured
@@ -16,10 +14,9 @@ from tacit.measures.number import Number
 from tacit.models.models import VAE
 from tacit.questions.base import Arrays, Runs
 from tacit.questions.shared.samples import Rows, of_all
-from tacit.questions.shared.scoring import estimated
+from tacit.questions.shared.scoring import estimated, observed
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.splits import counted
-from tacit.streams import torch_stream
 from tacit.training.run_folder import SavedRun
 
 
@@ -67,7 +64,6 @@ def measure(runs: Runs, names: Sequence[str], images: int, samples: int) -> Numb
     """
     found = Numbers({}, {})
     rows, everything = of_all(runs.test, images, "test"), np.arange(len(runs.test))
-    labels = runs.test.labels
     for name in names:
         run = runs[name]
         schedule = run.schedule
@@ -80,17 +76,16 @@ def measure(runs: Runs, names: Sequence[str], images: int, samples: int) -> Numb
             kept: dict[str, NDArray[np.generic]] = runs.kept(f"{name}-stage-{stage}", score)
             scored = Scored(**kept)  # type: ignore[arg-type]
             stages[f"stage-{stage}"] = scored.take(rows) if last else scored
-        found.table[name] = OfImages(rows, None if labels is None else labels[rows], stages)
-        found.table[f"{name}.all"] = OfImages(everything, labels, {"": scored})
+        found.table[name] = OfImages(rows, runs.test.labels_of(rows), stages)
+        found.table[f"{name}.all"] = OfImages(everything, runs.test.labels, {"": scored})
     return found
 
 
 def _scored(run: SavedRun, update: int, images: Images, rows: Rows, samples: int) -> Arrays:
     """The columns of `Scored`, by the model as it was after `update`."""
     model = run.model_as(VAE, update)
-    x = torch.from_numpy(images.scaled(rows))
     # The names of streams do not tell runs apart: all see the same binarised pixels and noise.
-    data = observe(model, x, torch_stream(run.seed, "observed", "test"))
+    data = observed(model, images, rows, run.seed, "test")
     estimate = estimated(model, data, samples, run.seed, "test", by_encoder=True)
     return {
         "nll": -estimate.log_prob,

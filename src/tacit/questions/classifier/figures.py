@@ -48,7 +48,7 @@ def draw_confusion(found: Accuracy, setting: Setting) -> Figure:
 
 def draw_most_wrong(seeds: Seeds[Numbers], setting: Setting) -> Figure:
     """The test images of largest cross-entropy under one seed's model."""
-    answers, worst = seeds.first.table.test_images, seeds.first.worst.rows
+    answers, worst = seeds.first.test_images, seeds.first.worst.rows
     names = setting.class_names
     notes = [
         f"{names[answers.label[i]][:4]}→{names[answers.answered[i]][:4]} "

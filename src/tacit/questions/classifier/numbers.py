@@ -19,6 +19,7 @@ from tacit.questions.shared.majority_class import share_right
 from tacit.questions.shared.outputs import class_scores, comparable, labelled
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.splits import gap, without_draw
+from tacit.questions.typed import InTable
 from tacit.training.run_folder import SavedRun
 
 CLASSES_IN_NUMBERS = 12
@@ -54,11 +55,6 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class Tables:
-    test_images: Answers
-
-
-@dataclass(frozen=True)
 class Worst:
     """The test images of largest cross-entropy, worst first: rows of the table, and pixels."""
 
@@ -71,7 +67,7 @@ class Numbers:
     """What is measured on one seed.
 
     Attributes:
-        table: the first draw's answers.
+        test_images: the first draw's answers.
         right, sure, cross_entropy: of test images by draw, (D, n). train_right: (D, m).
         majority: how often the class that is most frequent in training is right.
     """
@@ -83,7 +79,7 @@ class Numbers:
     train_right: NDArray[np.bool_]
     majority: float
     worst: Worst
-    table: Tables
+    test_images: InTable[Answers]
 
 
 def measure(runs: Runs, run: str, n_worst: int) -> Numbers:
@@ -103,7 +99,7 @@ def measure(runs: Runs, run: str, n_worst: int) -> Numbers:
         train_right=np.stack([one.right for one in trains]) == 1,
         majority=share_right(trains[0].label, tests[0].label),
         worst=Worst(worst, runs.test.pixels[rows[worst]]),
-        table=Tables(tests[0]),
+        test_images=tests[0],
     )
 
 
@@ -120,7 +116,7 @@ class Accuracy:
 
     @property
     def truth(self) -> NDArray[np.int64]:
-        return self.seeds.first.table.test_images.label
+        return self.seeds.first.test_images.label
 
     @cached_property
     def right(self) -> Measured:
@@ -155,7 +151,7 @@ class Accuracy:
     @property
     def confusion(self) -> NDArray[np.int64]:
         """True classes in rows, answers in columns, all seeds together."""
-        answers = (one.table.test_images for one in self.seeds)
+        answers = (one.test_images for one in self.seeds)
         k = len(self.class_names)
         return np.asarray(sum(confusion_matrix(one.label, one.answered, k) for one in answers))
 

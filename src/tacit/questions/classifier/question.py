@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from tacit.questions.base import Measurement, Question, Runs, Setting
+from tacit.questions.base import Learns, Measurement, Question, Runs, Setting
 from tacit.questions.classifier import figures, numbers, words
 from tacit.questions.finding import Finding
 from tacit.questions.shared.seeds import Seeds, means
@@ -31,11 +31,8 @@ class ClassifierAccuracy(Question):
     needs_labels: ClassVar[bool] = True
     weight: ClassVar[float] = 0.5
 
-    run: str
+    run: Annotated[str, Learns("classifier")]
     most_wrong: Annotated[int, Field(ge=1, le=60)] = 20
-
-    def needs(self) -> dict[str, tuple[str, ...]]:
-        return {self.run: ("classifier",)}
 
     def measure(self, runs: Runs) -> Measurement:
         return Measurement.of(numbers.measure(runs, self.run, self.most_wrong))

@@ -23,7 +23,13 @@ from tacit.questions.base import Runs
 from tacit.questions.shared.codes import posterior
 from tacit.questions.shared.outputs import labelled, one_per_class, reconstructions
 from tacit.questions.shared.samples import Rows
-from tacit.questions.shared.scoring import OVERALL, mean_images, picture_log_prob
+from tacit.questions.shared.scoring import (
+    OVERALL,
+    mean_images,
+    observed,
+    own_posterior,
+    picture_log_prob,
+)
 from tacit.questions.shared.seeds import Seeds
 from tacit.streams import numpy_stream, torch_stream
 from tacit.training.evaluation import sample_of
@@ -142,14 +148,13 @@ def measure(runs: Runs, names: Iterable[str]) -> Numbers:
         if learned.labels is not None and len(known):
             found = _told(model, learned, index, codes, test, known)
             told |= {name: found} if found else {}
-    labels = test.labels
     return Numbers(
         of,
         test.pixels[shown],
-        None if labels is None else labels[shown],
+        test.labels_of(shown),
         Tables(
-            OfImages(rows, None if labels is None else labels[rows], objective),
-            None if labels is None else Classes(known, labels[known], told),
+            OfImages(rows, test.labels_of(rows), objective),
+            None if test.labels is None else Classes(known, test.labels[known], told),
         ),
     )
 
@@ -180,10 +185,8 @@ def objectives(
     if isinstance(model, Autoencoder):
         outputs = reconstructions(model, images, rows)
         return Objectives(squared_error=squared_error(images.pixels[rows], outputs))
-    data = observe(
-        model, torch.from_numpy(images.scaled(rows)), torch_stream(seed, "observed", split)
-    )
-    q = model.posterior(data.x, torch.from_numpy(rows))
+    data = observed(model, images, rows, seed, split)
+    q = own_posterior(model, data, rows)
     found = elbo(model, q, data, n_samples=SAMPLES, generator=torch_stream(seed, "elbo", split))
     return Objectives(elbo=found.elbo, kl=found.kl)
 

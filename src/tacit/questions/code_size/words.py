@@ -1,11 +1,13 @@
 """Which code is enough, in words and as a table."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from tacit.measures.formatting import show
 from tacit.measures.intervals import decide
+from tacit.measures.number import Number
 from tacit.questions.code_size.numbers import PROBES, Sizes
-from tacit.questions.finding import Row, Table
+from tacit.questions.finding import Table
 from tacit.questions.shared.words import verdict
 from tacit.questions.verdicts import Said, Verdict
 
@@ -107,36 +109,23 @@ def caveats(sizes: Sizes) -> Iterator[str]:
 
 def table(sizes: Sizes) -> Table:
     """Everything by size."""
-    kl = ("KL",) if sizes.is_vae else ()
-    probes = tuple(PROBES[probe] for probe in sizes.probes)
-    columns = (
-        "code",
-        "run",
-        "weights",
-        "test",
-        "shortfall",
-        "training, mean",
-        *kl,
-        "used",
-        *probes,
-    )
-
-    def row(run: str) -> Row:
-        return (
-            sizes.code(run),
-            run,
-            sizes.seeds.first.run[run].weights,
-            sizes.average(run),
-            sizes.numbers.get(f"{run}.shortfall"),
-            sizes.train(run),
-            *((sizes.kl(run),) if sizes.is_vae else ()),
-            round(sizes.used(run).value or 0),
-            *(sizes.told(run, probe).mean() for probe in sizes.probes),
-        )
-
     unit = "nats per image" if sizes.is_vae else "per image, summed over pixels in [0, 1]"
-    return Table(
+    return Table.of(
         f"{sizes.objective}, {unit}; shortfall against the code of {sizes.code(sizes.best)}",
-        columns,
-        tuple(map(row, sizes.by_size)),
+        sizes.by_size,
+        {
+            "code": sizes.code,
+            "run": str,
+            "weights": lambda run: sizes.seeds.first.run[run].weights,
+            "test": sizes.average,
+            "shortfall": lambda run: sizes.numbers.get(f"{run}.shortfall"),
+            "training, mean": sizes.train,
+            **({"KL": sizes.kl} if sizes.is_vae else {}),
+            "used": lambda run: round(sizes.used(run).value or 0),
+            **{PROBES[probe]: partial(_told, sizes, probe) for probe in sizes.probes},
+        },
     )
+
+
+def _told(sizes: Sizes, probe: str, run: str) -> Number:
+    return sizes.told(run, probe).mean()

@@ -20,6 +20,7 @@ from tacit.questions.base import Runs
 from tacit.questions.shared.outputs import class_scores, compared, labelled, reconstructions
 from tacit.questions.shared.samples import Rows
 from tacit.questions.shared.seeds import Seeds, means
+from tacit.questions.typed import InTable
 from tacit.training.evaluation import evaluate, sample_of
 from tacit.training.objectives.generative import elbo
 from tacit.training.run_folder import SavedRun
@@ -129,11 +130,6 @@ class OfImages:
 
 
 @dataclass(frozen=True)
-class Tables:
-    test_images: OfImages
-
-
-@dataclass(frozen=True)
 class Numbers:
     """What is measured on one seed.
 
@@ -144,7 +140,7 @@ class Numbers:
 
     by: str
     setting: dict[str, tuple[str, ...]]
-    table: Tables
+    test_images: InTable[OfImages]
 
 
 def measure(runs: Runs, names: tuple[str, ...], by: str | None) -> Numbers:
@@ -154,7 +150,7 @@ def measure(runs: Runs, names: tuple[str, ...], by: str | None) -> Numbers:
     asked, test = MEASURES[by], runs.test
     rows = compared(test, "test", with_label=asked.labels)
     score = {name: Scored(asked.per_image(run, runs, test, rows)) for name, run in saved.items()}
-    return Numbers(by, differing(saved), Tables(OfImages(rows, score)))
+    return Numbers(by, differing(saved), OfImages(rows, score))
 
 
 def differing(saved: Mapping[str, SavedRun]) -> dict[str, tuple[str, ...]]:
@@ -205,7 +201,7 @@ class Compared:
 
         def of(name: str) -> Measured:
             return self.seeds.measured(
-                lambda one: one.table.test_images.run[name].score, unit=self.asked.unit
+                lambda one: one.test_images.run[name].score, unit=self.asked.unit
             )
 
         return {name: of(name) for name in self.names}

@@ -25,6 +25,7 @@ from tacit.models.parts import part_of
 from tacit.questions.base import Runs
 from tacit.questions.shared.samples import Rows
 from tacit.questions.shared.seeds import Seeds
+from tacit.questions.typed import InTable
 from tacit.training.evaluation import evaluate, sample_of
 from tacit.training.many import of_images
 from tacit.training.objectives import Batch, squared_error
@@ -76,12 +77,6 @@ class Separations:
 
 
 @dataclass(frozen=True)
-class Tables:
-    errors: Errors
-    separation: Separations
-
-
-@dataclass(frozen=True)
 class Decoder:
     """One of `DECODERS`.
 
@@ -116,7 +111,8 @@ class Numbers:
 
     decoder: dict[str, Decoder]
     shown: Shown | None
-    table: Tables
+    errors: InTable[Errors]
+    separation: InTable[Separations]
 
 
 def measure(
@@ -150,7 +146,7 @@ def measure(
     )
     index, y = comparable(runs.test, sample_of(len(runs.test), "test", size=images))
     if not len(index):
-        return Numbers(found, None, Tables(errors, Separations(index, y, {})))
+        return Numbers(found, None, errors, Separations(index, y, {}))
     originals = runs.test.scaled(index)
     pictures, separations = (
         {"originals": originals},
@@ -171,7 +167,7 @@ def measure(
         {name: some[first] for name, some in pictures.items()},
         {name: some[several] for name, some in pictures.items()},
     )
-    return Numbers(found, shown, Tables(errors, Separations(index, y, separations)))
+    return Numbers(found, shown, errors, Separations(index, y, separations))
 
 
 def _errors(model: Autoencoder, images: Images, index: Rows | None = None) -> Floats:
@@ -244,12 +240,12 @@ class Kept:
     @cached_property
     def classes(self) -> tuple[int, ...]:
         """The classes that have images enough to be compared."""
-        return tuple(np.unique(self.seeds.first.table.separation.label).tolist())
+        return tuple(np.unique(self.seeds.first.separation.label).tolist())
 
     def error(self, role: str) -> Number:
         """The squared error of a decoder on test images; role "class_mean" is no decoder."""
         error = self._error(role)
-        known = np.isfinite(self.seeds.first.table.errors.class_mean)
+        known = np.isfinite(self.seeds.first.errors.class_mean)
         return (error.take("image", known) if role == "class_mean" else error).mean()
 
     def train_error(self, role: str) -> Number:
@@ -322,17 +318,17 @@ class Kept:
         return numbers
 
     def _error(self, role: str, of_class: int | None = None) -> Measured:
-        error = self.seeds.measured(lambda one: getattr(one.table.errors, role), PER_IMAGE)
-        return _of_class(error, self.seeds.first.table.errors.label, of_class)
+        error = self.seeds.measured(lambda one: getattr(one.errors, role), PER_IMAGE)
+        return _of_class(error, self.seeds.first.errors.label, of_class)
 
     def _column(self, what: str, column: str, of_class: int | None, unit: str = "") -> Measured:
         """A column of the separation's table; empty where nothing could be compared."""
 
         def values(one: Numbers) -> Floats:
-            kept = one.table.separation.of
+            kept = one.separation.of
             return np.asarray(getattr(kept[what], column)) if kept else np.empty(0)
 
-        labels = self.seeds.first.table.separation.label
+        labels = self.seeds.first.separation.label
         return _of_class(self.seeds.measured(values, unit), labels, of_class)
 
     def _variability(self, role: str, of_class: int | None) -> Measured:

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from tacit.questions.base import Measurement, Question, Runs, Setting
+from tacit.questions.base import Learns, Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
 from tacit.questions.frozen_encoder import figures, numbers, words
 from tacit.questions.shared.seeds import Seeds
@@ -34,19 +34,11 @@ class FrozenEncoder(Question):
     sources: ClassVar[tuple[str, ...]] = words.SOURCES
     needs_labels: ClassVar[bool] = True
 
-    reference: str
-    frozen: str
-    probabilities: str
-    classifier: str
+    reference: Annotated[str, Learns("autoencoder")]
+    frozen: Annotated[str, Learns("autoencoder")]
+    probabilities: Annotated[str, Learns("autoencoder")]
+    classifier: Annotated[str, Learns("classifier")]
     images: Annotated[int, Field(ge=20, le=20_000)] = 2_000
-
-    def needs(self) -> dict[str, tuple[str, ...]]:
-        return {
-            self.reference: ("autoencoder",),
-            self.frozen: ("autoencoder",),
-            self.probabilities: ("autoencoder",),
-            self.classifier: ("classifier",),
-        }
 
     def measure(self, runs: Runs) -> Measurement:
         decoders = {role: runs[run] for role, run in self.decoders.items()}

@@ -1,6 +1,7 @@
 """How the question `frozen-encoder` is decided, and how its answer is said."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from tacit.measures.formatting import brief
 from tacit.measures.intervals import decide
@@ -183,23 +184,17 @@ def _separations(kept: Kept) -> Table:
 
 
 def _classes(kept: Kept, names: Sequence[str]) -> Table:
-    def row(c: int) -> Row:
-        return (
-            names[c],
-            kept.variability_difference("frozen", "reference", c),
-            *(
-                kept.separation_difference(f"frozen-{what}", f"reference-{what}", measure, c)
-                for what in ("code", "output")
-                for measure in MEASURES
-            ),
-        )
-
-    return Table(
+    difference = kept.separation_difference
+    return Table.of(
         "By class: frozen encoder minus autoencoder, paired over the same test images",
-        (
-            "class",
-            "variability of outputs",
-            *(f"{MEASURE_NAMES[m]}, {what}s" for what in ("code", "output") for m in MEASURES),
-        ),
-        tuple(row(c) for c in kept.classes),
+        kept.classes,
+        {
+            "class": names.__getitem__,
+            "variability of outputs": partial(kept.variability_difference, "frozen", "reference"),
+            **{
+                f"{MEASURE_NAMES[m]}, {w}s": partial(difference, f"frozen-{w}", f"reference-{w}", m)
+                for w in ("code", "output")
+                for m in MEASURES
+            },
+        },
     )

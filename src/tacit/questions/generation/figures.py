@@ -48,7 +48,7 @@ def _by_epoch(run: str, seeds: Seeds[Numbers], setting: Setting) -> Figure:
 
 def _beside_nearest(run: str, first: Numbers, setting: Setting) -> Figure:
     samples = first.shown.final
-    distances = [significant(float(d), 3) for d in first.table.samples.distance[: len(samples)]]
+    distances = [significant(float(d), 3) for d in first.samples.distance[: len(samples)]]
     return picture_grid(
         setting,
         "nearest",
@@ -83,7 +83,7 @@ def _distances(
 
 
 def _dimensions(seeds: Seeds[Numbers], setting: Setting) -> Figure:
-    table = seeds.first.table.dimensions
+    table = seeds.first.dimensions
     order, points = np.argsort(-table.kl), len(table.kl) <= 20
     place = np.arange(1, len(order) + 1)
     panel = Panel(

@@ -30,6 +30,7 @@ from tacit.questions.shared.sample_quality import (
     null_quantile,
 )
 from tacit.questions.shared.seeds import Seeds
+from tacit.questions.typed import InTable
 from tacit.streams import numpy_stream
 
 SHOWN = 10
@@ -55,12 +56,6 @@ class Dimensions:
 
 
 @dataclass(frozen=True)
-class Tables:
-    samples: Samples
-    dimensions: Dimensions
-
-
-@dataclass(frozen=True)
 class Shown:
     """Samples of the same draws at the end and by epoch; the training images nearest to them."""
 
@@ -81,7 +76,8 @@ class Numbers:
     codes: OfCodes
     nearest_test: Floats
     shown: Shown
-    table: Tables
+    samples: InTable[Samples]
+    dimensions: InTable[Dimensions]
 
 
 def measure(runs: Runs, name: str, classifier: str | None) -> Numbers:
@@ -107,10 +103,8 @@ def measure(runs: Runs, name: str, classifier: str | None) -> Numbers:
         apart,
         np.sqrt(nearest(tested, learned.pixels)[1]),
         Shown(samples[:SHOWN], learned.scaled(rows[:SHOWN]), decoded_by_epoch(run, z[:SHOWN])),
-        Tables(
-            Samples(np.arange(len(rows)), rows, np.sqrt(squared)),
-            Dimensions(np.arange(model.latent_dim), *by_dimension),
-        ),
+        Samples(np.arange(len(rows)), rows, np.sqrt(squared)),
+        Dimensions(np.arange(model.latent_dim), *by_dimension),
     )
 
 
@@ -130,7 +124,7 @@ def numbers(seeds: Seeds[Numbers]) -> dict[str, Number]:
         }
     codes = numbers_of_codes(seeds.each(lambda one: one.codes))
     found |= {f"codes.{name}": number for name, number in codes.items()}
-    samples = seeds.measured(lambda one: one.table.samples.distance, images="samples")
+    samples = seeds.measured(lambda one: one.samples.distance, images="samples")
     tested = seeds.measured(lambda one: one.nearest_test)
     # How much farther samples lie from their nearest training image than test images do.
     return found | {"nearest.samples-minus-test-images": difference(samples, tested).mean()}

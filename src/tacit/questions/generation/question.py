@@ -1,9 +1,9 @@
 """What a VAE generates from N(0, I): how near to images it comes, and why it stays away."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from tacit.questions.base import Measurement, Question, Runs, Setting
+from tacit.questions.base import Learns, Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
 from tacit.questions.generation import figures, numbers, words
 from tacit.questions.shared.codes import table_of_codes
@@ -35,17 +35,8 @@ class Generation(Question):
     )
     weight: ClassVar[float] = 1.0
 
-    run: str
-    classifier: str | None = None
-
-    def needs(self) -> dict[str, tuple[str, ...]]:
-        """The VAE, and the classifier where there is one."""
-        known = {} if self.classifier is None else {self.classifier: ("classifier",)}
-        return {self.run: ("vae",), **known}
-
-    def without(self, run: str) -> "Generation | None":
-        """The same on a random network's features alone, where the classifier is left out."""
-        return self.model_copy(update={"classifier": None}) if run == self.classifier else None
+    run: Annotated[str, Learns("vae")]
+    classifier: Annotated[str | None, Learns("classifier")] = None
 
     def measure(self, runs: Runs) -> Measurement:
         return Measurement.of(numbers.measure(runs, self.run, self.classifier))

@@ -5,22 +5,21 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from tacit.evidence.gap import inference_gap
-from tacit.evidence.observed import observe
 from tacit.evidence.quadrature import quadrature
 from tacit.images.dataset import Images
 from tacit.measures.distances import Floats
 from tacit.measures.engine import Measured, difference
 from tacit.measures.number import Number
 from tacit.models.models import VAE
-from tacit.models.posteriors import DiagonalNormal
 from tacit.progress import part_by_part
-from tacit.questions.base import Arrays, Runs
+from tacit.questions.base import Arrays, Runs, index_of
 from tacit.questions.shared.samples import Rows, of_all
+from tacit.questions.shared.scoring import observed, own_posterior
 from tacit.questions.shared.splits import SPLITS, BySplit, counted
+from tacit.questions.typed import InTable
 from tacit.streams import torch_stream
 
 PARTS = ("approximation", "amortisation")
@@ -47,12 +46,6 @@ class Columns:
 
 
 @dataclass(frozen=True)
-class Tables:
-    train: Columns
-    test: Columns
-
-
-@dataclass(frozen=True)
 class Numbers:
     """What is measured on one seed.
 
@@ -63,7 +56,8 @@ class Numbers:
 
     amortized: bool
     exact: bool
-    table: Tables
+    train: InTable[Columns]
+    test: InTable[Columns]
 
 
 def measure(runs: Runs, name: str, n_images: int, n_samples: int) -> Numbers:
@@ -71,29 +65,24 @@ def measure(runs: Runs, name: str, n_images: int, n_samples: int) -> Numbers:
     run = runs[name]
     model = run.model_as(VAE)
     columns = {}
-    both = tuple(zip(SPLITS, (runs.images_of(run), runs.test), strict=True))
-    for split, images in part_by_part(both):
+    for split, images in part_by_part(tuple(runs.splits(run).items())):
         rows = of_all(images, n_images, split)
         gaps = partial(_gaps, model, images, rows, split, runs.seed, n_samples)
-        known = split == "train" and run.train_index is not None
         columns[split] = Columns(
-            index=run.train_index[rows] if known else rows,  # type: ignore[index]
+            index=index_of(run, split, rows),
             label=images.labels_of(rows),
             **runs.kept(f"gaps-{split}", gaps),  # type: ignore[arg-type]
         )
     exact = model.latent_dim <= MOST_FOR_QUADRATURE
-    return Numbers(model.amortized, exact, Tables(**columns))
+    return Numbers(model.amortized, exact, **columns)
 
 
 def _gaps(model: VAE, images: Images, rows: Rows, split: str, seed: int, n_samples: int) -> Arrays:
     """The columns of `Columns` that have to be computed."""
-    x = torch.from_numpy(images.scaled(rows))
-    data = observe(model, x, torch_stream(seed, "observed", split))
+    data = observed(model, images, rows, seed, split)
     own = exact = None
     if split == "train" and not model.amortized:
-        with torch.no_grad():
-            q = model.posterior(data.x, torch.from_numpy(rows))
-        own = DiagonalNormal(q.mean, q.log_var)
+        own = own_posterior(model, data, rows)
     if model.latent_dim <= MOST_FOR_QUADRATURE:
         exact = quadrature(model, data, generator=torch_stream(seed, "quadrature", split))
     gap = inference_gap(

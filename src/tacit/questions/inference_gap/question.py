@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from tacit.questions.base import Measurement, Question, Runs, Setting
+from tacit.questions.base import Learns, Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
 from tacit.questions.inference_gap import figures, numbers, words
 from tacit.questions.shared.seeds import Seeds, means
@@ -41,12 +41,9 @@ class InferenceGapQuestion(Question):
     weight: ClassVar[float] = 100.0
     quick: ClassVar[Mapping[str, int]] = {"images": 30}
 
-    run: str
+    run: Annotated[str, Learns("vae")]
     images: Annotated[int, Field(ge=2, le=10**5)] = 100
     samples: Annotated[int, Field(ge=100, le=10**6)] = 2000
-
-    def needs(self) -> dict[str, tuple[str, ...]]:
-        return {self.run: ("vae",)}
 
     def measure(self, runs: Runs) -> Measurement:
         return Measurement.of(numbers.measure(runs, self.run, self.images, self.samples))

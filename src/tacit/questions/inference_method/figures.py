@@ -1,6 +1,7 @@
 """Figures and tables of inference: curves, what separates the methods, reconstructions."""
 
 from collections.abc import Callable, Container
+from functools import partial
 
 import numpy as np
 
@@ -9,8 +10,9 @@ from tacit.figures.charts import Panel, Series, paired_differences
 from tacit.figures.sink import Figure
 from tacit.measures.engine import Measured
 from tacit.measures.formatting import percent, show
+from tacit.measures.number import Number
 from tacit.questions.base import Setting
-from tacit.questions.finding import Table
+from tacit.questions.finding import Cell, Table
 from tacit.questions.inference_method.numbers import Inferred
 from tacit.questions.inference_method.words import described, verdict_of
 from tacit.questions.shared.drawing import (
@@ -37,39 +39,30 @@ def draw(found: Inferred, setting: Setting) -> tuple[Figure, ...]:
 
 def tables(found: Inferred, unfinished: Container[str] = ()) -> tuple[Table, ...]:
     """Every run's own and refined codes, and the verdict on it."""
-    rows = []
-    for run in found.runs:
-        own_on_test = run == found.amortized
-        rows.append(
-            (
-                run,
-                "one encoder" if own_on_test else described(found, run),
-                found.of("train", run, "elbo").mean(),
-                found.of("train", run, "refined_elbo").mean(),
-                found.of("test", run, "elbo").mean() if own_on_test else None,
-                found.of("test", run, "refined_elbo").mean(),
-                found.of("train", run, "squared_error").mean(),
-                found.of("train", run, "refined_squared_error").mean(),
-                None if own_on_test else verdict_of(found, run, unfinished),
-            )
-        )
+
+    def of(split: str, column: str) -> Callable[[str], Number]:
+        return lambda run: found.of(split, run, column).mean()
+
+    def where(own: Callable[[str], Cell], other: Callable[[str], Cell]) -> Callable[[str], Cell]:
+        return lambda run: (own if run == found.amortized else other)(run)
+
     return (
-        Table(
-            caption="ELBO in nats and squared error summed over pixels, per image: of each run's "
+        Table.of(
+            "ELBO in nats and squared error summed over pixels, per image: of each run's "
             "own codes, and of codes refined from the prior against its decoder. A "
             "per-image run has no codes of its own for test images.",
-            columns=(
-                "run",
-                "codes",
-                "ELBO, train, own",
-                "refined",
-                "ELBO, test, own",
-                "refined ",
-                "squared error, train, own",
-                "refined  ",
-                "verdict",
-            ),
-            rows=tuple(rows),
+            found.runs,
+            {
+                "run": str,
+                "codes": where(lambda _: "one encoder", partial(described, found)),
+                "ELBO, train, own": of("train", "elbo"),
+                "refined": of("train", "refined_elbo"),
+                "ELBO, test, own": where(of("test", "elbo"), lambda _: None),
+                "refined ": of("test", "refined_elbo"),
+                "squared error, train, own": of("train", "squared_error"),
+                "refined  ": of("train", "refined_squared_error"),
+                "verdict": where(lambda _: None, lambda run: verdict_of(found, run, unfinished)),
+            },
         ),
     )
 

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from tacit.evidence.elbo import elbo
-from tacit.evidence.observed import Observed, observe
 from tacit.evidence.refine import refine
 from tacit.images.dataset import Images
 from tacit.measures.distances import Floats
@@ -20,10 +18,12 @@ from tacit.models.config import PerImageTable
 from tacit.models.models import VAE
 from tacit.models.posteriors import DiagonalNormal
 from tacit.progress import part_by_part
-from tacit.questions.base import Runs
+from tacit.questions.base import Runs, index_of
 from tacit.questions.shared.samples import Rows, of_all
+from tacit.questions.shared.scoring import observed, own_posterior
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.splits import OVER
+from tacit.questions.typed import InTable
 from tacit.streams import torch_stream
 from tacit.training.many import of_rows
 from tacit.training.run_folder import SavedRun
@@ -54,12 +54,6 @@ class Columns:
     index: NDArray[np.int64]
     runs: dict[str, Codes]
     label: NDArray[np.int64] | None = None
-
-
-@dataclass(frozen=True)
-class Tables:
-    train: Columns
-    test: Columns
 
 
 @dataclass(frozen=True)
@@ -112,7 +106,8 @@ class Numbers:
         described: by run.
     """
 
-    table: Tables
+    train: InTable[Columns]
+    test: InTable[Columns]
     shown: dict[str, Shown]
     snapshots: dict[str, dict[str, NDArray[np.uint8]]]
     traces: dict[str, Floats]
@@ -126,21 +121,17 @@ def measure(runs: Runs, names: Sequence[str], n_refined: int, gradients: int) ->
     """
     first = runs[names[0]]
     tables, shown, traces = {}, {}, {}
-    for split, images in part_by_part((("train", runs.images_of(first)), ("test", runs.test))):
+    for split, images in part_by_part(tuple(runs.splits(first).items())):
         rows = of_all(images, n_refined, "training" if split == "train" else split)
         places = _shown(images, rows)
-        index = first.train_index if split == "train" else None
         codes, pictures = {}, {}
         for name in part_by_part(names):
             codes[name], decoded, traces[name] = _inferred(
                 runs[name], images, rows, split, runs.seed, gradients
             )
             pictures[name] = Pictures(**{k: _pixels(p[places]) for k, p in decoded.items()})
-        tables[split] = Columns(
-            rows if index is None else index[rows],
-            codes,
-            images.labels_of(rows),
-        )
+        index, labels = index_of(first, split, rows), images.labels_of(rows)
+        tables[split] = Columns(index, codes, labels)
         shown[split] = Shown(images.pixels[rows[places]], pictures)
     learned = runs.images_of(first)
     rows = of_all(learned, n_refined, "training")
@@ -151,7 +142,7 @@ def measure(runs: Runs, names: Sequence[str], n_refined: int, gradients: int) ->
             then = _pixels(_reconstructed(runs[name], update, learned, rows))
             snapshots.setdefault(str(epoch), {})[name] = then
     described = {name: _described(runs[name]) for name in names}
-    return Numbers(Tables(**tables), shown, snapshots, traces, described)
+    return Numbers(**tables, shown=shown, snapshots=snapshots, traces=traces, described=described)
 
 
 def _inferred(
@@ -163,12 +154,11 @@ def _inferred(
     runs.
     """
     model = run.model_as(VAE)
-    x = torch.from_numpy(images.scaled(rows))
-    data = observe(model, x, torch_stream(seed, "observed", split))
+    data = observed(model, images, rows, seed, split)
     pictures: dict[str, NDArray[np.float32]] = {}
     own: dict[str, Floats] = {}
     if model.amortized or split == "train":
-        q = _own(model, data, rows)
+        q = own_posterior(model, data, rows)
         generator = torch_stream(seed, "elbo", split)
         pictures["own"] = _decoded(model, q)
         own["elbo"] = elbo(model, q, data, n_samples=ELBO_SAMPLES, generator=generator).elbo
@@ -193,13 +183,6 @@ def _inferred(
     return codes, pictures, refined.trace.mean(axis=1)
 
 
-@torch.no_grad()
-def _own(model: VAE, data: Observed, rows: Rows) -> DiagonalNormal:
-    """The run's own posterior: of the encoder, or the rows that were trained."""
-    q = model.posterior(data.x, torch.from_numpy(rows))
-    return DiagonalNormal(q.mean, q.log_var)
-
-
 def _decoded(model: VAE, q: DiagonalNormal) -> NDArray[np.float32]:
     """E[x | z] at the posterior mean, (n, C, H, W)."""
     return of_rows(model.decode, q.mean, at_once=512).numpy()
@@ -208,9 +191,8 @@ def _decoded(model: VAE, q: DiagonalNormal) -> NDArray[np.float32]:
 def _reconstructed(run: SavedRun, update: int, images: Images, rows: Rows) -> NDArray[np.float32]:
     """Reconstructions by the whole model as it was after `update`, its codes included."""
     model = run.model_as(VAE, update)
-    x = torch.from_numpy(images.scaled(rows))
-    data = observe(model, x, torch_stream(run.seed, "observed", "shown"))
-    return _decoded(model, _own(model, data, rows))
+    data = observed(model, images, rows, run.seed, "shown")
+    return _decoded(model, own_posterior(model, data, rows))
 
 
 def _pixels(pictures: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -260,7 +242,7 @@ class Inferred:
         """A column by seed and image."""
         unit = "" if column.endswith("squared_error") else "nats"
         return self.seeds.measured(
-            lambda one: getattr(getattr(one.table, split).runs[run], column),
+            lambda one: getattr(getattr(one, split).runs[run], column),
             unit,
             images=OVER[split],
         )

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from tacit.evidence.refine import MOST_STEPS
-from tacit.questions.base import Measurement, Question, Runs, Setting
+from tacit.questions.base import Learns, Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
 from tacit.questions.inference_method import figures, numbers, words
 from tacit.questions.shared.seeds import Seeds, means
@@ -46,16 +46,12 @@ class InferenceMethod(Question):
     weight: ClassVar[float] = 100.0
     quick: ClassVar[Mapping[str, int]] = {"refined": 40, "gradients": 600}
 
-    amortized: str
-    per_image: Annotated[tuple[str, ...], Field(min_length=1, max_length=5)]
+    amortized: Annotated[str, Learns("amortized vae")]
+    per_image: Annotated[
+        tuple[str, ...], Learns("per-image vae"), Field(min_length=1, max_length=5)
+    ]
     refined: Annotated[int, Field(ge=2, le=10**6)] = 500
     gradients: Annotated[int, Field(ge=1, le=10**5)] = MOST_STEPS
-
-    def needs(self) -> dict[str, tuple[str, ...]]:
-        return {
-            self.amortized: ("amortized vae",),
-            **dict.fromkeys(self.per_image, ("per-image vae",)),
-        }
 
     def errors(self, runs: Mapping[str, Any]) -> Iterator[str]:
         """Codes are compared image by image."""

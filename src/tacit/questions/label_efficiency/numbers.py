@@ -15,6 +15,7 @@ from tacit.measures.label_efficiency import LabelEfficiency, label_efficiency
 from tacit.measures.number import Number, undefined
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.trials import Columns, OfPair
+from tacit.questions.typed import InTable
 from tacit.streams import numpy_stream
 
 
@@ -28,11 +29,6 @@ class Trials:
     labels: NDArray[np.int64]
     fewest_of_a_class: NDArray[np.int64]
     pairs: dict[str, Columns]
-
-
-@dataclass(frozen=True)
-class Tables:
-    trials: Trials
 
 
 @dataclass(frozen=True)
@@ -56,7 +52,7 @@ class Numbers:
     class_counts: NDArray[np.int64]
     truth: NDArray[np.int64]
     by_pair: dict[str, OfPair]
-    table: Tables
+    trials: InTable[Trials]
 
 
 def judging_half(truth: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -89,7 +85,7 @@ class Curves:
     def __init__(self, seeds: Seeds[Numbers], pairs: Sequence[Pair]) -> None:
         self.seeds, self.pairs = seeds, tuple(pairs)
         self.first = seeds.first
-        trials = self.first.table.trials
+        trials = self.first.trials
         self.budgets: list[int] = sorted(set(trials.budget.tolist()))
         self.n_draws = int(trials.draw.max()) + 1
         self.labels: list[float] = self._by_budget(trials.labels).mean(axis=1).tolist()
@@ -141,14 +137,14 @@ class Curves:
         place = self.budgets.index(budget)
         return np.stack(
             [
-                self._by_budget(getattr(one.table.trials.pairs[pair.name], column))[place]
+                self._by_budget(getattr(one.trials.pairs[pair.name], column))[place]
                 for one in self.seeds
             ]
         )
 
     def has(self, pair: Pair, column: str) -> bool:
         """Whether a pair was measured on these images."""
-        return getattr(self.first.table.trials.pairs[pair.name], column) is not None
+        return getattr(self.first.trials.pairs[pair.name], column) is not None
 
     def measured(self, pair: Pair, budget: int) -> Measured:
         """Whether answers are right, over seeds, draws and test images.

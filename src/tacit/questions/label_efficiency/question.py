@@ -276,7 +276,7 @@ class Labels(FewLabels):
                 class_counts=train.class_counts,
                 truth=given.new_truth[:0] if given.within else given.new_truth,
                 by_pair={name: rest for name, (_, rest) in pairs.items()},
-                table=numbers.Tables(table),
+                trials=table,
             )
         )
 

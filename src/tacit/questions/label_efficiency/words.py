@@ -176,7 +176,7 @@ def _of_trials(curves: Curves) -> Iterator[str]:
             f"Only {curves.n_draws} draws, of which {len(curves.reporting)} are reported: choices "
             "of few labels differ a lot."
         )
-    fewest = curves.first.table.trials.fewest_of_a_class
+    fewest = curves.first.trials.fewest_of_a_class
     held = fewest.reshape(len(curves.budgets), -1).min(axis=1)
     if bare := [f"{b:,}" for b, n in zip(curves.budgets, held, strict=True) if n < 2]:
         yield (

@@ -38,7 +38,7 @@ def _curves(seeds: Seeds[Numbers], setting: Setting) -> Figure:
 
 def _differences(seeds: Seeds[Numbers], mean: Number, setting: Setting) -> Figure:
     """Error with minus error without, image by image, under the first seed's models."""
-    error = seeds.first.table.test_images.squared_error
+    error = seeds.first.test_images.squared_error
     differences = error.with_ - error.without
     return setting.chart(
         "differences",

@@ -11,6 +11,7 @@ from tacit.models.models import Autoencoder
 from tacit.questions.base import Runs
 from tacit.questions.shared.outputs import comparable, one_per_class, reconstructions, terms
 from tacit.questions.shared.seeds import Seeds
+from tacit.questions.typed import InTable
 from tacit.training.run_folder import SavedRun
 
 POINTS_DRAWN = 200
@@ -30,11 +31,6 @@ class OfImages:
     index: NDArray[np.int64]
     label: NDArray[np.int64] | None
     squared_error: Sides
-
-
-@dataclass(frozen=True)
-class Tables:
-    test_images: OfImages
 
 
 @dataclass(frozen=True)
@@ -61,13 +57,12 @@ class Numbers:
     network: dict[str, Network]
     original: NDArray[np.uint8]
     classes: NDArray[np.int64] | None
-    table: Tables
+    test_images: InTable[OfImages]
 
 
 def measure(runs: Runs, saved: dict[str, SavedRun]) -> Numbers:
     """All that is needed of both networks, by `LAYERS`."""
     rows, shown = comparable(saved["with"], runs.test, "test"), one_per_class(runs.test)
-    labels = runs.test.labels
     networks, errors = {}, {}
     for layers, run in saved.items():
         model, learned = run.model(), runs.images_of(run)
@@ -83,14 +78,8 @@ def measure(runs: Runs, saved: dict[str, SavedRun]) -> Numbers:
     return Numbers(
         networks,
         runs.test.pixels[shown],
-        None if labels is None else labels[shown],
-        Tables(
-            OfImages(
-                rows,
-                None if labels is None else labels[rows],
-                Sides(errors["with"], errors["without"]),
-            )
-        ),
+        runs.test.labels_of(shown),
+        OfImages(rows, runs.test.labels_of(rows), Sides(errors["with"], errors["without"])),
     )
 
 
@@ -103,8 +92,8 @@ def _thinned(run: SavedRun) -> Floats:
 
 def numbers(seeds: Seeds[Numbers]) -> dict[str, Measured]:
     """Those of the finding, before their means are taken."""
-    with_ = seeds.measured(lambda one: one.table.test_images.squared_error.with_)
-    without = seeds.measured(lambda one: one.table.test_images.squared_error.without)
+    with_ = seeds.measured(lambda one: one.test_images.squared_error.with_)
+    without = seeds.measured(lambda one: one.test_images.squared_error.without)
     found = {
         "with-minus-without.squared-error": with_ - without,
         "difference-share": ratio(with_ - without, without, "share"),

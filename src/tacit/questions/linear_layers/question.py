@@ -1,9 +1,9 @@
 """Does an autoencoder's middle linear layer earn its place?"""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from tacit.questions.base import Measurement, Question, Runs, Setting
+from tacit.questions.base import Learns, Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
 from tacit.questions.linear_layers import figures, numbers, words
 from tacit.questions.shared.seeds import Seeds, means
@@ -27,16 +27,13 @@ class LinearLayers(Question):
     decided_by: ClassVar[str] = words.DECIDED_BY
     weight: ClassVar[float] = 0.5
 
-    with_layer: str
-    without_layer: str
+    with_layer: Annotated[str, Learns("autoencoder")]
+    without_layer: Annotated[str, Learns("autoencoder")]
 
     @property
     def by_layers(self) -> dict[str, str]:
         """The runs by what they stand for."""
         return {"with": self.with_layer, "without": self.without_layer}
-
-    def needs(self) -> dict[str, tuple[str, ...]]:
-        return dict.fromkeys(self.by_layers.values(), ("autoencoder",))
 
     def measure(self, runs: Runs) -> Measurement:
         saved = {layers: runs[run] for layers, run in self.by_layers.items()}

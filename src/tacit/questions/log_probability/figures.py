@@ -1,5 +1,7 @@
 """Figures and the table of log p(x): images with their values, classes, and what explains them."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,36 +36,27 @@ def draw(scores: Scores, setting: Setting) -> tuple[Figure, ...]:
 
 def class_table(scores: Scores, setting: Setting) -> Table:
     """log p(x) by class, beside what else differs by class."""
-    means = {split: scores.by_class(split, "log_prob") for split in SPLITS}
-    beside = {
-        c: scores.beside(c)
-        for c in ("mean_intensity", "within_class_variance", "mean_image", "class_mean_image")
-    }
     labels = scores.labels("test")
-    return Table(
-        caption="Classes from the likeliest down: mean log p(x) in nats, mean intensity, "
+
+    def beside(column: str) -> Callable[[int], float]:
+        values = scores.beside(column)
+        return lambda k: float(significant(float(values[k])).replace(",", ""))
+
+    return Table.of(
+        "Classes from the likeliest down: mean log p(x) in nats, mean intensity, "
         "pixel, and the variance within a class summed over pixels, on [0, 1]; "
         "variance and mean images are those of the test images.",
-        columns=(
-            "class",
-            "test images",
-            "log p(x), test",
-            "log p(x), train",
-            "mean intensity",
-            "variance within class",
-            "log-likelihood of the mean image",
-            "of the class's mean image",
-        ),
-        rows=tuple(
-            (
-                setting.class_names[scores.classes[k]],
-                int(np.sum(labels == scores.classes[k])),
-                means["test"][k],
-                means["train"][k],
-                *(float(significant(float(beside[c][k])).replace(",", "")) for c in beside),
-            )
-            for k in _ranked(scores)
-        ),
+        _ranked(scores),
+        {
+            "class": lambda k: setting.class_names[scores.classes[k]],
+            "test images": lambda k: int(np.sum(labels == scores.classes[k])),
+            "log p(x), test": scores.by_class("test", "log_prob").__getitem__,
+            "log p(x), train": scores.by_class("train", "log_prob").__getitem__,
+            "mean intensity": beside("mean_intensity"),
+            "variance within class": beside("within_class_variance"),
+            "log-likelihood of the mean image": beside("mean_image"),
+            "of the class's mean image": beside("class_mean_image"),
+        },
     )
 
 
@@ -78,7 +71,7 @@ def _one_each(scores: Scores, setting: Setting) -> Figure:
     pictures: list[NDArray[np.generic]] = []
     notes: list[list[str]] = []
     for split in SPLITS:
-        table, shown = getattr(scores.seeds.first.table, split), scores.seeds.first.shown[split]
+        table, shown = getattr(scores.seeds.first, split), scores.seeds.first.shown[split]
         classes, at = np.unique(table.label[shown.rows], return_index=True)
         pictures.append(shown.pixels[at])
         rows = shown.rows[at]
@@ -145,7 +138,7 @@ def _shown(
     scores: Scores, split: str, c: int | None
 ) -> tuple[list[NDArray[np.generic]], list[str]]:
     """The images of a split that are shown, of one class or all, and their values as notes."""
-    table, shown = getattr(scores.seeds.first.table, split), scores.seeds.first.shown[split]
+    table, shown = getattr(scores.seeds.first, split), scores.seeds.first.shown[split]
     kept = np.arange(len(shown.rows))
     if c is not None:
         kept = np.flatnonzero(table.label[shown.rows] == c)

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, reduce
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from tacit.evidence.observed import observe
 from tacit.evidence.refine import MOST_STEPS
 from tacit.images.dataset import Images
 from tacit.measures.correlations import correlation, explained
@@ -19,7 +18,7 @@ from tacit.measures.number import Number, Undefined, undefined
 from tacit.models.likelihoods import Gaussian
 from tacit.models.models import VAE
 from tacit.progress import part_by_part
-from tacit.questions.base import Arrays, Runs
+from tacit.questions.base import Arrays, Runs, index_of
 from tacit.questions.log_probability.annealing.measuring import (
     Checking,
     Checks,
@@ -29,9 +28,11 @@ from tacit.questions.log_probability.annealing.measuring import (
     annealing,
 )
 from tacit.questions.shared.samples import Rows, compared_classes, of_all, of_each_class
-from tacit.questions.shared.scoring import estimated, mean_images, score
+from tacit.questions.shared.scoring import estimated, mean_images, observed, score
+from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.splits import SPLITS, BySplit, counted
-from tacit.streams import numpy_stream, torch_stream
+from tacit.questions.typed import InTable
+from tacit.streams import numpy_stream
 
 MOST_IMAGES = 2000
 """At most so many images of a split, however many classes there are."""
@@ -82,31 +83,6 @@ class ByEncoder:
 
 
 @dataclass(frozen=True)
-class Tables:
-    train: Columns
-    test: Columns
-    by_encoder_train: ByEncoder | None = None
-    by_encoder_test: ByEncoder | None = None
-    resampled: OfImages | None = None
-    annealed: OfImages | None = None
-    annealed_long: OfImages | None = None
-    simulated: Simulated | None = None
-
-    def by_encoder(self, column: str) -> Floats:
-        """Of the shown images of both splits."""
-        tables = self.by_encoder_train, self.by_encoder_test
-        return np.concatenate([getattr(table, column) for table in tables])
-
-    @property
-    def checks(self) -> Checks:
-        """What other methods give, where it was asked for."""
-        assert self.resampled is not None
-        assert self.annealed is not None
-        assert self.simulated is not None
-        return Checks(self.resampled, self.annealed, self.annealed_long, self.simulated)
-
-
-@dataclass(frozen=True)
 class Shown:
     """The images of a split that are shown: places in its table, and pixels."""
 
@@ -130,7 +106,27 @@ class Numbers:
     sigma: float | None
     within_class_variance: Floats | None
     shown: dict[str, Shown]
-    table: Tables
+    train: InTable[Columns]
+    test: InTable[Columns]
+    by_encoder_train: InTable[ByEncoder | None] = None
+    by_encoder_test: InTable[ByEncoder | None] = None
+    resampled: InTable[OfImages | None] = None
+    annealed: InTable[OfImages | None] = None
+    annealed_long: InTable[OfImages | None] = None
+    simulated: InTable[Simulated | None] = None
+
+    def by_encoder(self, column: str) -> Floats:
+        """Of the shown images of both splits."""
+        tables = self.by_encoder_train, self.by_encoder_test
+        return np.concatenate([getattr(table, column) for table in tables])
+
+    @property
+    def checks(self) -> Checks:
+        """What other methods give, where it was asked for."""
+        assert self.resampled is not None
+        assert self.annealed is not None
+        assert self.simulated is not None
+        return Checks(self.resampled, self.annealed, self.annealed_long, self.simulated)
 
 
 @dataclass(frozen=True)
@@ -156,39 +152,30 @@ def measure(runs: Runs, name: str, asked: Amounts, checking: Checking | None) ->
     classes = compared_classes(learned, runs.test)
     classes = classes if len(classes) > 1 else []
     means = mean_images(learned, classes)
-    scores, shown, by_encoder = {}, {}, {}
-    for split, images in part_by_part((("train", learned), ("test", runs.test))):
+    tables: dict[str, Any] = {}
+    shown = {}
+    for split, images in part_by_part(tuple(runs.splits(run).items())):
         anneal = checking is None
         score_them = partial(
             _scored, model, images, classes, means, runs.seed, split, asked, anneal=anneal
         )
         columns = runs.kept(f"scored-{split}", score_them)
         rows = columns.pop("rows").astype(np.int64)
-        index = rows if split == "test" or run.train_index is None else run.train_index[rows]
+        index = index_of(run, split, rows)
         found = Columns(index, **columns)  # type: ignore[arg-type]
         places = _shown(len(rows), found.label, split, asked.shown_per_class)
         if model.amortized and not asked.by_encoder:
             beside = partial(_by_encoder, model, images, rows[places], runs.seed, split, asked)
-            by_encoder[split] = ByEncoder(
+            tables[f"by_encoder_{split}"] = ByEncoder(
                 index=index[places],
                 refined=found.log_prob[places],
                 **runs.kept(f"by-encoder-{split}", beside),  # type: ignore[arg-type]
             )
-        scores[split] = found
+        tables[split] = found
         shown[split] = Shown(places, images.pixels[rows[places]])
-    tables = Tables(
-        scores["train"], scores["test"], by_encoder.get("train"), by_encoder.get("test")
-    )
     if checking is not None:
         scored = Estimate(found.log_prob, found.standard_error, found.flagged)
-        few = annealing(model, runs.test, rows, scored, checking, runs)
-        tables = replace(
-            tables,
-            resampled=few.resampled,
-            annealed=few.annealed,
-            annealed_long=few.annealed_long,
-            simulated=few.simulated,
-        )
+        tables |= vars(annealing(model, runs.test, rows, scored, checking, runs))
     variance = None
     if classes:
         assert found.label is not None
@@ -199,7 +186,7 @@ def measure(runs: Runs, name: str, asked: Amounts, checking: Checking | None) ->
         sigma=model.likelihood.sigma if isinstance(model.likelihood, Gaussian) else None,
         within_class_variance=variance,
         shown=shown,
-        table=tables,
+        **tables,
     )
 
 
@@ -268,8 +255,7 @@ def _by_encoder(
     model: VAE, images: Images, rows: Rows, seed: int, split: str, asked: Amounts
 ) -> Arrays:
     """The report's own values: as many samples, from the encoder."""
-    x = torch.from_numpy(images.scaled(rows))
-    data = observe(model, x, torch_stream(seed, "observed", split))
+    data = observed(model, images, rows, seed, split)
     estimate = estimated(model, data, asked.samples, seed, f"{split}-by-encoder", by_encoder=True)
     assert estimate.ess is not None
     return {
@@ -277,6 +263,35 @@ def _by_encoder(
         "flagged": estimate.flagged.astype(np.int64),
         "effective_samples": estimate.ess,
     }
+
+
+def of_all_seeds(seeds: Seeds[Numbers]) -> Seeds[Numbers]:
+    """The images that all seeds scored: a seed scores fewer where most have to be annealed."""
+    names = [f"{beside}{split}" for beside in ("", "by_encoder_") for split in SPLITS]
+    tables = {name: [getattr(one, name) for one in seeds] for name in names}
+    common = {
+        name: reduce(np.intersect1d, [table.index for table in each])
+        for name, each in tables.items()
+        if None not in each
+    }
+
+    def of(one: Numbers) -> Numbers:
+        kept, shown = {}, {}
+        for name, index in common.items():
+            table = getattr(one, name)
+            kept[name] = np.isin(table.index, index)
+        for split, own in one.shown.items():
+            there, places = kept[split][own.rows], np.cumsum(kept[split]) - 1
+            shown[split] = Shown(places[own.rows[there]], own.pixels[there])
+        found = {name: _taken(getattr(one, name), rows) for name, rows in kept.items()}
+        return replace(one, shown=shown, **found)
+
+    return seeds.each(of)
+
+
+def _taken(table: Any, rows: NDArray[np.bool_]) -> Any:
+    columns = {name: column for name, column in vars(table).items() if column is not None}
+    return replace(table, **{name: column[rows] for name, column in columns.items()})
 
 
 class Scores(BySplit):
@@ -346,17 +361,17 @@ class Scores(BySplit):
     @property
     def beside_encoder(self) -> bool:
         """Whether values by the encoder stand beside them."""
-        return self.seeds.first.table.by_encoder_test is not None
+        return self.seeds.first.by_encoder_test is not None
 
     def encoder_minus_refined(self) -> Number:
         """The report's values minus those from refined posteriors, of the shown images."""
         shown = partial(self.seeds.measured, unit="nats", images="shown images")
-        own = shown(lambda one: one.table.by_encoder("log_prob"))
-        return (own - shown(lambda one: one.table.by_encoder("refined"))).mean()
+        own = shown(lambda one: one.by_encoder("log_prob"))
+        return (own - shown(lambda one: one.by_encoder("refined"))).mean()
 
     def of_encoder(self, column: str) -> Floats:
         """Of the shown images of all seeds and both splits, by samples from the encoder."""
-        return self.seeds.pooled(lambda one: one.table.by_encoder(column))
+        return self.seeds.pooled(lambda one: one.by_encoder(column))
 
     def flagged(self) -> Number:
         """The share of estimates that diagnostics call unreliable, of both splits."""

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from tacit.evidence.refine import MOST_STEPS
-from tacit.questions.base import Measurement, Question, Runs, Setting
+from tacit.questions.base import Learns, Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
 from tacit.questions.log_probability import figures, numbers, words
 from tacit.questions.log_probability.annealing import words as annealing
@@ -66,7 +66,7 @@ class LogProbability(Question):
         "gradients": 400,
     }
 
-    run: str
+    run: Annotated[str, Learns("vae")]
     proposal: Literal["refined", "encoder"] = "refined"
     samples: Annotated[int, Field(ge=1, le=10**6)] = 1000
     per_class: Annotated[int, Field(ge=2, le=10**5)] = 100
@@ -99,9 +99,6 @@ class LogProbability(Question):
             )
         return distributions
 
-    def needs(self) -> dict[str, tuple[str, ...]]:
-        return {self.run: ("vae",)}
-
     def measure(self, runs: Runs) -> Measurement:
         asked = numbers.Amounts(
             self.samples,
@@ -114,13 +111,13 @@ class LogProbability(Question):
         return Measurement.of(numbers.measure(runs, self.run, asked, self._checking))
 
     def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        seeds = Seeds.of(numbers.Numbers, measured)
+        seeds = numbers.of_all_seeds(Seeds.of(numbers.Numbers, measured))
         scores, checking = numbers.Scores(seeds), self._checking
         known = numbers.numbers_of(scores, setting.class_names)
         answer = [*words.sentences(scores, self.samples, setting.class_names)]
         tables = [figures.class_table(scores, setting)] if scores.classes else []
         if checking is not None:
-            checks = Relations(seeds.each(lambda one: one.table.checks), checking)
+            checks = Relations(seeds.each(lambda one: one.checks), checking)
             known |= checks.numbers()
             answer = [*annealing.sentences(checks), *answer]
             tables.append(annealing.table_of(checks))

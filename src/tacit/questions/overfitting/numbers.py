@@ -202,14 +202,14 @@ def _evaluated(runs: Runs, draws: Sequence[SavedRun]) -> tuple[OfRun, OfImages]:
             pictures=pictures,
             refined=None,
         ),
-        _of_images({"train": runs.images_of(first), "test": runs.test}, rows, losses),
+        _of_images(runs.splits(first), rows, losses),
     )
 
 
 def _refined(runs: Runs, run: SavedRun, images: int, steps: int) -> tuple[OfRun, OfImages]:
     """Train and test images get their posteriors alike: same start, same number of steps."""
     updates = run.history.snapshots
-    splits = {"train": runs.images_of(run), "test": runs.test}
+    splits = runs.splits(run)
     rows = {split: _shown_first(part, images, split) for split, part in splits.items()}
     losses: dict[str, list[Floats]] = {split: [] for split in splits}
     pictures, rising = {}, 0.0

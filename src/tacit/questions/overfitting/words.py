@@ -81,21 +81,18 @@ def sentence(one: Judged) -> str:
 
 def table(judged: Sequence[Judged]) -> Table:
     """Losses and verdicts by run."""
-    return Table(
+    return Table.of(
         "Loss per image after the last update",
-        ("run", "loss", "training", "test", "gap", "rise since lowest", "verdict"),
-        tuple(
-            (
-                one.name,
-                one.of.loss,
-                one.final["train"],
-                one.final["test"],
-                one.gap,
-                one.rise,
-                one.verdict,
-            )
-            for one in judged
-        ),
+        judged,
+        {
+            "run": lambda one: one.name,
+            "loss": lambda one: one.of.loss,
+            "training": lambda one: one.final["train"],
+            "test": lambda one: one.final["test"],
+            "gap": lambda one: one.gap,
+            "rise since lowest": lambda one: one.rise,
+            "verdict": lambda one: one.verdict,
+        },
     )
 
 

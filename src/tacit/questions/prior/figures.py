@@ -1,7 +1,10 @@
 """Figures and tables of samples from a prior and from fitted densities."""
 
+from functools import partial
+
 from tacit.figures.sink import Figure
 from tacit.measures.formatting import show
+from tacit.measures.number import Number
 from tacit.questions.base import Setting
 from tacit.questions.finding import Table
 from tacit.questions.prior.numbers import (
@@ -94,23 +97,18 @@ def tables(compared: Compared) -> tuple[Table, ...]:
 
 def _distances(compared: Compared, network: str) -> Table:
     floor = show(contrast(compared.quality, network, [TRAINING]))
-    return Table(
+    sets = {**SETS, RECONSTRUCTIONS: "reconstructions"}
+    return Table.of(
         f"Kernel distance to test images on {on_features(network)}; of training images: {floor}",
-        (
-            "model",
-            *SETS.values(),
-            "reconstructions",
-            "N(0, I) minus own codes",
-            "N(0, I) minus Gaussian",
-        ),
-        tuple(
-            (
-                run,
-                *(compared.distance(network, run, name) for name in SETS),
-                compared.distance(network, run, RECONSTRUCTIONS),
-                compared.difference(network, run, PRIOR, DRAWN),
-                compared.difference(network, run, PRIOR, GAUSSIAN),
-            )
-            for run in compared.models
-        ),
+        compared.models,
+        {
+            "model": str,
+            **{words: partial(_distance, compared, network, name) for name, words in sets.items()},
+            "N(0, I) minus own codes": lambda r: compared.difference(network, r, PRIOR, DRAWN),
+            "N(0, I) minus Gaussian": lambda r: compared.difference(network, r, PRIOR, GAUSSIAN),
+        },
     )
+
+
+def _distance(compared: Compared, network: str, name: str, run: str) -> Number:
+    return compared.distance(network, run, name)

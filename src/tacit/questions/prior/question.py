@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from tacit.questions.base import Measurement, Question, Runs, Setting
+from tacit.questions.base import Learns, Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
 from tacit.questions.prior import figures, numbers, words
 from tacit.questions.shared.seeds import Seeds
@@ -38,27 +38,11 @@ class Prior(Question):
     )
     weight: ClassVar[float] = 3.0
 
-    amortized: str
-    per_image: Annotated[tuple[str, ...], Field(min_length=1)]
-    autoencoder: str | None = None
-    classifier: str | None = None
+    amortized: Annotated[str, Learns("amortized vae")]
+    per_image: Annotated[tuple[str, ...], Learns("per-image vae"), Field(min_length=1)]
+    autoencoder: Annotated[str | None, Learns("autoencoder")] = None
+    classifier: Annotated[str | None, Learns("classifier")] = None
     components: Annotated[int, Field(ge=1, le=1000)] = 10
-
-    def needs(self) -> dict[str, tuple[str, ...]]:
-        """The VAEs; the autoencoder and the classifier where they are there."""
-        known = {self.autoencoder: ("autoencoder",), self.classifier: ("classifier",)}
-        return {
-            self.amortized: ("amortized vae",),
-            **dict.fromkeys(self.per_image, ("per-image vae",)),
-            **{run: kinds for run, kinds in known.items() if run is not None},
-        }
-
-    def without(self, run: str) -> "Prior | None":
-        """The same without the autoencoder, or on a random network's features alone."""
-        for field in ("classifier", "autoencoder"):
-            if run == getattr(self, field):
-                return self.model_copy(update={field: None})
-        return None
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from tacit.measures.distances import Floats
 from tacit.measures.images import gaussian_log_prob, mean_intensity
 from tacit.models.likelihoods import Gaussian, Likelihood
 from tacit.models.models import VAE
+from tacit.models.posteriors import DiagonalNormal
 from tacit.progress import within
 from tacit.questions.shared.samples import Rows
 from tacit.streams import torch_stream
@@ -46,6 +47,19 @@ def mean_images(images: Images, classes: list[int]) -> dict[int, Floats]:
     for c in classes:
         means[c] = mean(images.take(np.flatnonzero(images.truth == c)))
     return means
+
+
+def observed(model: VAE, images: Images, rows: Rows, seed: int, split: str) -> Observed:
+    """The images at `rows` as the likelihood has them: of one seed all models see the same."""
+    x = torch.from_numpy(images.scaled(rows))
+    return observe(model, x, torch_stream(seed, "observed", split))
+
+
+@torch.no_grad()
+def own_posterior(model: VAE, data: Observed, rows: Rows) -> DiagonalNormal:
+    """The model's own q(z | x): of the encoder, or the rows that were trained."""
+    q = model.posterior(data.x, torch.from_numpy(rows))
+    return DiagonalNormal(q.mean, q.log_var)
 
 
 def score(
@@ -73,8 +87,7 @@ def score(
 
     gradients: of an image's refinement, at most, where what stays flagged is annealed.
     """
-    x = torch.from_numpy(images.scaled(rows))
-    data = observe(model, x, torch_stream(seed, "observed", split))
+    data = observed(model, images, rows, seed, split)
     columns: Columns = {
         "mean_intensity": mean_intensity(images.pixels[rows]),
         "mean_image": picture_log_prob(model.likelihood, data.x, means[OVERALL]),

@@ -52,32 +52,32 @@ class BySplit:
     """Columns of per-image numbers of both splits, over all seeds.
 
     Attributes:
-        seeds: of what has them as ``table.train`` and ``table.test``, with the images' `label`.
+        seeds: of what has them as `train` and `test`, with the images' `label`.
     """
 
     seeds: Seeds[Any]
 
     def has(self, split: str, column: str) -> bool:
-        return getattr(getattr(self.seeds.first.table, split), column) is not None
+        return getattr(getattr(self.seeds.first, split), column) is not None
 
     def of(self, split: str, column: str, unit: str = "nats") -> Measured:
         """A column by seed and image."""
         return self.seeds.measured(
-            lambda one: getattr(getattr(one.table, split), column), unit, images=OVER[split]
+            lambda one: getattr(getattr(one, split), column), unit, images=OVER[split]
         )
 
     def pooled(self, column: str) -> Floats:
         """A column of all seeds and both splits."""
-        each = (getattr(getattr(one.table, s), column) for one in self.seeds for s in SPLITS)
+        each = (getattr(getattr(one, s), column) for one in self.seeds for s in SPLITS)
         return np.concatenate(list(each)).astype(np.float64)
 
     def by_image(self, split: str, column: str) -> Floats:
         """A column averaged over seeds, (n,)."""
-        each = [getattr(getattr(one.table, split), column) for one in self.seeds]
+        each = [getattr(getattr(one, split), column) for one in self.seeds]
         return np.mean(np.stack(each), axis=0)
 
     def labels(self, split: str) -> NDArray[np.int64]:
-        return np.asarray(getattr(self.seeds.first.table, split).label)
+        return np.asarray(getattr(self.seeds.first, split).label)
 
     @cached_property
     def classes(self) -> list[int]:

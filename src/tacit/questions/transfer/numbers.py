@@ -17,6 +17,7 @@ from tacit.questions.shared.majority_class import share_right
 from tacit.questions.shared.outputs import comparable, labelled, terms
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.splits import gap, without_draw
+from tacit.questions.typed import InTable
 
 METHODS = {
     "scratch": "from scratch",
@@ -39,11 +40,6 @@ class Means:
 class Draws:
     draw: NDArray[np.int64]
     methods: dict[str, Means]
-
-
-@dataclass(frozen=True)
-class Tables:
-    draws: Draws
 
 
 @dataclass(frozen=True)
@@ -71,7 +67,7 @@ class Numbers:
     few: bool
     method: dict[str, Losses]
     majority: float
-    table: Tables
+    draws: InTable[Draws]
     curves: dict[str, Kept]
     elsewhere: bool | None = None
 
@@ -115,7 +111,7 @@ def measure(runs: Runs, methods: Mapping[str, str]) -> Numbers:
         majority=share_right(
             runs.train.truth[labelled(runs.train)], runs.test.truth[labelled(runs.test)]
         ),
-        table=Tables(Draws(np.arange(n_draws), means)),
+        draws=Draws(np.arange(n_draws), means),
         curves={method: Kept.of(saved[:n_draws]) for method, saved in draws.items()},
         elsewhere=any(saved[0].config.features for saved in draws.values()) or None,
     )
@@ -149,7 +145,7 @@ class Compared:
 
     @property
     def n_draws(self) -> int:
-        return len(self.seeds.first.table.draws.draw)
+        return len(self.seeds.first.draws.draw)
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
@@ -169,7 +165,7 @@ class Compared:
 
     def points(self, method: str) -> Floats:
         """The test accuracy of every draw of every seed in percent, (S, D)."""
-        tables = (one.table.draws.methods[method] for one in self.seeds)
+        tables = (one.draws.methods[method] for one in self.seeds)
         return 100 * np.stack([table.test_accuracy for table in tables])
 
     @cached_property

@@ -1,11 +1,11 @@
 """What does an encoder that learned without labels gain a classifier of few labels?"""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import model_validator
 
-from tacit.questions.base import Measurement, Question, Runs, Setting
+from tacit.questions.base import Learns, Measurement, Question, Runs, Setting
 from tacit.questions.finding import Finding
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.transfer import figures, numbers, words
@@ -33,9 +33,9 @@ class Transfer(Question):
     needs_labels: ClassVar[bool] = True
     weight: ClassVar[float] = 2.0
 
-    scratch: str
-    transferred: str | None = None
-    frozen: str | None = None
+    scratch: Annotated[str, Learns("classifier")]
+    transferred: Annotated[str | None, Learns("classifier")] = None
+    frozen: Annotated[str | None, Learns("classifier")] = None
 
     @model_validator(mode="after")
     def _something_is_transferred(self) -> "Transfer":
@@ -49,14 +49,9 @@ class Transfer(Question):
         named = {method: getattr(self, method) for method in numbers.METHODS}
         return {method: run for method, run in named.items() if run is not None}
 
-    def needs(self) -> dict[str, tuple[str, ...]]:
-        return dict.fromkeys(self.methods.values(), ("classifier",))
-
     def without(self, run: str) -> "Question | None":
-        others = {method: name for method, name in self.methods.items() if name != run}
-        if run == self.scratch or len(others) == 1:
-            return None
-        return self.model_copy(update=dict.fromkeys(("transferred", "frozen")) | others)
+        left = super().without(run)
+        return left if isinstance(left, Transfer) and len(left.methods) > 1 else None
 
     def measure(self, runs: Runs) -> Measurement:
         return Measurement.of(numbers.measure(runs, self.methods))

@@ -103,17 +103,20 @@ def caveats(compared: Compared, *, elsewhere: bool) -> Iterator[str]:
 def table(compared: Compared) -> Table:
     """The methods side by side."""
     numbers = compared.numbers
-    rows = tuple(
-        (
-            METHODS[method],
-            run,
-            numbers[f"{method}.test-accuracy"],
-            f"{compared.points(method).min():.1f} to {compared.points(method).max():.1f} %",
-            numbers[f"{method}.test-cross-entropy"],
-            numbers[f"{method}.gap"],
-        )
-        for method, run in compared.methods.items()
+
+    def reach(method: str) -> str:
+        points = compared.points(method)
+        return f"{points.min():.1f} to {points.max():.1f} %"
+
+    return Table.of(
+        "The methods compared; the gap is test minus training cross-entropy",
+        compared.methods,
+        {
+            "method": METHODS.__getitem__,
+            "run": compared.methods.__getitem__,
+            "test accuracy": lambda method: numbers[f"{method}.test-accuracy"],
+            "lowest to highest": reach,
+            "test cross-entropy": lambda method: numbers[f"{method}.test-cross-entropy"],
+            "gap": lambda method: numbers[f"{method}.gap"],
+        },
     )
-    caption = "The methods compared; the gap is test minus training cross-entropy"
-    columns = ("method", "run", "test accuracy", "lowest to highest", "test cross-entropy", "gap")
-    return Table(caption, columns, rows)

@@ -9,7 +9,7 @@ import torch
 from tacit.evidence.annealed import Start, annealed_importance_sampling, sigmoid_schedule
 from tacit.evidence.bidirectional import bidirectional
 from tacit.evidence.estimate import LogProbEstimate
-from tacit.evidence.observed import Observed, observe
+from tacit.evidence.observed import Observed
 from tacit.evidence.quadrature import quadrature
 from tacit.evidence.refine import refine
 from tacit.images.dataset import Images
@@ -18,7 +18,7 @@ from tacit.models.models import VAE
 from tacit.models.posteriors import DiagonalNormal
 from tacit.questions.base import Arrays, Runs
 from tacit.questions.shared.samples import Rows
-from tacit.questions.shared.scoring import estimated
+from tacit.questions.shared.scoring import estimated, observed
 from tacit.streams import numpy_stream, torch_stream
 
 MOST_FOR_QUADRATURE = 2
@@ -111,9 +111,8 @@ def annealing(
     seed = runs.seed
     order = numpy_stream(0, "annealed").permutation(len(rows))
 
-    def observed(place: Rows) -> Observed:
-        x = torch.from_numpy(images.scaled(rows[place]))
-        return observe(model, x, torch_stream(seed, "observed", "test"))
+    def seen(place: Rows) -> Observed:
+        return observed(model, images, rows[place], seed, "test")
 
     def kept(table: str, name: str, estimate: Callable[[], LogProbEstimate]) -> Estimate:
         return Estimate(**runs.kept(f"{table}-{name}", lambda: _columns(estimate())))  # type: ignore[arg-type]
@@ -133,7 +132,7 @@ def annealing(
         by[table][key] = kept(table, key, estimate)
 
     place = order[: max(checking.resampled, checking.annealed)]
-    data, more = observed(place), MORE * checking.samples
+    data, more = seen(place), MORE * checking.samples
     few = Estimate(scored.log_prob[place], scored.standard_error[place], scored.flagged[place])
     by: dict[str, dict[str, Estimate]] = {"annealed": {}, "annealed-long": {}}
     resampled = OfImages(rows[place], {f"importance-{checking.samples}": few})
@@ -149,7 +148,7 @@ def annealing(
         )
 
     place = order[: checking.annealed]
-    some = observed(place)
+    some = seen(place)
     refined = None if model.amortized else _refined(model, some, runs)
     best = fitted_start(model)
     starts: dict[str, Start] = {best: refined or "encoder", "prior": "prior"}
