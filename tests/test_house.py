@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +14,7 @@ import tacit
 from tacit.evidence.methods import METHODS as SCORING
 from tacit.labels.methods import METHODS
 from tacit.labels.propagation.propagate import KINDS
+from tacit.questions.registry import QUESTIONS
 
 SOURCE = Path(tacit.__file__).parent
 ROOMS = [
@@ -86,6 +88,32 @@ def test_every_question_has_the_same_four_rooms() -> None:
     for folder in {path.parent for path in questions.glob("*/question.py")}:
         rooms = {path.stem for path in folder.glob("*.py")} - {"__init__"}
         assert rooms == {"question", "numbers", "words", "figures"}, folder.name
+
+
+ASKED_FOR = {"headline", "sentences", "caveats", "alerts", "decided_by", "table", "tables", "draw"}
+
+
+def public_functions(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    return {name for name in names if not name.startswith("_")}
+
+
+def test_rooms_are_asked_for_all_that_they_say() -> None:
+    """What `Question.answer` looks for by name cannot be missed for being misspelt."""
+    used = Counter(
+        node.attr if isinstance(node, ast.Attribute) else node.id
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute | ast.Name)
+    )
+    for question in {*QUESTIONS.values()}:
+        words, figures = (Path(str(room.__file__)) for room in question.rooms)
+        assert "headline" in public_functions(words)
+        assert "draw" in public_functions(figures)
+        for path in (words, figures):
+            unused = {name for name in public_functions(path) - ASKED_FOR if not used[name]}
+            assert not unused, f"{path.parent.name}/{path.name}: nothing asks for {unused}"
 
 
 def modules_after(statement: str) -> set[str]:

@@ -22,7 +22,7 @@ from tacit.questions.code_size.numbers import (
     objectives,
 )
 from tacit.questions.code_size.question import CodeSize
-from tacit.questions.code_size.words import headline, rule, sentences
+from tacit.questions.code_size.words import decided_by, headline, sentences
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.verdicts import Verdict
 from tacit.streams import numpy_stream
@@ -162,7 +162,7 @@ def test_no_image_is_reported_on_that_a_size_was_chosen_by() -> None:
     spoiled[found.choosing] = -1e6
     before = sizes({4: 90, 8: 100}).numbers["vae-4.elbo"]
     assert found.numbers["vae-4.elbo"] == before
-    assert f"chosen on {N // 2} test images" in rule(found)
+    assert f"chosen on {N // 2} test images" in decided_by(found)
 
 
 def test_the_best_is_chosen_on_its_own_images() -> None:

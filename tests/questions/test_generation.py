@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -157,8 +158,13 @@ def numbers(
     }
 
 
+def found_of(numbers: dict[str, Number], *networks: str) -> Any:
+    """What was found, as far as words look at it."""
+    return SimpleNamespace(run="vae", numbers=numbers, networks=networks or ("random",))
+
+
 def said(found: dict[str, Number], *networks: str) -> str:
-    return " ".join(sentences(found, networks or ("random",)))
+    return " ".join(sentences(found_of(found, *networks)))
 
 
 @pytest.mark.parametrize(
@@ -175,7 +181,7 @@ def test_the_words_follow_the_interval_of_the_difference(gap: float, words: str)
 
 def test_the_words_follow_the_permutation_test_and_the_nearest_images() -> None:
     def verdict(p: float, gap: float = 0.5) -> str:
-        return headline("vae", numbers(gap, p=p), ("random",)).headline
+        return headline(found_of(numbers(gap, p=p))).headline
 
     assert verdict(0.049).endswith("told from images, and drawing from the prior is a part of it.")
     assert "cannot be told" in verdict(0.05)

@@ -186,4 +186,4 @@ def test_without_an_encoder_training_images_decide() -> None:
     gaps = fabricated(4, 8, amortized=False)
     assert gaps.split == "train"
     assert any("no amortisation gap" in caveat for caveat in caveats(gaps))
-    assert next(iter(gaps.numbers())) == "train.approximation-gap"
+    assert next(iter(gaps.numbers)) == "train.approximation-gap"

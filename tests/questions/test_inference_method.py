@@ -30,7 +30,7 @@ from tacit.questions.inference_method.words import (
     sentences,
     verdict_of,
 )
-from tacit.questions.shared.seeds import Seeds, means
+from tacit.questions.shared.seeds import Seeds
 from tacit.questions.verdicts import Verdict
 from tacit.studies.description.errors import StudyError
 from tacit.studies.description.reading import parse
@@ -251,7 +251,7 @@ def test_seeds_that_disagree_leave_a_difference_undecided() -> None:
     assert "stays worse by 20.0" in said(agreeing)
     disagreeing = fabricated(lead=0, decoder=20, unfinished=20, seeds=3, scatter=60)
     assert "the two decoders are not distinguishable" in said(disagreeing)
-    number = disagreeing.numbers()["p.decoder.test.elbo"].mean()
+    number = disagreeing.numbers["p.decoder.test.elbo"]
     assert number.interval == "95 % over 3 seeds × 200 test images, paired"
 
 
@@ -263,7 +263,7 @@ def test_refinements_that_lack_more_are_cautioned_about() -> None:
 
 
 def test_numbers_are_few_and_shares_are_of_images() -> None:
-    numbers = means(fabricated(lead=250, decoder=150, unfinished=100).numbers())
+    numbers = fabricated(lead=250, decoder=150, unfinished=100).numbers
     assert numbers["p.encoder-worse.elbo"].value == 0
     assert (numbers["p.encoder-worse.squared-error"].value or 0) > 0.7
     assert show(numbers["encoder-misses.test.elbo"]).startswith("5.0")
@@ -278,14 +278,14 @@ def test_a_run_that_had_not_finished_leaves_the_verdict_on_the_others() -> None:
     runs["q"] = replace(runs["p"], elbo=runs["a"].elbo + ahead)
     both = Inferred(found.seeds, "a", ("p", "q"))
     assert headline(both).verdict == Verdict.CANNOT_TELL
-    said = headline(both, {"p"})
+    said = headline(replace(both, left={"p"}))
     assert said.verdict == Verdict.NO
     assert said.headline == (
         "Every image's own codes are better than the shared encoder's; p had not finished."
     )
     assert (said.key, said.runs) == ("q.encoder-minus-own.elbo", ("a", "q"))
-    assert headline(both, {"p", "q"}).runs == ("a", "p", "q")
-    assert verdict_of(both, "p", {"p"}) == "not finished"
-    assert verdict_of(both, "q", {"p"}) == "own codes better"
-    assert verdict_of(both, "p", ()) == "encoder better"
-    assert verdict_of(both, "q", {"a"}) == "not finished"
+    assert headline(replace(both, left={"p", "q"})).runs == ("a", "p", "q")
+    assert verdict_of(replace(both, left={"p"}), "p") == "not finished"
+    assert verdict_of(replace(both, left={"p"}), "q") == "own codes better"
+    assert verdict_of(both, "p") == "encoder better"
+    assert verdict_of(replace(both, left={"a"}), "q") == "not finished"

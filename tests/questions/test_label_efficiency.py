@@ -101,7 +101,7 @@ def test_a_pair_that_is_ahead_wins_and_says_by_how_much(seeds: int) -> None:
     assert headline(found).headline.startswith(
         "With 10 labels per class use vae · Poisson MBO: 94."
     )
-    accuracy = found.numbers()["at-10.accuracy"]
+    accuracy = found.numbers["at-10.accuracy"]
     assert accuracy.value == pytest.approx(0.95, abs=0.005)
     times = r"more than 10 times (\([\d.]+ to more than 10\) )?as many labels"
     needed = f"from scratch needs {times} to match it"
@@ -111,7 +111,7 @@ def test_a_pair_that_is_ahead_wins_and_says_by_how_much(seeds: int) -> None:
     assert "Going from 10 to 100 per class brings it 1" in text
     over = "5 draws × 500 test images"
     over = f"3 seeds × {over}" if seeds > 1 else f"{over}, given this seed"
-    assert over in found.numbers()["at-10.accuracy"].interval
+    assert over in found.numbers["at-10.accuracy"].interval
 
 
 def test_pairs_that_are_alike_are_said_to_be() -> None:
@@ -136,7 +136,7 @@ def test_the_baseline_may_win() -> None:
     assert headline(found).headline.startswith("With 10 labels per class use from scratch: 90.")
     assert "No representation was needed" in words(found)
     assert found.efficiency(10) is None
-    assert "at-10.label-efficiency" not in found.numbers()
+    assert "at-10.label-efficiency" not in found.numbers
 
 
 def test_nothing_is_reported_on_the_draws_and_images_that_chose() -> None:
@@ -146,7 +146,7 @@ def test_nothing_is_reported_on_the_draws_and_images_that_chose() -> None:
     truth = found.first.truth
     assert np.bincount(truth[found.told]).tolist() == [N // 20] * 10
     numbers = "at-10.accuracy", "at-10.label-efficiency", "at-10.gain-of-next-budget"
-    before = found.numbers()
+    before = found.numbers
     for name in ("scratch", "vae.poisson-mbo"):
         right = found.first.by_pair[name].right
         assert right is not None
@@ -155,7 +155,7 @@ def test_nothing_is_reported_on_the_draws_and_images_that_chose() -> None:
     after = Curves(found.seeds, found.pairs)
     assert after.winner(10).name == "vae.poisson-mbo"
     for name in numbers:
-        assert after.numbers()[name] == before[name]
+        assert after.numbers[name] == before[name]
 
 
 def test_a_lucky_choice_is_corrected_by_the_other_draws_and_images() -> None:
@@ -168,7 +168,7 @@ def test_a_lucky_choice_is_corrected_by_the_other_draws_and_images() -> None:
     assert headline(found).verdict == Verdict.CANNOT_TELL
     said = "The draws disagree: on those that did not choose, vae · Poisson MBO did better."
     assert said in words(found)
-    assert found.numbers()["at-10.accuracy"].value == pytest.approx(0.75, abs=0.01)
+    assert found.numbers["at-10.accuracy"].value == pytest.approx(0.75, abs=0.01)
 
 
 def test_a_pair_without_a_seed_is_judged_by_draws_and_images() -> None:
@@ -203,13 +203,13 @@ def test_like_is_compared_with_like() -> None:
     moved = curves(accuracy, tables, budgets=[1])
     assert moved.winner(1).name == "vae.propagate-then-train"
     assert moved.baseline(1) == Pair(method="scratch-augmented")
-    assert "at-1.minus-scratch-augmented" in moved.numbers()
+    assert "at-1.minus-scratch-augmented" in moved.numbers
     del accuracy["scratch-augmented"]
     only = curves(accuracy, [tables[0], *tables[2:]], budgets=[1])
     assert only.baseline(1) == Pair(method="scratch")
     unlike = "trained on images that are moved about; at 1 from scratch is not"
-    assert unlike in " ".join(caveats(only, setting()))
-    assert unlike not in " ".join(caveats(moved, setting()))
+    assert unlike in " ".join(caveats(only))
+    assert unlike not in " ".join(caveats(moved))
 
 
 @pytest.mark.parametrize("factor", [2.0, 4.0])
@@ -220,13 +220,13 @@ def test_label_efficiency_is_read_off_the_baselines_curve(factor: float) -> None
         "vae.poisson-mbo": [0.6 + rise * math.log(b * factor) for b in BUDGETS],
     }
     found = curves(accuracy, [SCRATCH, GRAPH], noise=0.003)
-    number = found.numbers()["at-10.label-efficiency"]
+    number = found.numbers["at-10.label-efficiency"]
     assert number.value is not None
     assert number.low is not None
     assert number.high is not None
     assert number.low <= factor <= number.high
     assert number.value == pytest.approx(factor, rel=0.15)
-    censored = found.numbers()["at-100.label-efficiency"]
+    censored = found.numbers["at-100.label-efficiency"]
     assert censored.value is None
     assert "censored" in censored.interval
 
@@ -240,7 +240,7 @@ def test_what_knows_more_than_the_labels_cannot_win() -> None:
     assert found.winner(10).name == "vae.poisson-mbo"
     assert {p.name for p in found.oracles} == {"classifier.all-labels"}
     assert "With all labels, classifier is ahead of it by +4" in words(found)
-    behind = found.numbers()["at-10.behind-classifier.all-labels"]
+    behind = found.numbers["at-10.behind-classifier.all-labels"]
     assert behind.value == pytest.approx(4.5, abs=0.5)
     assert behind.low is not None
     assert behind.low > 2
@@ -260,7 +260,7 @@ def test_codes_of_a_run_that_had_labels_are_an_oracle_too() -> None:
 def test_two_draws_tell_little() -> None:
     found = curves(AHEAD, [SCRATCH, NEAREST, GRAPH], draws=2)
     assert len(found.reporting) == 1
-    assert "given this seed and this draw" in found.numbers()["at-10.accuracy"].interval
+    assert "given this seed and this draw" in found.numbers["at-10.accuracy"].interval
 
 
 def test_calibration_is_of_the_draws_that_report() -> None:
@@ -273,7 +273,7 @@ def test_calibration_is_of_the_draws_that_report() -> None:
     bins[:, 0::2, 0, 0], bins[:, 1::2, 1, 0] = 7, 1
     made[0].by_pair["vae.poisson-mbo"] = replace(made[0].by_pair["vae.poisson-mbo"], bins=bins)
     found = Curves(Seeds(made), [Pair(**table) for table in (SCRATCH, NEAREST, GRAPH)])
-    error = found.numbers()["at-10.calibration-error"].value
+    error = found.numbers["at-10.calibration-error"].value
     assert error == pytest.approx(0.01, abs=1e-4)
     counted = found.bins(Pair(**GRAPH), 10)
     assert counted is not None
@@ -294,11 +294,13 @@ def answered(tmp_path: Path, made: dict[int, Numbers], tables: Sequence[Any]) ->
 def test_on_whose_labels_settings_were_tuned_is_said() -> None:
     found = curves(AHEAD, [SCRATCH, NEAREST, GRAPH])
     for source in ("mnist", "mnist-5k"):
-        said = " ".join(caveats(found, setting(source=source)))
+        found.source = source
+        said = " ".join(caveats(found))
         assert "Settings of Poisson MBO were chosen on labels of mnist" in said
         assert "Settings of from scratch were chosen on labels of mnist and digits" in said
         assert said.count("these images among them: that flatters them here") == 2
-    said = " ".join(caveats(found, setting(source="steel")))
+    found.source = "steel"
+    said = " ".join(caveats(found))
     assert said.count("and on none of these images") == 2
     assert "nearest neighbour were" not in said
     assert "no other label was looked at" not in said

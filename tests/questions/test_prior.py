@@ -20,7 +20,6 @@ from tacit.questions.prior.numbers import (
     Start,
     draws,
     named,
-    prior_numbers,
 )
 from tacit.questions.prior.question import Prior
 from tacit.questions.prior.words import headline, prior_verdict, sentences
@@ -69,7 +68,7 @@ def compared(seeds: int = 1, network: str = NETWORK, **distances: Distances) -> 
 
 
 def said(comparison: Compared) -> str:
-    return " ".join(sentences(comparison, prior_numbers(comparison)))
+    return " ".join(sentences(comparison))
 
 
 GOOD: Distances = (0.5, 0.1, 0.1)
@@ -80,7 +79,7 @@ GOOD: Distances = (0.5, 0.1, 0.1)
 def test_the_prior_is_judged_by_what_it_costs_beyond_own_codes(seeds: int) -> None:
     def verdict(wide: Distances) -> str:
         found = compared(seeds, vae=GOOD, wide=wide, narrow=GOOD)
-        return prior_verdict(found, prior_numbers(found))
+        return prior_verdict(found)
 
     assert verdict((0.9, 0.1, 0.1)) == "worse"
     assert verdict((0.3, 0.1, 0.1)) == "better"
@@ -236,13 +235,13 @@ def test_arguments_are_checked() -> None:
 
 
 def test_the_headline_names_the_run_that_it_is_about_and_who_had_not_finished() -> None:
-    # As `Prior.answer` orders them: those whose training had finished come first.
+    # As `Prior.found` orders them: those whose training had finished come first.
     found = replace(
         compared(vae=GOOD, wide=(0.9, 0.1, 0.1), narrow=GOOD), per_image=("narrow", "wide")
     )
-    said = headline(found, prior_numbers(found), ["wide"])
+    said = headline(replace(found, left=["wide"]))
     assert said.key == "narrow.prior-cost-minus-vae"
     assert said.runs == ("vae", "narrow")
     assert said.headline.endswith("cannot be told; wide had not finished.")
-    alone = headline(found, prior_numbers(found), ["narrow", "wide"])
+    alone = headline(replace(found, left=["narrow", "wide"]))
     assert "had not finished" not in alone.headline

@@ -52,9 +52,8 @@ def layer_helps(seeds: int, gain: float = 0.0) -> Verdict:
                 table,
             )
 
-        numbers = linear_layers.numbers(Seeds({seed: of(seed) for seed in range(seeds)}))
-        difference = numbers["with-minus-without.squared-error"].mean()
-        return decide(difference) in ("higher", "lower")
+        layers = linear_layers.Layers(Seeds({seed: of(seed) for seed in range(seeds)}), {})
+        return decide(layers.numbers["with-minus-without.squared-error"]) in ("higher", "lower")
 
     return verdict
 

@@ -217,10 +217,11 @@ class Question(Table):
 
     heading: str = ""
 
+    rooms: ClassVar[tuple[Any, Any]]
+    """The modules that say and draw what was found."""
     name: ClassVar[str]
     title: ClassVar[str]
     asks: ClassVar[str]
-    decided_by: ClassVar[str] = ""
     rules: ClassVar[tuple[str, ...]] = ()
     """The names of the rules that make its sentences, whose error rates are told with them."""
     sources: ClassVar[tuple[str, ...]] = ()
@@ -330,9 +331,37 @@ class Question(Table):
         """Numbers from the models of one seed. Deterministic: all noise comes from `runs.seed`."""
         raise NotImplementedError
 
-    def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        """The finding, in words made from the numbers of all seeds, with its figures drawn."""
+    def found(self, measured: Mapping[int, Measurement], setting: Setting) -> Any:
+        """What the measurements of all seeds come to, as its `rooms` read it: its `numbers`."""
         raise NotImplementedError
+
+    def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
+        """The finding, in words made from the numbers of all seeds, with its figures drawn.
+
+        The room of words has a `headline` of what was found, maybe `sentences`, `caveats`, `alerts`
+        and a `table`, and the rule: `DECIDED_BY`, or `decided_by` where it is not the same for
+        every study. That of figures has `draw`, and maybe `tables`.
+        """
+        words, figures = self.rooms
+        found = self.found(measured, setting)
+
+        def told(room: Any, part: str, *more: Setting) -> Any:
+            return getattr(room, part)(found, *more) if hasattr(room, part) else ()
+
+        return self.finding(
+            setting,
+            measured,
+            words.headline(found),
+            found.numbers,
+            answer=told(words, "sentences"),
+            decided_by=told(words, "decided_by") or words.DECIDED_BY,
+            figures=figures.draw(found, setting),
+            tables=told(figures, "tables", setting)
+            or told(words, "tables")
+            or (words.table(found),),
+            caveats=told(words, "caveats"),
+            alerts=told(words, "alerts"),
+        )
 
     def finding(
         self,
@@ -357,8 +386,7 @@ class Question(Table):
             answer: a few sentences to follow the headline; empty ones are left out, as are empty
                 caveats and alerts.
             numbers: by name; None is left out.
-            decided_by: the rule, where it is not the same for every study; how often it errs is
-                added.
+            decided_by: the rule; how often it errs is added.
         """
         falling = setting.unfinished
         unfinished = {run: falling[run] for run in self.needs() if run in falling}
@@ -377,7 +405,7 @@ class Question(Table):
             answer=" ".join(filter(None, [headline, *answer])),
             numbers={name: number for name, number in numbers.items() if number is not None},
             runs=tuple(self.needs()),
-            decided_by=f"{decided_by or self.decided_by} {stated(rules)}".strip(),
+            decided_by=f"{decided_by} {stated(rules)}".strip(),
             figures=tuple(figures),
             tables=tuple(tables),
             caveats=(*filter(None, caveats), *([ONE_SEED] if len(seeds) == 1 else [])),

@@ -68,7 +68,7 @@ def _conclude(done: "Done", asked: "Asked", console: "Console") -> int:
     import shlex
     from itertools import chain, count
 
-    from tacit.questions.labels_within.words import headline, recommendation
+    from tacit.questions.labels_within.words import headline, sentences
     from tacit.saved.folder import is_model_folder
 
     def say(text: str) -> None:
@@ -79,7 +79,7 @@ def _conclude(done: "Done", asked: "Asked", console: "Console") -> int:
         return FAILED
     files = done.files
     console.print()
-    said = [headline(done.judged).headline, *recommendation(done.judged)]
+    said = [headline(done.judged).headline, *sentences(done.judged)]
     console.print(" ".join(filter(None, said)), markup=False, highlight=False)
     console.print()
     say(f"Predictions: {files.predictions}")

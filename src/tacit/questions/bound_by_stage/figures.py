@@ -7,7 +7,7 @@ from tacit.questions.bound_by_stage.numbers import Stages
 from tacit.questions.shared.drawing import curve_chart, with_intervals
 
 
-def curve(stages: Stages, setting: Setting) -> Figure:
+def draw(stages: Stages, setting: Setting) -> tuple[Figure, ...]:
     """-log p(x) of the same test images by epoch, beside published values."""
     series = []
     for run in stages.runs:
@@ -19,10 +19,11 @@ def curve(stages: Stages, setting: Setting) -> Figure:
         for value in stages.published.get(run, {}).values()
     ]
     n = stages.scored(stages.runs[0], 1).size("image")
-    return curve_chart(
+    chart = curve_chart(
         setting,
         "curve",
         [Panel(series, "epochs", "-log p(x), nats", log_x=True, levels=levels)],
         f"-log p(x) of the same {n:,} test images at the end of every stage, with 95 % intervals; "
         "lines are published values after the last stage.",
     )
+    return (chart,)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,6 +101,7 @@ class Stages:
     Attributes:
         protocol: the epochs of every stage of the protocol, trained or not; () where unknown.
         published: for a run, -log p(x) in nats by where it was published.
+        left_out: why nothing published is compared, where it might be.
     """
 
     seeds: Seeds[Numbers]
@@ -108,6 +109,7 @@ class Stages:
     samples: int
     protocol: tuple[int, ...]
     published: Mapping[str, Mapping[str, float]]
+    left_out: str = ""
 
     def plan(self, run: str) -> Floats:
         """Updates, epochs and rate at the end of each stage, (K, 3)."""
@@ -158,6 +160,7 @@ class Stages:
         flags = self.seeds.pooled(lambda one: one.table[f"{run}.all"].stages[""].flagged)
         return counted(flags, "estimates")
 
+    @cached_property
     def numbers(self) -> dict[str, Number]:
         """All numbers, the important ones first."""
         numbers = {f"{run}.nll": self.nll(run) for run in self.runs}

@@ -7,7 +7,6 @@ from pydantic import Field, model_validator
 
 from tacit.questions.base import Measurement, OfRuns, Runs, Setting
 from tacit.questions.bound_by_stage import figures, numbers, words
-from tacit.questions.finding import Finding
 from tacit.questions.shared.seeds import Seeds
 
 
@@ -25,13 +24,13 @@ class BoundByStage(OfRuns):
     """
 
     name: ClassVar[str] = "bound-by-stage"
+    rooms: ClassVar[tuple[Any, Any]] = (words, figures)
     title: ClassVar[str] = "Does training reach what was published?"
     asks: ClassVar[str] = (
         "Are test images as likely under the model as was published, how likely are they after "
         "each stage of training, and what would the stages that remain cost?"
     )
     rules: ClassVar[tuple[str, ...]] = ("lower-error",)
-    decided_by: ClassVar[str] = words.DECIDED_BY
     sources: ClassVar[tuple[str, ...]] = (
         "Burda, Grosse and Salakhutdinov 2016, Importance weighted autoencoders",
         "Tucker, Lawson, Gu and Maddison 2019, Doubly reparameterized gradient estimators",
@@ -76,24 +75,12 @@ class BoundByStage(OfRuns):
     def measure(self, runs: Runs) -> Measurement:
         return Measurement.of(numbers.measure(runs, self.runs, self.images, self.samples))
 
-    def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        seeds = Seeds.of(numbers.Numbers, measured)
-        published = self.published if setting.source == self.published_for else {}
-        stages = numbers.Stages(seeds, self.runs, self.samples, self.stages, published)
+    def found(self, measured: Mapping[int, Measurement], setting: Setting) -> Any:
+        seeds, here = Seeds.of(numbers.Numbers, measured), setting.source == self.published_for
+        published = self.published if here else {}
         not_compared = (
             f"Published values are of the images '{self.published_for}', and are not compared with "
             f"those of '{setting.source}'."
         )
-        return self.finding(
-            setting,
-            seeds,
-            words.headline(stages),
-            stages.numbers(),
-            answer=words.sentences(stages),
-            figures=(figures.curve(stages, setting),),
-            tables=(words.table(stages),),
-            caveats=(
-                *words.caveats(stages),
-                not_compared if self.published and not published else "",
-            ),
-        )
+        left_out = not_compared if self.published and not published else ""
+        return numbers.Stages(seeds, self.runs, self.samples, self.stages, published, left_out)

@@ -21,7 +21,7 @@ def headline(stages: Stages) -> Said:
     nll, left = stages.nll(run), stages.remaining(run)[0]
     reached = f"{run} reaches a negative log-likelihood of {brief(nll)}"
     values = stages.published.get(run, {}).values()
-    key = next((n for n, number in stages.numbers().items() if number == nll), "")
+    key = next((n for n, number in stages.numbers.items() if number == nll), "")
     label = f"-log p(x) of {run}"
     if left:
         text = f"{reached}; stages of its protocol remain: {left}."
@@ -99,3 +99,4 @@ def caveats(stages: Stages) -> Iterator[str]:
     )
     if any(stages.published.get(run) and stages.remaining(run)[0] for run in stages.runs):
         yield "Published values are of all stages of the protocol, ours of those trained."
+    yield stages.left_out

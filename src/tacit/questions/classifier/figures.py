@@ -14,9 +14,18 @@ from tacit.questions.shared.splits import SPLITS
 ACROSS = 10
 
 
-def draw_curves(run: str, seeds: Seeds[Numbers], setting: Setting) -> Figure:
+def draw(found: Accuracy, setting: Setting) -> tuple[Figure, ...]:
+    """All figures, in reading order."""
+    return (
+        _curves(found, setting),
+        _confusion(found, setting),
+        _most_wrong(found.seeds, setting),
+    )
+
+
+def _curves(found: Accuracy, setting: Setting) -> Figure:
     """Loss and accuracy on training and test images, by epoch or update."""
-    panels = []
+    panels, seeds = [], found.seeds
     for name, label in (("loss", "cross-entropy, nats"), ("accuracy", "share of right answers")):
         lines = [Curve.of((one.curves for one in seeds), name, split) for split in SPLITS]
         panels.append(Panel([line.series() for line in lines], seeds.first.curves.axis, label))
@@ -24,12 +33,12 @@ def draw_curves(run: str, seeds: Seeds[Numbers], setting: Setting) -> Figure:
         setting,
         "curves",
         panels,
-        f"Loss and accuracy of {run} while it learned; {lines[0].band_is}."
+        f"Loss and accuracy of {found.run} while it learned; {lines[0].band_is}."
         + looked_at(setting.n_train, setting.n_test),
     )
 
 
-def draw_confusion(found: Accuracy, setting: Setting) -> Figure:
+def _confusion(found: Accuracy, setting: Setting) -> Figure:
     """Which classes are taken for which, over all seeds."""
     names, counts = found.class_names, found.confusion
     wrong = counts - np.diag(np.diag(counts))
@@ -46,7 +55,7 @@ def draw_confusion(found: Accuracy, setting: Setting) -> Figure:
     )
 
 
-def draw_most_wrong(seeds: Seeds[Numbers], setting: Setting) -> Figure:
+def _most_wrong(seeds: Seeds[Numbers], setting: Setting) -> Figure:
     """The test images of largest cross-entropy under one seed's model."""
     answers, worst = seeds.first.test_images, seeds.first.worst.rows
     names = setting.class_names

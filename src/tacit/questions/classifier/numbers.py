@@ -17,7 +17,7 @@ from tacit.questions.base import Runs
 from tacit.questions.shared.curves import Kept
 from tacit.questions.shared.majority_class import share_right
 from tacit.questions.shared.outputs import class_scores, comparable, labelled
-from tacit.questions.shared.seeds import Seeds
+from tacit.questions.shared.seeds import Seeds, means
 from tacit.questions.shared.splits import gap, without_draw
 from tacit.questions.typed import InTable
 from tacit.training.run_folder import SavedRun
@@ -109,6 +109,7 @@ class Accuracy:
 
     seeds: Seeds[Numbers]
     class_names: tuple[str, ...]
+    run: str = ""
 
     @property
     def few(self) -> bool:
@@ -155,7 +156,8 @@ class Accuracy:
         k = len(self.class_names)
         return np.asarray(sum(confusion_matrix(one.label, one.answered, k) for one in answers))
 
-    def numbers(self) -> dict[str, Number | Measured]:
+    @cached_property
+    def numbers(self) -> dict[str, Number]:
         """The numbers of the finding."""
         train = self.seeds.measured(
             lambda one: one.train_right, "accuracy", ("draw", "image"), images="training images"
@@ -174,7 +176,7 @@ class Accuracy:
         if len(self.class_names) <= CLASSES_IN_NUMBERS:
             each = self.by_class.items()
             numbers |= {f"test-accuracy.{self.class_names[c]}": number for c, number in each}
-        return numbers
+        return means(numbers)
 
     def _of_test(self, name: str, unit: str = "", *, every_draw: bool = False) -> Measured:
         values = self.seeds.measured(lambda one: getattr(one, name), unit, ("draw", "image"))

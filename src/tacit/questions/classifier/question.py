@@ -1,14 +1,13 @@
 """How well does a classifier do on images that it has not seen?"""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from tacit.questions.base import Learns, Measurement, Question, Runs, Setting
 from tacit.questions.classifier import figures, numbers, words
-from tacit.questions.finding import Finding
-from tacit.questions.shared.seeds import Seeds, means
+from tacit.questions.shared.seeds import Seeds
 
 
 class ClassifierAccuracy(Question):
@@ -20,13 +19,13 @@ class ClassifierAccuracy(Question):
     """
 
     name: ClassVar[str] = "classifier"
+    rooms: ClassVar[tuple[Any, Any]] = (words, figures)
     title: ClassVar[str] = "Does the classifier work on unseen images?"
     asks: ClassVar[str] = (
         "Does the classifier do better on images that it has not seen than one answer for all "
         "would, and how well?"
     )
     rules: ClassVar[tuple[str, ...]] = ("train-test-gap", "harder-class", "one-class", "confidence")
-    decided_by: ClassVar[str] = words.DECIDED_BY
     reads_features: ClassVar[bool] = True
     needs_labels: ClassVar[bool] = True
     weight: ClassVar[float] = 0.5
@@ -37,20 +36,6 @@ class ClassifierAccuracy(Question):
     def measure(self, runs: Runs) -> Measurement:
         return Measurement.of(numbers.measure(runs, self.run, self.most_wrong))
 
-    def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
+    def found(self, measured: Mapping[int, Measurement], setting: Setting) -> Any:
         seeds = Seeds.of(numbers.Numbers, measured)
-        found = numbers.Accuracy(seeds, setting.class_names)
-        known = means(found.numbers())
-        return self.finding(
-            setting,
-            seeds,
-            words.headline(known),
-            known,
-            answer=words.sentences(found, known),
-            figures=(
-                figures.draw_curves(self.run, seeds, setting),
-                figures.draw_confusion(found, setting),
-                figures.draw_most_wrong(seeds, setting),
-            ),
-            tables=(words.table(found),),
-        )
+        return numbers.Accuracy(seeds, setting.class_names, self.run)

@@ -1,11 +1,10 @@
 """The answer of question `classifier` in words."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 
 from tacit.measures.formatting import brief, show
-from tacit.measures.number import Number
 from tacit.questions.classifier.numbers import Accuracy
 from tacit.questions.finding import Table
 from tacit.questions.shared.majority_class import against_it
@@ -22,8 +21,9 @@ DECIDED_BY = (
 )
 
 
-def headline(numbers: Mapping[str, Number]) -> Said:
+def headline(found: Accuracy) -> Said:
     """How often it is right, against always answering one class."""
+    numbers = found.numbers
     accuracy, majority = numbers["test-accuracy"], numbers["always-most-frequent-class"]
     verdict = {
         "better": Verdict.YES,
@@ -37,17 +37,17 @@ def headline(numbers: Mapping[str, Number]) -> Said:
     return Said(verdict, text, "test-accuracy", "accuracy on unseen images")
 
 
-def sentences(found: Accuracy, numbers: Mapping[str, Number]) -> Iterator[str]:
+def sentences(found: Accuracy) -> Iterator[str]:
     """How it does on images that it learned from, on which classes, and how sure it is."""
     yield verdict(
-        numbers["train-minus-test.accuracy"],
+        found.numbers["train-minus-test.accuracy"],
         higher="On images that it learned from it is right more often, by {}.",
         lower="On images that it learned from it is right less often, by {}.",
         alike="On images that it learned from it is not distinguishably better or worse ({}).",
     )
     yield _hardest(found)
     yield verdict(
-        numbers["confidence-minus-accuracy"],
+        found.numbers["confidence-minus-accuracy"],
         higher="It is surer of its answers than it is right, by {} on average.",
         lower="It is less sure of its answers than it is right, by {} on average.",
         alike="How sure it is of its answers is not distinguishable from how often it is right "

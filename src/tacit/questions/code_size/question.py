@@ -8,7 +8,6 @@ from pydantic import Field
 from tacit.images.dataset import Images
 from tacit.questions.base import Measurement, OfRuns, Runs, Setting
 from tacit.questions.code_size import figures, numbers, words
-from tacit.questions.finding import Finding
 from tacit.questions.shared.seeds import Seeds
 
 
@@ -22,6 +21,7 @@ class CodeSize(OfRuns):
     """
 
     name: ClassVar[str] = "code-size"
+    rooms: ClassVar[tuple[Any, Any]] = (words, figures)
     title: ClassVar[str] = "Is a small latent size enough?"
     asks: ClassVar[str] = (
         "Is one of the latent sizes enough for these images, which, and what would more dimensions "
@@ -64,16 +64,5 @@ class CodeSize(OfRuns):
     def measure(self, runs: Runs) -> Measurement:
         return Measurement.of(numbers.measure(runs, self.runs))
 
-    def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        sizes = numbers.Sizes(Seeds.of(numbers.Numbers, measured), self.runs, self.tolerance)
-        return self.finding(
-            setting,
-            sizes.seeds,
-            words.headline(sizes),
-            sizes.numbers,
-            answer=words.sentences(sizes),
-            decided_by=words.rule(sizes),
-            figures=figures.draw(sizes, setting),
-            tables=(words.table(sizes),),
-            caveats=words.caveats(sizes),
-        )
+    def found(self, measured: Mapping[int, Measurement], setting: Setting) -> Any:
+        return numbers.Sizes(Seeds.of(numbers.Numbers, measured), self.runs, self.tolerance)

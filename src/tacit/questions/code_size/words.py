@@ -12,7 +12,7 @@ from tacit.questions.shared.words import verdict
 from tacit.questions.verdicts import Said, Verdict
 
 
-def rule(sizes: Sizes) -> str:
+def decided_by(sizes: Sizes) -> str:
     """How the numbers decide."""
     return (
         f"The smallest code whose {sizes.objective} on test images falls short of the best's by "

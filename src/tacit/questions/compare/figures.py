@@ -6,10 +6,10 @@ from tacit.questions.compare.numbers import Compared
 from tacit.questions.shared.drawing import interval_chart
 
 
-def draw(compared: Compared, setting: Setting) -> Figure:
+def draw(compared: Compared, setting: Setting) -> tuple[Figure, ...]:
     """Every run's mean with its interval."""
     words = compared.asked.words
-    return interval_chart(
+    chart = interval_chart(
         setting,
         "runs",
         {words: {name: compared.numbers[f"{name}.{compared.by}"] for name in compared.names}},
@@ -17,3 +17,4 @@ def draw(compared: Compared, setting: Setting) -> Figure:
         "differences, which are known better than these.",
         x_label=words,
     )
+    return (chart,)

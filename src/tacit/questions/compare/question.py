@@ -6,7 +6,6 @@ from typing import Any, ClassVar, Literal
 from tacit.images.dataset import Images
 from tacit.questions.base import Measurement, OfRuns, Runs, Setting
 from tacit.questions.compare import figures, numbers, words
-from tacit.questions.finding import Finding
 from tacit.questions.shared.seeds import Seeds
 
 
@@ -21,10 +20,10 @@ class Compare(OfRuns):
     """
 
     name: ClassVar[str] = "compare"
+    rooms: ClassVar[tuple[Any, Any]] = (words, figures)
     title: ClassVar[str] = "Is one of the runs the best?"
     asks: ClassVar[str] = "Is one of the runs better than all the others, on unseen images?"
     rules: ClassVar[tuple[str, ...]] = ("best-run",)
-    decided_by: ClassVar[str] = words.DECIDED_BY
     sources: ClassVar[tuple[str, ...]] = (
         "Hung and Fithian 2019 (rank verification)",
         "Goldwasser and others 2025 (unequal variances)",
@@ -71,15 +70,5 @@ class Compare(OfRuns):
     def measure(self, runs: Runs) -> Measurement:
         return Measurement.of(numbers.measure(runs, self.runs, self.by))
 
-    def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        compared = numbers.Compared(Seeds.of(numbers.Numbers, measured), self.runs)
-        return self.finding(
-            setting,
-            compared.seeds,
-            words.headline(compared),
-            compared.numbers,
-            answer=words.sentences(compared),
-            figures=(figures.draw(compared, setting),),
-            tables=(words.table(compared),),
-            caveats=words.caveats(compared),
-        )
+    def found(self, measured: Mapping[int, Measurement], setting: Setting) -> Any:
+        return numbers.Compared(Seeds.of(numbers.Numbers, measured), self.runs)

@@ -1,15 +1,12 @@
 """How question `effective-rank` is drawn."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from tacit.figures.charts import Panel
 from tacit.figures.sink import Figure
 from tacit.questions.base import Setting
-from tacit.questions.effective_rank.numbers import Numbers
+from tacit.questions.effective_rank.numbers import Ranks
 from tacit.questions.shared.drawing import bands_over, curve_chart, over_seeds
-from tacit.questions.shared.seeds import Seeds
 
 TERMS = {
     "rank": "effective rank",
@@ -18,9 +15,10 @@ TERMS = {
 }
 
 
-def draw(seeds: Seeds[Numbers], runs: Sequence[str], setting: Setting) -> tuple[Figure, ...]:
+def draw(found: Ranks, setting: Setting) -> tuple[Figure, ...]:
     """How codes went while contrastive runs learned; nothing without such."""
-    names = [name for name in runs if len(seeds.first.run[name].epoch)]
+    seeds = found.seeds
+    names = [name for name in found.runs if len(seeds.first.run[name].epoch)]
     if not names:
         return ()
     panels = []

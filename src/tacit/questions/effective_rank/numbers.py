@@ -1,6 +1,6 @@
 """What question `effective-rank` measures, and its numbers over seeds."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,11 +60,20 @@ def _of_run(run: SavedRun, runs: Runs) -> OfRun:
     return OfRun(codes.shape[1], effective_rank(codes), epochs, rank, spread, neighbour)
 
 
-def ranks(seeds: Seeds[Numbers], names: Iterable[str]) -> dict[str, Number]:
+@dataclass(frozen=True)
+class Ranks:
     """The effective rank of each run's codes of test images."""
 
-    def rank(name: str) -> Number:
-        values = np.array([one.run[name].test for one in seeds])
+    seeds: Seeds[Numbers]
+    runs: Sequence[str]
+
+    def rank(self, name: str) -> Number:
+        values = np.array([one.run[name].test for one in self.seeds])
         return Measured(values, ("seed",), given="these test images").mean()
 
-    return {name: rank(name) for name in names}
+    def width(self, name: str) -> int:
+        return self.seeds.first.run[name].width
+
+    @property
+    def numbers(self) -> dict[str, Number]:
+        return {f"{name}.effective-rank": self.rank(name) for name in self.runs}

@@ -1,11 +1,10 @@
 """Along how many directions do codes tell images apart?"""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from tacit.questions.base import Measurement, OfRuns, Runs, Setting
 from tacit.questions.effective_rank import figures, numbers, words
-from tacit.questions.finding import Finding
 from tacit.questions.shared.seeds import Seeds
 
 
@@ -17,12 +16,12 @@ class EffectiveRank(OfRuns):
     """
 
     name: ClassVar[str] = "effective-rank"
+    rooms: ClassVar[tuple[Any, Any]] = (words, figures)
     title: ClassVar[str] = "Do the codes tell images apart?"
     asks: ClassVar[str] = (
         "Along how many directions do the codes of unseen images vary, and did they fall together "
         "while they were learned?"
     )
-    decided_by: ClassVar[str] = words.DECIDED_BY
     sources: ClassVar[tuple[str, ...]] = ("Roy and Vetterli 2007 (effective rank)",)
     as_trained: ClassVar[bool] = True
     reads_features: ClassVar[bool] = True
@@ -32,14 +31,5 @@ class EffectiveRank(OfRuns):
     def measure(self, runs: Runs) -> Measurement:
         return Measurement.of(numbers.measure(runs, self.runs))
 
-    def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        seeds = Seeds.of(numbers.Numbers, measured)
-        ranks = numbers.ranks(seeds, self.runs)
-        return self.finding(
-            setting,
-            seeds,
-            words.headline(seeds, ranks),
-            {f"{name}.effective-rank": rank for name, rank in ranks.items()},
-            figures=figures.draw(seeds, self.runs, setting),
-            tables=(words.table(seeds, ranks),),
-        )
+    def found(self, measured: Mapping[int, Measurement], setting: Setting) -> Any:
+        return numbers.Ranks(Seeds.of(numbers.Numbers, measured), self.runs)

@@ -1,12 +1,8 @@
 """The answer of question `effective-rank` in words."""
 
-from collections.abc import Mapping
-
 from tacit.measures.formatting import brief
-from tacit.measures.number import Number
-from tacit.questions.effective_rank.numbers import Numbers
+from tacit.questions.effective_rank.numbers import Ranks
 from tacit.questions.finding import Table
-from tacit.questions.shared.seeds import Seeds
 from tacit.questions.verdicts import Said, Verdict
 
 DECIDED_BY = (
@@ -18,23 +14,23 @@ DECIDED_BY = (
 )
 
 
-def headline(seeds: Seeds[Numbers], ranks: Mapping[str, Number]) -> Said:
+def headline(found: Ranks) -> Said:
     """Whose codes vary along the smallest share of their directions."""
-    width = {name: seeds.first.run[name].width for name in ranks}
-    least = min(ranks, key=lambda name: (ranks[name].value or 0.0) / width[name])
+    least = min(found.runs, key=lambda name: (found.rank(name).value or 0.0) / found.width(name))
     return Said(
         Verdict.CANNOT_TELL,
-        f"Codes of {least} vary along about {brief(ranks[least])} of {width[least]} directions, "
-        "which alone decides nothing.",
+        f"Codes of {least} vary along about {brief(found.rank(least))} of {found.width(least)} "
+        "directions, which alone decides nothing.",
         f"{least}.effective-rank",
         f"effective rank of the codes of {least}",
     )
 
 
-def table(seeds: Seeds[Numbers], ranks: Mapping[str, Number]) -> Table:
+def table(found: Ranks) -> Table:
     """Every run's."""
-    return Table(
-        "Codes of test images after the last update.",
-        ("run", "dimensions", "effective rank"),
-        tuple((name, seeds.first.run[name].width, rank) for name, rank in ranks.items()),
+    caption = "Codes of test images after the last update."
+    return Table.of(
+        caption,
+        found.runs,
+        {"run": str, "dimensions": found.width, "effective rank": found.rank},
     )

@@ -71,10 +71,10 @@ def _behind(compared: Compared, setting: Setting) -> Figure:
     return behind_winner(compared.curves, what, leads, setting)
 
 
-def tables(compared: Compared, encoders: Mapping[str, About]) -> tuple[Table, ...]:
+def tables(compared: Compared, setting: Setting) -> tuple[Table, ...]:
     """Methods by representation, what each costs, what indicators say, and every pair."""
     curves = compared.curves
-    found = [_by_method(compared), _costs(compared, encoders), _choices(compared)]
+    found = [_by_method(compared), _costs(compared, setting.encoders), _choices(compared)]
     found.append(accuracies(curves))
     if any(curves.has(p, "test") and curves.has(p, "unlabelled") for p in curves.curved):
         found.append(transductive(curves))

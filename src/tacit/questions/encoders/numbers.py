@@ -219,6 +219,7 @@ class Compared:
         each = {codes: self.indicator(name, codes).value for codes in self.pairs}
         return {codes: value for codes, value in each.items() if value is not None}
 
+    @cached_property
     def numbers(self) -> dict[str, Number]:
         """The numbers of the finding, the middle budget first."""
         curves, found = self.curves, {}

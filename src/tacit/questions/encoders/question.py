@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator
 
@@ -11,10 +11,8 @@ from tacit.labels.methods import METHODS, MethodName
 from tacit.labels.pairs import BUILT_IN, Pair, codes_name, fine_tuning
 from tacit.questions.base import Measurement, Question, Runs, Setting
 from tacit.questions.encoders import figures, numbers, words
-from tacit.questions.finding import Finding
 from tacit.questions.label_efficiency.numbers import Curves, Numbers
 from tacit.questions.label_efficiency.question import FewLabels
-from tacit.questions.label_efficiency.words import alerts, caveats
 from tacit.questions.shared.seeds import Seeds
 from tacit.training.views import RECIPES, NamedViews, Views
 
@@ -32,6 +30,7 @@ class Encoders(FewLabels):
     """
 
     name: ClassVar[str] = "encoders"
+    rooms: ClassVar[tuple[Any, Any]] = (words, figures)
     title: ClassVar[str] = "Does an encoder beat the pixels, and which?"
     asks: ClassVar[str] = (
         "With so many labels, is any encoder worth more than the pixels on these images, which, "
@@ -128,18 +127,7 @@ class Encoders(FewLabels):
             )
         )
 
-    def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        curves = Curves(Seeds.of(Numbers, measured), self.tried)
-        compared = numbers.Compared(curves, Seeds.of(numbers.Indicators, measured))
-        return self.finding(
-            setting,
-            curves.seeds,
-            words.headline(compared),
-            compared.numbers(),
-            answer=words.sentences(compared),
-            alerts=alerts(curves),
-            decided_by=words.decided_by(compared),
-            figures=figures.draw(compared, setting),
-            tables=figures.tables(compared, setting.encoders),
-            caveats=caveats(curves, setting),
-        )
+    def found(self, measured: Mapping[int, Measurement], setting: Setting) -> Any:
+        seeds = Seeds.of(Numbers, measured)
+        curves = Curves(seeds, self.tried, setting.source, setting.class_names)
+        return numbers.Compared(curves, Seeds.of(numbers.Indicators, measured))

@@ -6,6 +6,7 @@ from tacit.labels.pairs import short_name
 from tacit.measures.formatting import brief, show
 from tacit.measures.number import Number
 from tacit.questions.encoders.numbers import Compared
+from tacit.questions.label_efficiency import words as of_labels
 from tacit.questions.label_efficiency.words import counted
 from tacit.questions.shared.words import listed
 from tacit.questions.verdicts import Said, Verdict, ruled
@@ -73,6 +74,16 @@ def sentences(compared: Compared) -> Iterator[str]:
     ]
     if elsewhere:
         yield f"Best {'; '.join(elsewhere)}."
+
+
+def caveats(compared: Compared) -> Iterator[str]:
+    """What a reader must know of any comparison with few labels."""
+    return of_labels.caveats(compared.curves)
+
+
+def alerts(compared: Compared) -> tuple[str, ...]:
+    """That test images were learned from."""
+    return of_labels.alerts(compared.curves)
 
 
 def points(number: Number) -> str:

@@ -5,7 +5,7 @@ images, or within one class.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -233,9 +233,16 @@ def same_weights(part: nn.Module, other: nn.Module) -> bool:
 
 @dataclass(frozen=True)
 class Kept:
-    """What was kept of the images, by role. A class is given as its number; None is all images."""
+    """What was kept of the images, by role. A class is given as its number; None is all images.
+
+    Attributes:
+        decoders: the runs, by role. classifier: the run.
+    """
 
     seeds: Seeds[Numbers]
+    decoders: Mapping[str, str] = field(default_factory=dict)
+    classifier: str = ""
+    class_names: tuple[str, ...] = ()
 
     @cached_property
     def classes(self) -> tuple[int, ...]:
@@ -297,6 +304,7 @@ class Kept:
         a, b = (self._separation(what, measure, of_class) for what in (first, second))
         return (a - b).mean()
 
+    @cached_property
     def numbers(self) -> dict[str, Number]:
         """Those that are kept in results.json."""
         numbers = {"share": self.share()}

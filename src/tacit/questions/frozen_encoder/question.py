@@ -1,12 +1,11 @@
 """What a classifier's encoder keeps, seen through a decoder that is trained on it."""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from tacit.questions.base import Learns, Measurement, Question, Runs, Setting
-from tacit.questions.finding import Finding
 from tacit.questions.frozen_encoder import figures, numbers, words
 from tacit.questions.shared.seeds import Seeds
 
@@ -23,6 +22,7 @@ class FrozenEncoder(Question):
     """
 
     name: ClassVar[str] = "frozen-encoder"
+    rooms: ClassVar[tuple[Any, Any]] = (words, figures)
     title: ClassVar[str] = "Does a classifier's code keep more than the class?"
     asks: ClassVar[str] = (
         "Does a classifier's frozen code hold more of an image than its class probabilities do, "
@@ -30,7 +30,6 @@ class FrozenEncoder(Question):
         "separation between classes?"
     )
     rules: ClassVar[tuple[str, ...]] = ("lower-error", "frozen-share")
-    decided_by: ClassVar[str] = words.DECIDED_BY
     sources: ClassVar[tuple[str, ...]] = words.SOURCES
     needs_labels: ClassVar[bool] = True
 
@@ -44,18 +43,9 @@ class FrozenEncoder(Question):
         decoders = {role: runs[run] for role, run in self.decoders.items()}
         return Measurement.of(numbers.measure(runs, decoders, runs[self.classifier], self.images))
 
-    def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        kept = numbers.Kept(Seeds.of(numbers.Numbers, measured))
-        return self.finding(
-            setting,
-            kept.seeds,
-            words.headline(kept),
-            kept.numbers(),
-            answer=words.sentences(kept),
-            figures=figures.draw(kept, setting),
-            tables=words.tables(kept, self.decoders, setting),
-            caveats=words.caveats(kept, self.decoders, self.classifier, setting),
-        )
+    def found(self, measured: Mapping[int, Measurement], setting: Setting) -> Any:
+        seeds = Seeds.of(numbers.Numbers, measured)
+        return numbers.Kept(seeds, self.decoders, self.classifier, setting.class_names)
 
     @property
     def decoders(self) -> dict[str, str]:

@@ -1,12 +1,11 @@
 """How the question `frozen-encoder` is decided, and how its answer is said."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from functools import partial
 
 from tacit.measures.formatting import brief
 from tacit.measures.intervals import decide
 from tacit.measures.number import Number
-from tacit.questions.base import Setting
 from tacit.questions.finding import Row, Table
 from tacit.questions.frozen_encoder.numbers import DECODERS, MEASURES, Kept
 from tacit.questions.shared.words import left_out, listed, verdict
@@ -131,30 +130,28 @@ def apart(kept: Kept, what: str) -> str:
     return ", and ".join(f"{said} {listed(found[v])}" for v, said in SAID.items() if v in found)
 
 
-def caveats(
-    kept: Kept, decoders: Mapping[str, str], classifier: str, setting: Setting
-) -> tuple[str, ...]:
+def caveats(kept: Kept) -> tuple[str, ...]:
     """What these numbers in particular do not say, and what such numbers never say."""
     found = []
     for role in ("frozen", "probabilities"):
         if not all(one.decoder[role].of_the_classifier for one in kept.seeds):
             found.append(
-                f"The encoder of '{decoders[role]}' is not that of '{classifier}' to the bit: it "
-                "was trained further, or comes from elsewhere."
+                f"The encoder of '{kept.decoders[role]}' is not that of '{kept.classifier}' to the "
+                "bit: it was trained further, or comes from elsewhere."
             )
-    few = left_out(len(setting.class_names), len(kept.classes), "test images to compare")
+    few = left_out(len(kept.class_names), len(kept.classes), "test images to compare")
     return (*found, few, *CAVEATS)
 
 
-def tables(kept: Kept, decoders: Mapping[str, str], setting: Setting) -> tuple[Table, ...]:
+def tables(kept: Kept) -> tuple[Table, ...]:
     """Errors, separations, and differences by class."""
-    return _errors(kept, decoders), _separations(kept), _classes(kept, setting.class_names)
+    return _errors(kept), _separations(kept), _classes(kept)
 
 
-def _errors(kept: Kept, decoders: Mapping[str, str]) -> Table:
+def _errors(kept: Kept) -> Table:
     rows: list[Row] = [
         (
-            f"{ROLE_NAMES[role]} ({decoders[role]})",
+            f"{ROLE_NAMES[role]} ({kept.decoders[role]})",
             kept.error(role),
             kept.train_error(role),
         )
@@ -183,13 +180,13 @@ def _separations(kept: Kept) -> Table:
     )
 
 
-def _classes(kept: Kept, names: Sequence[str]) -> Table:
+def _classes(kept: Kept) -> Table:
     difference = kept.separation_difference
     return Table.of(
         "By class: frozen encoder minus autoencoder, paired over the same test images",
         kept.classes,
         {
-            "class": names.__getitem__,
+            "class": kept.class_names.__getitem__,
             "variability of outputs": partial(kept.variability_difference, "frozen", "reference"),
             **{
                 f"{MEASURE_NAMES[m]}, {w}s": partial(difference, f"frozen-{w}", f"reference-{w}", m)

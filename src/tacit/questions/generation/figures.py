@@ -1,15 +1,14 @@
 """Figures of what a VAE generates."""
 
-from collections.abc import Mapping, Sequence
-
 import numpy as np
 
 from tacit.figures.charts import Panel, Series
 from tacit.figures.sink import Figure
 from tacit.measures.formatting import significant
-from tacit.measures.number import Number
 from tacit.questions.base import Setting
-from tacit.questions.generation.numbers import Numbers
+from tacit.questions.finding import Table
+from tacit.questions.generation.numbers import Generated, Numbers
+from tacit.questions.shared.codes import table_of_codes
 from tacit.questions.shared.drawing import curve_chart, interval_chart, picture_grid
 from tacit.questions.shared.sample_quality import on_features
 from tacit.questions.shared.seeds import Seeds
@@ -22,50 +21,54 @@ ROWS = {
 }
 
 
-def draw(
-    run: str, seeds: Seeds[Numbers], numbers: Mapping[str, Number], setting: Setting
-) -> tuple[Figure, ...]:
+def draw(found: Generated, setting: Setting) -> tuple[Figure, ...]:
     """Samples by epoch, beside their nearest training images, distances, and codes by dimension."""
     return (
-        _by_epoch(run, seeds, setting),
-        _beside_nearest(run, seeds.first, setting),
-        *_distances(seeds.first.quality.networks, numbers, setting),
-        _dimensions(seeds, setting),
+        _by_epoch(found, setting),
+        _beside_nearest(found, setting),
+        *_distances(found, setting),
+        _dimensions(found.seeds, setting),
     )
 
 
-def _by_epoch(run: str, seeds: Seeds[Numbers], setting: Setting) -> Figure:
-    shown = seeds.first.shown
+def tables(found: Generated, setting: Setting) -> tuple[Table, ...]:
+    """Codes against N(0, I)."""
+    return (table_of_codes({found.run: found.codes}),)
+
+
+def _by_epoch(found: Generated, setting: Setting) -> Figure:
+    shown = found.seeds.first.shown
     rows = [(f"epoch {epoch}", shown.epoch[epoch]) for epoch in sorted(shown.epoch, key=int)]
     return picture_grid(
         setting,
         "samples",
         rows or [("at the end", shown.final)],
-        f"Ten codes drawn from N(0, I), decoded by '{run}' at each of these epochs; a column is "
-        f"one code throughout (seed {seeds.seed}).",
+        f"Ten codes drawn from N(0, I), decoded by '{found.run}' at each of these epochs; a column "
+        f"is one code throughout (seed {found.seeds.seed}).",
     )
 
 
-def _beside_nearest(run: str, first: Numbers, setting: Setting) -> Figure:
+def _beside_nearest(found: Generated, setting: Setting) -> Figure:
+    first = found.seeds.first
     samples = first.shown.final
     distances = [significant(float(d), 3) for d in first.samples.distance[: len(samples)]]
     return picture_grid(
         setting,
         "nearest",
         [("sample", samples), ("nearest training image", first.shown.nearest)],
-        f"Each final sample of '{run}' above the training image nearest to it; below, their "
+        f"Each final sample of '{found.run}' above the training image nearest to it; below, their "
         "Euclidean distance over pixels in [0, 1].",
         notes=[[""] * len(samples), distances],
         told=f"at distances of {', '.join(distances)}",
     )
 
 
-def _distances(
-    networks: Sequence[str], numbers: Mapping[str, Number], setting: Setting
-) -> tuple[Figure, ...]:
+def _distances(found: Generated, setting: Setting) -> tuple[Figure, ...]:
     groups = {
-        on_features(network): {words: numbers[f"{network}.{row}"] for row, words in ROWS.items()}
-        for network in networks
+        on_features(network): {
+            words: found.numbers[f"{network}.{row}"] for row, words in ROWS.items()
+        }
+        for network in found.networks
     }
     if all(number.value is None for rows in groups.values() for number in rows.values()):
         return ()

@@ -1,6 +1,8 @@
 """What question `generation` measures, and its numbers over all seeds and images."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,23 +110,45 @@ def measure(runs: Runs, name: str, classifier: str | None) -> Numbers:
     )
 
 
-def numbers(seeds: Seeds[Numbers]) -> dict[str, Number]:
-    """Those of the finding; on the features that decide first."""
-    quality = seeds.each(lambda one: one.quality)
-    found: dict[str, Number] = {}
-    for network in quality.first.networks:
-        found |= {
-            f"{network}.samples-minus-drawn-codes": contrast(quality, network, [SAMPLES], [DRAWN]),
-            f"{network}.samples": contrast(quality, network, [SAMPLES]),
-            f"{network}.reconstructions": contrast(quality, network, [RECONSTRUCTIONS]),
-            f"{network}.drawn-codes": contrast(quality, network, [DRAWN]),
-            f"{network}.training-images": contrast(quality, network, [TRAINING]),
-            f"{network}.null": null_quantile(quality, network, SAMPLES),
-            f"{network}.p": largest_p(quality, network, SAMPLES),
-        }
-    codes = numbers_of_codes(seeds.each(lambda one: one.codes))
-    found |= {f"codes.{name}": number for name, number in codes.items()}
-    samples = seeds.measured(lambda one: one.samples.distance, images="samples")
-    tested = seeds.measured(lambda one: one.nearest_test)
-    # How much farther samples lie from their nearest training image than test images do.
-    return found | {"nearest.samples-minus-test-images": difference(samples, tested).mean()}
+@dataclass(frozen=True)
+class Generated:
+    """What the VAE `run` generates, over all seeds."""
+
+    seeds: Seeds[Numbers]
+    run: str
+
+    @cached_property
+    def quality(self) -> Seeds[Quality]:
+        return self.seeds.each(lambda one: one.quality)
+
+    @cached_property
+    def codes(self) -> Seeds[OfCodes]:
+        return self.seeds.each(lambda one: one.codes)
+
+    @property
+    def networks(self) -> Sequence[str]:
+        """The networks whose features were looked at, the one that decides first."""
+        return self.quality.first.networks
+
+    @cached_property
+    def numbers(self) -> dict[str, Number]:
+        """Those of the finding; on the features that decide first."""
+        seeds, quality = self.seeds, self.quality
+        found: dict[str, Number] = {}
+        for network in self.networks:
+            distance = partial(contrast, quality, network)
+            found |= {
+                f"{network}.samples-minus-drawn-codes": distance([SAMPLES], [DRAWN]),
+                f"{network}.samples": distance([SAMPLES]),
+                f"{network}.reconstructions": distance([RECONSTRUCTIONS]),
+                f"{network}.drawn-codes": distance([DRAWN]),
+                f"{network}.training-images": distance([TRAINING]),
+                f"{network}.null": null_quantile(quality, network, SAMPLES),
+                f"{network}.p": largest_p(quality, network, SAMPLES),
+            }
+        codes = numbers_of_codes(self.codes)
+        found |= {f"codes.{name}": number for name, number in codes.items()}
+        samples = seeds.measured(lambda one: one.samples.distance, images="samples")
+        tested = seeds.measured(lambda one: one.nearest_test)
+        # How much farther samples lie from their nearest training image than test images do.
+        return found | {"nearest.samples-minus-test-images": difference(samples, tested).mean()}

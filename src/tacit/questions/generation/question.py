@@ -1,12 +1,10 @@
 """What a VAE generates from N(0, I): how near to images it comes, and why it stays away."""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from tacit.questions.base import Learns, Measurement, Question, Runs, Setting
-from tacit.questions.finding import Finding
 from tacit.questions.generation import figures, numbers, words
-from tacit.questions.shared.codes import table_of_codes
 from tacit.questions.shared.seeds import Seeds
 
 
@@ -20,6 +18,7 @@ class Generation(Question):
     """
 
     name: ClassVar[str] = "generation"
+    rooms: ClassVar[tuple[Any, Any]] = (words, figures)
     title: ClassVar[str] = "Do samples pass for images?"
     asks: ClassVar[str] = (
         "Does what the decoder makes of codes drawn from N(0, I) pass for images, and how near "
@@ -41,17 +40,5 @@ class Generation(Question):
     def measure(self, runs: Runs) -> Measurement:
         return Measurement.of(numbers.measure(runs, self.run, self.classifier))
 
-    def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        seeds = Seeds.of(numbers.Numbers, measured)
-        found, networks = numbers.numbers(seeds), seeds.first.quality.networks
-        return self.finding(
-            setting,
-            seeds,
-            words.headline(self.run, found, networks),
-            found,
-            answer=words.sentences(found, networks),
-            decided_by=words.rule(networks),
-            figures=figures.draw(self.run, seeds, found, setting),
-            tables=(table_of_codes({self.run: seeds.each(lambda one: one.codes)}),),
-            caveats=words.caveats(seeds),
-        )
+    def found(self, measured: Mapping[int, Measurement], setting: Setting) -> Any:
+        return numbers.Generated(Seeds.of(numbers.Numbers, measured), self.run)

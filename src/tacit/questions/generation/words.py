@@ -1,35 +1,32 @@
 """What is said about generated images, from the numbers alone."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
 from tacit.measures.formatting import show
 from tacit.measures.intervals import decide
-from tacit.measures.number import Number
-from tacit.questions.generation.numbers import Numbers as Measured
+from tacit.questions.generation.numbers import Generated
 from tacit.questions.shared.sample_quality import (
     agreement,
     no_better_than_one_class,
     on_features,
 )
-from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.words import verdict
 from tacit.questions.verdicts import Said, Verdict
 
-Numbers = Mapping[str, Number]
 
-
-def rule(networks: Sequence[str]) -> str:
+def decided_by(found: Generated) -> str:
     """How the numbers decide."""
     return (
         "Samples differ from images where a permutation test of their kernel distance to test "
         "images says so (p < 0.05 for every seed). The prior is a part of the reason where the "
         "interval of the samples' distance minus that of drawn codes lies above zero, on "
-        f"{on_features(networks[0])}."
+        f"{on_features(found.networks[0])}."
     )
 
 
-def headline(run: str, numbers: Numbers, networks: Sequence[str]) -> Said:
+def headline(found: Generated) -> Said:
     """Whether samples pass for images."""
+    numbers, networks, run = found.numbers, found.networks, found.run
     key, runs = f"{networks[0]}.samples", (run,)
     p = numbers[f"{networks[0]}.p"].value
     gap = numbers[f"{networks[0]}.samples-minus-drawn-codes"]
@@ -48,8 +45,9 @@ def headline(run: str, numbers: Numbers, networks: Sequence[str]) -> Said:
     return Said(Verdict.NO, f"Samples can be told from images, {part}.", key, label, runs)
 
 
-def sentences(numbers: Numbers, networks: Sequence[str]) -> Iterator[str]:
+def sentences(found: Generated) -> Iterator[str]:
     """What drawing from the prior costs, whether samples are copies, and the codes' distance."""
+    numbers, networks = found.numbers, found.networks
     gaps = [numbers[f"{network}.samples-minus-drawn-codes"] for network in networks]
     yield verdict(
         gaps[0],
@@ -75,11 +73,11 @@ def sentences(numbers: Numbers, networks: Sequence[str]) -> Iterator[str]:
         yield "Whether all codes together differ from N(0, I) cannot be told by their KL."
 
 
-def caveats(seeds: Seeds[Measured]) -> Iterator[str]:
+def caveats(found: Generated) -> Iterator[str]:
     """What a reader must know."""
-    divergence = seeds.first.codes.divergence
+    divergence = found.codes.first.divergence
     assert divergence is not None
-    yield no_better_than_one_class(seeds.each(lambda one: one.quality))
+    yield no_better_than_one_class(found.quality)
     yield (
         "Samples and reconstructions are decoded means, not noisy draws of p(x | z): they lack the "
         "model's pixel noise, and images have their own."

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from tacit.progress import part_by_part
 from tacit.questions.base import Arrays, Runs, index_of
 from tacit.questions.shared.samples import Rows, of_all
 from tacit.questions.shared.scoring import observed, own_posterior
+from tacit.questions.shared.seeds import means
 from tacit.questions.shared.splits import SPLITS, BySplit, counted
 from tacit.questions.typed import InTable
 from tacit.streams import torch_stream
@@ -149,7 +150,8 @@ class Gaps(BySplit):
         """What a refined posterior lacks of the optimum in reach, at most, nats: the median."""
         return float(np.median(self.pooled("missing")))
 
-    def numbers(self) -> dict[str, Number | Measured]:
+    @cached_property
+    def numbers(self) -> dict[str, Number]:
         """All numbers, the important ones first."""
         splits = sorted(SPLITS, key=lambda split: split != self.split)
         numbers: dict[str, Number | Measured] = dict(self._columns(splits, PARTS, "-gap"))
@@ -163,7 +165,7 @@ class Gaps(BySplit):
         numbers["refinements-missing.median"] = Number(
             self.missing, unit="nats", interval="an upper estimate, from slope and curvature"
         )
-        return numbers
+        return means(numbers)
 
     def _columns(
         self, splits: list[str], columns: tuple[str, ...], end: str = ""

@@ -1,14 +1,13 @@
 """Where the bound that a VAE learns by loses: to the family of posteriors, and to the encoder."""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from tacit.questions.base import Learns, Measurement, Question, Runs, Setting
-from tacit.questions.finding import Finding
 from tacit.questions.inference_gap import figures, numbers, words
-from tacit.questions.shared.seeds import Seeds, means
+from tacit.questions.shared.seeds import Seeds
 
 
 class InferenceGapQuestion(Question):
@@ -27,13 +26,13 @@ class InferenceGapQuestion(Question):
     """
 
     name: ClassVar[str] = "inference-gap"
+    rooms: ClassVar[tuple[Any, Any]] = (words, figures)
     title: ClassVar[str] = "Does inference lose more than Gaussian posteriors do?"
     asks: ClassVar[str] = (
         "Of what the bound that the model learned by lies below log p(x), is more lost to the "
         "encoder than to Gaussian posteriors?"
     )
     rules: ClassVar[tuple[str, ...]] = ("larger-gap", "train-test-gap")
-    decided_by: ClassVar[str] = words.DECIDED_BY
     sources: ClassVar[tuple[str, ...]] = (
         "Cremer, Li and Duvenaud 2018, Inference suboptimality in variational autoencoders",
     )
@@ -48,16 +47,5 @@ class InferenceGapQuestion(Question):
     def measure(self, runs: Runs) -> Measurement:
         return Measurement.of(numbers.measure(runs, self.run, self.images, self.samples))
 
-    def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        gaps = numbers.Gaps(Seeds.of(numbers.Numbers, measured))
-        return self.finding(
-            setting,
-            gaps.seeds,
-            words.headline(gaps),
-            means(gaps.numbers()),
-            answer=words.sentences(gaps),
-            alerts=words.alerts(gaps),
-            figures=figures.draw(gaps, setting),
-            tables=figures.tables(gaps, setting),
-            caveats=words.caveats(gaps),
-        )
+    def found(self, measured: Mapping[int, Measurement], setting: Setting) -> Any:
+        return numbers.Gaps(Seeds.of(numbers.Numbers, measured))

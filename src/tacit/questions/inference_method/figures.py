@@ -1,6 +1,6 @@
 """Figures and tables of inference: curves, what separates the methods, reconstructions."""
 
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -37,7 +37,7 @@ def draw(found: Inferred, setting: Setting) -> tuple[Figure, ...]:
     )
 
 
-def tables(found: Inferred, unfinished: Container[str] = ()) -> tuple[Table, ...]:
+def tables(found: Inferred, setting: Setting) -> tuple[Table, ...]:
     """Every run's own and refined codes, and the verdict on it."""
 
     def of(split: str, column: str) -> Callable[[str], Number]:
@@ -61,7 +61,7 @@ def tables(found: Inferred, unfinished: Container[str] = ()) -> tuple[Table, ...
                 "refined ": of("test", "refined_elbo"),
                 "squared error, train, own": of("train", "squared_error"),
                 "refined  ": of("train", "refined_squared_error"),
-                "verdict": where(lambda _: None, lambda run: verdict_of(found, run, unfinished)),
+                "verdict": where(lambda _: None, partial(verdict_of, found)),
             },
         ),
     )

@@ -1,6 +1,6 @@
 """What question `inference-method` measures, and the numbers of all seeds and images."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,7 +21,7 @@ from tacit.progress import part_by_part
 from tacit.questions.base import Runs, index_of
 from tacit.questions.shared.samples import Rows, of_all
 from tacit.questions.shared.scoring import observed, own_posterior
-from tacit.questions.shared.seeds import Seeds
+from tacit.questions.shared.seeds import Seeds, means
 from tacit.questions.shared.splits import OVER
 from tacit.questions.typed import InTable
 from tacit.streams import torch_stream
@@ -228,11 +228,13 @@ class Inferred:
 
     Attributes:
         amortized: the run with an encoder. per_image: those without.
+        left: runs whose training had not finished.
     """
 
     seeds: Seeds[Numbers]
     amortized: str
     per_image: tuple[str, ...]
+    left: Container[str] = ()
 
     @property
     def runs(self) -> tuple[str, ...]:
@@ -297,7 +299,8 @@ class Inferred:
         """What a refined code lacks of the optimum in reach, at most, nats: the median."""
         return float(np.median(self.refinements("missing")))
 
-    def numbers(self) -> dict[str, Number | Measured]:
+    @cached_property
+    def numbers(self) -> dict[str, Number]:
         """All numbers, the important ones first."""
         numbers: dict[str, Number | Measured] = {}
         for run in self.per_image:
@@ -317,4 +320,4 @@ class Inferred:
         numbers["refinements-missing.median"] = Number(
             self.missing, unit="nats", interval="an upper estimate, from slope and curvature"
         )
-        return numbers
+        return means(numbers)

@@ -7,9 +7,8 @@ from pydantic import Field
 
 from tacit.evidence.refine import MOST_STEPS
 from tacit.questions.base import Learns, Measurement, Question, Runs, Setting
-from tacit.questions.finding import Finding
 from tacit.questions.inference_method import figures, numbers, words
-from tacit.questions.shared.seeds import Seeds, means
+from tacit.questions.shared.seeds import Seeds
 
 
 class InferenceMethod(Question):
@@ -33,12 +32,12 @@ class InferenceMethod(Question):
     """
 
     name: ClassVar[str] = "inference-method"
+    rooms: ClassVar[tuple[Any, Any]] = (words, figures)
     title: ClassVar[str] = "Does one shared encoder infer better codes?"
     asks: ClassVar[str] = (
         "Does one encoder shared by all images infer better codes than optimising each image's own?"
     )
     rules: ClassVar[tuple[str, ...]] = ("larger-gap",)
-    decided_by: ClassVar[str] = words.DECIDED_BY
     sources: ClassVar[tuple[str, ...]] = (
         "Cremer, Li and Duvenaud 2018, Inference suboptimality in variational autoencoders",
         "Kim, Wiseman, Miller, Sontag and Rush 2018, Semi-amortized VAEs",
@@ -63,17 +62,7 @@ class InferenceMethod(Question):
         names = tuple(self.needs())
         return Measurement.of(numbers.measure(runs, names, self.refined, self.gradients))
 
-    def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        found = numbers.Inferred(
-            Seeds.of(numbers.Numbers, measured), self.amortized, self.per_image
-        )
-        return self.finding(
-            setting,
-            found.seeds,
-            words.headline(found, setting.unfinished),
-            means(found.numbers()),
-            answer=words.sentences(found),
-            figures=figures.draw(found, setting),
-            tables=figures.tables(found, setting.unfinished),
-            caveats=words.caveats(found),
+    def found(self, measured: Mapping[int, Measurement], setting: Setting) -> Any:
+        return numbers.Inferred(
+            Seeds.of(numbers.Numbers, measured), self.amortized, self.per_image, setting.unfinished
         )

@@ -1,6 +1,6 @@
 """Which way infers better codes, in words: unfinished, worse, or neither."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 
 from tacit.measures.formatting import show, significant
 from tacit.measures.intervals import decide
@@ -16,12 +16,12 @@ DECIDED_BY = (
 )
 
 
-def headline(found: Inferred, unfinished: Container[str] = ()) -> Said:
+def headline(found: Inferred) -> Said:
     """Whether the shared encoder infers better codes than every image's own optimisation.
 
     Of the runs whose training had finished; that others had not is said at the end.
     """
-    runs = finished(found.per_image, unfinished)
+    runs = finished(found.per_image, found.left)
     verdicts = {_verdict(found, run) for run in runs}
     key = f"{runs[0]}.encoder-minus-own.elbo"
     label = f"ELBO of the shared encoder minus that of {runs[0]}"
@@ -44,9 +44,9 @@ def _verdict(found: Inferred, run: str) -> Verdict:
     return ruled(found.encoder_minus_own(run).mean())
 
 
-def verdict_of(found: Inferred, run: str, unfinished: Container[str]) -> str:
+def verdict_of(found: Inferred, run: str) -> str:
     """The verdict on one run, in the words of a table."""
-    if run in unfinished or found.amortized in unfinished:
+    if run in found.left or found.amortized in found.left:
         return Verdict.NOT_FINISHED
     said = _verdict(found, run)
     return {Verdict.YES: "encoder better", Verdict.NO: "own codes better"}.get(said, said)

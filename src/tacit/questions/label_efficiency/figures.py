@@ -234,7 +234,7 @@ def _reliability(curves: Curves, winner: Pair, bins: Floats, setting: Setting) -
     )
 
 
-def tables(curves: Curves) -> tuple[Table, ...]:
+def tables(curves: Curves, setting: Setting) -> tuple[Table, ...]:
     """Every pair at every budget, and what the best of each budget is worth."""
     found = [accuracies(curves), _verdicts(curves)]
     if any(curves.has(p, "test") and curves.has(p, "unlabelled") for p in curves.curved):

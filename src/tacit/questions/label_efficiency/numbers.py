@@ -80,10 +80,18 @@ class Curves:
 
     Args:
         seeds: what was measured. pairs: all that were.
+        source: the images' name. class_names: theirs.
     """
 
-    def __init__(self, seeds: Seeds[Numbers], pairs: Sequence[Pair]) -> None:
+    def __init__(
+        self,
+        seeds: Seeds[Numbers],
+        pairs: Sequence[Pair],
+        source: str = "",
+        class_names: Sequence[str] = (),
+    ) -> None:
         self.seeds, self.pairs = seeds, tuple(pairs)
+        self.source, self.class_names = source, class_names
         self.first = seeds.first
         trials = self.first.trials
         self.budgets: list[int] = sorted(set(trials.budget.tolist()))
@@ -291,6 +299,7 @@ class Curves:
         known = [bins[place, self.reporting].sum(axis=0) for bins in found if bins is not None]
         return np.sum(known, axis=0) if known else None
 
+    @cached_property
     def numbers(self) -> dict[str, Number]:
         """The numbers of the finding, the middle budget first."""
         found: dict[str, Number] = {}

@@ -17,7 +17,6 @@ from tacit.labels.draws import Draws, nested_draws, read_draws
 from tacit.labels.pairs import AnyPair, Pair, named_once, pairs_of
 from tacit.progress import part_by_part
 from tacit.questions.base import Measurement, Question, Runs, Setting
-from tacit.questions.finding import Finding
 from tacit.questions.label_efficiency import figures, numbers, words
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.trials import known, measured
@@ -205,6 +204,7 @@ class Labels(FewLabels):
     """
 
     name: ClassVar[str] = "label-efficiency"
+    rooms: ClassVar[tuple[Any, Any]] = (words, figures)
     title: ClassVar[str] = "With few labels, does anything beat training from scratch?"
     asks: ClassVar[str] = (
         "With so many labels, does a representation beat a network trained from scratch, which, in "
@@ -280,18 +280,6 @@ class Labels(FewLabels):
             )
         )
 
-    def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
+    def found(self, measured: Mapping[int, Measurement], setting: Setting) -> Any:
         seeds = Seeds.of(numbers.Numbers, measured)
-        curves = numbers.Curves(seeds, self.pairs)
-        return self.finding(
-            setting,
-            seeds,
-            words.headline(curves),
-            curves.numbers(),
-            answer=words.sentences(curves),
-            alerts=words.alerts(curves),
-            decided_by=words.decided_by(curves),
-            figures=figures.draw(curves, setting),
-            tables=figures.tables(curves),
-            caveats=words.caveats(curves, setting),
-        )
+        return numbers.Curves(seeds, self.pairs, setting.source, setting.class_names)

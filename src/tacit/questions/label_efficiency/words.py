@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from tacit.labels.pairs import Pair
 from tacit.labels.propagation.volumes import forced_errors
 from tacit.measures.formatting import brief, show
-from tacit.questions.base import Setting
 from tacit.questions.label_efficiency.numbers import Curves
 from tacit.questions.shared.words import listed, many, verdict
 from tacit.questions.verdicts import Said, Verdict, ruled
@@ -153,11 +152,11 @@ def _listed(names: Sequence[str]) -> str:
     return listed([*names[:NAMED], f"{more} more"] if more > 0 else names)
 
 
-def caveats(curves: Curves, setting: Setting) -> Iterator[str]:
+def caveats(curves: Curves) -> Iterator[str]:
     """What a reader must know before believing a comparison with few labels."""
     yield from _of_trials(curves)
-    yield from tuned(curves.curved, setting.source)
-    yield from _of_images(curves, setting.class_names)
+    yield from tuned(curves.curved, curves.source)
+    yield from _of_images(curves)
     yield from _of_pairs(curves)
 
 
@@ -205,7 +204,7 @@ def tuned(pairs: Sequence[Pair], source: str) -> Iterator[str]:
             )
 
 
-def _of_images(curves: Curves, class_names: Sequence[str]) -> Iterator[str]:
+def _of_images(curves: Curves) -> Iterator[str]:
     copies, unlabelled = curves.first.copies, curves.first.unlabelled
     if copies:
         yield (
@@ -218,7 +217,7 @@ def _of_images(curves: Curves, class_names: Sequence[str]) -> Iterator[str]:
             "counted in no accuracy."
         )
     counts, most = curves.first.class_counts, curves.budgets[-1]
-    each = zip(class_names, counts.tolist(), strict=False)
+    each = zip(curves.class_names, counts.tolist(), strict=False)
     small = [f"{name} ({n:,})" for name, n in each if curves.per_class and n < most]
     if small:
         yield (

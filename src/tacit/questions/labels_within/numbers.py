@@ -128,19 +128,19 @@ class Judged:
     def _held(self, pair: Pair) -> Scores:
         return np.asarray(self.measured.arrays[f"{pair.name}/held-out"])
 
-
-def numbers(judged: Judged) -> dict[str, Number]:
-    """The numbers of the finding."""
-    choice = judged.choice
-    n = len(judged.labelled.y)
-    if choice is None:
-        reason = f"none of {n} labels could be held out"
-        return {"accuracy": undefined(reason, unit="accuracy")}
-    found = {
-        "accuracy": choice.accuracy(judged.winner.name),
-        "accuracy-of-choosing-anew": choice.honest,
-        "temperature": Number(judged.temperature.value, n=judged.temperature.n),
-    }
-    for name, comparison in choice.comparisons().items():
-        found[f"minus-{name}"] = comparison.difference
-    return found
+    @property
+    def numbers(self) -> dict[str, Number]:
+        """The numbers of the finding."""
+        choice = self.choice
+        n = len(self.labelled.y)
+        if choice is None:
+            reason = f"none of {n} labels could be held out"
+            return {"accuracy": undefined(reason, unit="accuracy")}
+        found = {
+            "accuracy": choice.accuracy(self.winner.name),
+            "accuracy-of-choosing-anew": choice.honest,
+            "temperature": Number(self.temperature.value, n=self.temperature.n),
+        }
+        for name, comparison in choice.comparisons().items():
+            found[f"minus-{name}"] = comparison.difference
+        return found

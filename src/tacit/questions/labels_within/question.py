@@ -15,7 +15,6 @@ from tacit.labels.methods import Answered
 from tacit.labels.pairs import Pair, named_once
 from tacit.progress import part_by_part
 from tacit.questions.base import Arrays, Measurement, Question, Runs, Setting
-from tacit.questions.finding import Finding
 from tacit.questions.labels_within import figures, numbers, words
 from tacit.questions.shared.trials import Known, each_trial, problem_of
 
@@ -39,6 +38,7 @@ class LabelsWithin(Question):
     """
 
     name: ClassVar[str] = "labels-within"
+    rooms: ClassVar[tuple[Any, Any]] = (words, figures)
     title: ClassVar[str] = "Do these labels choose a representation?"
     asks: ClassVar[str] = (
         "With these labels and no other, is one representation, in one method, known to be the "
@@ -46,7 +46,6 @@ class LabelsWithin(Question):
     )
     takes_encoders: ClassVar[bool] = True
     rules: ClassVar[tuple[str, ...]] = ("worse-than-recommended",)
-    decided_by: ClassVar[str] = words.DECIDED_BY
     sources: ClassVar[tuple[str, ...]] = (
         "Breiman, Friedman, Olshen and Stone 1984 (the one-standard-error rule)",
         "Varma and Simon 2006 (the winner's own accuracy is too good)",
@@ -168,18 +167,8 @@ class LabelsWithin(Question):
         everything = dict(parts[0])
         return {"held-out": held, "all": everything.pop("scores"), **everything}
 
-    def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        judged = self.judged(measured)
-        return self.finding(
-            setting,
-            measured,
-            words.headline(judged),
-            numbers.numbers(judged),
-            answer=words.recommendation(judged),
-            figures=figures.draw(judged, setting),
-            tables=(words.table(judged),),
-            caveats=words.caveats(judged),
-        )
+    def found(self, measured: Mapping[int, Measurement], setting: Setting) -> Any:
+        return self.judged(measured)
 
     def judged(self, measured: Mapping[int, Measurement]) -> numbers.Judged:
         """What the measurements say; of several seeds the first's."""

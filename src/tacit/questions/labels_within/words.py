@@ -40,7 +40,7 @@ def headline(judged: Judged) -> Said:
     return Said(Verdict.CANNOT_TELL, text, key, label)
 
 
-def recommendation(judged: Judged) -> Iterator[str]:
+def sentences(judged: Judged) -> Iterator[str]:
     """How the pairs were judged, what is known of the recommended one, and what cannot be."""
     choice, winner = judged.choice, judged.winner
     if choice is None:

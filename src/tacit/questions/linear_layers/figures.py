@@ -7,7 +7,7 @@ from tacit.figures.sink import Figure
 from tacit.measures.formatting import show
 from tacit.measures.number import Number
 from tacit.questions.base import Setting
-from tacit.questions.linear_layers.numbers import LAYERS, Numbers
+from tacit.questions.linear_layers.numbers import LAYERS, Layers, Numbers
 from tacit.questions.shared.drawing import (
     bands_over,
     class_names_of,
@@ -20,8 +20,9 @@ from tacit.questions.shared.seeds import Seeds
 WHAT = "squared error per image"
 
 
-def draw(seeds: Seeds[Numbers], mean: Number, setting: Setting) -> tuple[Figure, ...]:
-    """The training losses, the differences with their `mean`, and outputs."""
+def draw(found: Layers, setting: Setting) -> tuple[Figure, ...]:
+    """The training losses, the differences with their mean, and outputs."""
+    seeds, mean = found.seeds, found.numbers["with-minus-without.squared-error"]
     return _curves(seeds, setting), _differences(seeds, mean, setting), _pictures(seeds, setting)
 
 

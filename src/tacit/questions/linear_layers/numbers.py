@@ -1,16 +1,19 @@
 """What question `linear-layers` measures, and its numbers over all seeds and images."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tacit.measures.distances import Floats
 from tacit.measures.engine import Measured, ratio
+from tacit.measures.number import Number
 from tacit.models.models import Autoencoder
 from tacit.questions.base import Runs
 from tacit.questions.shared.outputs import comparable, one_per_class, reconstructions, terms
-from tacit.questions.shared.seeds import Seeds
+from tacit.questions.shared.seeds import Seeds, means
 from tacit.questions.typed import InTable
 from tacit.training.run_folder import SavedRun
 
@@ -90,20 +93,29 @@ def _thinned(run: SavedRun) -> Floats:
     return np.array([[every * (rows.mean() + 1), loss[rows].mean()] for rows in stretches]).T
 
 
-def numbers(seeds: Seeds[Numbers]) -> dict[str, Measured]:
-    """Those of the finding, before their means are taken."""
-    with_ = seeds.measured(lambda one: one.test_images.squared_error.with_)
-    without = seeds.measured(lambda one: one.test_images.squared_error.without)
-    found = {
-        "with-minus-without.squared-error": with_ - without,
-        "difference-share": ratio(with_ - without, without, "share"),
-        "with.squared-error": with_,
-        "without.squared-error": without,
-    }
-    for layers in LAYERS:
-        falls = [_still_falling(one.network[layers].curve[1]) for one in seeds]
-        found[f"{layers}.still-falling"] = Measured(np.array(falls), ("seed",), "share")
-    return found
+@dataclass(frozen=True)
+class Layers:
+    """Both networks over all seeds; `runs` by `LAYERS`."""
+
+    seeds: Seeds[Numbers]
+    runs: Mapping[str, str]
+
+    @cached_property
+    def numbers(self) -> dict[str, Number]:
+        """Those of the finding."""
+        seeds = self.seeds
+        with_ = seeds.measured(lambda one: one.test_images.squared_error.with_)
+        without = seeds.measured(lambda one: one.test_images.squared_error.without)
+        found: dict[str, Measured | Number] = {
+            "with-minus-without.squared-error": with_ - without,
+            "difference-share": ratio(with_ - without, without, "share"),
+            "with.squared-error": with_,
+            "without.squared-error": without,
+        }
+        for layers in LAYERS:
+            falls = [_still_falling(one.network[layers].curve[1]) for one in seeds]
+            found[f"{layers}.still-falling"] = Measured(np.array(falls), ("seed",), "share")
+        return means(found)
 
 
 def _still_falling(loss: Floats) -> float:

@@ -1,12 +1,11 @@
 """Does an autoencoder's middle linear layer earn its place?"""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from tacit.questions.base import Learns, Measurement, Question, Runs, Setting
-from tacit.questions.finding import Finding
 from tacit.questions.linear_layers import figures, numbers, words
-from tacit.questions.shared.seeds import Seeds, means
+from tacit.questions.shared.seeds import Seeds
 
 
 class LinearLayers(Question):
@@ -18,13 +17,13 @@ class LinearLayers(Question):
     """
 
     name: ClassVar[str] = "linear-layers"
+    rooms: ClassVar[tuple[Any, Any]] = (words, figures)
     title: ClassVar[str] = "Do the linear layers earn their place?"
     asks: ClassVar[str] = (
         "Does the autoencoder reconstruct unseen images better with its middle linear layer than "
         "without, at the same code size?"
     )
     rules: ClassVar[tuple[str, ...]] = ("lower-error",)
-    decided_by: ClassVar[str] = words.DECIDED_BY
     weight: ClassVar[float] = 0.5
 
     with_layer: Annotated[str, Learns("autoencoder")]
@@ -39,15 +38,5 @@ class LinearLayers(Question):
         saved = {layers: runs[run] for layers, run in self.by_layers.items()}
         return Measurement.of(numbers.measure(runs, saved))
 
-    def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        seeds = Seeds.of(numbers.Numbers, measured)
-        found = means(numbers.numbers(seeds))
-        return self.finding(
-            setting,
-            seeds,
-            words.headline(found),
-            found,
-            figures=figures.draw(seeds, found["with-minus-without.squared-error"], setting),
-            tables=(words.table(seeds, found, self.by_layers),),
-            caveats=words.caveats(seeds),
-        )
+    def found(self, measured: Mapping[int, Measurement], setting: Setting) -> Any:
+        return numbers.Layers(Seeds.of(numbers.Numbers, measured), self.by_layers)

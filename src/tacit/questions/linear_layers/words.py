@@ -1,12 +1,10 @@
 """The answer of question `linear-layers` in words."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from tacit.measures.formatting import brief
-from tacit.measures.number import Number
 from tacit.questions.finding import Table
-from tacit.questions.linear_layers.numbers import LAYERS, Numbers
-from tacit.questions.shared.seeds import Seeds
+from tacit.questions.linear_layers.numbers import LAYERS, Layers
 from tacit.questions.verdicts import Said, Verdict, ruled
 
 DECIDED_BY = (
@@ -15,10 +13,10 @@ DECIDED_BY = (
 )
 
 
-def headline(numbers: Mapping[str, Number]) -> Said:
+def headline(found: Layers) -> Said:
     """Whether the layer earns its place."""
     key = "with-minus-without.squared-error"
-    share = numbers["difference-share"]
+    share = found.numbers["difference-share"]
     text = {
         Verdict.YES: f"The middle linear layer earns its place: it takes {brief(-share)} off the "
         "test error.",
@@ -27,13 +25,13 @@ def headline(numbers: Mapping[str, Number]) -> Said:
         Verdict.CANNOT_TELL: "Whether the middle linear layer helps cannot be told from the test "
         "error.",
     }
-    found = ruled(numbers[key], yes="lower")
-    return Said(found, text[found], key, "test error with the layer minus without it")
+    told = ruled(found.numbers[key], yes="lower")
+    return Said(told, text[told], key, "test error with the layer minus without it")
 
 
-def caveats(seeds: Seeds[Numbers]) -> Iterator[str]:
+def caveats(found: Layers) -> Iterator[str]:
     """What differs besides the layer."""
-    codes = {layers: seeds.first.network[layers].code for layers in LAYERS}
+    codes = {layers: found.seeds.first.network[layers].code for layers in LAYERS}
     if codes["with"] != codes["without"]:
         yield (
             f"The codes differ in size, {codes['with']} and {codes['without']}: the difference "
@@ -45,17 +43,17 @@ def caveats(seeds: Seeds[Numbers]) -> Iterator[str]:
     )
 
 
-def table(seeds: Seeds[Numbers], numbers: Mapping[str, Number], runs: Mapping[str, str]) -> Table:
-    """Both networks side by side; `runs` by `LAYERS`."""
-    rows = tuple(
-        (
-            LAYERS[layers],
-            run,
-            seeds.first.network[layers].weights,
-            numbers[f"{layers}.squared-error"],
-            seeds.average(lambda one: one.network[layers].train),  # noqa: B023  # used at once
-        )
-        for layers, run in runs.items()
+def table(found: Layers) -> Table:
+    """Both networks side by side."""
+    seeds = found.seeds
+    return Table.of(
+        "Squared error per image, summed over pixels in [0, 1]",
+        found.runs,
+        {
+            "network": LAYERS.__getitem__,
+            "run": found.runs.__getitem__,
+            "weights": lambda layers: seeds.first.network[layers].weights,
+            "test": lambda layers: found.numbers[f"{layers}.squared-error"],
+            "training, mean": lambda layers: seeds.average(lambda one: one.network[layers].train),
+        },
     )
-    columns = ("network", "run", "weights", "test", "training, mean")
-    return Table("Squared error per image, summed over pixels in [0, 1]", columns, rows)

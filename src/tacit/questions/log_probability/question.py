@@ -1,7 +1,7 @@
 """How likely is an image, by class, and are the training images likelier than the test images?"""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -46,6 +46,7 @@ class LogProbability(Question):
     """
 
     name: ClassVar[str] = "log-probability"
+    rooms: ClassVar[tuple[Any, Any]] = (words, figures)
     title: ClassVar[str] = "Are training images likelier than test images?"
     asks: ClassVar[str] = (
         "Are training images likelier under the model than test images, how likely is an image, "

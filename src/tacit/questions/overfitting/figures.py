@@ -10,12 +10,19 @@ from tacit.figures.sink import Figure
 from tacit.measures.distances import Floats
 from tacit.measures.engine import bands
 from tacit.questions.base import Setting
-from tacit.questions.overfitting.numbers import OVERFITTED, Judged, Pictures
+from tacit.questions.overfitting.numbers import OVERFITTED, Judged, Overfitted, Pictures
 from tacit.questions.shared.curves import Curve, looked_at
 from tacit.questions.shared.drawing import curve_chart, picture_grid
 
 
-def draw_losses(runs: Sequence[Judged], setting: Setting) -> Figure:
+def draw(of: Overfitted, setting: Setting) -> tuple[Figure, ...]:
+    """Losses, gaps, and the reconstructions of each run that has some."""
+    pictured = enumerate((one for one in of.runs if one.of.pictures), 1)
+    reconstructions = (_reconstructions(n, one, of.seeds.seed, setting) for n, one in pictured)
+    return _losses(of.runs, setting), _gaps(of.runs, setting), *reconstructions
+
+
+def _losses(runs: Sequence[Judged], setting: Setting) -> Figure:
     """Training and test loss of each run, overfitted ones first, and where it was lowest."""
     runs = sorted(runs, key=lambda one: one.verdict != OVERFITTED)
     panels = [
@@ -46,7 +53,7 @@ def draw_losses(runs: Sequence[Judged], setting: Setting) -> Figure:
     )
 
 
-def draw_gaps(runs: Sequence[Judged], setting: Setting) -> Figure:
+def _gaps(runs: Sequence[Judged], setting: Setting) -> Figure:
     """Test minus training loss with its interval, by epoch or update."""
     panels = []
     for one in runs:
@@ -78,7 +85,7 @@ def gap_along(train: Curve, test: Curve) -> tuple[Floats, Floats, Floats]:
     return mean, mean - half, mean + half
 
 
-def draw_reconstructions(number: int, one: Judged, seed: int, setting: Setting) -> Figure:
+def _reconstructions(number: int, one: Judged, seed: int, setting: Setting) -> Figure:
     """Training and test images of each class, and what the run made of them at its snapshots."""
     pictures, when = one.of.pictures, [one.of.curves.when(u) for u in one.of.snapshot]
     columns, names = columns_of(pictures, setting)

@@ -386,6 +386,23 @@ def judge(seeds: Seeds[Numbers], run: str, *, finished: bool = True) -> Judged:
     )
 
 
+@dataclass(frozen=True)
+class Overfitted:
+    """What was found about all runs; `steps`: of those whose images are refined."""
+
+    seeds: Seeds[Numbers]
+    runs: Sequence[Judged]
+    steps: int
+
+    @property
+    def numbers(self) -> dict[str, Number | None]:
+        return {
+            f"{one.name}.{name.replace('_', '-')}": getattr(one, name)
+            for name in ("gap", "rise", "turned", "accuracy_gap")
+            for one in self.runs
+        }
+
+
 def rise(loss: Sequence[Measured], *, few: bool) -> Number:
     """How much the test loss rose from its lowest snapshot to the last.
 

@@ -1,12 +1,11 @@
 """Is a model overfitted: does it fit the images it learned from better than others?"""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from tacit.questions.base import Measurement, OfRuns, Runs, Setting
-from tacit.questions.finding import Finding
 from tacit.questions.overfitting import figures, numbers, words
 from tacit.questions.shared.seeds import Seeds
 
@@ -21,13 +20,13 @@ class Overfitting(OfRuns):
     """
 
     name: ClassVar[str] = "overfitting"
+    rooms: ClassVar[tuple[Any, Any]] = (words, figures)
     title: ClassVar[str] = "Is it overfitted?"
     asks: ClassVar[str] = (
         "Does each model fit the images that it learned from better than images that it has not "
         "seen, and did its test loss rise again while it learned?"
     )
     rules: ClassVar[tuple[str, ...]] = ("train-test-gap", "risen")
-    decided_by: ClassVar[str] = words.DECIDED_BY
     reads_features: ClassVar[bool] = True
     weight: ClassVar[float] = 3.0
     quick: ClassVar[Mapping[str, int]] = {"refine_images": 50}
@@ -41,30 +40,9 @@ class Overfitting(OfRuns):
             numbers.measure(runs, self.runs, self.refine_images, self.refine_steps)
         )
 
-    def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
+    def found(self, measured: Mapping[int, Measurement], setting: Setting) -> Any:
         seeds = Seeds.of(numbers.Numbers, measured)
-        judged = [
+        each = [
             numbers.judge(seeds, run, finished=run not in setting.unfinished) for run in self.runs
         ]
-        pictured = [one for one in judged if one.of.pictures]
-        return self.finding(
-            setting,
-            seeds,
-            words.headline(judged),
-            {
-                f"{one.name}.{name.replace('_', '-')}": getattr(one, name)
-                for name in ("gap", "rise", "turned", "accuracy_gap")
-                for one in judged
-            },
-            answer=map(words.sentence, judged),
-            figures=(
-                figures.draw_losses(judged, setting),
-                figures.draw_gaps(judged, setting),
-                *(
-                    figures.draw_reconstructions(n, one, seeds.seed, setting)
-                    for n, one in enumerate(pictured, 1)
-                ),
-            ),
-            tables=(words.table(judged),),
-            caveats=words.caveats(judged, seeds, self.refine_steps),
-        )
+        return numbers.Overfitted(seeds, each, self.refine_steps)

@@ -1,6 +1,6 @@
 """The answer of question `overfitting` in words."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -11,9 +11,8 @@ from tacit.questions.overfitting.numbers import (
     UNDECIDED,
     UNFINISHED,
     Judged,
-    Numbers,
+    Overfitted,
 )
-from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.words import listed
 from tacit.questions.verdicts import Said, Verdict, had_not
 
@@ -33,7 +32,7 @@ DECIDED_BY = (
 )
 
 
-def headline(judged: Sequence[Judged]) -> Said:
+def headline(of: Overfitted) -> Said:
     """Which models are overfitted.
 
     The key is how much the test loss of the worst of them rose; of models without a gap, which
@@ -41,6 +40,7 @@ def headline(judged: Sequence[Judged]) -> Said:
     overfitted before its training has finished is so all the same; that another is not, only a
     finished training can show.
     """
+    judged = of.runs
     found = [one for one in judged if one.verdict == OVERFITTED]
     left = [one.name for one in judged if one.verdict == UNFINISHED]
     told = found or [one for one in judged if one.verdict != UNFINISHED] or judged
@@ -69,8 +69,12 @@ def headline(judged: Sequence[Judged]) -> Said:
     return Said(Verdict.NO, text, key, label, runs)
 
 
-def sentence(one: Judged) -> str:
-    """Where the test loss of a run turned."""
+def sentences(of: Overfitted) -> Iterator[str]:
+    """Where the test loss of each run turned."""
+    return map(_turned, of.runs)
+
+
+def _turned(one: Judged) -> str:
     if one.turned.value is None:
         return ""
     when = one.of.curves.when(one.turned.value)
@@ -79,11 +83,11 @@ def sentence(one: Judged) -> str:
     return f"The test loss of {one.name} was lowest at {when}."
 
 
-def table(judged: Sequence[Judged]) -> Table:
+def table(of: Overfitted) -> Table:
     """Losses and verdicts by run."""
     return Table.of(
         "Loss per image after the last update",
-        judged,
+        of.runs,
         {
             "run": lambda one: one.name,
             "loss": lambda one: one.of.loss,
@@ -96,22 +100,22 @@ def table(judged: Sequence[Judged]) -> Table:
     )
 
 
-def caveats(judged: Sequence[Judged], seeds: Seeds[Numbers], steps: int) -> list[str]:
+def caveats(of: Overfitted) -> list[str]:
     """What a reader must know of runs without an encoder, and of few draws."""
-    said = []
+    said, judged = [], of.runs
     refined = [one.name for one in judged if one.of.refined]
     if refined:
 
         def nats(term: str, digits: int) -> str:
-            values = (
-                np.mean([getattr(one.run[run].refined, term) for one in seeds]) for run in refined
-            )
-            each = zip(values, refined, strict=True)
-            return ", ".join(f"{value:.{digits}f} nats for {run}" for value, run in each)
+            each = {
+                run: np.mean([getattr(one.run[run].refined, term) for one in of.seeds])
+                for run in refined
+            }
+            return ", ".join(f"{value:.{digits}f} nats for {run}" for run, value in each.items())
 
         said.append(
             f"{listed(refined)} {'has' if len(refined) == 1 else 'have'} no encoder: training and "
-            f"test images both got new posteriors by the same {steps} steps from mean 0 and "
+            f"test images both got new posteriors by the same {of.steps} steps from mean 0 and "
             "log-variance 0 against the decoder of each snapshot. The gap is the decoder's; the "
             "negative ELBO of training images under the latents that were learned with it is "
             f"{nats('own_latents', 1)}. Over the last tenth of the steps the bound of training "

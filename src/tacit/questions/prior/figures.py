@@ -89,7 +89,7 @@ def _at_the_end(compared: Compared, setting: Setting) -> tuple[Figure, ...]:
     )
 
 
-def tables(compared: Compared) -> tuple[Table, ...]:
+def tables(compared: Compared, setting: Setting) -> tuple[Table, ...]:
     """Distances on each network's features, and codes against N(0, I)."""
     distances = (_distances(compared, network) for network in compared.networks)
     return (*distances, table_of_codes({run: compared.codes(run) for run in compared.models}))

@@ -1,5 +1,6 @@
 """What samples from a prior cost, what a fit repairs, and what the initialisation did: numbers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -162,12 +163,16 @@ class Compared:
 
     Attributes:
         amortized, per_image, autoencoder: names of runs.
+        left: those whose training had not finished.
+        components: at most so many of a mixture.
     """
 
     seeds: Seeds[Numbers]
     amortized: str
     per_image: tuple[str, ...]
     autoencoder: str | None
+    left: Sequence[str] = ()
+    components: int = 10
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -225,37 +230,37 @@ class Compared:
             [named(run, DRAWN), named(other, PRIOR)],
         )
 
-
-def prior_numbers(compared: Compared) -> dict[str, Number]:
-    """The numbers of the answer, on the features that decide; a few on the others."""
-    network, amortized = compared.networks[0], compared.amortized
-    numbers: dict[str, Number] = {}
-    for run in compared.per_image:
-        cost = compared.cost_difference(network, run, amortized)
-        numbers[f"{run}.prior-cost-minus-{amortized}"] = cost
-    for wide, narrow in compared.other_starts:
-        cost = compared.cost_difference(network, wide, narrow)
-        samples = compared.samples_difference(network, wide, narrow)
-        numbers[f"{wide}.prior-cost-minus-{narrow}"] = cost
-        numbers[f"{wide}.samples-minus-{narrow}"] = samples
-    for run in compared.per_image:
-        samples = compared.samples_difference(network, run, amortized)
-        numbers[f"{run}.share-of-start"] = share_of_start(compared.codes(run))
-        numbers[f"{run}.samples-minus-{amortized}"] = samples
-    for run in compared.models:
-        numbers |= {
-            f"{run}.prior-cost": compared.difference(network, run, PRIOR, DRAWN),
-            f"{run}.repaired-by-mixture": compared.difference(network, run, PRIOR, MIXTURE),
-            f"{run}.left-by-mixture": compared.difference(network, run, MIXTURE, DRAWN),
-        }
-    main = compared.per_image[0]
-    for other in compared.networks[1:]:
-        cost = compared.cost_difference(other, main, amortized)
-        numbers |= {
-            f"{other}.{main}.prior-cost-minus-{amortized}": cost,
-            f"{other}.{main}.repaired-by-mixture": compared.difference(other, main, PRIOR, MIXTURE),
-            f"{other}.{main}.left-by-mixture": compared.difference(other, main, MIXTURE, DRAWN),
-        }
-    numbers["training-images"] = contrast(compared.quality, network, [TRAINING])
-    numbers["null"] = null_quantile(compared.quality, network, TRAINING)
-    return numbers
+    @cached_property
+    def numbers(self) -> dict[str, Number]:
+        """The numbers of the answer, on the features that decide; a few on the others."""
+        network, amortized = self.networks[0], self.amortized
+        numbers: dict[str, Number] = {}
+        for run in self.per_image:
+            cost = self.cost_difference(network, run, amortized)
+            numbers[f"{run}.prior-cost-minus-{amortized}"] = cost
+        for wide, narrow in self.other_starts:
+            cost = self.cost_difference(network, wide, narrow)
+            samples = self.samples_difference(network, wide, narrow)
+            numbers[f"{wide}.prior-cost-minus-{narrow}"] = cost
+            numbers[f"{wide}.samples-minus-{narrow}"] = samples
+        for run in self.per_image:
+            samples = self.samples_difference(network, run, amortized)
+            numbers[f"{run}.share-of-start"] = share_of_start(self.codes(run))
+            numbers[f"{run}.samples-minus-{amortized}"] = samples
+        for run in self.models:
+            numbers |= {
+                f"{run}.prior-cost": self.difference(network, run, PRIOR, DRAWN),
+                f"{run}.repaired-by-mixture": self.difference(network, run, PRIOR, MIXTURE),
+                f"{run}.left-by-mixture": self.difference(network, run, MIXTURE, DRAWN),
+            }
+        main = self.per_image[0]
+        for other in self.networks[1:]:
+            cost = self.cost_difference(other, main, amortized)
+            numbers |= {
+                f"{other}.{main}.prior-cost-minus-{amortized}": cost,
+                f"{other}.{main}.repaired-by-mixture": self.difference(other, main, PRIOR, MIXTURE),
+                f"{other}.{main}.left-by-mixture": self.difference(other, main, MIXTURE, DRAWN),
+            }
+        numbers["training-images"] = contrast(self.quality, network, [TRAINING])
+        numbers["null"] = null_quantile(self.quality, network, TRAINING)
+        return numbers

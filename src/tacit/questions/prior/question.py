@@ -1,12 +1,11 @@
 """Does N(0, I) still work as a prior where codes were optimised, and does a fitted density help?"""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from tacit.questions.base import Learns, Measurement, Question, Runs, Setting
-from tacit.questions.finding import Finding
 from tacit.questions.prior import figures, numbers, words
 from tacit.questions.shared.seeds import Seeds
 
@@ -23,6 +22,7 @@ class Prior(Question):
     """
 
     name: ClassVar[str] = "prior"
+    rooms: ClassVar[tuple[Any, Any]] = (words, figures)
     title: ClassVar[str] = "Does N(0, I) suit optimised codes as well as an encoder's?"
     asks: ClassVar[str] = (
         "Is N(0, I) as good a prior to sample from where each image's code was optimised, "
@@ -55,24 +55,15 @@ class Prior(Question):
         found = numbers.measure(runs, self.models, by_epoch, self.classifier, self.components)
         return Measurement.of(found)
 
-    def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        """Three verdicts: on the prior, on the fit, and on the initialisation.
-
-        They are on the first run whose training had finished, or on the first if none had.
-        """
+    def found(self, measured: Mapping[int, Measurement], setting: Setting) -> Any:
+        """Verdicts are on the first run whose training had finished, or the first if none had."""
         left = [run for run in self.per_image if run in setting.unfinished]
         per_image = (*(run for run in self.per_image if run not in left), *left)
-        seeds = Seeds.of(numbers.Numbers, measured)
-        compared = numbers.Compared(seeds, self.amortized, per_image, self.autoencoder)
-        known = numbers.prior_numbers(compared)
-        return self.finding(
-            setting,
-            seeds,
-            words.headline(compared, known, left),
-            known,
-            answer=words.sentences(compared, known),
-            decided_by=words.rule(compared),
-            figures=figures.draw(compared, setting),
-            tables=figures.tables(compared),
-            caveats=words.caveats(compared, self.components),
+        return numbers.Compared(
+            Seeds.of(numbers.Numbers, measured),
+            self.amortized,
+            per_image,
+            self.autoencoder,
+            left,
+            self.components,
         )

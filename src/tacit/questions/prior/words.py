@@ -17,7 +17,7 @@ from tacit.questions.verdicts import Said, Verdict, had_not
 Numbers = Mapping[str, Number]
 
 
-def rule(compared: Compared) -> str:
+def decided_by(compared: Compared) -> str:
     """How the numbers decide."""
     return (
         "What the prior costs is the kernel distance to test images of samples from N(0, I) minus "
@@ -32,10 +32,10 @@ def rule(compared: Compared) -> str:
     )
 
 
-def headline(compared: Compared, numbers: Numbers, unfinished: Sequence[str] = ()) -> Said:
+def headline(compared: Compared) -> Said:
     """Whether samples from the prior still work, by the first of the per-image runs."""
     main = compared.per_image[0]
-    found = prior_verdict(compared, numbers)
+    found = prior_verdict(compared)
     text = {
         "worse": "The standard normal prior works less well for optimised codes than for an "
         "encoder's",
@@ -46,7 +46,7 @@ def headline(compared: Compared, numbers: Numbers, unfinished: Sequence[str] = (
         "open": "That the prior works less well for optimised codes cannot be told",
         "undecided": "Whether the prior still works for optimised codes is not decided",
     }[found]
-    left = had_not(unfinished) if main not in unfinished else ""
+    left = had_not(compared.left) if main not in compared.left else ""
     verdict = {"worse": Verdict.NO, "better": Verdict.YES}.get(found, Verdict.CANNOT_TELL)
     return Said(
         verdict,
@@ -57,10 +57,10 @@ def headline(compared: Compared, numbers: Numbers, unfinished: Sequence[str] = (
     )
 
 
-def prior_verdict(compared: Compared, numbers: Numbers) -> str:
+def prior_verdict(compared: Compared) -> str:
     """By cost, and by the samples themselves, of the first per-image run: "worse", "better",
     "not the prior" (samples are worse, the cost is no higher), "open" or "undecided"."""
-    main, amortized = compared.per_image[0], compared.amortized
+    main, amortized, numbers = compared.per_image[0], compared.amortized, compared.numbers
     cost = decide(numbers[f"{main}.prior-cost-minus-{amortized}"])
     samples = decide(numbers[f"{main}.samples-minus-{amortized}"])
     if "undefined" in (cost, samples):
@@ -72,14 +72,14 @@ def prior_verdict(compared: Compared, numbers: Numbers) -> str:
     return "better" if cost == "lower" else "open"
 
 
-def sentences(compared: Compared, numbers: Numbers) -> Iterator[str]:
+def sentences(compared: Compared) -> Iterator[str]:
     """The fit, the initialisation, and whether the other features agree."""
-    difference = numbers[f"{compared.per_image[0]}.prior-cost-minus-{compared.amortized}"]
+    difference = compared.numbers[f"{compared.per_image[0]}.prior-cost-minus-{compared.amortized}"]
     if difference.value is None:
         yield f"Whether N(0, I) still works for optimised codes is {difference.interval}."
         return
-    yield _of_fit(compared, numbers)
-    yield _of_start(compared, numbers)
+    yield _of_fit(compared)
+    yield _of_start(compared)
     yield _of_features(compared)
 
 
@@ -96,20 +96,20 @@ def fit_verdict(numbers: Numbers, run: str) -> str:
     }[decide(numbers[f"{run}.repaired-by-mixture"])]
 
 
-def _of_fit(compared: Compared, numbers: Numbers) -> str:
+def _of_fit(compared: Compared) -> str:
     groups: dict[str, list[str]] = {}
     for run in compared.models:
-        groups.setdefault(fit_verdict(numbers, run), []).append(f"'{run}'")
+        groups.setdefault(fit_verdict(compared.numbers, run), []).append(f"'{run}'")
     said = "; it ".join(f"{outcome} {listed(runs)}" for outcome, runs in groups.items())
     return f"A Gaussian mixture fitted to the codes afterwards {said}."
 
 
-def _of_start(compared: Compared, numbers: Numbers) -> str:
+def _of_start(compared: Compared) -> str:
     if not compared.other_starts:
         return "Whether the initialisation matters is not known: no run starts from another spread."
-    wide, narrow = compared.other_starts[0]
+    (wide, narrow), numbers = compared.other_starts[0], compared.numbers
     # Blame is sought for what is worse: the prior's cost, or else the samples themselves.
-    judged = "samples" if prior_verdict(compared, numbers) == "not the prior" else "prior-cost"
+    judged = "samples" if prior_verdict(compared) == "not the prior" else "prior-cost"
     difference = numbers[f"{wide}.{judged}-minus-{narrow}"]
     worse, rest = (
         decide(numbers[f"{run}.{judged}-minus-{compared.amortized}"]) == "higher"
@@ -158,7 +158,7 @@ def _of_features(compared: Compared) -> str:
     return f"{name} say otherwise {listed(apart)}." if apart else f"{name} agree."
 
 
-def caveats(compared: Compared, components: int) -> Iterator[str]:
+def caveats(compared: Compared) -> Iterator[str]:
     """What a reader must know."""
     yield no_better_than_one_class(compared.quality)
     yield "All pictures are decoded means, not noisy draws of p(x | z)."
@@ -166,8 +166,8 @@ def caveats(compared: Compared, components: int) -> Iterator[str]:
         "A VAE's own codes are one draw of q(z | x) for each training image, as the decoder saw "
         "them while it learned, and not posterior means, which in many dimensions can lie where no "
         "draw does; reconstructions are from the means. The Gaussian and the mixture (of "
-        f"{components} Gaussians with full covariances) are fitted to such codes of at most "
-        f"{CODES_FITTED:,} training images, after training. With few codes to a component a "
+        f"{compared.components} Gaussians with full covariances) are fitted to such codes of at "
+        f"most {CODES_FITTED:,} training images, after training. With few codes to a component a "
         "mixture stays near these codes."
     )
     yield (

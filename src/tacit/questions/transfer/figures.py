@@ -12,7 +12,16 @@ from tacit.questions.shared.splits import SPLITS
 from tacit.questions.transfer.numbers import METHODS, Compared
 
 
-def draw_accuracy(compared: Compared, setting: Setting) -> Figure:
+def draw(compared: Compared, setting: Setting) -> tuple[Figure, ...]:
+    """All figures, in reading order."""
+    return (
+        _accuracy(compared, setting),
+        _differences(compared, setting),
+        _learning(compared, setting),
+    )
+
+
+def _accuracy(compared: Compared, setting: Setting) -> Figure:
     """Test accuracy of every draw and seed, and its mean."""
     means = {m: compared.numbers[f"{m}.test-accuracy"] for m in compared.methods}
     said = "; ".join(f"{METHODS[m]} {show(mean)}" for m, mean in means.items())
@@ -31,7 +40,7 @@ def draw_accuracy(compared: Compared, setting: Setting) -> Figure:
     )
 
 
-def draw_learning(compared: Compared, setting: Setting) -> Figure:
+def _learning(compared: Compared, setting: Setting) -> Figure:
     """Accuracy on training and test images while each method learned."""
     panels = []
     for method in compared.methods:
@@ -48,7 +57,7 @@ def draw_learning(compared: Compared, setting: Setting) -> Figure:
     )
 
 
-def draw_differences(compared: Compared, setting: Setting) -> Figure:
+def _differences(compared: Compared, setting: Setting) -> Figure:
     """Paired differences of accuracy, draw by draw."""
     pairs = {f"{second} − {first}": (second, first) for second, first in compared.pairs}
     means = [compared.numbers[f"{a}-minus-{b}.test-accuracy"] for a, b in pairs.values()]

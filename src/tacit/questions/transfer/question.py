@@ -1,12 +1,11 @@
 """What does an encoder that learned without labels gain a classifier of few labels?"""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import model_validator
 
 from tacit.questions.base import Learns, Measurement, Question, Runs, Setting
-from tacit.questions.finding import Finding
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.transfer import figures, numbers, words
 
@@ -22,13 +21,13 @@ class Transfer(Question):
     """
 
     name: ClassVar[str] = "transfer"
+    rooms: ClassVar[tuple[Any, Any]] = (words, figures)
     title: ClassVar[str] = "Does transfer gain accuracy?"
     asks: ClassVar[str] = (
         "With few labels, does a classifier gain from an encoder that has learned from all images "
         "without labels, and does it overfit less?"
     )
     rules: ClassVar[tuple[str, ...]] = ("transfer",)
-    decided_by: ClassVar[str] = words.DECIDED_BY
     reads_features: ClassVar[bool] = True
     needs_labels: ClassVar[bool] = True
     weight: ClassVar[float] = 2.0
@@ -56,19 +55,5 @@ class Transfer(Question):
     def measure(self, runs: Runs) -> Measurement:
         return Measurement.of(numbers.measure(runs, self.methods))
 
-    def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        compared = numbers.Compared(Seeds.of(numbers.Numbers, measured), self.methods)
-        return self.finding(
-            setting,
-            compared.seeds,
-            words.headline(compared),
-            compared.numbers,
-            answer=words.sentences(compared),
-            figures=(
-                figures.draw_accuracy(compared, setting),
-                figures.draw_differences(compared, setting),
-                figures.draw_learning(compared, setting),
-            ),
-            tables=(words.table(compared),),
-            caveats=words.caveats(compared, elsewhere=bool(compared.seeds.first.elsewhere)),
-        )
+    def found(self, measured: Mapping[int, Measurement], setting: Setting) -> Any:
+        return numbers.Compared(Seeds.of(numbers.Numbers, measured), self.methods)

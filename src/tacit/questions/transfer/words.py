@@ -83,11 +83,11 @@ def _beside_one_answer(compared: Compared) -> str:
     )
 
 
-def caveats(compared: Compared, *, elsewhere: bool) -> Iterator[str]:
+def caveats(compared: Compared) -> Iterator[str]:
     """What the encoder has seen, and how many comparisons there are."""
     yield (
         "The encoder was learned elsewhere, from other pictures, perhaps with labels of theirs. "
-        if elsewhere
+        if compared.seeds.first.elsewhere
         else "The encoder that is transferred has seen all training images, only without their "
         "labels. "
     ) + f"All methods see the same {compared.labels} labels in each draw."
