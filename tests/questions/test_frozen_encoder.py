@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,10 @@ from tacit.questions.frozen_encoder.numbers import (
     separation_of,
 )
 from tacit.questions.frozen_encoder.question import FrozenEncoder
-from tacit.questions.frozen_encoder.words import meaning, sentences
+from tacit.questions.frozen_encoder.words import headline, meaning, sentences
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.words import ONE_SEED
+from tacit.questions.verdicts import Verdict
 from tacit.streams import numpy_stream
 
 ASKED: dict[str, Any] = {
@@ -127,6 +129,22 @@ def test_the_share_is_told_from_both_ends(
     assert share.value == pytest.approx((worst - frozen) / (worst - best), abs=0.01)
     over = "5 seeds × 200 test images, paired" if seeds == 5 else "200 test images, paired"
     assert over in share.interval
+
+
+@pytest.mark.parametrize(
+    ("low", "value", "high", "verdict"),
+    [
+        (0.1, 0.3, 0.5, Verdict.YES),
+        (-0.1, 0.3, 0.5, Verdict.CANNOT_TELL),
+        (-0.5, -0.3, 0.1, Verdict.CANNOT_TELL),
+        (-0.5, -0.3, -0.1, Verdict.NO),
+    ],
+)
+def test_the_headline_rests_on_the_ends_of_the_share(
+    low: float, value: float, high: float, verdict: Verdict
+) -> None:
+    kept: Any = SimpleNamespace(share=lambda: Number(value, low, high, 100, "share"))
+    assert headline(kept).verdict == verdict
 
 
 def test_wide_seeds_are_not_distinguishable() -> None:
