@@ -364,7 +364,7 @@ def test_what_runs_a_pair_needs_is_checked() -> None:
         "a": ("autoencoder", "vae", "classifier", "contrastive"),
         "b": ("classifier",),
     }
-    own = {"pretrained": None, "taken_encoder": None}
+    own = {"pretrained": None, "taken_encoder": None, "reads_features": False}
     per_image = SimpleNamespace(train=None, posterior=SimpleNamespace(kind="per-image"), **own)
     few = SimpleNamespace(train="few", posterior=SimpleNamespace(kind="amortized"), **own)
     told = list(question.errors({"a": per_image, "b": few}))
