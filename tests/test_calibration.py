@@ -84,11 +84,11 @@ def test_rates_that_are_not_those_kept_are_seen() -> None:
 
 
 def test_a_rule_that_errs_is_seen() -> None:
-    from benchmarks.calibration.rules import Rule, errors, markdown, rates
+    from benchmarks.calibration.rules import Rule, exceeded, markdown, rates
 
     rule = Rule("none", "heads", {"a coin": lambda rng: rng.random() < 0.5}, repeats=100)
     found = rates(rule)
-    assert len(errors(found)) == 1
+    assert len(exceeded(found)) == 1
     assert f"| heads | a coin | {found.null['a coin'].said}.0 % of 100" in markdown({"none": found})
 
 

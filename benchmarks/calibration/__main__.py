@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
         chosen = rules.rules()[part - 1 :: parts]
         rated = {r.name: rules.rates(r, repeats if asked.short else None) for r in chosen}
         print(rules.markdown(rated))
-        errors += [error for one in rated.values() for error in rules.errors(one)]
+        errors += [error for one in rated.values() for error in rules.exceeded(one)]
         if asked.write:
             names = [rule.name for rule in rules.rules()]
             kept = {n: one for n, one in {**rates.known(), **rated}.items() if n in names}

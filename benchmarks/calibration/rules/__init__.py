@@ -62,7 +62,7 @@ def rates(rule: Rule, repeats: int | None = None, seed: int = 0) -> Rates:
     return Rates(rule.says, rule.at_most, *found)
 
 
-def errors(found: Rates) -> list[str]:
+def exceeded(found: Rates) -> list[str]:
     """The cases in which a rule errs more often than it is allowed to."""
     return [
         f"{found.says}, {case}: {100 * tally.share:.1f} %"
