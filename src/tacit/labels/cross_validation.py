@@ -131,9 +131,9 @@ def held_out_confidence(
     """The confidence with the least cross-entropy of answers to labels that were held out.
 
     A temperature alone makes all answers unsure where a few are sure and wrong, as those that are
-    spread over a graph often are: on 1,800 photographs of steel, by codes of their own, the one
-    that is best on all images is 6 points below accuracy, with a share of blank answers 1.5
-    (`python -m benchmarks.labelling`). None is so low that the mean confidence is above
+    spread over a graph often are: on 1,800 photographs of steel, by codes of their own, mean
+    confidence was 9 to 10 points below accuracy with a temperature alone, and is 2 to 6 below with
+    a share of blank answers (`python -m benchmarks.labelling`, docs/labelling.md). None is so low that the mean confidence is above
     (n + 1) / (n + 2), Laplace's rule of succession: ten right answers of ten are no certainty.
 
     Args:
