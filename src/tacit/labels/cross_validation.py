@@ -133,8 +133,9 @@ def held_out_confidence(
     A temperature alone makes all answers unsure where a few are sure and wrong, as those that are
     spread over a graph often are: on 1,800 photographs of steel, by codes of their own, mean
     confidence was 9 to 10 points below accuracy with a temperature alone, and is 2 to 6 below with
-    a share of blank answers (`python -m benchmarks.labelling`, docs/labelling.md). None is so low that the mean confidence is above
-    (n + 1) / (n + 2), Laplace's rule of succession: ten right answers of ten are no certainty.
+    a share of blank answers (`python -m benchmarks.labelling`, docs/labelling.md). No temperature
+    is so low that the mean confidence is above (n + 1) / (n + 2), Laplace's rule of succession: ten
+    right answers of ten are no certainty.
 
     Args:
         logits: (m, K), with infinities where a class is out of the question.
