@@ -1,7 +1,7 @@
 """-log p(x) by stage: measured on a tiny prefix of the protocol, decided both ways."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ from tacit.images.dataset import Images, Split
 from tacit.questions.base import Measurement, Runs, Setting
 from tacit.questions.bound_by_stage.numbers import Numbers, OfImages, Scored, Stages
 from tacit.questions.bound_by_stage.question import BoundByStage
-from tacit.questions.bound_by_stage.words import caveats, sentences
+from tacit.questions.bound_by_stage.words import caveats, headline, sentences
 from tacit.questions.shared.seeds import Seeds
+from tacit.questions.verdicts import Verdict
 from tacit.streams import torch_stream
 from tacit.studies.description.errors import StudyError
 from tacit.studies.description.named import study_text
@@ -182,6 +183,13 @@ def test_published_values_are_missed_beaten_or_not_distinguishable() -> None:
     assert "a misses a paper by 13.2" in said(fabricated([100.0]))
     assert "a beats a paper by 6.8" in said(fabricated([80.0]))
     assert "a is not distinguishable from a paper" in said(fabricated([86.9]))
+
+
+def test_the_lowest_published_value_is_to_be_reached_from_above() -> None:
+    for last, verdict in ((80.0, Verdict.YES), (100.0, Verdict.NO), (86.9, Verdict.CANNOT_TELL)):
+        assert headline(fabricated([last], trained=8)).verdict == verdict
+    two = {"a": {"a paper": 95.0, "another": 75.0}}
+    assert headline(replace(fabricated([85.0], trained=8), published=two)).verdict == Verdict.NO
 
 
 def test_runs_are_compared_on_the_same_images() -> None:

@@ -26,6 +26,7 @@ from tacit.questions.overfitting.numbers import (
     Numbers,
     OfRun,
     Pictures,
+    _line,
     judge,
     loss_of,
 )
@@ -313,3 +314,10 @@ def test_a_column_of_pictures_is_a_class_and_stays_empty_where_it_has_none(tmp_p
     columns, names = columns_of(pictures, at)
     assert columns == {"train": [0, 1, None, 2], "test": [None, 0, 1, None]}
     assert names == ["a", "b", "c", "d"]
+
+
+def test_a_refined_curves_errors_are_those_of_its_means() -> None:
+    losses = [numpy_stream(k, "losses").normal(0, 3, 100) for k in range(2)]
+    line = _line(losses)
+    assert line.mean == pytest.approx(np.array([[each.mean() for each in losses]]))
+    assert line.error == pytest.approx(np.array([[each.std(ddof=1) / 10 for each in losses]]))
