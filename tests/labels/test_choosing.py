@@ -102,6 +102,15 @@ def test_what_is_for_comparison_cannot_win() -> None:
     assert found.comparisons()["reference"].verdict == "lower"
 
 
+def test_leads_of_every_two_methods_hold_together() -> None:
+    """A third method, whatever it answers, makes the lead over the second less sure."""
+    answers = {"a": [i < 30 for i in range(40)], "b": [i % 2 == 0 for i in range(40)]}
+    two, three = (choice(answers | more).comparisons() for more in ({}, {"c": [False] * 40}))
+    widths = [c["b"].difference.high - c["b"].difference.low for c in (two, three)]
+    assert two["b"].difference.value == three["b"].difference.value == 25
+    assert widths[1] > 1.1 * widths[0]
+
+
 def test_a_choice_by_luck_is_unmasked_by_choosing_anew() -> None:
     rng = np.random.default_rng(0)
     coins = {f"coin {k}": (rng.random(40) < 0.5).tolist() for k in range(30)}

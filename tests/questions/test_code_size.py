@@ -160,8 +160,9 @@ def test_no_image_is_reported_on_that_a_size_was_chosen_by() -> None:
     assert len(found.choosing) + len(found.reporting) == N
     spoiled = found.seeds.first.table.test_images.runs["vae-4"].compared
     spoiled[found.choosing] = -1e6
-    before = sizes({4: 90, 8: 100}).numbers["vae-4.elbo"]
-    assert found.numbers["vae-4.elbo"] == before
+    before = sizes({4: 90, 8: 100}).numbers
+    for name in ("vae-4.elbo", "vae-4.shortfall"):
+        assert found.numbers[name] == before[name]
     assert f"chosen on {N // 2} test images" in decided_by(found)
 
 

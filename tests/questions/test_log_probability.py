@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from pydantic import ValidationError
 
 from tacit.images.dataset import Images
+from tacit.measures.number import Number
 from tacit.questions.base import Measurement, Runs, Setting
 from tacit.questions.log_probability.numbers import (
     Amounts,
@@ -24,7 +26,7 @@ from tacit.questions.log_probability.numbers import (
     of_all_seeds,
 )
 from tacit.questions.log_probability.question import LogProbability
-from tacit.questions.log_probability.words import headline, rule, sentences
+from tacit.questions.log_probability.words import _explained, headline, rule, sentences
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.verdicts import Verdict
 
@@ -337,6 +339,25 @@ def test_what_the_images_explain_is_bracketed() -> None:
     assert share.value is not None
     assert share.value < 0.5
     assert "8 classes do not settle" in said_of(unrelated)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "opening"),
+    [
+        (0.6, 0.9, "Most of what separates the classes lies in the images"),
+        (0.4, 0.9, "10 classes do not settle"),
+        (0.1, 0.6, "10 classes do not settle"),
+        (0.1, 0.4, "Most of what separates the classes is not in how alike"),
+    ],
+)
+def test_most_is_explained_where_the_whole_interval_says_so(
+    low: float, high: float, opening: str
+) -> None:
+    share = Number((low + high) / 2, low, high, 10, "share")
+    scores: Any = SimpleNamespace(
+        classes=range(10), picture="mean", shares_explained=lambda: {"mean": share}
+    )
+    assert _explained(scores).startswith(opening)
 
 
 def test_one_outlying_class_does_not_hide_that_few_classes_are_few() -> None:
