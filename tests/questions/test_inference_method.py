@@ -229,6 +229,21 @@ def test_unfinished_alone_is_not_called_worse() -> None:
     assert "had not finished; all refined alike, the two decoders are not dist" in said(found)
 
 
+def test_decoders_and_the_encoder_are_judged_on_test_images_too() -> None:
+    found = fabricated(lead=240, decoder=150, unfinished=100)
+    first = found.seeds.first
+    # On training images alone there is no difference; nor does the encoder miss any test image's.
+    first.train.runs["p"] = replace(
+        first.train.runs["p"], refined_elbo=first.train.runs["a"].refined_elbo
+    )
+    assert "its decoder stays worse by 150.0" in said(found)
+    assert "optimising each image beats the encoder by" in said(found)
+    first.test.runs["a"] = replace(
+        first.test.runs["a"], elbo=first.test.runs["a"].refined_elbo + np.tile([1.0, -1.0], 100)
+    )
+    assert "beats the encoder on its own decoder is not shown" in said(found)
+
+
 def test_a_decoder_that_stays_worse_is_said_to() -> None:
     text = said(fabricated(lead=250, decoder=150, unfinished=100))
     assert "its decoder stays worse by 150.0" in text
