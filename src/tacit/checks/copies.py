@@ -31,6 +31,11 @@ BLUR = 1 / 20
 CANDIDATES = 8
 """As many of the nearest pictures are looked at closely; their median says how alike are others."""
 
+SHARE = 0.8
+"""Of so many pictures that not all pairs are looked at, the share of the nearest ones to be found.
+
+Copies lie in one cell, or side by side; the others only say how alike pictures are."""
+
 SHIFTS = tuple(product((-1, 0, 1), repeat=2))
 _AT_ONCE = 1024
 _LEARNED_FROM = 10_000  # pictures from which principal components are found
@@ -173,7 +178,7 @@ def _nearest(codes: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
         starts = range(0, len(points), _AT_ONCE)
         parts = (points[start : start + _AT_ONCE].astype(np.float32) for start in starts)
         points = np.concatenate([pca.transform(part) for part in parts])
-    return nearest_rows(points, CANDIDATES)[0]
+    return nearest_rows(points, CANDIDATES, share=SHARE)[0]
 
 
 def _compared(

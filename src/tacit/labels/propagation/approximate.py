@@ -31,7 +31,7 @@ class Cells:
     """An inverted file: rows by the nearest of some centres, of which a few are looked into.
 
     The centres are a seeded k-means of the rows. How many cells are looked into is chosen on a
-    sample of the points, so that `AIM` of their true neighbours is found. Nothing depends on the
+    sample of the points, so that a share of their true neighbours is found. Nothing depends on the
     number of threads.
 
     Source: IVF of Jégou, Douze and Schmid 2011, as faiss has it (Douze et al. 2024).
@@ -60,11 +60,11 @@ class Cells:
         _, found = self.index.search(points, k)
         return np.asarray(found, np.int64)
 
-    def enough(self, points: Codes, true: NDArray[np.int64], k: int) -> int:
-        """How many cells to look into for `AIM` of the `true` rows, (m, j); 0: too many of them."""
+    def enough(self, points: Codes, true: NDArray[np.int64], k: int, share: float) -> int:
+        """How many cells to look into for a share of the `true` rows, (m, j); 0: too many."""
         looked_into = _FEWEST
         while looked_into <= _MOST * self.n_cells:
-            if recall(self.nearest(points, k, looked_into), true) >= AIM:
+            if recall(self.nearest(points, k, looked_into), true) >= share:
                 return looked_into
             looked_into *= 2
         return 0

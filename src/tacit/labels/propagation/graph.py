@@ -46,7 +46,11 @@ def as_codes(values: ArrayLike, name: str = "codes") -> Codes:
 
 
 def nearest_rows(
-    points: ArrayLike, k: int, among: ArrayLike | None = None
+    points: ArrayLike,
+    k: int,
+    among: ArrayLike | None = None,
+    *,
+    share: float = approximate.AIM,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The `k` nearest rows of each point and their Euclidean distances, both (m, k), ascending.
 
@@ -54,13 +58,14 @@ def nearest_rows(
     distances of the few that remain are then computed from differences in float64, so that equal
     rows are at no distance. Where several rows are as near as the last one (to about seven
     digits), any may stand for them. Beyond, candidates come from an approximate search, at least
-    `approximate.AIM` of the true ones, and their distances are exact; its recall on a sample is
+    `share` of the true ones, and their distances are exact; its recall on a sample is
     logged. Without faiss all pairs are looked at, and how long that takes is logged.
 
     Args:
         points: (m, d).
         k: how many; all rows where there are fewer.
         among: (n, d), the rows to choose from; without it `points`, no point its own neighbour.
+        share: of the true ones, to be found where not all pairs are looked at.
 
     Raises:
         ValueError: codes are empty or not finite, two sides differ in d, there is no row to choose
@@ -79,7 +84,7 @@ def nearest_rows(
     if len(x) * len(y) <= PAIRS:
         return _search(x, y, k, own, None)
     if approximate.is_installed():
-        return _approximate(x, y, k, own)
+        return _approximate(x, y, k, own, share)
     minutes = _SECONDS_A_PAIR * len(x) * len(y) * (y.shape[1] + 10) / 60
     logging.getLogger(__name__).warning(
         "neighbours among %s codes by looking at all pairs: about %s min on one core; "
@@ -161,7 +166,7 @@ def _thinned(rows: NDArray[np.int64], part: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def _approximate(
-    x: Codes, y: Codes, k: int, own: bool
+    x: Codes, y: Codes, k: int, own: bool, share: float
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """`nearest_rows` by an inverted file; all pairs where that is no quicker."""
     centre, scale = _centre_and_scale(x, y)
@@ -169,7 +174,7 @@ def _approximate(
     n_candidates = min(k + _SLACK, len(y)) + own
     chosen_by, told_of = approximate.samples(len(x))
     true = _true(x, y, k, own, chosen_by)
-    looked_into = cells.enough((x[chosen_by] - centre) / scale, true, n_candidates)
+    looked_into = cells.enough((x[chosen_by] - centre) / scale, true, n_candidates, share)
     say = logging.getLogger(__name__).info
     if not looked_into:
         say(
