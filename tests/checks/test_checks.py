@@ -1,6 +1,7 @@
 """Copies and odd pictures."""
 
 import numpy as np
+import pytest
 
 from tacit.checks.agreement import agreement
 from tacit.checks.copies import near_copies
@@ -9,6 +10,7 @@ from tacit.checks.odd import distance_to_others, odd, statistics
 from tacit.images.dataset import Images
 from tacit.images.sources import open_images
 from tacit.labels.draws import Labelled
+from tacit.labels.propagation import graph
 
 
 def test_equal_and_brighter_copies_are_found_and_nothing_else_is_sure() -> None:
@@ -19,6 +21,27 @@ def test_equal_and_brighter_copies_are_found_and_nothing_else_is_sure() -> None:
     assert sure == {(0, 200), (5, 201)}
     groups = pairs.groups(202)
     assert groups[0] == groups[200] != groups[5] == groups[201]
+
+
+def test_copies_are_found_where_not_all_pairs_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("faiss")
+    own = np.asarray(open_images("mnist-5k").train.pixels[:1000])
+    rows = np.arange(0, 1000, 25)
+    moved = np.roll(own[rows], 1, axis=3)
+    images = Images(np.concatenate([own, (0.9 * moved).astype(np.uint8)]))
+    exact = near_copies(images)
+    monkeypatch.setattr(graph, "PAIRS", 0)
+    found = near_copies(images)
+    told = [
+        set(zip(pairs.first[pairs.sure].tolist(), pairs.second[pairs.sure].tolist(), strict=True))
+        for pairs in (exact, found)
+    ]
+    made = set(zip(rows.tolist(), range(1000, 1040), strict=True))
+    assert told[0] <= made
+    assert len(told[0]) > 20
+    assert told[1] == told[0]
 
 
 def test_empty_and_blurred_pictures_are_odd() -> None:

@@ -127,6 +127,27 @@ def test_the_pixels_may_be_the_best(tmp_path: Path) -> None:
     assert "no encoder gains on the pixels: 75" in finding.headline
 
 
+def test_the_pixels_win_only_where_no_encoder_may_be_as_good(tmp_path: Path) -> None:
+    level = dict.fromkeys(AHEAD, (0.2, 0.3, 0.4))
+    level |= {"pixels.poisson": (0.65, 0.75, 0.8), "own.poisson": (0.65, 0.749, 0.8)}
+    finding = answered(level, tmp_path, noise=0.02)
+    assert finding.verdict is Verdict.CANNOT_TELL
+
+
+def test_each_representation_is_held_by_what_was_best_where_methods_are_chosen() -> None:
+    """Lucky choosing draws and images make a method a representation's, and count no further."""
+    seeds = Seeds(measured(AHEAD))
+    found = Curves(seeds, question().tried)
+    right = found.first.by_pair["views.nearest"].right
+    assert right is not None
+    right[np.ix_([1], found.choosing, np.flatnonzero(~found.told))] = True
+    right[np.ix_([1], found.reporting)] = False
+    after = Compared(Curves(seeds, question().tried), Seeds({0: indicators()}))
+    nearest, poisson = (after.curves.accuracy(pair, 10).mean() for pair in after.pairs["views"])
+    assert nearest < poisson
+    assert after.best("views", 10).method == "nearest"
+
+
 def test_alike_is_no_verdict_and_one_that_may_be_as_good_is_named(tmp_path: Path) -> None:
     alike = dict.fromkeys(AHEAD, (0.5, 0.6, 0.7))
     finding = answered(alike, tmp_path / "alike", noise=0.02)

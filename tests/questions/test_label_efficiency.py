@@ -158,6 +158,18 @@ def test_nothing_is_reported_on_the_draws_and_images_that_chose() -> None:
         assert after.numbers[name] == before[name]
 
 
+def test_what_more_labels_bring_is_of_one_pair_at_both_budgets() -> None:
+    """Not of the next budget's own winner, which would count what was gained by choosing."""
+    crossing = {"scratch": (0.2, 0.3, 0.4), "pixels.nearest": (0.5, 0.6, 0.65)}
+    crossing |= {"vae.poisson-mbo": (0.4, 0.5, 0.8)}
+    found = curves(crossing, [SCRATCH, NEAREST, GRAPH])
+    assert [found.winner(b).name for b in BUDGETS[1:]] == ["pixels.nearest", "vae.poisson-mbo"]
+    gain = found.gain(BUDGETS[1])
+    assert gain is not None
+    assert gain.value == pytest.approx(5, abs=0.5)
+    assert found.gain(BUDGETS[2]) is None
+
+
 def test_a_lucky_choice_is_corrected_by_the_other_draws_and_images() -> None:
     found = curves(AHEAD, [SCRATCH, NEAREST, GRAPH])
     right = found.first.by_pair["pixels.nearest"].right

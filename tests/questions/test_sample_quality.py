@@ -70,6 +70,17 @@ def test_all_sets_are_as_large_as_the_smallest() -> None:
         quality.add("fewer", images(29, "fewer").scaled())
 
 
+def test_samples_are_told_apart_by_every_seed_or_not_at_all() -> None:
+    """The largest p decides: one seed's luck is no finding."""
+    quality = {
+        seed: Quality(50, {RANDOM: {"fresh": Distance(np.zeros(50), np.zeros(9), p)}}, None)
+        for seed, p in enumerate((0.01, 0.2, 0.04))
+    }
+    found = largest_p(Seeds(quality), RANDOM, "fresh")
+    assert found.value == 0.2
+    assert found.interval == "the largest of 3 seeds, permutation test"
+
+
 def test_too_few_images_are_undefined_with_the_reason() -> None:
     train = images(30, "train")
     quality = SampleQuality(Runs(0, train, images(2, "test"), {}), [train], None)
