@@ -2,6 +2,7 @@
 
     python -m benchmarks.near_copies digits
     python -m benchmarks.near_copies mnist --data-dir DIR --n 10000
+    python -m benchmarks.near_copies mnist --data-dir DIR --turned
     python -m benchmarks.near_copies FOLDER --size 96
 
 Of 100 images a copy of each kind is added, alone of its kind. Pairs of images of the source itself
@@ -76,12 +77,17 @@ def main() -> None:
     parser.add_argument("--data-dir")
     parser.add_argument("--n", type=int)
     parser.add_argument("--size", type=int)
+    parser.add_argument(
+        "--turned", action="store_true", help="beside each image itself upside down"
+    )
     asked = parser.parse_args()
     opened = open_images(
         asked.source, data_dir=asked.data_dir, train_size=asked.n, size=asked.size,
         channels=None if asked.size is None else "rgb",
     )  # fmt: skip
     pixels = np.asarray(opened.train.pixels[:])
+    if asked.turned:
+        pixels = np.concatenate([pixels, pixels[:, :, ::-1]])
     n = len(pixels)
     chosen = numpy_stream(0, "copied").choice(n, min(100, n // 5), replace=False)
     for name, change in KINDS.items():
