@@ -28,7 +28,7 @@ CORRELATED_AT_ONCE = 100
 class Asked:
     """What a method is asked for; see `score`."""
 
-    n_samples: int | None
+    n_samples: int
     n_distributions: int
     generator: torch.Generator
     memory: int
@@ -40,12 +40,13 @@ class Method:
 
     Attributes:
         name: at the command.
-        estimate: of each image.
+        estimate: of each image. n_samples: how many it takes unless told.
         needs_encoder: whether it can do nothing with a VAE whose posteriors belong to images.
     """
 
     name: str
     estimate: Callable[[VAE, Observed, Asked], LogProbEstimate]
+    n_samples: int = SAMPLES
     needs_encoder: bool = False
 
 
@@ -83,7 +84,8 @@ def score(
     chosen = METHODS[method or possible(model)[0]]
     root = draw_root(generator)
     data, place = observed_from(model, x, root).once()
-    asked = Asked(n_samples, n_distributions, torch_stream(root, chosen.name), memory)
+    many = chosen.n_samples if n_samples is None else n_samples
+    asked = Asked(many, n_distributions, torch_stream(root, chosen.name), memory)
     return chosen.estimate(model, data, asked).take(place)
 
 
@@ -97,7 +99,7 @@ def _importance(model: VAE, data: Observed, asked: Asked) -> LogProbEstimate:
         model,
         from_encoder,
         data,
-        n_samples=SAMPLES if asked.n_samples is None else asked.n_samples,
+        n_samples=asked.n_samples,
         generator=asked.generator,
         memory=asked.memory,
     )
@@ -109,7 +111,7 @@ def _refined(model: VAE, data: Observed, asked: Asked) -> LogProbEstimate:
         model,
         data,
         q,
-        n_samples=SAMPLES if asked.n_samples is None else asked.n_samples,
+        n_samples=asked.n_samples,
         generator=asked.generator,
         memory=asked.memory,
     )
@@ -120,7 +122,7 @@ def _annealed(model: VAE, data: Observed, asked: Asked) -> LogProbEstimate:
         model,
         data,
         schedule=sigmoid_schedule(asked.n_distributions),
-        n_chains=CHAINS if asked.n_samples is None else asked.n_samples,
+        n_chains=asked.n_samples,
         start="encoder" if model.amortized else "prior",
         generator=asked.generator,
         memory=asked.memory,
@@ -132,7 +134,7 @@ METHODS = {
     for method in (
         Method("importance", _importance, needs_encoder=True),
         Method("refined", _refined),
-        Method("annealed", _annealed),
+        Method("annealed", _annealed, n_samples=CHAINS),
     )
 }
 """All methods by name, cheaper ones first."""

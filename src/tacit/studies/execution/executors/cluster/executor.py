@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from tacit.training.ranks.joining import Meeting, Seat
 
 RETRIES = 3
-"""So often a job is begun again whose node or whose task was lost: no error of the job's."""
+"""So often a job is begun again whose node or whose task was lost: not the job's doing."""
 
 PARCELS_KEPT = 64
 """Folders that others need are kept in Ray's store for the next that does."""
