@@ -45,6 +45,7 @@ def label_next(session: Session, n: int) -> list[int]:
         row = settled(session).state()["queue"][0]["row"]
         session.answer([row], label=TRUTH[row])
         asked.append(row)
+    settled(session)  # what follows runs in another thread: a test that looks inside waits for it
     return asked
 
 
