@@ -148,7 +148,7 @@ def still_training(run, falling):
     return StillTraining(run, falling.share, enough(falling), alert(run, falling))
 
 
-def test_many_unfinished_runs_are_one_alert():
+def test_unfinished_runs_are_one_alert():
     falling = {
         "x": StillFalling(1.0),
         "vae": StillFalling(0.023),
@@ -157,9 +157,9 @@ def test_many_unfinished_runs_are_one_alert():
     }
     known = [still_training(*each) for each in falling.items()]
     first, *others = (alert(*each) for each in falling.items())
-    two = ["Flagged.", *others[:2]]
-    assert together(two, known) == tuple(two)
-    every = [first, *two, others[2], "Other."]
+    one = ["Flagged.", others[0]]
+    assert together(one, known) == tuple(one)
+    every = [first, *one, *others[1:], "Other."]
     assert together(every, ()) == tuple(every), "what runs are meant is not read out of the words"
     assert together(every, known) == (
         alert("x", StillFalling(1.0)),
@@ -168,6 +168,10 @@ def test_many_unfinished_runs_are_one_alert():
         "brackets, how much of its whole fall the loss still fell by over the last tenth of the "
         "updates.",
         "Other.",
+    )
+    short = [still_training(run, StillFalling(1.0)) for run in ("a", "b", "c")]
+    assert together([still.alert for still in short], short) == (
+        "a, b and c were trained for too few updates to tell whether they had finished.",
     )
     more = [
         still_training(run, StillFalling(0.03, k)) for run, k in (("a", 1.5), ("b", 4), ("c", 2.1))

@@ -11,20 +11,33 @@ FEWEST_SEEDS, FEWEST_TESTED = 3, 200
 
 
 def together(alerts: Sequence[str], unfinished: Sequence[StillTraining]) -> tuple[str, ...]:
-    """Runs whose loss still fell in one sentence, where they are more than two."""
-    found = {still.alert: still for still in unfinished if still.share < 1}
-    found = {alert: found[alert] for alert in alerts if alert in found}
-    if len(found) < 3:
-        return tuple(alerts)
-    runs = [f"{still.run} ({percent(still.share)})" for still in found.values()]
-    times = [still.times for still in found.values() if still.times is not None]
+    """Runs whose loss still fell in one sentence, and those too short to tell in another."""
+    found = [still for still in unfinished if still.alert in alerts]
+    said = {alert: alert for alert in alerts}
+    for sentence, some in (
+        (_still_fell, [still for still in found if still.share < 1]),
+        (_too_short, [still for still in found if still.share >= 1]),
+    ):
+        if len(some) > 1:
+            said |= dict.fromkeys((still.alert for still in some), sentence(some))
+    return tuple(dict.fromkeys(said.values()))
+
+
+def _still_fell(some: Sequence[StillTraining]) -> str:
+    runs = [f"{still.run} ({percent(still.share)})" for still in some]
     text = (
         f"Training of {listed(runs)} had not finished: in brackets, how much of its whole fall the "
         "loss still fell by over the last tenth of the updates"
     )
-    if len(times) == len(found):
+    times = [still.times for still in some if still.times is not None]
+    if len(times) == len(some):
         text += f"; about {max(times):g} times as many updates should do"
-    return tuple(dict.fromkeys(f"{text}." if alert in found else alert for alert in alerts))
+    return f"{text}."
+
+
+def _too_short(some: Sequence[StillTraining]) -> str:
+    runs = listed([still.run for still in some])
+    return f"{runs} were trained for too few updates to tell whether they had finished."
 
 
 def alerts_on_top(study: Provenance, findings: Sequence[Finding]) -> tuple[str, ...]:
