@@ -108,7 +108,7 @@ def test_rooms_are_asked_for_all_that_they_say() -> None:
         if isinstance(node, ast.Attribute | ast.Name)
     )
     for question in {*QUESTIONS.values()}:
-        words, figures = (Path(str(room.__file__)) for room in question.rooms)
+        words, figures = (Path(str(question.room(r).__file__)) for r in ("words", "figures"))
         assert "headline" in public_functions(words)
         assert "draw" in public_functions(figures)
         for path in (words, figures):

@@ -161,9 +161,9 @@ def _told(text: str) -> list[tuple[str, ...]]:
 @pytest.fixture(autouse=True)
 def _findings_are_sound(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of every finding that a test of this folder makes; and its words agree with its numbers."""
-    of = Question.finding
+    of = Question.answer
 
-    def finding(self: Question, *args: object, **kwargs: object) -> Finding:
+    def answer(self: Question, *args: object, **kwargs: object) -> Finding:
         found = of(self, *args, **kwargs)  # type: ignore[arg-type]
         assert found.headline.endswith("."), found.headline
         assert words_in(found.headline) <= MOST_WORDS, found.headline
@@ -171,4 +171,4 @@ def _findings_are_sound(monkeypatch: pytest.MonkeyPatch) -> None:
         assert said_but_not_measured(found) == []
         return found
 
-    monkeypatch.setattr(Question, "finding", finding)
+    monkeypatch.setattr(Question, "answer", answer)

@@ -13,7 +13,6 @@ from tacit.evidence.exact import LinearGaussian
 from tacit.images.dataset import Images
 from tacit.questions.base import Runs
 from tacit.questions.log_probability.annealing.measuring import (
-    Checking,
     Checks,
     Estimate,
     OfImages,
@@ -123,8 +122,7 @@ def test_with_two_latent_dimensions_the_truth_stands_beside_them() -> None:
     truth = model.log_prob(torch.from_numpy(pixels).double() / 255).log_prob
     exact = found.arrays["table/resampled/exact.log-prob"]
     np.testing.assert_allclose(exact, truth, atol=1e-3)
-    checking = Checking(60, (2, 4), 5, 8, 2, 4)
-    numbers = Relations(Seeds({0: found.typed(Numbers).checks}), checking).numbers()
+    numbers = Relations(Seeds({0: found.typed(Numbers).checks}), asked).numbers()
     assert numbers["importance-600-minus-exact.log-prob"].value == pytest.approx(0, abs=0.05)
     assert numbers["flag.false-alarms"].n > 20
 
@@ -163,7 +161,7 @@ def fabricated(
             OfImages(np.arange(long), longest) if long else None,
             simulated,
         )
-    return Relations(Seeds(measured), Checking(1000, (100, 1000), 20, 40, long, 10))
+    return Relations(Seeds(measured), LogProbability(run="vae", long_images=long))
 
 
 def estimate(log_prob: np.ndarray, flagged: int = 0) -> Estimate:

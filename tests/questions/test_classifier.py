@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import torch
 from tacit.figures.sink import Figures
 from tacit.models.models import Classifier
 from tacit.questions.base import Measurement, Setting
-from tacit.questions.classifier.numbers import Accuracy, Answers, Numbers, Worst
+from tacit.questions.classifier.numbers import Answers, Found, Numbers, Worst
 from tacit.questions.classifier.question import ClassifierAccuracy
 from tacit.questions.shared.curves import Kept, Line
 from tacit.questions.shared.seeds import Seeds
@@ -118,14 +119,14 @@ def test_one_class_is_beaten_where_the_whole_interval_lies_above(
 
 def test_of_twelve_alike_classes_none_is_called_harder() -> None:
     """Each interval is widened for the number of classes."""
-    names = tuple("abcdefghijkl")
+    of_twelve = SimpleNamespace(class_names=tuple("abcdefghijkl"))
     truth = np.repeat(np.arange(12), 30)
     found = 0
     for k in range(100):
         right = numpy_stream(k, "alike").random((1, 360)) < 0.85
         answers = replace(fabricated(TRUTH).typed(Numbers).test_images, label=truth)
         numbers = replace(fabricated(TRUTH).typed(Numbers), right=right, test_images=answers)
-        found += bool(Accuracy(Seeds({0: numbers}), names).harder)
+        found += bool(Found(Seeds({0: numbers}), ASKED, of_twelve).harder)  # type: ignore[arg-type]
     assert found <= 6
 
 

@@ -12,11 +12,11 @@ from tacit.images.dataset import Images
 from tacit.questions.base import Runs
 from tacit.questions.code_size.numbers import (
     Classes,
+    Found,
     Numbers,
     Objectives,
     OfImages,
     OfRun,
-    Sizes,
     Tables,
     Told,
     objectives,
@@ -43,7 +43,7 @@ def sizes(
     n: int = N,
     column: str = "elbo",
     told: Mapping[int, float] | None = None,
-) -> Sizes:
+) -> Found:
     """Codes with these objectives, of which the mean training image has 0.
 
     Images differ by 10, and what an image is better with one code than another by `spread`.
@@ -70,7 +70,8 @@ def sizes(
         classes = Classes(np.arange(n), np.zeros(n, int), tells) if told else None
         tables = Tables(OfImages(np.arange(n), None, objectives), classes)
         measured[seed] = Numbers(of, np.zeros((2, 1, 8, 8), np.uint8), None, tables)
-    return Sizes(Seeds(measured), tuple(f"vae-{code}" for code in reversed(elbo)), tolerance)
+    runs = tuple(f"vae-{code}" for code in reversed(elbo))
+    return Found(Seeds(measured), CodeSize(runs=runs, tolerance=tolerance), None)  # type: ignore[arg-type]
 
 
 def centred(values: np.ndarray) -> np.ndarray:
@@ -82,7 +83,7 @@ def centred(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def said(found: Sizes) -> str:
+def said(found: Found) -> str:
     return " ".join(sentences(found))
 
 

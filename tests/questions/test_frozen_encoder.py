@@ -15,10 +15,9 @@ from tacit.measures.number import Number
 from tacit.measures.separation import fisher_terms, within_class
 from tacit.questions.base import Measurement, Runs
 from tacit.questions.frozen_encoder.numbers import (
-    DECODERS,
     Decoder,
     Errors,
-    Kept,
+    Found,
     Numbers,
     Separation,
     Separations,
@@ -26,7 +25,7 @@ from tacit.questions.frozen_encoder.numbers import (
     comparable,
     separation_of,
 )
-from tacit.questions.frozen_encoder.question import FrozenEncoder
+from tacit.questions.frozen_encoder.question import DECODERS, FrozenEncoder
 from tacit.questions.frozen_encoder.words import headline, meaning, sentences
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.words import ONE_SEED
@@ -57,7 +56,7 @@ def fabricated(
     variety: tuple[float, float, float] = (0.8, 0.5, 0.1),
     gain: float = 0.3,
     hard: float = 0.05,
-) -> Kept:
+) -> Found:
     """What is kept of two classes with these mean errors and shares of variety.
 
     Images are the same for all seeds.
@@ -96,10 +95,14 @@ def fabricated(
             Errors(np.arange(n), label, class_mean=by_mean, **error),
             Separations(np.arange(n), label, of),
         )
-    return Kept(Seeds(measured))
+    return over(measured)
 
 
-def said_of(kept: Kept) -> str:
+def over(measured: dict[int, Numbers]) -> Found:
+    return Found(Seeds(measured), FrozenEncoder(**ASKED), None)  # type: ignore[arg-type]
+
+
+def said_of(kept: Found) -> str:
     return " ".join(sentences(kept))
 
 
@@ -188,7 +191,7 @@ def test_more_seeds_are_no_more_images(seeds: int) -> None:
     """Separations that differ by the images alone are known no better with ten seeds."""
     one, several = (fabricated((2.0, 5.0, 8.0), seeds=n) for n in (1, seeds))
 
-    def width(kept: Kept) -> float:
+    def width(kept: Found) -> float:
         number = kept.variability("frozen")
         return number.high - number.low  # type: ignore[operator]
 
@@ -218,7 +221,7 @@ def test_ratios_are_those_of_the_measures() -> None:
         f"{r}-{what}": separation_of(outputs, y) for r in DECODERS for what in ("code", "output")
     }
     numbers = fabricated((2.0, 5.0, 8.0)).seeds.first
-    kept = Kept(Seeds({0: replace(numbers, separation=Separations(np.arange(90), y, of))}))
+    kept = over({0: replace(numbers, separation=Separations(np.arange(90), y, of))})
     between, within = fisher_terms(originals, y)
     whole = between.mean() / within.mean()
     assert kept.separation("originals", "fisher").value == pytest.approx(whole)
@@ -238,9 +241,9 @@ def test_brackets(measured: dict[int, Measurement]) -> None:
         best = errors.probabilities - 1.0
         ends = {"reference": best, "probabilities": errors.probabilities}
         changed = replace(errors, reference=best, frozen=ends[end])
-        kept = Kept(Seeds({0: replace(numbers, errors=changed)}))
+        kept = over({0: replace(numbers, errors=changed)})
         assert kept.share().value == pytest.approx(share)
-    alike = Kept(Seeds({0: numbers})).variability_difference("frozen", "frozen")
+    alike = over({0: numbers}).variability_difference("frozen", "frozen")
     assert alike.value == 0.0
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from tacit.questions.inference_method.numbers import (
     Codes,
     Columns,
     Described,
-    Inferred,
+    Found,
     Numbers,
 )
 from tacit.questions.inference_method.question import InferenceMethod
@@ -53,8 +54,15 @@ def numbers(measured: Measurement) -> Numbers:
     return measured.typed(Numbers)
 
 
-def inferred(numbers: Numbers, *per_image: str) -> Inferred:
-    return Inferred(Seeds({0: numbers}), "vae", per_image)
+def over(
+    seeds: Seeds[Numbers], amortized: str, per_image: tuple[str, ...], left: tuple[str, ...] = ()
+) -> Found:
+    asked = InferenceMethod(amortized=amortized, per_image=per_image)
+    return Found(seeds, asked, SimpleNamespace(unfinished=left))  # type: ignore[arg-type]
+
+
+def inferred(numbers: Numbers, *per_image: str) -> Found:
+    return over(Seeds({0: numbers}), "vae", per_image)
 
 
 def without_labels(runs: Runs) -> Runs:
@@ -177,7 +185,7 @@ def test_faults_of_its_table_are_refused(error: dict[str, Any]) -> None:
 
 def fabricated(
     *, lead: float, decoder: float, unfinished: float, seeds: int = 1, scatter: float = 0.0
-) -> Inferred:
+) -> Found:
     """Runs "a" (amortised) and "p" whose differences are as given; `scatter` is between seeds."""
     measured = {}
     for seed in range(seeds):
@@ -215,10 +223,10 @@ def fabricated(
                 "p": Described(30.0, 1, 1.0, {}, mean_std=1.0),
             },
         )
-    return Inferred(Seeds(measured), "a", ("p",))
+    return over(Seeds(measured), "a", ("p",))
 
 
-def said(found: Inferred) -> str:
+def said(found: Found) -> str:
     return " ".join(sentences(found))
 
 
@@ -291,16 +299,19 @@ def test_a_run_that_had_not_finished_leaves_the_verdict_on_the_others() -> None:
     assert runs["a"].elbo is not None
     ahead = 40 + np.random.default_rng(1).normal(size=200)
     runs["q"] = replace(runs["p"], elbo=runs["a"].elbo + ahead)
-    both = Inferred(found.seeds, "a", ("p", "q"))
-    assert headline(both).verdict == Verdict.CANNOT_TELL
-    said = headline(replace(both, left={"p"}))
+
+    def without(*left: str) -> Found:
+        return over(found.seeds, "a", ("p", "q"), left)
+
+    assert headline(without()).verdict == Verdict.CANNOT_TELL
+    said = headline(without("p"))
     assert said.verdict == Verdict.NO
     assert said.headline == (
         "Every image's own codes are better than the shared encoder's; p had not finished."
     )
     assert (said.key, said.runs) == ("q.encoder-minus-own.elbo", ("a", "q"))
-    assert headline(replace(both, left={"p", "q"})).runs == ("a", "p", "q")
-    assert verdict_of(replace(both, left={"p"}), "p") == "not finished"
-    assert verdict_of(replace(both, left={"p"}), "q") == "own codes better"
-    assert verdict_of(both, "p") == "encoder better"
-    assert verdict_of(replace(both, left={"a"}), "q") == "not finished"
+    assert headline(without("p", "q")).runs == ("a", "p", "q")
+    assert verdict_of(without("p"), "p") == "not finished"
+    assert verdict_of(without("p"), "q") == "own codes better"
+    assert verdict_of(without(), "p") == "encoder better"
+    assert verdict_of(without("a"), "q") == "not finished"

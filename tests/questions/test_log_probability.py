@@ -15,18 +15,15 @@ from tacit.images.dataset import Images
 from tacit.measures.number import Number
 from tacit.questions.base import Measurement, Runs, Setting
 from tacit.questions.log_probability.numbers import (
-    Amounts,
     Columns,
+    Found,
     Numbers,
-    Scores,
     Shown,
     _scored,
     _taken,
-    numbers_of,
-    of_all_seeds,
 )
 from tacit.questions.log_probability.question import LogProbability
-from tacit.questions.log_probability.words import _explained, headline, rule, sentences
+from tacit.questions.log_probability.words import _explained, decided_by, headline, sentences
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.verdicts import Verdict
 
@@ -75,7 +72,7 @@ def test_every_estimate_has_its_error_its_health_and_what_stands_beside_it(
     squared = ((pixels - mean) ** 2).sum(axis=(1, 2, 3))
     wanted = -0.5 * squared / 0.2**2 - 64 * (np.log(0.2) + 0.5 * np.log(2 * np.pi))
     assert arrays["table/test/mean-image"] == pytest.approx(wanted)
-    ceiling = Scores(Seeds.of(Numbers, measured)).ceiling()
+    ceiling = over(Seeds.of(Numbers, measured)).ceiling()
     assert ceiling is not None
     assert ceiling == pytest.approx(64 * 0.69049937, abs=1e-4)
     assert arrays["table/test/log-prob"].max() < ceiling
@@ -117,7 +114,7 @@ def test_where_most_have_to_be_annealed_fewer_images_are(
         return numbers | {"label": images.truth[rows]}
 
     monkeypatch.setattr("tacit.questions.log_probability.numbers.score", scored)
-    amounts = Amounts(100, 4, 2, 1, "refined")
+    amounts = ASKED.model_copy(update={"per_class": 4, "annealed_per_class": 2})
     images = Images(np.zeros((70, 1, 2, 2), np.uint8), np.arange(70) % 10, tuple("abcdefghij"))
     for labelled in (True, False):
         asked.clear()
@@ -125,7 +122,7 @@ def test_where_most_have_to_be_annealed_fewer_images_are(
         if not labelled:
             monkeypatch.setattr(Images, "truth", np.zeros(70, np.int64))
         classes = list(range(10)) if labelled else []
-        found = _scored(None, own, classes, {}, 0, "test", amounts, anneal=True)  # type: ignore[arg-type]
+        found = _scored(None, own, classes, {}, 0, "test", amounts)  # type: ignore[arg-type]
         # Each image once, class after class, with its own value.
         assert np.array_equal(found["log_prob"], found["rows"])
         assert len(set(found["rows"].tolist())) == len(found["rows"]) == 10 * per_class
@@ -175,7 +172,7 @@ def test_a_seed_that_scored_fewer_images_is_compared_on_these(
     }
     both = {0: measured[0], 1: Measurement.of(replace(fewer, shown=shown, **tables))}
     finding = ASKED.answer(both, study.setting(tmp_path))
-    found = of_all_seeds(Seeds.of(Numbers, both))
+    found = over(Seeds.of(Numbers, both)).seeds
     for split in ("train", "test"):
         first, second = (getattr(one, split) for one in found)
         assert first.index.tolist() == second.index.tolist() == tables[split].index.tolist()
@@ -239,7 +236,7 @@ def fabricated(
     flagged: float = 0.0,
     annealed: float | None = None,
     apart: float = 0.0,
-) -> Scores:
+) -> Found:
     """Classes of the given means with a spread of 25 nats in each, as in MNIST.
 
     `beside`: class means of what the mean image gives; by default the model's own.
@@ -275,11 +272,16 @@ def fabricated(
                 )
             )
         measured[seed] = Numbers(784, True, 0.2, -np.asarray(means), {}, *tables)
-    return Scores(Seeds(measured))
+    return over(Seeds(measured))
 
 
-def said_of(scores: Scores) -> str:
-    return " ".join(sentences(scores, 1000, NAMES))
+def over(seeds: Seeds[Numbers]) -> Found:
+    asked = LogProbability(run="vae", samples=1000)
+    return Found(seeds, asked, SimpleNamespace(class_names=NAMES))  # type: ignore[arg-type]
+
+
+def said_of(scores: Found) -> str:
+    return " ".join(sentences(scores))
 
 
 NAMES = tuple("abcdefghij")
@@ -291,7 +293,7 @@ def test_a_top_class_far_above_the_next_is_called_the_likeliest() -> None:
     assert "The likeliest class is 'a', 40.0 nats" in said_of(scores)
     assert "above 'b', the next" in said_of(scores)
     # No Gaussian log p(x) can exceed it at σ = 0.2.
-    assert numbers_of(scores, NAMES)["ceiling"].value == pytest.approx(541.35, abs=0.01)
+    assert scores.numbers["ceiling"].value == pytest.approx(541.35, abs=0.01)
 
 
 def test_a_top_class_near_the_next_is_not() -> None:
@@ -307,7 +309,7 @@ def test_training_images_are_called_likelier_only_where_they_are() -> None:
 
 
 def test_differences_between_classes_do_not_blur_that_between_splits() -> None:
-    number = numbers_of(fabricated(SPREAD, train_lead=20), NAMES)["train-minus-test.log-prob"]
+    number = fabricated(SPREAD, train_lead=20).numbers["train-minus-test.log-prob"]
     assert "320 training images and 320 test images" in number.interval
     half = (number.high or 0) - (number.value or 0)
     assert half == pytest.approx(1.96 * 25 * np.sqrt(2 / 320), rel=0.05)
@@ -326,7 +328,7 @@ def test_seeds_that_agree_on_the_same_images_prove_nothing_about_others() -> Non
 def test_seeds_that_disagree_leave_it_undecided() -> None:
     found = fabricated(SPREAD, train_lead=20, seeds=3, seed_lead=(-40.0, 0.0, 40.0))
     assert headline(found).verdict == Verdict.CANNOT_TELL
-    assert "over images and seeds together" in rule(found)
+    assert "over images and seeds together" in decided_by(found)
 
 
 def test_what_the_images_explain_is_bracketed() -> None:
@@ -362,7 +364,7 @@ def test_most_is_explained_where_the_whole_interval_says_so(
 
 def test_one_outlying_class_does_not_hide_that_few_classes_are_few() -> None:
     scores = fabricated((490.0, 450.0, 440.0))
-    share = numbers_of(scores, NAMES)["between-classes.explained-by.class-mean-image"]
+    share = scores.numbers["between-classes.explained-by.class-mean-image"]
     assert share.value is None
     assert "3 classes, 4 are needed" in share.interval
     assert "lies in the images is undefined" in said_of(scores)
@@ -375,7 +377,7 @@ def test_what_stays_flagged_says_how_far_bounds_are_apart() -> None:
     )
     assert "25.0 % of the estimates are flagged as unreliable: lower bounds, and" in said_of(found)
     assert "upper bounds lie 1.5 nats away at the median" in said_of(found)
-    numbers = numbers_of(found, NAMES)
+    numbers = found.numbers
     assert numbers["annealed"].value == pytest.approx(0.9)
     assert numbers["flagged.upper-minus-lower.median"].value == pytest.approx(1.5)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from tacit.models.models import VAE
 from tacit.questions.base import Measurement
 from tacit.questions.generation.question import Generation
 from tacit.questions.prior.numbers import (
-    Compared,
+    Found,
     Numbers,
     OfRun,
     Start,
@@ -40,7 +41,7 @@ Distances = tuple[float, float, float]
 """Of samples from N(0, I), of samples from the mixture, and of the model's own codes."""
 
 
-def compared(seeds: int = 1, network: str = NETWORK, **distances: Distances) -> Compared:
+def compared(seeds: int = 1, network: str = NETWORK, **distances: Distances) -> Found:
     """Models 'vae', 'wide' (started at sd 1) and 'narrow' (0.01), at these distances.
 
     Rows share a noise of 0.1 and each set has its own of 0.1, or 0.01 between seeds.
@@ -64,10 +65,11 @@ def compared(seeds: int = 1, network: str = NETWORK, **distances: Distances) -> 
         codes = {run: OfCodes(np.ones(2), None, None, shares.get(run)) for run in distances}
         of = {run: OfRun(one, starts.get(run), {}, {}) for run, one in codes.items()}
         measured[seed] = Numbers(Quality(N, {network: found}, None), of)
-    return Compared(Seeds(measured), "vae", ("wide", "narrow"), None)
+    asked = Prior(amortized="vae", per_image=("wide", "narrow"))
+    return Found(Seeds(measured), asked, SimpleNamespace(unfinished=()))  # type: ignore[arg-type]
 
 
-def said(comparison: Compared) -> str:
+def said(comparison: Found) -> str:
     return " ".join(sentences(comparison))
 
 
@@ -235,13 +237,10 @@ def test_arguments_are_checked() -> None:
 
 
 def test_the_headline_names_the_run_that_it_is_about_and_who_had_not_finished() -> None:
-    # As `Prior.found` orders them: those whose training had finished come first.
-    found = replace(
-        compared(vae=GOOD, wide=(0.9, 0.1, 0.1), narrow=GOOD), per_image=("narrow", "wide")
-    )
-    said = headline(replace(found, left=["wide"]))
+    found = compared(vae=GOOD, wide=(0.9, 0.1, 0.1), narrow=GOOD)
+    said = headline(replace(found, setting=SimpleNamespace(unfinished=["wide"])))
     assert said.key == "narrow.prior-cost-minus-vae"
     assert said.runs == ("vae", "narrow")
     assert said.headline.endswith("cannot be told; wide had not finished.")
-    alone = headline(replace(found, left=["narrow", "wide"]))
+    alone = headline(replace(found, setting=SimpleNamespace(unfinished=["narrow", "wide"])))
     assert "had not finished" not in alone.headline

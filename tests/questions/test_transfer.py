@@ -14,7 +14,7 @@ from tacit.models.models import Classifier
 from tacit.questions.base import Measurement, Setting
 from tacit.questions.shared.curves import SPLITS, Kept, Line
 from tacit.questions.shared.seeds import Seeds
-from tacit.questions.transfer.numbers import Compared, Draws, Losses, Means, Numbers
+from tacit.questions.transfer.numbers import Draws, Found, Losses, Means, Numbers
 from tacit.questions.transfer.question import Transfer
 from tacit.streams import numpy_stream
 
@@ -91,7 +91,7 @@ def test_methods_that_are_alike_are_rarely_told_apart(seeds: int) -> None:
     verdicts = []
     for k in range(100):
         measured = Seeds.of(Numbers, fabricated(0.0, seeds, n=60, name=f"null {k}"))
-        compared = Compared(measured, {"scratch": "few", "transferred": "taken"})
+        compared = Found(measured, Transfer(scratch="few", transferred="taken"), None)  # type: ignore[arg-type]
         verdicts.append(decide(compared.numbers["transferred-minus-scratch.test-accuracy"]))
     assert np.mean([v in ("higher", "lower") for v in verdicts]) <= 0.06
 

@@ -10,10 +10,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 
 import numpy as np
 
+from tacit.figures.sink import Figures
+from tacit.questions.base import Setting
 from tacit.questions.registry import QUESTIONS
 from tacit.questions.shared.rates import Rates, Tally
 
@@ -21,6 +24,9 @@ Verdict = Callable[[np.random.Generator], bool]
 """Fabricates one study from a generator and says whether the rule made its sentence."""
 
 AT_MOST = 0.06
+
+NOWHERE = Setting("", Figures(Path()), (), 0, 0, (1, 1, 1), "")
+"""Of answers that look at nothing but their measurements."""
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,21 @@
 """Right or wrong: harder classes, one class for all, and what transfer gains."""
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import special
 
 from benchmarks.calibration.fabricated import Layout, right_or_wrong
-from benchmarks.calibration.rules import Rule, Verdict
+from benchmarks.calibration.rules import NOWHERE, Rule, Verdict
 from tacit.measures.engine import Measured
 from tacit.measures.intervals import decide
 from tacit.questions.classifier import numbers as classifier
+from tacit.questions.classifier.question import ClassifierAccuracy
 from tacit.questions.shared.curves import Kept
 from tacit.questions.shared.majority_class import against_it
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.transfer import numbers as transfer
+from tacit.questions.transfer.question import Transfer
 
 CLASSES, IMAGES, DRAWS = 10, 36, 10
 DRAWN = {"draw": 0.15, "seed × draw": 0.1, "draw × image": 0.3}
@@ -24,7 +28,7 @@ def sizes(seeds: int) -> dict[str, float]:
 
 def answered(
     rng: np.random.Generator, seeds: int, accuracy: float, worse: float = 0.0
-) -> classifier.Accuracy:
+) -> classifier.Found:
     """Ten classes of 36 test images; the first is told less often by `worse`."""
     y = np.repeat(np.arange(CLASSES), IMAGES)
     rest, hard = (
@@ -48,8 +52,9 @@ def answered(
             test_images=answers,
         )
 
-    names = tuple(map(str, range(CLASSES)))
-    return classifier.Accuracy(Seeds({seed: of(seed) for seed in range(seeds)}), names)
+    measured = Seeds({seed: of(seed) for seed in range(seeds)})
+    setting = replace(NOWHERE, class_names=tuple(map(str, range(CLASSES))))
+    return classifier.Found(measured, ClassifierAccuracy(run="classifier"), setting)
 
 
 def harder(seeds: int, accuracy: float, worse: float = 0.0) -> Verdict:
@@ -88,7 +93,8 @@ def gained(seeds: int, gain: float = 0.0, images: int = 100) -> Verdict:
             return transfer.Numbers(100, True, losses, 0.1, table, {})
 
         measured = Seeds({seed: of(seed) for seed in range(seeds)})
-        compared = transfer.Compared(measured, dict.fromkeys(rights, ""))
+        asked = Transfer(scratch="scratch", transferred="transferred")
+        compared = transfer.Found(measured, asked, NOWHERE)
         difference = compared.accuracy("transferred") - compared.accuracy("scratch")
         return decide(difference.mean()) in ("higher", "lower")
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from benchmarks.calibration.rules import Rule, Verdict
+from benchmarks.calibration.rules import NOWHERE, Rule, Verdict
 from tacit.questions.base import Measurement
-from tacit.questions.compare.numbers import Compared, Numbers, OfImages, Scored
+from tacit.questions.compare.numbers import Found, Numbers, OfImages, Scored
+from tacit.questions.compare.question import Compare
 from tacit.questions.shared.seeds import Seeds
 
 IMAGES = 200
@@ -32,7 +33,7 @@ def called_best(means: tuple[float, ...], seeds: int) -> Verdict:
             return Measurement.of(Numbers("elbo", settings, OfImages(np.arange(9), score)))
 
         measured = {seed: of(seed) for seed in range(seeds)}
-        found = Compared(Seeds.of(Numbers, measured), names).found
+        found = Found(Seeds.of(Numbers, measured), Compare(runs=names), NOWHERE).best
         top = [name for name, mean in zip(names, means, strict=True) if mean == max(means)]
         return found.distinguishable and (len(top) > 1 or found.best == top[0])
 

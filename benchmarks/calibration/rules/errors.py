@@ -4,17 +4,25 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from benchmarks.calibration.rules import Rule, Verdict
+from benchmarks.calibration.rules import NOWHERE, Rule, Verdict
 from tacit.measures.correlations import correlation, explained
 from tacit.measures.distances import Floats
 from tacit.measures.intervals import decide
 from tacit.questions.code_size import numbers as code_size
+from tacit.questions.code_size.question import CodeSize
 from tacit.questions.frozen_encoder import numbers as frozen_encoder
+from tacit.questions.frozen_encoder.question import FrozenEncoder
 from tacit.questions.inference_gap import numbers as inference_gap
+from tacit.questions.inference_gap.question import InferenceGapQuestion
 from tacit.questions.linear_layers import numbers as linear_layers
+from tacit.questions.linear_layers.question import LinearLayers
 from tacit.questions.shared.seeds import Seeds
 
 IMAGES = 179
+LAYERS = LinearLayers(with_layer="with", without_layer="without")
+FROZEN = FrozenEncoder(
+    reference="reference", frozen="frozen", probabilities="probabilities", classifier="classifier"
+)
 
 
 def errors(
@@ -52,7 +60,8 @@ def layer_helps(seeds: int, gain: float = 0.0) -> Verdict:
                 table,
             )
 
-        layers = linear_layers.Layers(Seeds({seed: of(seed) for seed in range(seeds)}), {})
+        measured = Seeds({seed: of(seed) for seed in range(seeds)})
+        layers = linear_layers.Found(measured, LAYERS, NOWHERE)
         return decide(layers.numbers["with-minus-without.squared-error"]) in ("higher", "lower")
 
     return verdict
@@ -80,7 +89,8 @@ def called_enough(seeds: int, short: float) -> Verdict:
             )
 
         measured = Seeds({seed: of(seed) for seed in range(seeds)})
-        return code_size.Sizes(measured, tuple(found), 0.01).chosen == "small"
+        asked = CodeSize(runs=tuple(found))
+        return code_size.Found(measured, asked, NOWHERE).chosen == "small"
 
     return verdict
 
@@ -99,7 +109,8 @@ def frozen_share(seeds: int, share: float) -> Verdict:
             separations = frozen_encoder.Separations(none, none, {})
             return frozen_encoder.Numbers({}, None, table, separations)
 
-        kept = frozen_encoder.Kept(Seeds({seed: of(seed) for seed in range(seeds)}))
+        measured = Seeds({seed: of(seed) for seed in range(seeds)})
+        kept = frozen_encoder.Found(measured, FROZEN, NOWHERE)
         number = kept.share()
         return number.low is not None and not number.low <= 1.0 <= (number.high or 0.0)
 
@@ -134,7 +145,8 @@ def larger_gap(seeds: int, nats: float = 0.0) -> Verdict:
             )
             return inference_gap.Numbers(True, False, columns, columns)
 
-        gaps = inference_gap.Gaps(Seeds({seed: of(seed) for seed in range(seeds)}))
+        measured = Seeds({seed: of(seed) for seed in range(seeds)})
+        gaps = inference_gap.Found(measured, InferenceGapQuestion(run="vae"), NOWHERE)
         return decide(gaps.larger.mean()) in ("higher", "lower")
 
     return verdict

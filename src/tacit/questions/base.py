@@ -1,10 +1,11 @@
 """A question: what it needs, how it measures, how it decides, how it is drawn."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -16,56 +17,22 @@ from tacit.encoders.inputs import Inputs
 from tacit.evidence.checkpoint import Store
 from tacit.figures.sink import Figure, Figures
 from tacit.images.dataset import Images
-from tacit.measures.number import Number
 from tacit.measures.unfinished import StillFalling
 from tacit.models.config import Table
 from tacit.models.pretrained import PretrainedNetwork
-from tacit.questions import typed
 from tacit.questions.finding import Finding
-from tacit.questions.finding import Table as Rows
 from tacit.questions.shared.rates import stated
+from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.words import ONE_SEED
+from tacit.questions.typed import Measurement
 from tacit.questions.verdicts import Said, alert, not_finished
 from tacit.training.run_folder import SavedRun
 from tacit.training.views import Views
 
 Arrays = dict[str, NDArray[np.generic]]
 Codes = NDArray[np.float32]
-T = TypeVar("T")
-
-
-@dataclass
-class Measurement:
-    """What a question measured on the models of one seed, as it is stored.
-
-    Questions say what they measure as a dataclass; `of` and `typed` turn it into this and back.
-
-    Attributes:
-        values: one number, truth value, word or list of words each.
-        arrays: per-image or per-class numbers, codes, pictures: whatever the answer and its figures
-            need. Arrays whose name starts with ``table/NAME/COLUMN`` are written as columns of
-            a CSV file, ``tables/QUESTION-NAME.csv``, with the seed beside them.
-    """
-
-    values: dict[str, Any] = field(default_factory=dict)
-    arrays: dict[str, NDArray[np.generic]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, numbers: Any) -> "Measurement":
-        """What a dataclass holds, by name (`tacit.questions.typed`)."""
-        return cls(*typed.stored(numbers))
-
-    def typed(self, kind: type[T]) -> T:
-        """The dataclass that this was made of."""
-        return typed.typed(kind, self.values, self.arrays)
-
-    def floats(self, name: str) -> NDArray[np.float64]:
-        """The array called `name`, in float64."""
-        return np.asarray(self.arrays[name], dtype=np.float64)
-
-    def joined(self, other: "Measurement") -> "Measurement":
-        """This measurement and another part of it."""
-        return Measurement(self.values | other.values, self.arrays | other.arrays)
+N = TypeVar("N")
+Q = TypeVar("Q", bound="Question")
 
 
 class Trainable(NamedTuple):
@@ -217,8 +184,6 @@ class Question(Table):
 
     heading: str = ""
 
-    rooms: ClassVar[tuple[Any, Any]]
-    """The modules that say and draw what was found."""
     name: ClassVar[str]
     title: ClassVar[str]
     asks: ClassVar[str]
@@ -327,67 +292,45 @@ class Question(Table):
             ValueError: why not, and what to do.
         """
 
+    @classmethod
+    def room(cls, name: str) -> Any:
+        """One of the modules that lie beside the question: "numbers", "words" or "figures"."""
+        return import_module(f"{cls.__module__.rpartition('.')[0]}.{name}")
+
     def measure(self, runs: Runs) -> Measurement:
-        """Numbers from the models of one seed. Deterministic: all noise comes from `runs.seed`."""
-        raise NotImplementedError
+        """Numbers from the models of one seed. Deterministic: all noise comes from `runs.seed`.
+
+        By default what the room of numbers gives as its `measure`, which are its `Numbers`.
+        """
+        return Measurement.of(self.room("numbers").measure(runs, self))
 
     def found(self, measured: Mapping[int, Measurement], setting: Setting) -> Any:
-        """What the measurements of all seeds come to, as its `rooms` read it: its `numbers`."""
-        raise NotImplementedError
+        """What the measurements of all seeds come to, as words and figures read it.
+
+        By default the `Found` of the room of numbers, which is an `OverSeeds`.
+        """
+        numbers = self.room("numbers")
+        return numbers.Found(Seeds.of(numbers.Numbers, measured), self, setting)
 
     def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
         """The finding, in words made from the numbers of all seeds, with its figures drawn.
 
         The room of words has a `headline` of what was found, maybe `sentences`, `caveats`, `alerts`
         and a `table`, and the rule: `DECIDED_BY`, or `decided_by` where it is not the same for
-        every study. That of figures has `draw`, and maybe `tables`.
+        every study. That of figures has `draw`, and maybe `tables`. Empty sentences, caveats and
+        alerts are left out, as are numbers that are None. How often the rule errs is added to it,
+        and of one seed that it is one.
+
+        There is no verdict where training of one of the runs that it rests on had not finished, but
+        for questions about models `as_trained`.
         """
-        words, figures = self.rooms
+        words, figures = self.room("words"), self.room("figures")
         found = self.found(measured, setting)
 
         def told(room: Any, part: str, *more: Setting) -> Any:
             return getattr(room, part)(found, *more) if hasattr(room, part) else ()
 
-        return self.finding(
-            setting,
-            measured,
-            words.headline(found),
-            found.numbers,
-            answer=told(words, "sentences"),
-            decided_by=told(words, "decided_by") or words.DECIDED_BY,
-            figures=figures.draw(found, setting),
-            tables=told(figures, "tables", setting)
-            or told(words, "tables")
-            or (words.table(found),),
-            caveats=told(words, "caveats"),
-            alerts=told(words, "alerts"),
-        )
-
-    def finding(
-        self,
-        setting: Setting,
-        seeds: Sized,
-        said: Said,
-        numbers: Mapping[str, Number | None],
-        *,
-        answer: Iterable[str] = (),
-        decided_by: str = "",
-        figures: Iterable[Figure] = (),
-        tables: Iterable[Rows] = (),
-        caveats: Iterable[str] = (),
-        alerts: Iterable[str] = (),
-    ) -> Finding:
-        """The record of an answer; what the question says of itself is filled in.
-
-        Args:
-            seeds: what was measured, by seed; of one seed the page says so.
-            said: the verdict, its headline, and the runs that it rests on; where training of one of
-                those had not finished there is none, but for questions about models `as_trained`.
-            answer: a few sentences to follow the headline; empty ones are left out, as are empty
-                caveats and alerts.
-            numbers: by name; None is left out.
-            decided_by: the rule; how often it errs is added.
-        """
+        said: Said = words.headline(found)
         falling = setting.unfinished
         unfinished = {run: falling[run] for run in self.needs() if run in falling}
         rested = self.needs() if said.runs is None else said.runs
@@ -398,27 +341,47 @@ class Question(Table):
         if resting and not self.as_trained:
             said = not_finished(said, resting)
             headline = f"{said.headline} As far as it went: {headline}"
+        decided_by = told(words, "decided_by") or words.DECIDED_BY
+        tables = told(figures, "tables", setting) or told(words, "tables")
+        if not tables and hasattr(words, "table"):
+            tables = (words.table(found),)
+        falls = (alert(run, still) for run, still in unfinished.items())
         return Finding(
             question=setting.question,
             title=self.title,
             asks=self.asks,
-            answer=" ".join(filter(None, [headline, *answer])),
-            numbers={name: number for name, number in numbers.items() if number is not None},
+            answer=" ".join(filter(None, [headline, *told(words, "sentences")])),
+            numbers={name: number for name, number in found.numbers.items() if number is not None},
             runs=tuple(self.needs()),
             decided_by=f"{decided_by} {stated(rules)}".strip(),
-            figures=tuple(figures),
+            figures=tuple(figures.draw(found, setting)),
             tables=tuple(tables),
-            caveats=(*filter(None, caveats), *([ONE_SEED] if len(seeds) == 1 else [])),
+            caveats=(*filter(None, told(words, "caveats")), *[ONE_SEED] * (len(measured) == 1)),
             sources=self.sources,
             key=said.key,
             verdict=said.verdict,
             headline=said.headline,
             label=said.label,
-            alerts=(
-                *(alert(run, still) for run, still in unfinished.items()),
-                *filter(None, alerts),
-            ),
+            alerts=(*falls, *filter(None, told(words, "alerts"))),
         )
+
+
+@dataclass(frozen=True)
+class OverSeeds(Generic[N, Q]):
+    """What a question's measurements of all seeds come to.
+
+    Attributes:
+        seeds: what was measured. asked: the question. setting: what else is known of the study.
+    """
+
+    seeds: Seeds[N]
+    asked: Q
+    setting: Setting
+
+    @property
+    def first(self) -> N:
+        """What was measured on the first seed, and what is the same for every seed."""
+        return self.seeds.first
 
 
 class OfRuns(Question):

@@ -1,7 +1,7 @@
 """A measurement as a dataclass, and as the named values and arrays that are stored.
 
-A question says what it measures as a frozen dataclass; `stored` takes it apart and `typed` puts it
-together again, by the annotations of its fields:
+A question says what it measures as a frozen dataclass; `Measurement.of` takes it apart and `typed`
+puts it together again, by the annotations of its fields:
 
     float, int, bool, str, tuple[str, ...]   a value
     NDArray                                  an array
@@ -16,7 +16,7 @@ of dataclasses ``KEY.COLUMN`` (``COLUMN`` for the key "").
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -28,6 +28,45 @@ T = TypeVar("T")
 Path = tuple[str, ...]
 InTable = Annotated[T, "table"]
 """A table of per-image or per-class numbers, of a dataclass that is stored by itself."""
+
+
+@dataclass
+class Measurement:
+    """What a question measured on the models of one seed, as it is stored.
+
+    Attributes:
+        values: one number, truth value, word or list of words each.
+        arrays: per-image or per-class numbers, codes, pictures: whatever the answer and its figures
+            need. Arrays whose name starts with ``table/NAME/COLUMN`` are written as columns of
+            a CSV file, ``tables/QUESTION-NAME.csv``, with the seed beside them.
+    """
+
+    values: dict[str, Any] = field(default_factory=dict)
+    arrays: dict[str, NDArray[np.generic]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, numbers: Any) -> "Measurement":
+        """All values and all arrays of a dataclass, by name."""
+        found = cls()
+        for path, leaf in _leaves(numbers, ()):
+            if isinstance(leaf, np.ndarray):
+                found.arrays[_name(path)] = leaf
+            else:
+                found.values[_name(path)] = list(leaf) if isinstance(leaf, tuple) else leaf
+        return found
+
+    def typed(self, kind: type[T]) -> T:
+        """The dataclass that this was made of.
+
+        Raises:
+            KeyError: if something that is not optional is missing.
+        """
+        found: T = _built(kind, (), {**self.values, **self.arrays})
+        return found
+
+    def joined(self, other: "Measurement") -> "Measurement":
+        """This measurement and another part of it."""
+        return Measurement(self.values | other.values, self.arrays | other.arrays)
 
 
 @dataclass(frozen=True)
@@ -66,30 +105,6 @@ def _fields(kind: type) -> tuple[_Field, ...]:
             optional = True
         found.append(_Field(one.name, name, said, optional))
     return tuple(found)
-
-
-def stored(
-    numbers: Any,
-) -> tuple[dict[str, Any], dict[str, NDArray[np.generic]]]:
-    """All values and all arrays of a dataclass, by name."""
-    values: dict[str, Any] = {}
-    arrays: dict[str, NDArray[np.generic]] = {}
-    for path, leaf in _leaves(numbers, ()):
-        if isinstance(leaf, np.ndarray):
-            arrays[_name(path)] = leaf
-        else:
-            values[_name(path)] = list(leaf) if isinstance(leaf, tuple) else leaf
-    return values, arrays
-
-
-def typed(kind: type[T], values: Mapping[str, Any], arrays: Mapping[str, Any]) -> T:
-    """The dataclass `kind` that `stored` took apart.
-
-    Raises:
-        KeyError: if something that is not optional is missing.
-    """
-    found: T = _built(kind, (), {**values, **arrays})
-    return found
 
 
 def _leaves(node: Any, path: Path) -> Iterator[tuple[Path, Any]]:

@@ -3,22 +3,22 @@
 from tacit.figures.charts import Panel
 from tacit.figures.sink import Figure
 from tacit.questions.base import Setting
-from tacit.questions.bound_by_stage.numbers import Stages
+from tacit.questions.bound_by_stage.numbers import Found
 from tacit.questions.shared.drawing import curve_chart, with_intervals
 
 
-def draw(stages: Stages, setting: Setting) -> tuple[Figure, ...]:
+def draw(stages: Found, setting: Setting) -> tuple[Figure, ...]:
     """-log p(x) of the same test images by epoch, beside published values."""
     series = []
-    for run in stages.runs:
+    for run in stages.asked.runs:
         numbers = [stages.nll(run, k + 1) for k in range(stages.n_stages(run))]
         series.append(with_intervals(run, stages.plan(run)[:, 1], numbers))
     levels = [
         (value, f"{value:.2f} for {run}")
-        for run in stages.runs
-        for value in stages.published.get(run, {}).values()
+        for run in stages.asked.runs
+        for value in stages.published(run).values()
     ]
-    n = stages.scored(stages.runs[0], 1).size("image")
+    n = stages.scored(stages.asked.runs[0], 1).size("image")
     chart = curve_chart(
         setting,
         "curve",

@@ -1,6 +1,6 @@
 """-log p(x) by stage of training: what is measured, and the numbers over seeds and images."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
@@ -12,10 +12,10 @@ from tacit.measures.distances import Floats
 from tacit.measures.engine import Measured
 from tacit.measures.number import Number
 from tacit.models.models import VAE
-from tacit.questions.base import Arrays, Runs
+from tacit.questions.base import Arrays, OverSeeds, Runs
+from tacit.questions.bound_by_stage.question import BoundByStage
 from tacit.questions.shared.samples import Rows, of_all
 from tacit.questions.shared.scoring import estimated, observed
-from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.splits import counted
 from tacit.training.run_folder import SavedRun
 
@@ -55,16 +55,11 @@ class Numbers:
     table: dict[str, OfImages]
 
 
-def measure(runs: Runs, names: Sequence[str], images: int, samples: int) -> Numbers:
-    """All that is needed of the runs called `names`.
-
-    Args:
-        images: how many test images are scored after every stage; the last scores all.
-        samples: importance samples an image.
-    """
+def measure(runs: Runs, asked: BoundByStage) -> Numbers:
+    """All that is needed of its runs."""
     found = Numbers({}, {})
-    rows, everything = of_all(runs.test, images, "test"), np.arange(len(runs.test))
-    for name in names:
+    rows, everything = of_all(runs.test, asked.images, "test"), np.arange(len(runs.test))
+    for name in asked.runs:
         run = runs[name]
         schedule = run.schedule
         phases = schedule.phases or ((schedule.updates, schedule.rate),)
@@ -72,7 +67,9 @@ def measure(runs: Runs, names: Sequence[str], images: int, samples: int) -> Numb
         stages = {}
         for stage, (end, _) in enumerate(phases, start=1):
             last = stage == len(phases)
-            score = partial(_scored, run, end, runs.test, everything if last else rows, samples)
+            score = partial(
+                _scored, run, end, runs.test, everything if last else rows, asked.samples
+            )
             kept: dict[str, NDArray[np.generic]] = runs.kept(f"{name}-stage-{stage}", score)
             scored = Scored(**kept)  # type: ignore[arg-type]
             stages[f"stage-{stage}"] = scored.take(rows) if last else scored
@@ -94,26 +91,17 @@ def _scored(run: SavedRun, update: int, images: Images, rows: Rows, samples: int
     }
 
 
-@dataclass(frozen=True)
-class Stages:
-    """What was measured after every stage.
+class Found(OverSeeds[Numbers, BoundByStage]):
+    """What was measured after every stage."""
 
-    Attributes:
-        protocol: the epochs of every stage of the protocol, trained or not; () where unknown.
-        published: for a run, -log p(x) in nats by where it was published.
-        left_out: why nothing published is compared, where it might be.
-    """
-
-    seeds: Seeds[Numbers]
-    runs: Sequence[str]
-    samples: int
-    protocol: tuple[int, ...]
-    published: Mapping[str, Mapping[str, float]]
-    left_out: str = ""
+    def published(self, run: str) -> Mapping[str, float]:
+        """-log p(x) in nats of a run by where it was published, for these images."""
+        here = self.setting.source == self.asked.published_for
+        return self.asked.published.get(run, {}) if here else {}
 
     def plan(self, run: str) -> Floats:
         """Updates, epochs and rate at the end of each stage, (K, 3)."""
-        return self.seeds.first.stages[run]
+        return self.first.stages[run]
 
     def n_stages(self, run: str) -> int:
         return len(self.plan(run))
@@ -147,13 +135,13 @@ class Stages:
 
     def remaining(self, run: str) -> tuple[int, int, int]:
         """How many stages of the protocol were not trained, their epochs, and their updates."""
-        plan = self.plan(run)
+        plan, protocol = self.plan(run), self.asked.stages
         trained = np.diff(plan[:, 1], prepend=0)
         n = len(trained)
-        if tuple(trained) != self.protocol[:n]:
+        if tuple(trained) != protocol[:n]:
             return 0, 0, 0
-        epochs = sum(self.protocol[n:])
-        return len(self.protocol) - n, epochs, round(epochs * plan[-1, 0] / plan[-1, 1])
+        epochs = sum(protocol[n:])
+        return len(protocol) - n, epochs, round(epochs * plan[-1, 0] / plan[-1, 1])
 
     def flagged(self, run: str) -> Number:
         """How many of the estimates after the last stage are flagged."""
@@ -163,14 +151,15 @@ class Stages:
     @cached_property
     def numbers(self) -> dict[str, Number]:
         """All numbers, the important ones first."""
-        numbers = {f"{run}.nll": self.nll(run) for run in self.runs}
-        for run in self.runs:
-            for place, value in enumerate(self.published.get(run, {}).values(), start=1):
+        runs = self.asked.runs
+        numbers = {f"{run}.nll": self.nll(run) for run in runs}
+        for run in runs:
+            for place, value in enumerate(self.published(run).values(), start=1):
                 numbers[f"{run}.above-published-{place}"] = self.above(run, value)
-        first, *others = self.runs
+        first, *others = runs
         for run in others:
             numbers[f"{run}.minus.{first}"] = self.difference((run, None), (first, None))
-        for run in self.runs:
+        for run in runs:
             for stage in range(1, self.n_stages(run) + 1):
                 numbers[f"{run}.stage-{stage}.nll"] = self.nll(run, stage)
             numbers[f"{run}.flagged"] = self.flagged(run)

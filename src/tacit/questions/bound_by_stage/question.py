@@ -5,9 +5,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from tacit.questions.base import Measurement, OfRuns, Runs, Setting
-from tacit.questions.bound_by_stage import figures, numbers, words
-from tacit.questions.shared.seeds import Seeds
+from tacit.questions.base import OfRuns
 
 
 class BoundByStage(OfRuns):
@@ -23,20 +21,19 @@ class BoundByStage(OfRuns):
         published_for: the images that it was published for; of others, nothing is compared.
     """
 
-    name: ClassVar[str] = "bound-by-stage"
-    rooms: ClassVar[tuple[Any, Any]] = (words, figures)
-    title: ClassVar[str] = "Does training reach what was published?"
-    asks: ClassVar[str] = (
+    name = "bound-by-stage"
+    title = "Does training reach what was published?"
+    asks = (
         "Are test images as likely under the model as was published, how likely are they after "
         "each stage of training, and what would the stages that remain cost?"
     )
-    rules: ClassVar[tuple[str, ...]] = ("lower-error",)
-    sources: ClassVar[tuple[str, ...]] = (
+    rules = ("lower-error",)
+    sources = (
         "Burda, Grosse and Salakhutdinov 2016, Importance weighted autoencoders",
         "Tucker, Lawson, Gu and Maddison 2019, Doubly reparameterized gradient estimators",
     )
-    weight: ClassVar[float] = 500.0
-    kinds: ClassVar[tuple[str, ...]] = ("vae",)
+    weight = 500.0
+    kinds = ("vae",)
     quick: ClassVar[Mapping[str, int]] = {"images": 200, "samples": 1000}
 
     runs: Annotated[tuple[str, ...], Field(max_length=6)]
@@ -71,16 +68,3 @@ class BoundByStage(OfRuns):
                     f"runs '{first}' and '{name}' differ in likelihood; log p(x) of one scale "
                     "cannot stand beside that of another"
                 )
-
-    def measure(self, runs: Runs) -> Measurement:
-        return Measurement.of(numbers.measure(runs, self.runs, self.images, self.samples))
-
-    def found(self, measured: Mapping[int, Measurement], setting: Setting) -> Any:
-        seeds, here = Seeds.of(numbers.Numbers, measured), setting.source == self.published_for
-        published = self.published if here else {}
-        not_compared = (
-            f"Published values are of the images '{self.published_for}', and are not compared with "
-            f"those of '{setting.source}'."
-        )
-        left_out = not_compared if self.published and not published else ""
-        return numbers.Stages(seeds, self.runs, self.samples, self.stages, published, left_out)

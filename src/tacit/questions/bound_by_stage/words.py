@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tacit.measures.formatting import brief
-from tacit.questions.bound_by_stage.numbers import Stages
+from tacit.questions.bound_by_stage.numbers import Found
 from tacit.questions.finding import Row, Table
 from tacit.questions.shared.words import verdict
 from tacit.questions.verdicts import Said, Verdict, ruled
@@ -15,12 +15,12 @@ DECIDED_BY = (
 )
 
 
-def headline(stages: Stages) -> Said:
+def headline(stages: Found) -> Said:
     """Whether a published value is reached, by the first run that has one."""
-    run = next((run for run in stages.runs if stages.published.get(run)), stages.runs[0])
+    run = next((run for run in stages.asked.runs if stages.published(run)), stages.asked.runs[0])
     nll, left = stages.nll(run), stages.remaining(run)[0]
     reached = f"{run} reaches a negative log-likelihood of {brief(nll)}"
-    values = stages.published.get(run, {}).values()
+    values = stages.published(run).values()
     key = next((n for n, number in stages.numbers.items() if number == nll), "")
     label = f"-log p(x) of {run}"
     if left:
@@ -35,10 +35,10 @@ def headline(stages: Stages) -> Said:
     return Said(ruled(stages.above(run, value), yes="lower"), text, key, label)
 
 
-def sentences(stages: Stages) -> Iterator[str]:
+def sentences(stages: Found) -> Iterator[str]:
     """Every run beside published values and its last stage, then each beside the first."""
-    for run in stages.runs:
-        for source, value in stages.published.get(run, {}).items():
+    for run in stages.asked.runs:
+        for source, value in stages.published(run).items():
             yield verdict(
                 stages.above(run, value),
                 higher=f"{run} misses {source} by {{}}.",
@@ -58,7 +58,7 @@ def sentences(stages: Stages) -> Iterator[str]:
                 f"Stages of {run} that were not trained: {left}, of {epochs:,} epochs and "
                 f"{updates:,} updates."
             )
-    first, *others = stages.runs
+    first, *others = stages.asked.runs
     for run in others:
         yield verdict(
             stages.difference((run, None), (first, None)),
@@ -68,16 +68,16 @@ def sentences(stages: Stages) -> Iterator[str]:
         )
 
 
-def table(stages: Stages) -> Table:
+def table(stages: Found) -> Table:
     """A row for every stage of every run, and for each published value."""
     rows: list[Row] = []
-    for run in stages.runs:
+    for run in stages.asked.runs:
         for stage, (updates, epochs, rate) in enumerate(stages.plan(run).tolist(), start=1):
             number, n = stages.nll(run, stage), stages.scored(run, stage).size("image")
             rows.append((run, stage, round(epochs), round(updates), rate, number, n))
         n = stages.scored(run, None).size("image")
         rows.append((run, "last, all test images", None, None, None, stages.nll(run), n))
-        for source, value in stages.published.get(run, {}).items():
+        for source, value in stages.published(run).items():
             rows.append((run, f"published: {source}", None, None, None, value, None))
     return Table(
         "-log p(x) in nats at the end of every stage; epochs and updates are counted from the "
@@ -87,7 +87,7 @@ def table(stages: Stages) -> Table:
     )
 
 
-def caveats(stages: Stages) -> Iterator[str]:
+def caveats(stages: Found) -> Iterator[str]:
     """What a reader must know."""
     yield (
         "Importance sampling bounds log p(x) from below in expectation: -log p(x) is, if anything, "
@@ -97,6 +97,11 @@ def caveats(stages: Stages) -> Iterator[str]:
         "Published values are of other weights, orders and draws of pixels; a difference of a few "
         "hundredths of a nat means nothing."
     )
-    if any(stages.published.get(run) and stages.remaining(run)[0] for run in stages.runs):
+    if any(stages.published(run) and stages.remaining(run)[0] for run in stages.asked.runs):
         yield "Published values are of all stages of the protocol, ours of those trained."
-    yield stages.left_out
+    asked, source = stages.asked, stages.setting.source
+    if asked.published and source != asked.published_for:
+        yield (
+            f"Published values are of the images '{asked.published_for}', and are not compared "
+            f"with those of '{source}'."
+        )

@@ -5,7 +5,7 @@ import numpy as np
 from tacit.figures.charts import Panel, confusion
 from tacit.figures.sink import Figure
 from tacit.questions.base import Setting
-from tacit.questions.classifier.numbers import Accuracy, Numbers
+from tacit.questions.classifier.numbers import Found, Numbers
 from tacit.questions.shared.curves import Curve, looked_at
 from tacit.questions.shared.drawing import curve_chart, picture_grid
 from tacit.questions.shared.seeds import Seeds
@@ -14,7 +14,7 @@ from tacit.questions.shared.splits import SPLITS
 ACROSS = 10
 
 
-def draw(found: Accuracy, setting: Setting) -> tuple[Figure, ...]:
+def draw(found: Found, setting: Setting) -> tuple[Figure, ...]:
     """All figures, in reading order."""
     return (
         _curves(found, setting),
@@ -23,7 +23,7 @@ def draw(found: Accuracy, setting: Setting) -> tuple[Figure, ...]:
     )
 
 
-def _curves(found: Accuracy, setting: Setting) -> Figure:
+def _curves(found: Found, setting: Setting) -> Figure:
     """Loss and accuracy on training and test images, by epoch or update."""
     panels, seeds = [], found.seeds
     for name, label in (("loss", "cross-entropy, nats"), ("accuracy", "share of right answers")):
@@ -33,14 +33,14 @@ def _curves(found: Accuracy, setting: Setting) -> Figure:
         setting,
         "curves",
         panels,
-        f"Loss and accuracy of {found.run} while it learned; {lines[0].band_is}."
+        f"Loss and accuracy of {found.asked.run} while it learned; {lines[0].band_is}."
         + looked_at(setting.n_train, setting.n_test),
     )
 
 
-def _confusion(found: Accuracy, setting: Setting) -> Figure:
+def _confusion(found: Found, setting: Setting) -> Figure:
     """Which classes are taken for which, over all seeds."""
-    names, counts = found.class_names, found.confusion
+    names, counts = setting.class_names, found.confusion
     wrong = counts - np.diag(np.diag(counts))
     most = [tuple(pair) for pair in np.argwhere(wrong)]
     most = sorted(most, key=lambda pair: (-wrong[pair], pair))[:5]

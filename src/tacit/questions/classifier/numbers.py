@@ -13,11 +13,12 @@ from tacit.measures.distances import Floats
 from tacit.measures.engine import Measured, difference
 from tacit.measures.number import POINTS, Number
 from tacit.models.models import Classifier
-from tacit.questions.base import Runs
+from tacit.questions.base import OverSeeds, Runs
+from tacit.questions.classifier.question import ClassifierAccuracy
 from tacit.questions.shared.curves import Kept
 from tacit.questions.shared.majority_class import share_right
 from tacit.questions.shared.outputs import class_scores, comparable, labelled
-from tacit.questions.shared.seeds import Seeds, means
+from tacit.questions.shared.seeds import means
 from tacit.questions.shared.splits import gap, without_draw
 from tacit.questions.typed import InTable
 from tacit.training.run_folder import SavedRun
@@ -82,15 +83,15 @@ class Numbers:
     test_images: InTable[Answers]
 
 
-def measure(runs: Runs, run: str, n_worst: int) -> Numbers:
-    """All that is needed of the classifier `run`."""
-    draws, rows = runs.draws(run), labelled(runs.test)
+def measure(runs: Runs, asked: ClassifierAccuracy) -> Numbers:
+    """All that is needed of the classifier."""
+    draws, rows = runs.draws(asked.run), labelled(runs.test)
     tests = [Answers.of(draw, runs.test, rows) for draw in draws]
     trains = []
     for draw in draws:
         learned = runs.images_of(draw)
         trains.append(Answers.of(draw, learned, comparable(draw, learned, "train")))
-    worst = most_wrong(tests[0].cross_entropy, n_worst)
+    worst = most_wrong(tests[0].cross_entropy, asked.most_wrong)
     return Numbers(
         curves=Kept.of(draws),
         right=np.stack([one.right for one in tests]) == 1,
@@ -103,21 +104,16 @@ def measure(runs: Runs, run: str, n_worst: int) -> Numbers:
     )
 
 
-@dataclass(frozen=True)
-class Accuracy:
+class Found(OverSeeds[Numbers, ClassifierAccuracy]):
     """How well the classifier does over all seeds, draws and images."""
-
-    seeds: Seeds[Numbers]
-    class_names: tuple[str, ...]
-    run: str = ""
 
     @property
     def few(self) -> bool:
-        return self.seeds.first.curves.few
+        return self.first.curves.few
 
     @property
     def truth(self) -> NDArray[np.int64]:
-        return self.seeds.first.test_images.label
+        return self.first.test_images.label
 
     @cached_property
     def right(self) -> Measured:
@@ -132,7 +128,7 @@ class Accuracy:
     @cached_property
     def by_class(self) -> dict[int, Number]:
         """The accuracy on the images of each class."""
-        each = self.right.by_class(self.truth, len(self.class_names))
+        each = self.right.by_class(self.truth, len(self.setting.class_names))
         return {c: each[c].mean() for c in self.classes}
 
     @property
@@ -153,7 +149,7 @@ class Accuracy:
     def confusion(self) -> NDArray[np.int64]:
         """True classes in rows, answers in columns, all seeds together."""
         answers = (one.test_images for one in self.seeds)
-        k = len(self.class_names)
+        k = len(self.setting.class_names)
         return np.asarray(sum(confusion_matrix(one.label, one.answered, k) for one in answers))
 
     @cached_property
@@ -169,13 +165,13 @@ class Accuracy:
             "test-accuracy": self.right,
             "train-accuracy": without_draw(train, self.few),
             "train-minus-test.accuracy": difference_of_splits.in_points,
-            "always-most-frequent-class": Number(self.seeds.first.majority, unit="accuracy"),
+            "always-most-frequent-class": Number(self.first.majority, unit="accuracy"),
             "test-cross-entropy": self._of_test("cross_entropy", "nats"),
             "confidence-minus-accuracy": excess.scaled(100, POINTS),
         }
-        if len(self.class_names) <= CLASSES_IN_NUMBERS:
-            each = self.by_class.items()
-            numbers |= {f"test-accuracy.{self.class_names[c]}": number for c, number in each}
+        names = self.setting.class_names
+        if len(names) <= CLASSES_IN_NUMBERS:
+            numbers |= {f"test-accuracy.{names[c]}": n for c, n in self.by_class.items()}
         return means(numbers)
 
     def _of_test(self, name: str, unit: str = "", *, every_draw: bool = False) -> Measured:

@@ -1,13 +1,10 @@
 """How well does a classifier do on images that it has not seen?"""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated
 
 from pydantic import Field
 
-from tacit.questions.base import Learns, Measurement, Question, Runs, Setting
-from tacit.questions.classifier import figures, numbers, words
-from tacit.questions.shared.seeds import Seeds
+from tacit.questions.base import Learns, Question
 
 
 class ClassifierAccuracy(Question):
@@ -18,24 +15,16 @@ class ClassifierAccuracy(Question):
         most_wrong: how many of the worst test images are shown.
     """
 
-    name: ClassVar[str] = "classifier"
-    rooms: ClassVar[tuple[Any, Any]] = (words, figures)
-    title: ClassVar[str] = "Does the classifier work on unseen images?"
-    asks: ClassVar[str] = (
+    name = "classifier"
+    title = "Does the classifier work on unseen images?"
+    asks = (
         "Does the classifier do better on images that it has not seen than one answer for all "
         "would, and how well?"
     )
-    rules: ClassVar[tuple[str, ...]] = ("train-test-gap", "harder-class", "one-class", "confidence")
-    reads_features: ClassVar[bool] = True
-    needs_labels: ClassVar[bool] = True
-    weight: ClassVar[float] = 0.5
+    rules = ("train-test-gap", "harder-class", "one-class", "confidence")
+    reads_features = True
+    needs_labels = True
+    weight = 0.5
 
     run: Annotated[str, Learns("classifier")]
     most_wrong: Annotated[int, Field(ge=1, le=60)] = 20
-
-    def measure(self, runs: Runs) -> Measurement:
-        return Measurement.of(numbers.measure(runs, self.run, self.most_wrong))
-
-    def found(self, measured: Mapping[int, Measurement], setting: Setting) -> Any:
-        seeds = Seeds.of(numbers.Numbers, measured)
-        return numbers.Accuracy(seeds, setting.class_names, self.run)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tacit.measures.formatting import brief, show
-from tacit.questions.classifier.numbers import Accuracy
+from tacit.questions.classifier.numbers import Found
 from tacit.questions.finding import Table
 from tacit.questions.shared.majority_class import against_it
 from tacit.questions.shared.words import verdict
@@ -21,7 +21,7 @@ DECIDED_BY = (
 )
 
 
-def headline(found: Accuracy) -> Said:
+def headline(found: Found) -> Said:
     """How often it is right, against always answering one class."""
     numbers = found.numbers
     accuracy, majority = numbers["test-accuracy"], numbers["always-most-frequent-class"]
@@ -37,7 +37,7 @@ def headline(found: Accuracy) -> Said:
     return Said(verdict, text, "test-accuracy", "accuracy on unseen images")
 
 
-def sentences(found: Accuracy) -> Iterator[str]:
+def sentences(found: Found) -> Iterator[str]:
     """How it does on images that it learned from, on which classes, and how sure it is."""
     yield verdict(
         found.numbers["train-minus-test.accuracy"],
@@ -55,10 +55,10 @@ def sentences(found: Accuracy) -> Iterator[str]:
     )
 
 
-def _hardest(found: Accuracy) -> str:
+def _hardest(found: Found) -> str:
     if len(found.classes) < 2:
         return "All test images are of one class."
-    names = found.class_names
+    names = found.setting.class_names
     if harder := found.harder:
         each = ", ".join(f"'{names[c]}' ({show(found.by_class[c])})" for c in harder)
         return f"Harder than the other classes: {each}."
@@ -69,9 +69,9 @@ def _hardest(found: Accuracy) -> str:
     )
 
 
-def table(found: Accuracy) -> Table:
+def table(found: Found) -> Table:
     """Accuracy by class, and what a class is most often taken for."""
-    counts, names, n_seeds = found.confusion, found.class_names, len(found.seeds)
+    counts, names, n_seeds = found.confusion, found.setting.class_names, len(found.seeds)
     rows = []
     for c, number in found.by_class.items():
         wrong = np.where(np.arange(len(names)) == c, 0, counts[c])

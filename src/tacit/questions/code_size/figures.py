@@ -6,7 +6,7 @@ from tacit.figures.charts import Panel, Series
 from tacit.figures.sink import Figure
 from tacit.measures.number import Number
 from tacit.questions.base import Setting
-from tacit.questions.code_size.numbers import PROBES, Sizes
+from tacit.questions.code_size.numbers import PROBES, Found
 from tacit.questions.shared.drawing import (
     class_names_of,
     curve_chart,
@@ -15,12 +15,12 @@ from tacit.questions.shared.drawing import (
 )
 
 
-def draw(sizes: Sizes, setting: Setting) -> tuple[Figure, ...]:
+def draw(sizes: Found, setting: Setting) -> tuple[Figure, ...]:
     """The curves over sizes, and the same test images by each."""
     return _curves(sizes, setting), _pictures(sizes, setting)
 
 
-def _curves(sizes: Sizes, setting: Setting) -> Figure:
+def _curves(sizes: Found, setting: Setting) -> Figure:
     codes = [sizes.code(run) for run in sizes.by_size]
     unit = f", {sizes.unit}" if sizes.unit else ""
     averages = [sizes.average(run) for run in sizes.by_size]
@@ -83,8 +83,8 @@ def _curves(sizes: Sizes, setting: Setting) -> Figure:
     )
 
 
-def _pictures(sizes: Sizes, setting: Setting) -> Figure:
-    first = sizes.seeds.first
+def _pictures(sizes: Found, setting: Setting) -> Figure:
+    first = sizes.first
     through = [(f"code of {sizes.code(run)}", first.run[run].pictures) for run in sizes.by_size]
     return picture_grid(
         setting,

@@ -1,6 +1,5 @@
 """What question `code-size` measures; which code is enough: the rule, and the numbers it reads."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,7 +18,8 @@ from tacit.measures.intervals import decide
 from tacit.measures.number import Number
 from tacit.measures.probes import linear_probe, nearest_training_code
 from tacit.models.models import VAE, Autoencoder
-from tacit.questions.base import Runs
+from tacit.questions.base import OverSeeds, Runs
+from tacit.questions.code_size.question import CodeSize
 from tacit.questions.shared.codes import posterior
 from tacit.questions.shared.outputs import labelled, one_per_class, reconstructions
 from tacit.questions.shared.samples import Rows
@@ -30,7 +30,6 @@ from tacit.questions.shared.scoring import (
     own_posterior,
     picture_log_prob,
 )
-from tacit.questions.shared.seeds import Seeds
 from tacit.streams import numpy_stream, torch_stream
 from tacit.training.evaluation import sample_of
 
@@ -117,8 +116,8 @@ class Numbers:
     table: Tables
 
 
-def measure(runs: Runs, names: Iterable[str]) -> Numbers:
-    """All that is needed of the runs called `names`."""
+def measure(runs: Runs, asked: CodeSize) -> Numbers:
+    """All that is needed of its runs."""
     test = runs.test
     rows = sample_of(len(test), "test", size=IMAGES)
     known, shown = labelled(test), one_per_class(test)
@@ -126,7 +125,7 @@ def measure(runs: Runs, names: Iterable[str]) -> Numbers:
     objective, of = {}, {}
     told: dict[str, Told] = {}
     mean_image = None
-    for name in names:
+    for name in asked.runs:
         run = runs[name]
         model, learned = run.model(), runs.images_of(run)
         assert isinstance(model, VAE | Autoencoder)
@@ -200,30 +199,20 @@ def _of_one_picture(model: VAE | Autoencoder, images: Images, rows: Rows, pictur
     return float(picture_log_prob(model.likelihood, data.x, picture).mean())
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """What was measured of codes of several sizes.
-
-    Attributes:
-        runs: as the study's file names them.
-        tolerance: the share of the best's gain that may be lost.
-    """
-
-    seeds: Seeds[Numbers]
-    runs: tuple[str, ...]
-    tolerance: float
+class Found(OverSeeds[Numbers, CodeSize]):
+    """What was measured of codes of several sizes."""
 
     def code(self, run: str) -> int:
-        return self.seeds.first.run[run].code
+        return self.first.run[run].code
 
     @cached_property
     def by_size(self) -> tuple[str, ...]:
         """The runs, the smallest code first."""
-        return tuple(sorted(self.runs, key=self.code))
+        return tuple(sorted(self.asked.runs, key=self.code))
 
     @property
     def is_vae(self) -> bool:
-        return self.seeds.first.table.test_images.runs[self.runs[0]].elbo is not None
+        return self.first.table.test_images.runs[self.asked.runs[0]].elbo is not None
 
     @property
     def column(self) -> str:
@@ -255,7 +244,7 @@ class Sizes:
 
     @cached_property
     def _halves(self) -> list[Rows]:
-        n = len(self.seeds.first.table.test_images.index)
+        n = len(self.first.table.test_images.index)
         order = numpy_stream(0, "halves of the test images").permutation(n)
         return [np.sort(half) for half in np.array_split(order, 2)]
 
@@ -294,7 +283,7 @@ class Sizes:
         """How much a code may fall short of the best, in the objective's unit."""
         nothing = self.seeds.average(lambda one: one.run[self.best].mean_image)
         gain = self.sign * (self.values(self.best, self.choosing).value - nothing)
-        return max(0.0, self.tolerance * gain)
+        return max(0.0, self.asked.tolerance * gain)
 
     @cached_property
     def chosen(self) -> str:
@@ -322,7 +311,7 @@ class Sizes:
     @property
     def probes(self) -> tuple[str, ...]:
         """How classes were told; none without labels."""
-        classes = self.seeds.first.table.classes
+        classes = self.first.table.classes
         return tuple(PROBES) if classes is not None and classes.runs else ()
 
     def told(self, run: str, probe: str) -> Measured:

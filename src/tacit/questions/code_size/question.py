@@ -1,14 +1,12 @@
 """Which latent size do these images need?"""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from tacit.images.dataset import Images
-from tacit.questions.base import Measurement, OfRuns, Runs, Setting
-from tacit.questions.code_size import figures, numbers, words
-from tacit.questions.shared.seeds import Seeds
+from tacit.questions.base import OfRuns
 
 
 class CodeSize(OfRuns):
@@ -20,20 +18,19 @@ class CodeSize(OfRuns):
             code may lose.
     """
 
-    name: ClassVar[str] = "code-size"
-    rooms: ClassVar[tuple[Any, Any]] = (words, figures)
-    title: ClassVar[str] = "Is a small latent size enough?"
-    asks: ClassVar[str] = (
+    name = "code-size"
+    title = "Is a small latent size enough?"
+    asks = (
         "Is one of the latent sizes enough for these images, which, and what would more dimensions "
         "bring?"
     )
-    rules: ClassVar[tuple[str, ...]] = ("enough",)
-    sources: ClassVar[tuple[str, ...]] = (
+    rules = ("enough",)
+    sources = (
         "Burda, Grosse and Salakhutdinov 2016 (active units)",
         "Alain and Bengio 2016 (linear probes)",
     )
-    kinds: ClassVar[tuple[str, ...]] = ("autoencoder", "amortized vae")
-    fewest: ClassVar[int] = 2
+    kinds = ("autoencoder", "amortized vae")
+    fewest = 2
 
     tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.01
 
@@ -60,9 +57,3 @@ class CodeSize(OfRuns):
                 f"question '{self.name}' needs 2 training images or more, there is {len(train)}: "
                 "which dimensions a code uses is seen from how it differs between images"
             )
-
-    def measure(self, runs: Runs) -> Measurement:
-        return Measurement.of(numbers.measure(runs, self.runs))
-
-    def found(self, measured: Mapping[int, Measurement], setting: Setting) -> Any:
-        return numbers.Sizes(Seeds.of(numbers.Numbers, measured), self.runs, self.tolerance)

@@ -6,26 +6,26 @@ from functools import partial
 from tacit.measures.formatting import show
 from tacit.measures.intervals import decide
 from tacit.measures.number import Number
-from tacit.questions.code_size.numbers import PROBES, Sizes
+from tacit.questions.code_size.numbers import PROBES, Found
 from tacit.questions.finding import Table
 from tacit.questions.shared.words import verdict
 from tacit.questions.verdicts import Said, Verdict
 
 
-def decided_by(sizes: Sizes) -> str:
+def decided_by(sizes: Found) -> str:
     """How the numbers decide."""
     return (
         f"The smallest code whose {sizes.objective} on test images falls short of the best's by "
-        f"less than {100 * sizes.tolerance:g} % of what the best gains over the mean training "
-        "image in place of a model's, and whose shortfall either cannot be told from none or stays "
-        "below that to the end of its 95 % interval, over seeds and images together. Best and "
-        f"smallest are chosen on {len(sizes.choosing):,} test images, and all numbers are of the "
-        f"other {len(sizes.reporting):,} under the same models, so that no image is reported on "
-        "that a size was chosen by."
+        f"less than {100 * sizes.asked.tolerance:g} % of what the best gains over the mean "
+        "training image in place of a model's, and whose shortfall either cannot be told from none "
+        "or stays below that to the end of its 95 % interval, over seeds and images together. Best "
+        f"and smallest are chosen on {len(sizes.choosing):,} test images, and all numbers are of "
+        f"the other {len(sizes.reporting):,} under the same models, so that no image is reported "
+        "on that a size was chosen by."
     )
 
 
-def headline(sizes: Sizes) -> Said:
+def headline(sizes: Found) -> Said:
     """Which code is enough; smaller ones do not matter to that, larger ones do."""
     runs = sizes.by_size[sizes.by_size.index(sizes.chosen) :]
     code, key, label = sizes.code(sizes.chosen), "chosen-code", "latent dimensions that are enough"
@@ -39,14 +39,14 @@ def headline(sizes: Sizes) -> Said:
     return Said(Verdict.YES, text, key, label, runs)
 
 
-def sentences(sizes: Sizes) -> Iterator[str]:
+def sentences(sizes: Found) -> Iterator[str]:
     """What more dimensions would bring, what is used, and whether classes want another code."""
     yield _more(sizes)
     yield _used(sizes)
     yield from (_classes(sizes, probe) for probe in sizes.probes[:1])
 
 
-def _more(sizes: Sizes) -> str:
+def _more(sizes: Found) -> str:
     """What the largest code brings, and whether a still larger one may bring more."""
     largest = sizes.code(sizes.largest)
     if sizes.largest == sizes.chosen:
@@ -62,7 +62,7 @@ def _more(sizes: Sizes) -> str:
     return f"{text}{'; the curve still rises there' if rising else ''}."
 
 
-def _used(sizes: Sizes) -> str:
+def _used(sizes: Found) -> str:
     what = "dimensions used" if sizes.is_vae else "directions that hold 99 % of the variance"
     counts = [
         f"{sizes.used(run).value or 0:.3g} of {sizes.code(run)}"
@@ -71,7 +71,7 @@ def _used(sizes: Sizes) -> str:
     return f"{what.capitalize()}: {' and '.join(counts)}."
 
 
-def _classes(sizes: Sizes, probe: str) -> str:
+def _classes(sizes: Found, probe: str) -> str:
     """Whether the code that tells classes best is another one."""
     top = sizes.code(sizes.tells_best(probe))
     if top == sizes.code(sizes.chosen):
@@ -84,7 +84,7 @@ def _classes(sizes: Sizes, probe: str) -> str:
     )
 
 
-def caveats(sizes: Sizes) -> Iterator[str]:
+def caveats(sizes: Found) -> Iterator[str]:
     """What a size that is enough does not say."""
     yield (
         "Every size was trained for the same number of updates, not until it was finished: a "
@@ -107,7 +107,7 @@ def caveats(sizes: Sizes) -> Iterator[str]:
         )
 
 
-def table(sizes: Sizes) -> Table:
+def table(sizes: Found) -> Table:
     """Everything by size."""
     unit = "nats per image" if sizes.is_vae else "per image, summed over pixels in [0, 1]"
     return Table.of(
@@ -116,7 +116,7 @@ def table(sizes: Sizes) -> Table:
         {
             "code": sizes.code,
             "run": str,
-            "weights": lambda run: sizes.seeds.first.run[run].weights,
+            "weights": lambda run: sizes.first.run[run].weights,
             "test": sizes.average,
             "shortfall": lambda run: sizes.numbers.get(f"{run}.shortfall"),
             "training, mean": sizes.train,
@@ -127,5 +127,5 @@ def table(sizes: Sizes) -> Table:
     )
 
 
-def _told(sizes: Sizes, probe: str, run: str) -> Number:
+def _told(sizes: Found, probe: str, run: str) -> Number:
     return sizes.told(run, probe).mean()

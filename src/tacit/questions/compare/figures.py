@@ -2,17 +2,17 @@
 
 from tacit.figures.sink import Figure
 from tacit.questions.base import Setting
-from tacit.questions.compare.numbers import Compared
+from tacit.questions.compare.numbers import Found
 from tacit.questions.shared.drawing import interval_chart
 
 
-def draw(compared: Compared, setting: Setting) -> tuple[Figure, ...]:
+def draw(compared: Found, setting: Setting) -> tuple[Figure, ...]:
     """Every run's mean with its interval."""
-    words = compared.asked.words
+    words = compared.measure.words
     chart = interval_chart(
         setting,
         "runs",
-        {words: {name: compared.numbers[f"{name}.{compared.by}"] for name in compared.names}},
+        {words: {run: one.mean() for run, one in compared.scores.items()}},
         f"The {words} of each run with its own 95 % interval. Runs are told apart by paired "
         "differences, which are known better than these.",
         x_label=words,

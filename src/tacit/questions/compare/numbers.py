@@ -16,10 +16,11 @@ from tacit.measures.engine import Best, Measured, best
 from tacit.measures.number import Number
 from tacit.models.models import VAE, Autoencoder, Classifier
 from tacit.models.parts import part_of
-from tacit.questions.base import Runs
+from tacit.questions.base import OverSeeds, Runs
+from tacit.questions.compare.question import Compare
 from tacit.questions.shared.outputs import class_scores, compared, labelled, reconstructions
 from tacit.questions.shared.samples import Rows
-from tacit.questions.shared.seeds import Seeds, means
+from tacit.questions.shared.seeds import means
 from tacit.questions.typed import InTable
 from tacit.training.evaluation import evaluate, sample_of
 from tacit.training.objectives.generative import elbo
@@ -143,13 +144,13 @@ class Numbers:
     test_images: InTable[OfImages]
 
 
-def measure(runs: Runs, names: tuple[str, ...], by: str | None) -> Numbers:
+def measure(runs: Runs, asked: Compare) -> Numbers:
     """The measure of every run on the same test images."""
-    saved = {name: runs[name] for name in names}
-    by = by or chosen({run.config.learn for run in saved.values()})
-    asked, test = MEASURES[by], runs.test
-    rows = compared(test, "test", with_label=asked.labels)
-    score = {name: Scored(asked.per_image(run, runs, test, rows)) for name, run in saved.items()}
+    saved = {name: runs[name] for name in asked.runs}
+    by = asked.by or chosen({run.config.learn for run in saved.values()})
+    used, test = MEASURES[by], runs.test
+    rows = compared(test, "test", with_label=used.labels)
+    score = {name: Scored(used.per_image(run, runs, test, rows)) for name, run in saved.items()}
     return Numbers(by, differing(saved), OfImages(rows, score))
 
 
@@ -182,18 +183,13 @@ def _flat(table: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
     return flat
 
 
-class Compared:
-    """The runs, best first.
+class Found(OverSeeds[Numbers, Compare]):
+    """The runs over all seeds."""
 
-    Attributes:
-        seeds: what was measured.
-        asked: the measure.
-    """
-
-    def __init__(self, seeds: Seeds[Numbers], names: tuple[str, ...]) -> None:
-        self.seeds, self.names = seeds, names
-        self.by = seeds.first.by
-        self.asked: Measure = MEASURES[self.by]
+    @property
+    def measure(self) -> Measure:
+        """What they are compared by."""
+        return MEASURES[self.first.by]
 
     @cached_property
     def scores(self) -> dict[str, Measured]:
@@ -201,25 +197,25 @@ class Compared:
 
         def of(name: str) -> Measured:
             return self.seeds.measured(
-                lambda one: one.test_images.run[name].score, unit=self.asked.unit
+                lambda one: one.test_images.run[name].score, self.measure.unit
             )
 
-        return {name: of(name) for name in self.names}
+        return {name: of(name) for name in self.asked.runs}
 
     @cached_property
-    def found(self) -> Best:
+    def best(self) -> Best:
         """Which is best, and what is known of its lead."""
-        return best({n: one if self.asked.higher else -one for n, one in self.scores.items()})
+        return best({n: one if self.measure.higher else -one for n, one in self.scores.items()})
 
     @cached_property
     def numbers(self) -> dict[str, Number]:
         """Those of the finding."""
-        leads = {f"{self.found.best}-ahead-of-{n}": d for n, d in self.found.differences.items()}
-        scores = {f"{name}.{self.by}": one for name, one in self.scores.items()}
-        return {"lead": self.found.lead, **means(scores), **leads}
+        leads = {f"{self.best.best}-ahead-of-{n}": d for n, d in self.best.differences.items()}
+        scores = {f"{name}.{self.first.by}": one for name, one in self.scores.items()}
+        return {"lead": self.best.lead, **means(scores), **leads}
 
     @property
     def factors(self) -> list[str]:
         """The settings in which the runs differ."""
-        first = self.seeds.first.setting[self.names[0]]
+        first = self.first.setting[self.asked.runs[0]]
         return [setting.partition(": ")[0] for setting in first]

@@ -1,12 +1,10 @@
 """Is one of several runs better than the others?"""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from tacit.images.dataset import Images
-from tacit.questions.base import Measurement, OfRuns, Runs, Setting
-from tacit.questions.compare import figures, numbers, words
-from tacit.questions.shared.seeds import Seeds
+from tacit.questions.base import OfRuns
 
 
 class Compare(OfRuns):
@@ -19,29 +17,26 @@ class Compare(OfRuns):
             training image is of the same class. By default the first that all runs have.
     """
 
-    name: ClassVar[str] = "compare"
-    rooms: ClassVar[tuple[Any, Any]] = (words, figures)
-    title: ClassVar[str] = "Is one of the runs the best?"
-    asks: ClassVar[str] = "Is one of the runs better than all the others, on unseen images?"
-    rules: ClassVar[tuple[str, ...]] = ("best-run",)
-    sources: ClassVar[tuple[str, ...]] = (
+    name = "compare"
+    title = "Is one of the runs the best?"
+    asks = "Is one of the runs better than all the others, on unseen images?"
+    rules = ("best-run",)
+    sources = (
         "Hung and Fithian 2019 (rank verification)",
         "Goldwasser and others 2025 (unequal variances)",
     )
-    weight: ClassVar[float] = 0.5
-    fewest: ClassVar[int] = 2
+    weight = 0.5
+    fewest = 2
 
     by: Literal["accuracy", "elbo", "squared-error", "neighbours"] | None = None
 
     def needs(self) -> dict[str, tuple[str, ...]]:
-        of = numbers.MEASURES[
-            self.by or "neighbours"
-        ].of  # all models that can be compared have codes
-        return dict.fromkeys(self.runs, of)
+        by = self.by or "neighbours"  # all models that can be compared have codes
+        return dict.fromkeys(self.runs, self.room("numbers").MEASURES[by].of)
 
     def errors(self, runs: Mapping[str, Any]) -> Iterator[str]:
         """One measure has one meaning for all."""
-        by = self.by or numbers.chosen({runs[name].learn for name in self.runs})
+        by = self.by or self.room("numbers").chosen({runs[name].learn for name in self.runs})
         if self.by is None and by == "neighbours":
             kinds = sorted({str(runs[name].learn) for name in self.runs})
             yield (
@@ -57,18 +52,9 @@ class Compare(OfRuns):
 
     def check(self, train: Images, test: Images) -> None:
         """Some measures need classes."""
-        if (
-            self.by
-            and numbers.MEASURES[self.by].labels
-            and (train.labels is None or test.labels is None)
-        ):
+        needed = self.by and self.room("numbers").MEASURES[self.by].labels
+        if needed and (train.labels is None or test.labels is None):
             raise ValueError(
                 f"question '{self.name}' by {self.by} needs classes, and these images have none; "
                 "squared-error and elbo do without"
             )
-
-    def measure(self, runs: Runs) -> Measurement:
-        return Measurement.of(numbers.measure(runs, self.runs, self.by))
-
-    def found(self, measured: Mapping[int, Measurement], setting: Setting) -> Any:
-        return numbers.Compared(Seeds.of(numbers.Numbers, measured), self.runs)

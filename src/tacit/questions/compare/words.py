@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tacit.measures.formatting import brief, show
-from tacit.questions.compare.numbers import Compared
+from tacit.questions.compare.numbers import Found
 from tacit.questions.finding import Table
 from tacit.questions.shared.words import listed
 from tacit.questions.verdicts import Said, Verdict
@@ -15,9 +15,9 @@ DECIDED_BY = (
 )
 
 
-def headline(compared: Compared) -> Said:
+def headline(compared: Found) -> Said:
     """Whether one run is ahead of the rest."""
-    found, words = compared.found, compared.asked.words
+    found, words = compared.best, compared.measure.words
     label = f"lead of {found.best} over {found.second}, {words}"
     if not found.distinguishable:
         text = f"No run is distinguishable as the best by {words}: {found.best} leads, not clearly."
@@ -26,9 +26,9 @@ def headline(compared: Compared) -> Said:
     return Said(Verdict.YES, text, "lead", label)
 
 
-def sentences(compared: Compared) -> Iterator[str]:
+def sentences(compared: Found) -> Iterator[str]:
     """Who is worse, who may not be, and by how much."""
-    found = compared.found
+    found = compared.best
     if found.worse:
         behind = [f"{name} by {show(found.differences[name])}" for name in found.worse]
         yield f"Behind {found.best}: {listed(behind)}."
@@ -36,7 +36,7 @@ def sentences(compared: Compared) -> Iterator[str]:
         yield f"Not distinguishable from {found.best}: {listed(list(found.alike))}."
 
 
-def caveats(compared: Compared) -> Iterator[str]:
+def caveats(compared: Found) -> Iterator[str]:
     """What else differs."""
     if len(compared.factors) > 1:
         yield (
@@ -45,24 +45,24 @@ def caveats(compared: Compared) -> Iterator[str]:
         )
     if not compared.factors:
         yield "The runs do not differ in any setting of their own; parts that they take may differ."
-    if compared.by == "elbo":
+    if compared.first.by == "elbo":
         yield (
             "The ELBO is compared at β = 1, whatever a run was trained with. It is a bound: a run "
             "may have a higher one by a tighter bound alone."
         )
 
 
-def table(compared: Compared) -> Table:
+def table(compared: Found) -> Table:
     """A row for each run, in the order in which they were named."""
-    first, found = compared.seeds.first, compared.found
+    first, found = compared.first, compared.best
     rows = tuple(
         (
             name,
             *(setting.partition(": ")[2] for setting in first.setting[name]),
-            compared.numbers[f"{name}.{compared.by}"],
+            compared.numbers[f"{name}.{compared.first.by}"],
             "best" if name == found.best else found.differences[name],
         )
-        for name in compared.names
+        for name in compared.asked.runs
     )
-    columns = ("run", *compared.factors, compared.asked.words, f"{found.best} ahead by")
+    columns = ("run", *compared.factors, compared.measure.words, f"{found.best} ahead by")
     return Table("Runs compared on the same test images", columns, rows)

@@ -5,7 +5,7 @@ import numpy as np
 from tacit.figures.charts import Panel
 from tacit.figures.sink import Figure
 from tacit.questions.base import Setting
-from tacit.questions.effective_rank.numbers import Ranks
+from tacit.questions.effective_rank.numbers import Found
 from tacit.questions.shared.drawing import bands_over, curve_chart, over_seeds
 
 TERMS = {
@@ -15,10 +15,10 @@ TERMS = {
 }
 
 
-def draw(found: Ranks, setting: Setting) -> tuple[Figure, ...]:
+def draw(found: Found, setting: Setting) -> tuple[Figure, ...]:
     """How codes went while contrastive runs learned; nothing without such."""
     seeds = found.seeds
-    names = [name for name in found.runs if len(seeds.first.run[name].epoch)]
+    names = [name for name in found.asked.runs if len(seeds.first.run[name].epoch)]
     if not names:
         return ()
     panels = []

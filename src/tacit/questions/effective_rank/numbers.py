@@ -1,6 +1,5 @@
 """What question `effective-rank` measures, and its numbers over seeds."""
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +8,8 @@ from tacit.measures.distances import Floats
 from tacit.measures.engine import Measured
 from tacit.measures.number import Number
 from tacit.models.parts import part_of
-from tacit.questions.base import Runs
-from tacit.questions.shared.seeds import Seeds
+from tacit.questions.base import OverSeeds, Runs
+from tacit.questions.effective_rank.question import EffectiveRank
 from tacit.training.collapse import NEIGHBOUR, effective_rank
 from tacit.training.evaluation import sample_of
 from tacit.training.many import of_images
@@ -45,9 +44,9 @@ class Numbers:
     run: dict[str, OfRun]
 
 
-def measure(runs: Runs, names: Iterable[str]) -> Numbers:
-    """All that is needed of the runs called `names`."""
-    return Numbers({name: _of_run(runs[name], runs) for name in names})
+def measure(runs: Runs, asked: EffectiveRank) -> Numbers:
+    """All that is needed of its runs."""
+    return Numbers({name: _of_run(runs[name], runs) for name in asked.runs})
 
 
 def _of_run(run: SavedRun, runs: Runs) -> OfRun:
@@ -60,20 +59,16 @@ def _of_run(run: SavedRun, runs: Runs) -> OfRun:
     return OfRun(codes.shape[1], effective_rank(codes), epochs, rank, spread, neighbour)
 
 
-@dataclass(frozen=True)
-class Ranks:
+class Found(OverSeeds[Numbers, EffectiveRank]):
     """The effective rank of each run's codes of test images."""
-
-    seeds: Seeds[Numbers]
-    runs: Sequence[str]
 
     def rank(self, name: str) -> Number:
         values = np.array([one.run[name].test for one in self.seeds])
         return Measured(values, ("seed",), given="these test images").mean()
 
     def width(self, name: str) -> int:
-        return self.seeds.first.run[name].width
+        return self.first.run[name].width
 
     @property
     def numbers(self) -> dict[str, Number]:
-        return {f"{name}.effective-rank": self.rank(name) for name in self.runs}
+        return {f"{name}.effective-rank": self.rank(name) for name in self.asked.runs}

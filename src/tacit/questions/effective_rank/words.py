@@ -1,7 +1,7 @@
 """The answer of question `effective-rank` in words."""
 
 from tacit.measures.formatting import brief
-from tacit.questions.effective_rank.numbers import Ranks
+from tacit.questions.effective_rank.numbers import Found
 from tacit.questions.finding import Table
 from tacit.questions.verdicts import Said, Verdict
 
@@ -14,9 +14,11 @@ DECIDED_BY = (
 )
 
 
-def headline(found: Ranks) -> Said:
+def headline(found: Found) -> Said:
     """Whose codes vary along the smallest share of their directions."""
-    least = min(found.runs, key=lambda name: (found.rank(name).value or 0.0) / found.width(name))
+    least = min(
+        found.asked.runs, key=lambda name: (found.rank(name).value or 0.0) / found.width(name)
+    )
     return Said(
         Verdict.CANNOT_TELL,
         f"Codes of {least} vary along about {brief(found.rank(least))} of {found.width(least)} "
@@ -26,11 +28,11 @@ def headline(found: Ranks) -> Said:
     )
 
 
-def table(found: Ranks) -> Table:
+def table(found: Found) -> Table:
     """Every run's."""
     caption = "Codes of test images after the last update."
     return Table.of(
         caption,
-        found.runs,
+        found.asked.runs,
         {"run": str, "dimensions": found.width, "effective rank": found.rank},
     )

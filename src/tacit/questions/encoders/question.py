@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
@@ -10,7 +10,7 @@ from tacit.encoders.source import is_source, placed
 from tacit.labels.methods import METHODS, MethodName
 from tacit.labels.pairs import BUILT_IN, Pair, codes_name, fine_tuning
 from tacit.questions.base import Measurement, Question, Runs, Setting
-from tacit.questions.encoders import figures, numbers, words
+from tacit.questions.encoders import numbers
 from tacit.questions.label_efficiency.numbers import Curves, Numbers
 from tacit.questions.label_efficiency.question import FewLabels
 from tacit.questions.shared.seeds import Seeds
@@ -29,15 +29,14 @@ class Encoders(FewLabels):
         views: how a test image is changed, to see whether its neighbours stay.
     """
 
-    name: ClassVar[str] = "encoders"
-    rooms: ClassVar[tuple[Any, Any]] = (words, figures)
-    title: ClassVar[str] = "Does an encoder beat the pixels, and which?"
-    asks: ClassVar[str] = (
+    name = "encoders"
+    title = "Does an encoder beat the pixels, and which?"
+    asks = (
         "With so many labels, is any encoder worth more than the pixels on these images, which, "
         "and how far behind are the others?"
     )
-    rules: ClassVar[tuple[str, ...]] = ("worse-pair", "winner-accuracy")
-    sources: ClassVar[tuple[str, ...]] = (
+    rules = ("worse-pair", "winner-accuracy")
+    sources = (
         "Calder, Cook, Thorpe and Slepčev 2020 (Poisson learning)",
         "Searle, Casella and McCulloch 1992 (variance components)",
         "Garrido, Balestriero, Najman and LeCun 2023 (effective rank as a choice)",

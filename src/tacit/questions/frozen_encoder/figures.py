@@ -10,7 +10,8 @@ from tacit.figures.sink import Figure
 from tacit.measures.formatting import significant
 from tacit.measures.number import Number
 from tacit.questions.base import Setting
-from tacit.questions.frozen_encoder.numbers import DECODERS, Kept, Shown
+from tacit.questions.frozen_encoder.numbers import Found, Shown
+from tacit.questions.frozen_encoder.question import DECODERS
 from tacit.questions.frozen_encoder.words import ROLE_NAMES
 from tacit.questions.shared.drawing import curve_chart, interval_chart, picture_grid
 
@@ -20,9 +21,9 @@ CLASSES_DRAWN = 30
 ROWS = {"originals": "originals", **ROLE_NAMES}
 
 
-def draw(kept: Kept, setting: Setting) -> tuple[Figure, ...]:
+def draw(kept: Found, setting: Setting) -> tuple[Figure, ...]:
     """All figures, in reading order."""
-    if (shown := kept.seeds.first.shown) is None:
+    if (shown := kept.first.shown) is None:
         return (_loss(kept, setting),)
     return (
         _outputs(kept, shown, setting),
@@ -34,7 +35,7 @@ def draw(kept: Kept, setting: Setting) -> tuple[Figure, ...]:
     )
 
 
-def _outputs(kept: Kept, shown: Shown, setting: Setting) -> Figure:
+def _outputs(kept: Found, shown: Shown, setting: Setting) -> Figure:
     errors = {role: kept.error(role).value for role in DECODERS}
     told = ", ".join(
         f"{significant(error)} by {ROLE_NAMES[role]}"
@@ -53,7 +54,7 @@ def _outputs(kept: Kept, shown: Shown, setting: Setting) -> Figure:
     )
 
 
-def _one_class(kept: Kept, shown: Shown, setting: Setting) -> Figure:
+def _one_class(kept: Found, shown: Shown, setting: Setting) -> Figure:
     order = sorted(DECODERS, key=lambda role: -(kept.variability(role, shown.varied).value or 0.0))
     return picture_grid(
         setting,
@@ -65,7 +66,7 @@ def _one_class(kept: Kept, shown: Shown, setting: Setting) -> Figure:
     )
 
 
-def _loss(kept: Kept, setting: Setting) -> Figure:
+def _loss(kept: Found, setting: Setting) -> Figure:
     series = []
     for colour, role in enumerate(DECODERS):
         for split in ("train", "test"):
@@ -84,7 +85,7 @@ def _loss(kept: Kept, setting: Setting) -> Figure:
     )
 
 
-def _shares(kept: Kept, setting: Setting) -> Figure:
+def _shares(kept: Found, setting: Setting) -> Figure:
     return interval_chart(
         setting,
         "share",
@@ -96,7 +97,7 @@ def _shares(kept: Kept, setting: Setting) -> Figure:
     )
 
 
-def _variability(kept: Kept, setting: Setting) -> Figure:
+def _variability(kept: Found, setting: Setting) -> Figure:
     return interval_chart(
         setting,
         "variability",
@@ -108,7 +109,7 @@ def _variability(kept: Kept, setting: Setting) -> Figure:
     )
 
 
-def _separation(kept: Kept, setting: Setting) -> Figure:
+def _separation(kept: Found, setting: Setting) -> Figure:
     def difference(what: str) -> Callable[..., Number]:
         pair = (f"frozen-{what}", f"reference-{what}", "silhouette")
         return partial(kept.separation_difference, *pair)
@@ -124,18 +125,18 @@ def _separation(kept: Kept, setting: Setting) -> Figure:
     )
 
 
-def _rows(kept: Kept, setting: Setting, number: Callable[..., Number]) -> dict[str, Number]:
+def _rows(kept: Found, setting: Setting, number: Callable[..., Number]) -> dict[str, Number]:
     """Of all images, and of each class that is drawn."""
     drawn = kept.classes[:CLASSES_DRAWN]
     each = {setting.class_names[c]: number(of_class=c) for c in drawn}
     return {"all images": number(), **each}
 
 
-def _of(kept: Kept) -> str:
+def _of(kept: Found) -> str:
     """Whose pictures are shown where there are several seeds."""
     return f" (seed {kept.seeds.seed})" if len(kept.seeds) > 1 else ""
 
 
-def _cut(kept: Kept) -> str:
+def _cut(kept: Found) -> str:
     more = len(kept.classes) - CLASSES_DRAWN
     return f"; the first {CLASSES_DRAWN} classes are drawn" if more > 0 else ""

@@ -4,8 +4,7 @@ Every number is a mean over test images, a ratio of two, or a paired difference 
 images, or within one class.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -22,17 +21,15 @@ from tacit.measures.number import Number, Undefined, undefined
 from tacit.measures.separation import fisher_terms, nearest_neighbour, silhouette
 from tacit.models.models import Autoencoder
 from tacit.models.parts import part_of
-from tacit.questions.base import Runs
+from tacit.questions.base import OverSeeds, Runs
+from tacit.questions.frozen_encoder.question import DECODERS, FrozenEncoder
 from tacit.questions.shared.samples import Rows
-from tacit.questions.shared.seeds import Seeds
 from tacit.questions.typed import InTable
 from tacit.training.evaluation import evaluate, sample_of
 from tacit.training.many import of_images
 from tacit.training.objectives import Batch, squared_error
 from tacit.training.objectives.base import codes_in
-from tacit.training.run_folder import SavedRun
 
-DECODERS = ("reference", "frozen", "probabilities")
 MEASURES = ("silhouette", "fisher", "nearest-neighbour")
 PER_IMAGE = "per image"
 
@@ -115,19 +112,13 @@ class Numbers:
     separation: InTable[Separations]
 
 
-def measure(
-    runs: Runs, decoders: Mapping[str, SavedRun], classifier: SavedRun, images: int
-) -> Numbers:
-    """All that is needed.
-
-    Args:
-        decoders: by `DECODERS`.
-        images: at most so many test images are compared with each other.
-    """
+def measure(runs: Runs, asked: FrozenEncoder) -> Numbers:
+    """All that is needed of the decoders and the classifier."""
     models: dict[str, Autoencoder] = {}
     found = {}
-    seen, whole = sample_of(len(runs.train), "train"), classifier.model()
-    for role, run in decoders.items():
+    seen, whole = sample_of(len(runs.train), "train"), runs[asked.classifier].model()
+    for role, name in asked.decoders.items():
+        run = runs[name]
         model = run.model_as(Autoencoder)
         models[role] = model
         curves = {}
@@ -144,7 +135,7 @@ def measure(
         class_mean=class_mean_errors(runs.train, runs.test),
         **{role: _errors(model, runs.test) for role, model in models.items()},
     )
-    index, y = comparable(runs.test, sample_of(len(runs.test), "test", size=images))
+    index, y = comparable(runs.test, sample_of(len(runs.test), "test", size=asked.images))
     if not len(index):
         return Numbers(found, None, errors, Separations(index, y, {}))
     originals = runs.test.scaled(index)
@@ -231,28 +222,18 @@ def same_weights(part: nn.Module, other: nn.Module) -> bool:
     return own.keys() == theirs.keys() and all(torch.equal(own[key], theirs[key]) for key in own)
 
 
-@dataclass(frozen=True)
-class Kept:
-    """What was kept of the images, by role. A class is given as its number; None is all images.
-
-    Attributes:
-        decoders: the runs, by role. classifier: the run.
-    """
-
-    seeds: Seeds[Numbers]
-    decoders: Mapping[str, str] = field(default_factory=dict)
-    classifier: str = ""
-    class_names: tuple[str, ...] = ()
+class Found(OverSeeds[Numbers, FrozenEncoder]):
+    """What was kept of the images, by role. A class is given as its number; None is all images."""
 
     @cached_property
     def classes(self) -> tuple[int, ...]:
         """The classes that have images enough to be compared."""
-        return tuple(np.unique(self.seeds.first.separation.label).tolist())
+        return tuple(np.unique(self.first.separation.label).tolist())
 
     def error(self, role: str) -> Number:
         """The squared error of a decoder on test images; role "class_mean" is no decoder."""
         error = self._error(role)
-        known = np.isfinite(self.seeds.first.errors.class_mean)
+        known = np.isfinite(self.first.errors.class_mean)
         return (error.take("image", known) if role == "class_mean" else error).mean()
 
     def train_error(self, role: str) -> Number:
@@ -327,7 +308,7 @@ class Kept:
 
     def _error(self, role: str, of_class: int | None = None) -> Measured:
         error = self.seeds.measured(lambda one: getattr(one.errors, role), PER_IMAGE)
-        return _of_class(error, self.seeds.first.errors.label, of_class)
+        return _of_class(error, self.first.errors.label, of_class)
 
     def _column(self, what: str, column: str, of_class: int | None, unit: str = "") -> Measured:
         """A column of the separation's table; empty where nothing could be compared."""
@@ -336,7 +317,7 @@ class Kept:
             kept = one.separation.of
             return np.asarray(getattr(kept[what], column)) if kept else np.empty(0)
 
-        labels = self.seeds.first.separation.label
+        labels = self.first.separation.label
         return _of_class(self.seeds.measured(values, unit), labels, of_class)
 
     def _variability(self, role: str, of_class: int | None) -> Measured:

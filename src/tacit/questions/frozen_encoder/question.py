@@ -1,13 +1,12 @@
 """What a classifier's encoder keeps, seen through a decoder that is trained on it."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated
 
 from pydantic import Field
 
-from tacit.questions.base import Learns, Measurement, Question, Runs, Setting
-from tacit.questions.frozen_encoder import figures, numbers, words
-from tacit.questions.shared.seeds import Seeds
+from tacit.questions.base import Learns, Question
+
+DECODERS = ("reference", "frozen", "probabilities")
 
 
 class FrozenEncoder(Question):
@@ -21,17 +20,21 @@ class FrozenEncoder(Question):
         images: at most so many test images are compared with each other for the separation.
     """
 
-    name: ClassVar[str] = "frozen-encoder"
-    rooms: ClassVar[tuple[Any, Any]] = (words, figures)
-    title: ClassVar[str] = "Does a classifier's code keep more than the class?"
-    asks: ClassVar[str] = (
+    name = "frozen-encoder"
+    title = "Does a classifier's code keep more than the class?"
+    asks = (
         "Does a classifier's frozen code hold more of an image than its class probabilities do, "
         "how near does it come to an autoencoder's, and what becomes of variety within and "
         "separation between classes?"
     )
-    rules: ClassVar[tuple[str, ...]] = ("lower-error", "frozen-share")
-    sources: ClassVar[tuple[str, ...]] = words.SOURCES
-    needs_labels: ClassVar[bool] = True
+    rules = ("lower-error", "frozen-share")
+    sources = (
+        "P. J. Rousseeuw. Silhouettes: a graphical aid to the interpretation and validation of "
+        "cluster analysis. Journal of Computational and Applied Mathematics 20, 1987",
+        "R. A. Fisher. The use of multiple measurements in taxonomic problems. Annals of Eugenics "
+        "7(2), 1936",
+    )
+    needs_labels = True
 
     reference: Annotated[str, Learns("autoencoder")]
     frozen: Annotated[str, Learns("autoencoder")]
@@ -39,15 +42,7 @@ class FrozenEncoder(Question):
     classifier: Annotated[str, Learns("classifier")]
     images: Annotated[int, Field(ge=20, le=20_000)] = 2_000
 
-    def measure(self, runs: Runs) -> Measurement:
-        decoders = {role: runs[run] for role, run in self.decoders.items()}
-        return Measurement.of(numbers.measure(runs, decoders, runs[self.classifier], self.images))
-
-    def found(self, measured: Mapping[int, Measurement], setting: Setting) -> Any:
-        seeds = Seeds.of(numbers.Numbers, measured)
-        return numbers.Kept(seeds, self.decoders, self.classifier, setting.class_names)
-
     @property
     def decoders(self) -> dict[str, str]:
         """The runs by what they stand for."""
-        return {role: getattr(self, role) for role in numbers.DECODERS}
+        return {role: getattr(self, role) for role in DECODERS}

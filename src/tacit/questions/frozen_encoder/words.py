@@ -7,7 +7,8 @@ from tacit.measures.formatting import brief
 from tacit.measures.intervals import decide
 from tacit.measures.number import Number
 from tacit.questions.finding import Row, Table
-from tacit.questions.frozen_encoder.numbers import DECODERS, MEASURES, Kept
+from tacit.questions.frozen_encoder.numbers import MEASURES, Found
+from tacit.questions.frozen_encoder.question import DECODERS
 from tacit.questions.shared.words import left_out, listed, verdict
 from tacit.questions.verdicts import Said, Verdict
 
@@ -25,13 +26,6 @@ CAVEATS = (
     "expected to seem to.",
 )
 
-SOURCES = (
-    "P. J. Rousseeuw. Silhouettes: a graphical aid to the interpretation and validation of cluster "
-    "analysis. Journal of Computational and Applied Mathematics 20, 1987",
-    "R. A. Fisher. The use of multiple measurements in taxonomic problems. Annals of Eugenics "
-    "7(2), 1936",
-)
-
 MEASURE_NAMES = {
     "silhouette": "silhouette",
     "fisher": "Fisher ratio",
@@ -45,7 +39,7 @@ ROLE_NAMES = {
 }
 
 
-def headline(kept: Kept) -> Said:
+def headline(kept: Found) -> Said:
     """Whether the frozen code holds more of an image than class probabilities do."""
     share = kept.share()
     key, label = "share", "of the way from class probabilities to an autoencoder's code"
@@ -62,7 +56,7 @@ def headline(kept: Kept) -> Said:
     return Said(Verdict.CANNOT_TELL, text, key, label)
 
 
-def sentences(kept: Kept) -> Iterator[str]:
+def sentences(kept: Found) -> Iterator[str]:
     """Between which ends the code lies, and what becomes of variety and separation."""
     yield meaning(kept.share())
     yield variety(kept)
@@ -93,7 +87,7 @@ def meaning(share: Number) -> str:
     return "It is not distinguishable from either end."
 
 
-def variety(kept: Kept) -> str:
+def variety(kept: Found) -> str:
     """How much of the variety within a class is left in the outputs."""
     difference = kept.variability_difference("frozen", "reference")
     if difference.value is None:
@@ -119,7 +113,7 @@ SAID = {
 }
 
 
-def apart(kept: Kept, what: str) -> str:
+def apart(kept: Found, what: str) -> str:
     """How classes lie in codes or outputs, measure by measure; empty where all are undefined."""
     found: dict[str, list[str]] = {}
     for measure in MEASURES:
@@ -130,28 +124,29 @@ def apart(kept: Kept, what: str) -> str:
     return ", and ".join(f"{said} {listed(found[v])}" for v, said in SAID.items() if v in found)
 
 
-def caveats(kept: Kept) -> tuple[str, ...]:
+def caveats(kept: Found) -> tuple[str, ...]:
     """What these numbers in particular do not say, and what such numbers never say."""
     found = []
     for role in ("frozen", "probabilities"):
         if not all(one.decoder[role].of_the_classifier for one in kept.seeds):
             found.append(
-                f"The encoder of '{kept.decoders[role]}' is not that of '{kept.classifier}' to the "
-                "bit: it was trained further, or comes from elsewhere."
+                f"The encoder of '{kept.asked.decoders[role]}' is not that of "
+                f"'{kept.asked.classifier}' to the bit: it was trained further, or comes from "
+                "elsewhere."
             )
-    few = left_out(len(kept.class_names), len(kept.classes), "test images to compare")
+    few = left_out(len(kept.setting.class_names), len(kept.classes), "test images to compare")
     return (*found, few, *CAVEATS)
 
 
-def tables(kept: Kept) -> tuple[Table, ...]:
+def tables(kept: Found) -> tuple[Table, ...]:
     """Errors, separations, and differences by class."""
     return _errors(kept), _separations(kept), _classes(kept)
 
 
-def _errors(kept: Kept) -> Table:
+def _errors(kept: Found) -> Table:
     rows: list[Row] = [
         (
-            f"{ROLE_NAMES[role]} ({kept.decoders[role]})",
+            f"{ROLE_NAMES[role]} ({kept.asked.decoders[role]})",
             kept.error(role),
             kept.train_error(role),
         )
@@ -165,7 +160,7 @@ def _errors(kept: Kept) -> Table:
     )
 
 
-def _separations(kept: Kept) -> Table:
+def _separations(kept: Found) -> Table:
     kinds = {"originals": "originals"}
     for role in DECODERS:
         for what in ("code", "output"):
@@ -180,13 +175,13 @@ def _separations(kept: Kept) -> Table:
     )
 
 
-def _classes(kept: Kept) -> Table:
+def _classes(kept: Found) -> Table:
     difference = kept.separation_difference
     return Table.of(
         "By class: frozen encoder minus autoencoder, paired over the same test images",
         kept.classes,
         {
-            "class": kept.class_names.__getitem__,
+            "class": kept.setting.class_names.__getitem__,
             "variability of outputs": partial(kept.variability_difference, "frozen", "reference"),
             **{
                 f"{MEASURE_NAMES[m]}, {w}s": partial(difference, f"frozen-{w}", f"reference-{w}", m)

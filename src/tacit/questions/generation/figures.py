@@ -7,7 +7,7 @@ from tacit.figures.sink import Figure
 from tacit.measures.formatting import significant
 from tacit.questions.base import Setting
 from tacit.questions.finding import Table
-from tacit.questions.generation.numbers import Generated, Numbers
+from tacit.questions.generation.numbers import Found, Numbers
 from tacit.questions.shared.codes import table_of_codes
 from tacit.questions.shared.drawing import curve_chart, interval_chart, picture_grid
 from tacit.questions.shared.sample_quality import on_features
@@ -21,7 +21,7 @@ ROWS = {
 }
 
 
-def draw(found: Generated, setting: Setting) -> tuple[Figure, ...]:
+def draw(found: Found, setting: Setting) -> tuple[Figure, ...]:
     """Samples by epoch, beside their nearest training images, distances, and codes by dimension."""
     return (
         _by_epoch(found, setting),
@@ -31,39 +31,39 @@ def draw(found: Generated, setting: Setting) -> tuple[Figure, ...]:
     )
 
 
-def tables(found: Generated, setting: Setting) -> tuple[Table, ...]:
+def tables(found: Found, setting: Setting) -> tuple[Table, ...]:
     """Codes against N(0, I)."""
-    return (table_of_codes({found.run: found.codes}),)
+    return (table_of_codes({found.asked.run: found.codes}),)
 
 
-def _by_epoch(found: Generated, setting: Setting) -> Figure:
-    shown = found.seeds.first.shown
+def _by_epoch(found: Found, setting: Setting) -> Figure:
+    shown = found.first.shown
     rows = [(f"epoch {epoch}", shown.epoch[epoch]) for epoch in sorted(shown.epoch, key=int)]
     return picture_grid(
         setting,
         "samples",
         rows or [("at the end", shown.final)],
-        f"Ten codes drawn from N(0, I), decoded by '{found.run}' at each of these epochs; a column "
-        f"is one code throughout (seed {found.seeds.seed}).",
+        f"Ten codes drawn from N(0, I), decoded by '{found.asked.run}' at each of these epochs; a "
+        f"column is one code throughout (seed {found.seeds.seed}).",
     )
 
 
-def _beside_nearest(found: Generated, setting: Setting) -> Figure:
-    first = found.seeds.first
+def _beside_nearest(found: Found, setting: Setting) -> Figure:
+    first = found.first
     samples = first.shown.final
     distances = [significant(float(d), 3) for d in first.samples.distance[: len(samples)]]
     return picture_grid(
         setting,
         "nearest",
         [("sample", samples), ("nearest training image", first.shown.nearest)],
-        f"Each final sample of '{found.run}' above the training image nearest to it; below, their "
-        "Euclidean distance over pixels in [0, 1].",
+        f"Each final sample of '{found.asked.run}' above the training image nearest to it; below, "
+        "their Euclidean distance over pixels in [0, 1].",
         notes=[[""] * len(samples), distances],
         told=f"at distances of {', '.join(distances)}",
     )
 
 
-def _distances(found: Generated, setting: Setting) -> tuple[Figure, ...]:
+def _distances(found: Found, setting: Setting) -> tuple[Figure, ...]:
     groups = {
         on_features(network): {
             words: found.numbers[f"{network}.{row}"] for row, words in ROWS.items()

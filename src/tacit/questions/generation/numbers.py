@@ -12,7 +12,8 @@ from tacit.measures.engine import difference
 from tacit.measures.images import nearest
 from tacit.measures.number import Number
 from tacit.models.models import VAE
-from tacit.questions.base import Runs
+from tacit.questions.base import OverSeeds, Runs
+from tacit.questions.generation.question import Generation
 from tacit.questions.shared.codes import (
     OfCodes,
     against_prior,
@@ -82,11 +83,11 @@ class Numbers:
     dimensions: InTable[Dimensions]
 
 
-def measure(runs: Runs, name: str, classifier: str | None) -> Numbers:
-    """All that is needed of the VAE `name`, on features of `classifier` where there is one."""
-    run = runs[name]
+def measure(runs: Runs, asked: Generation) -> Numbers:
+    """All that is needed of the VAE, on features of the classifier where there is one."""
+    run = runs[asked.run]
     learned = runs.images_of(run)
-    quality = SampleQuality(runs, [learned], classifier)
+    quality = SampleQuality(runs, [learned], asked.classifier)
     model = run.model_as(VAE)
     z = prior_draws(model, max(quality.size, SHOWN), runs.seed)
     samples = decoded(model, z)
@@ -110,12 +111,8 @@ def measure(runs: Runs, name: str, classifier: str | None) -> Numbers:
     )
 
 
-@dataclass(frozen=True)
-class Generated:
-    """What the VAE `run` generates, over all seeds."""
-
-    seeds: Seeds[Numbers]
-    run: str
+class Found(OverSeeds[Numbers, Generation]):
+    """What the VAE generates, over all seeds."""
 
     @cached_property
     def quality(self) -> Seeds[Quality]:

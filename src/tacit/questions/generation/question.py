@@ -1,11 +1,8 @@
 """What a VAE generates from N(0, I): how near to images it comes, and why it stays away."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated
 
-from tacit.questions.base import Learns, Measurement, Question, Runs, Setting
-from tacit.questions.generation import figures, numbers, words
-from tacit.questions.shared.seeds import Seeds
+from tacit.questions.base import Learns, Question
 
 
 class Generation(Question):
@@ -17,28 +14,21 @@ class Generation(Question):
             the images have no labels there is none.
     """
 
-    name: ClassVar[str] = "generation"
-    rooms: ClassVar[tuple[Any, Any]] = (words, figures)
-    title: ClassVar[str] = "Do samples pass for images?"
-    asks: ClassVar[str] = (
+    name = "generation"
+    title = "Do samples pass for images?"
+    asks = (
         "Does what the decoder makes of codes drawn from N(0, I) pass for images, and how near "
         "does it come to them?"
     )
-    rules: ClassVar[tuple[str, ...]] = ("told-from-images", "nearer-images")
-    sources: ClassVar[tuple[str, ...]] = (
+    rules = ("told-from-images", "nearer-images")
+    sources = (
         "Bińkowski et al. 2018 (kernel distance on features)",
         "Gretton et al. 2012 (MMD and its permutation null)",
         "Hoffman and Johnson 2016 (ELBO surgery)",
         "Poole et al. 2019 (both bounds on mutual information)",
         "Burda, Grosse and Salakhutdinov 2016 (active units)",
     )
-    weight: ClassVar[float] = 1.0
+    weight = 1.0
 
     run: Annotated[str, Learns("vae")]
     classifier: Annotated[str | None, Learns("classifier")] = None
-
-    def measure(self, runs: Runs) -> Measurement:
-        return Measurement.of(numbers.measure(runs, self.run, self.classifier))
-
-    def found(self, measured: Mapping[int, Measurement], setting: Setting) -> Any:
-        return numbers.Generated(Seeds.of(numbers.Numbers, measured), self.run)

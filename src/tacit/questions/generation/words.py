@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from tacit.measures.formatting import show
 from tacit.measures.intervals import decide
-from tacit.questions.generation.numbers import Generated
+from tacit.questions.generation.numbers import Found
 from tacit.questions.shared.sample_quality import (
     agreement,
     no_better_than_one_class,
@@ -14,7 +14,7 @@ from tacit.questions.shared.words import verdict
 from tacit.questions.verdicts import Said, Verdict
 
 
-def decided_by(found: Generated) -> str:
+def decided_by(found: Found) -> str:
     """How the numbers decide."""
     return (
         "Samples differ from images where a permutation test of their kernel distance to test "
@@ -24,9 +24,9 @@ def decided_by(found: Generated) -> str:
     )
 
 
-def headline(found: Generated) -> Said:
+def headline(found: Found) -> Said:
     """Whether samples pass for images."""
-    numbers, networks, run = found.numbers, found.networks, found.run
+    numbers, networks, run = found.numbers, found.networks, found.asked.run
     key, runs = f"{networks[0]}.samples", (run,)
     p = numbers[f"{networks[0]}.p"].value
     gap = numbers[f"{networks[0]}.samples-minus-drawn-codes"]
@@ -45,7 +45,7 @@ def headline(found: Generated) -> Said:
     return Said(Verdict.NO, f"Samples can be told from images, {part}.", key, label, runs)
 
 
-def sentences(found: Generated) -> Iterator[str]:
+def sentences(found: Found) -> Iterator[str]:
     """What drawing from the prior costs, whether samples are copies, and the codes' distance."""
     numbers, networks = found.numbers, found.networks
     gaps = [numbers[f"{network}.samples-minus-drawn-codes"] for network in networks]
@@ -73,7 +73,7 @@ def sentences(found: Generated) -> Iterator[str]:
         yield "Whether all codes together differ from N(0, I) cannot be told by their KL."
 
 
-def caveats(found: Generated) -> Iterator[str]:
+def caveats(found: Found) -> Iterator[str]:
     """What a reader must know."""
     divergence = found.codes.first.divergence
     assert divergence is not None

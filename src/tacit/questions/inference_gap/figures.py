@@ -5,7 +5,7 @@ from tacit.figures.sink import Figure
 from tacit.measures.formatting import show
 from tacit.questions.base import Setting
 from tacit.questions.finding import Table
-from tacit.questions.inference_gap.numbers import PARTS, Gaps
+from tacit.questions.inference_gap.numbers import PARTS, Found
 from tacit.questions.shared.drawing import interval_chart
 from tacit.questions.shared.splits import OVER, SPLITS
 
@@ -18,17 +18,17 @@ ROWS = (
 )
 
 
-def draw(gaps: Gaps, setting: Setting) -> tuple[Figure, ...]:
+def draw(gaps: Found, setting: Setting) -> tuple[Figure, ...]:
     """All figures, in reading order."""
     by_class = (_by_class(gaps, setting),) if gaps.classes else ()
     return (*by_class, _over_images(gaps, setting))
 
 
-def tables(gaps: Gaps, setting: Setting) -> tuple[Table, ...]:
+def tables(gaps: Found, setting: Setting) -> tuple[Table, ...]:
     """By split, and by class."""
     splits = Table(
         caption="Means over images in nats: log p(x)"
-        + ("" if gaps.exact else ", a lower bound,")
+        + ("" if gaps.first.exact else ", a lower bound,")
         + " and what the two bounds lose.",
         columns=("", *(OVER[split] for split in SPLITS)),
         rows=tuple(
@@ -53,14 +53,14 @@ def tables(gaps: Gaps, setting: Setting) -> tuple[Table, ...]:
     )
 
 
-def _by_class(gaps: Gaps, setting: Setting) -> Figure:
+def _by_class(gaps: Found, setting: Setting) -> Figure:
     names = [setting.class_names[c] for c in gaps.classes]
     means = {part: dict(zip(names, gaps.by_class(gaps.split, part), strict=True)) for part in PARTS}
     caption = f"Mean gaps of each class on {OVER[gaps.split]}, with 95 % intervals."
     return interval_chart(setting, "classes", means, caption, x_label="gap, nats")
 
 
-def _over_images(gaps: Gaps, setting: Setting) -> Figure:
+def _over_images(gaps: Found, setting: Setting) -> Figure:
     found = {part: gaps.of(gaps.split, part) for part in PARTS}
     values = {part: gaps.by_image(gaps.split, part) for part in PARTS}
     said = ", ".join(f"{part} {show(gap.mean())}" for part, gap in found.items())

@@ -16,6 +16,7 @@ from tacit.measures.number import Number
 from tacit.models.models import VAE
 from tacit.progress import part_by_part
 from tacit.questions.base import Arrays, Runs, index_of
+from tacit.questions.inference_gap.question import InferenceGapQuestion
 from tacit.questions.shared.samples import Rows, of_all
 from tacit.questions.shared.scoring import observed, own_posterior
 from tacit.questions.shared.seeds import means
@@ -61,14 +62,14 @@ class Numbers:
     test: InTable[Columns]
 
 
-def measure(runs: Runs, name: str, n_images: int, n_samples: int) -> Numbers:
-    """Both gaps of images of both splits under the VAE `name`."""
-    run = runs[name]
+def measure(runs: Runs, asked: InferenceGapQuestion) -> Numbers:
+    """Both gaps of images of both splits under the VAE."""
+    run = runs[asked.run]
     model = run.model_as(VAE)
     columns = {}
     for split, images in part_by_part(tuple(runs.splits(run).items())):
-        rows = of_all(images, n_images, split)
-        gaps = partial(_gaps, model, images, rows, split, runs.seed, n_samples)
+        rows = of_all(images, asked.images, split)
+        gaps = partial(_gaps, model, images, rows, split, runs.seed, asked.samples)
         columns[split] = Columns(
             index=index_of(run, split, rows),
             label=images.labels_of(rows),
@@ -115,16 +116,8 @@ def _gaps(model: VAE, images: Images, rows: Rows, split: str, seed: int, n_sampl
     return columns
 
 
-class Gaps(BySplit):
+class Found(BySplit[Numbers, InferenceGapQuestion]):
     """What the bound loses over all seeds and images."""
-
-    @property
-    def amortized(self) -> bool:
-        return bool(self.seeds.first.amortized)
-
-    @property
-    def exact(self) -> bool:
-        return bool(self.seeds.first.exact)
 
     @property
     def split(self) -> str:

@@ -1,13 +1,11 @@
 """Where the bound that a VAE learns by loses: to the family of posteriors, and to the encoder."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from tacit.questions.base import Learns, Measurement, Question, Runs, Setting
-from tacit.questions.inference_gap import figures, numbers, words
-from tacit.questions.shared.seeds import Seeds
+from tacit.questions.base import Learns, Question
 
 
 class InferenceGapQuestion(Question):
@@ -25,27 +23,18 @@ class InferenceGapQuestion(Question):
             dimensions log p(x) is integrated instead.
     """
 
-    name: ClassVar[str] = "inference-gap"
-    rooms: ClassVar[tuple[Any, Any]] = (words, figures)
-    title: ClassVar[str] = "Does inference lose more than Gaussian posteriors do?"
-    asks: ClassVar[str] = (
+    name = "inference-gap"
+    title = "Does inference lose more than Gaussian posteriors do?"
+    asks = (
         "Of what the bound that the model learned by lies below log p(x), is more lost to the "
         "encoder than to Gaussian posteriors?"
     )
-    rules: ClassVar[tuple[str, ...]] = ("larger-gap", "train-test-gap")
-    sources: ClassVar[tuple[str, ...]] = (
-        "Cremer, Li and Duvenaud 2018, Inference suboptimality in variational autoencoders",
-    )
-    as_trained: ClassVar[bool] = True
-    weight: ClassVar[float] = 100.0
+    rules = ("larger-gap", "train-test-gap")
+    sources = ("Cremer, Li and Duvenaud 2018, Inference suboptimality in variational autoencoders",)
+    as_trained = True
+    weight = 100.0
     quick: ClassVar[Mapping[str, int]] = {"images": 30}
 
     run: Annotated[str, Learns("vae")]
     images: Annotated[int, Field(ge=2, le=10**5)] = 100
     samples: Annotated[int, Field(ge=100, le=10**6)] = 2000
-
-    def measure(self, runs: Runs) -> Measurement:
-        return Measurement.of(numbers.measure(runs, self.run, self.images, self.samples))
-
-    def found(self, measured: Mapping[int, Measurement], setting: Setting) -> Any:
-        return numbers.Gaps(Seeds.of(numbers.Numbers, measured))

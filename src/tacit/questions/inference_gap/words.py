@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tacit.measures.formatting import brief, significant
-from tacit.questions.inference_gap.numbers import PARTS, Gaps
+from tacit.questions.inference_gap.numbers import PARTS, Found
 from tacit.questions.shared.words import flagged, unconverged, verdict
 from tacit.questions.verdicts import Said, Verdict, ruled
 
@@ -14,10 +14,10 @@ DECIDED_BY = (
 )
 
 
-def headline(gaps: Gaps) -> Said:
+def headline(gaps: Found) -> Said:
     """Whether the encoder loses more than the family of posteriors."""
     larger = gaps.larger.mean()
-    loser = "the encoder" if gaps.amortized else "codes that are not at their best"
+    loser = "the encoder" if gaps.first.amortized else "codes that are not at their best"
     text = {
         Verdict.YES: f"Most is lost to {loser}: {brief(larger)} more than to Gaussian posteriors.",
         Verdict.NO: f"Most is lost to Gaussian posteriors: {brief(-larger)} more than to {loser}.",
@@ -28,12 +28,12 @@ def headline(gaps: Gaps) -> Said:
     return Said(found, text[found], key, label)
 
 
-def alerts(gaps: Gaps) -> tuple[str, ...]:
+def alerts(gaps: Found) -> tuple[str, ...]:
     """That many values of log p(x) are unreliable."""
     return flagged(gaps.share("flagged"))
 
 
-def sentences(gaps: Gaps) -> Iterator[str]:
+def sentences(gaps: Found) -> Iterator[str]:
     """Whether the gaps of training images differ from those of test images."""
     for part in PARTS:
         if gaps.has("test", part):
@@ -46,20 +46,20 @@ def sentences(gaps: Gaps) -> Iterator[str]:
             )
 
 
-def caveats(gaps: Gaps) -> Iterator[str]:
+def caveats(gaps: Found) -> Iterator[str]:
     """What a reader must know."""
     yield (
         "What a refined posterior lacks of the best diagonal Gaussian is counted as approximation, "
         "and taken from amortisation: by slope and curvature of its bound, at most "
         f"{significant(gaps.missing, 2)} nats at the median."
     )
-    if not gaps.exact:
+    if not gaps.first.exact:
         yield (
             "log p(x) is itself a lower bound here, by importance samples around the refined "
             "posterior and annealing from there, and so is the approximation gap; a mode of the "
             "true posterior far from it would be missed by all, and no flag would see it."
         )
-    if not gaps.amortized:
+    if not gaps.first.amortized:
         yield (
             "This VAE has no encoder: it gives test images no posterior, so that they have no "
             "amortisation gap. Refinement starts at an image's own posterior on training images, "

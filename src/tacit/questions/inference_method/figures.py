@@ -13,7 +13,7 @@ from tacit.measures.formatting import percent, show
 from tacit.measures.number import Number
 from tacit.questions.base import Setting
 from tacit.questions.finding import Cell, Table
-from tacit.questions.inference_method.numbers import Inferred
+from tacit.questions.inference_method.numbers import Found
 from tacit.questions.inference_method.words import described, verdict_of
 from tacit.questions.shared.drawing import (
     bands_over,
@@ -25,7 +25,7 @@ from tacit.questions.shared.drawing import (
 from tacit.questions.shared.splits import OVER
 
 
-def draw(found: Inferred, setting: Setting) -> tuple[Figure, ...]:
+def draw(found: Found, setting: Setting) -> tuple[Figure, ...]:
     """All figures, in reading order."""
     return (
         _learning(found, setting),
@@ -37,21 +37,21 @@ def draw(found: Inferred, setting: Setting) -> tuple[Figure, ...]:
     )
 
 
-def tables(found: Inferred, setting: Setting) -> tuple[Table, ...]:
+def tables(found: Found, setting: Setting) -> tuple[Table, ...]:
     """Every run's own and refined codes, and the verdict on it."""
 
     def of(split: str, column: str) -> Callable[[str], Number]:
         return lambda run: found.of(split, run, column).mean()
 
     def where(own: Callable[[str], Cell], other: Callable[[str], Cell]) -> Callable[[str], Cell]:
-        return lambda run: (own if run == found.amortized else other)(run)
+        return lambda run: (own if run == found.asked.amortized else other)(run)
 
     return (
         Table.of(
             "ELBO in nats and squared error summed over pixels, per image: of each run's "
             "own codes, and of codes refined from the prior against its decoder. A "
             "per-image run has no codes of its own for test images.",
-            found.runs,
+            found.asked.runs,
             {
                 "run": str,
                 "codes": where(lambda _: "one encoder", partial(described, found)),
@@ -67,9 +67,9 @@ def tables(found: Inferred, setting: Setting) -> tuple[Table, ...]:
     )
 
 
-def _learning(found: Inferred, setting: Setting) -> Figure:
+def _learning(found: Found, setting: Setting) -> Figure:
     by_epoch, by_update = [], []
-    for number, run in enumerate(found.runs):
+    for number, run in enumerate(found.asked.runs):
         for split in OVER:
             if (curve := found.learned(run, split)) is None:
                 continue
@@ -99,7 +99,7 @@ def _learning(found: Inferred, setting: Setting) -> Figure:
     )
 
 
-def _parts(found: Inferred, setting: Setting) -> Figure:
+def _parts(found: Found, setting: Setting) -> Figure:
     parts: dict[str, Callable[[str], Measured]] = {
         "encoder's lead": found.encoder_minus_own,
         "decoder": lambda run: found.decoder(run, "train"),
@@ -109,7 +109,10 @@ def _parts(found: Inferred, setting: Setting) -> Figure:
     return interval_chart(
         setting,
         "parts",
-        {name: {run: of(run).mean() for run in found.per_image} for name, of in parts.items()},
+        {
+            name: {run: of(run).mean() for run in found.asked.per_image}
+            for name, of in parts.items()
+        },
         "What the encoder's lead over own codes, as trained, is made of: what its decoder is "
         "better by when all codes are refined alike, plus what own codes had not finished, minus "
         "what the encoder missed of its own optimum.",
@@ -118,8 +121,8 @@ def _parts(found: Inferred, setting: Setting) -> Figure:
     )
 
 
-def _pairs(found: Inferred, setting: Setting) -> Figure:
-    run = found.per_image[0]
+def _pairs(found: Found, setting: Setting) -> Figure:
+    run = found.asked.per_image[0]
     lead = found.encoder_minus_own(run)
     number = lead.mean()
     worse = percent(found.encoder_worse(run).value)
@@ -127,7 +130,7 @@ def _pairs(found: Inferred, setting: Setting) -> Figure:
         "pairs",
         paired_differences(
             lead.average("seed").values,
-            x_label=f"ELBO of '{found.amortized}' minus '{run}', nats",
+            x_label=f"ELBO of '{found.asked.amortized}' minus '{run}', nats",
             number=number,
             below="own code better",
             above="encoder better",
@@ -137,8 +140,8 @@ def _pairs(found: Inferred, setting: Setting) -> Figure:
     )
 
 
-def _refining(found: Inferred, setting: Setting) -> Figure:
-    traces = {run: found.seeds.first.traces[run] for run in found.runs}
+def _refining(found: Found, setting: Setting) -> Figure:
+    traces = {run: found.first.traces[run] for run in found.asked.runs}
     series = [
         Series(run, np.arange(1, len(trace) + 1), trace, colour=number)
         for number, (run, trace) in enumerate(traces.items())
@@ -158,14 +161,14 @@ def _refining(found: Inferred, setting: Setting) -> Figure:
     )
 
 
-def _snapshots(found: Inferred, setting: Setting) -> tuple[Figure, ...]:
+def _snapshots(found: Found, setting: Setting) -> tuple[Figure, ...]:
     """Reconstructions side by side at the epochs at which every run was kept."""
-    first = found.seeds.first
-    of_all = [e for e, by_run in first.snapshots.items() if len(by_run) == len(found.runs)]
+    first = found.first
+    of_all = [e for e, by_run in first.snapshots.items() if len(by_run) == len(found.asked.runs)]
     rows = [
         (f"epoch {epoch} · {run}", first.snapshots[epoch][run])
         for epoch in sorted(of_all, key=int)
-        for run in found.runs
+        for run in found.asked.runs
     ]
     if not rows:
         return ()
@@ -181,11 +184,11 @@ def _snapshots(found: Inferred, setting: Setting) -> tuple[Figure, ...]:
     )
 
 
-def _final(found: Inferred, split: str, setting: Setting) -> Figure:
-    shown = found.seeds.first.shown[split]
+def _final(found: Found, split: str, setting: Setting) -> Figure:
+    shown = found.first.shown[split]
     rows = [
         (f"{run}, {kind}", decoded)
-        for run in found.runs
+        for run in found.asked.runs
         for kind, decoded in (("own", shown.runs[run].own), ("refined", shown.runs[run].refined))
         if decoded is not None
     ]
@@ -199,6 +202,8 @@ def _final(found: Inferred, split: str, setting: Setting) -> Figure:
     )
 
 
-def _errors(found: Inferred) -> str:
-    said = [f"{run} {show(found.of('train', run, 'squared_error').mean())}" for run in found.runs]
+def _errors(found: Found) -> str:
+    said = [
+        f"{run} {show(found.of('train', run, 'squared_error').mean())}" for run in found.asked.runs
+    ]
     return "mean squared error on training images as trained: " + ", ".join(said)

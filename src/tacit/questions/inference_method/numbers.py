@@ -1,6 +1,5 @@
 """What question `inference-method` measures, and the numbers of all seeds and images."""
 
-from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,10 +17,11 @@ from tacit.models.config import PerImageTable
 from tacit.models.models import VAE
 from tacit.models.posteriors import DiagonalNormal
 from tacit.progress import part_by_part
-from tacit.questions.base import Runs, index_of
+from tacit.questions.base import OverSeeds, Runs, index_of
+from tacit.questions.inference_method.question import InferenceMethod
 from tacit.questions.shared.samples import Rows, of_all
 from tacit.questions.shared.scoring import observed, own_posterior
-from tacit.questions.shared.seeds import Seeds, means
+from tacit.questions.shared.seeds import means
 from tacit.questions.shared.splits import OVER
 from tacit.questions.typed import InTable
 from tacit.streams import torch_stream
@@ -114,27 +114,24 @@ class Numbers:
     described: dict[str, Described]
 
 
-def measure(runs: Runs, names: Sequence[str], n_refined: int, gradients: int) -> Numbers:
-    """Own and refined codes of `n_refined` images of each split under every run of `names`.
-
-    gradients: of an image's refinement, at most.
-    """
-    first = runs[names[0]]
+def measure(runs: Runs, asked: InferenceMethod) -> Numbers:
+    """Own and refined codes of images of each split under every run."""
+    names, first = asked.runs, runs[asked.amortized]
     tables, shown, traces = {}, {}, {}
     for split, images in part_by_part(tuple(runs.splits(first).items())):
-        rows = of_all(images, n_refined, "training" if split == "train" else split)
+        rows = of_all(images, asked.refined, "training" if split == "train" else split)
         places = _shown(images, rows)
         codes, pictures = {}, {}
         for name in part_by_part(names):
             codes[name], decoded, traces[name] = _inferred(
-                runs[name], images, rows, split, runs.seed, gradients
+                runs[name], images, rows, split, runs.seed, asked.gradients
             )
             pictures[name] = Pictures(**{k: _pixels(p[places]) for k, p in decoded.items()})
         index, labels = index_of(first, split, rows), images.labels_of(rows)
         tables[split] = Columns(index, codes, labels)
         shown[split] = Shown(images.pixels[rows[places]], pictures)
     learned = runs.images_of(first)
-    rows = of_all(learned, n_refined, "training")
+    rows = of_all(learned, asked.refined, "training")
     rows = rows[_shown(learned, rows)]
     snapshots: dict[str, dict[str, NDArray[np.uint8]]] = {}
     for name in names:
@@ -222,23 +219,8 @@ def _described(run: SavedRun) -> Described:
     )
 
 
-@dataclass(frozen=True)
-class Inferred:
-    """What encoder, own codes and refined codes differ by, over all seeds and images.
-
-    Attributes:
-        amortized: the run with an encoder. per_image: those without.
-        left: runs whose training had not finished.
-    """
-
-    seeds: Seeds[Numbers]
-    amortized: str
-    per_image: tuple[str, ...]
-    left: Container[str] = ()
-
-    @property
-    def runs(self) -> tuple[str, ...]:
-        return (self.amortized, *self.per_image)
+class Found(OverSeeds[Numbers, InferenceMethod]):
+    """What encoder, own codes and refined codes differ by, over all seeds and images."""
 
     def of(self, split: str, run: str, column: str) -> Measured:
         """A column by seed and image."""
@@ -251,7 +233,7 @@ class Inferred:
 
     def encoder_minus_own(self, run: str, column: str = "elbo") -> Measured:
         """As trained: the encoder's codes against the per-image run's own, training images."""
-        return self.of("train", self.amortized, column) - self.of("train", run, column)
+        return self.of("train", self.asked.amortized, column) - self.of("train", run, column)
 
     def unfinished(self, run: str) -> Measured:
         """What refinement adds to a run's own codes, against its own decoder, training images."""
@@ -259,13 +241,13 @@ class Inferred:
 
     def decoder(self, run: str, split: str) -> Measured:
         """Both refined alike: the amortised run's decoder against the per-image run's."""
-        own = self.of(split, self.amortized, "refined_elbo")
+        own = self.of(split, self.asked.amortized, "refined_elbo")
         return own - self.of(split, run, "refined_elbo")
 
     def missed(self, split: str) -> Measured:
         """What refinement finds beyond the encoder, against the encoder's own decoder."""
-        refined = self.of(split, self.amortized, "refined_elbo")
-        return refined - self.of(split, self.amortized, "elbo")
+        refined = self.of(split, self.asked.amortized, "refined_elbo")
+        return refined - self.of(split, self.asked.amortized, "elbo")
 
     def encoder_worse(self, run: str, column: str = "elbo") -> Measured:
         """Whether the encoder's code is the worse one, by seed and training image."""
@@ -274,7 +256,7 @@ class Inferred:
         return Measured(worse.astype(np.float64), lead.factors, "share", names=lead.names)
 
     def described(self, run: str) -> Described:
-        return self.seeds.first.described[run]
+        return self.first.described[run]
 
     def learned(self, run: str, split: str) -> tuple[Floats, Floats] | None:
         """Epochs, (E,), and each seed's ELBO, (S, E), of a run; None where not evaluated."""
@@ -286,7 +268,11 @@ class Inferred:
     def refinements(self, column: str) -> Floats:
         """A diagnostic of all refinements of all runs, flat."""
         return np.concatenate(
-            [self.of(split, run, column).values.ravel() for split in OVER for run in self.runs]
+            [
+                self.of(split, run, column).values.ravel()
+                for split in OVER
+                for run in self.asked.runs
+            ]
         )
 
     @cached_property
@@ -303,7 +289,7 @@ class Inferred:
     def numbers(self) -> dict[str, Number]:
         """All numbers, the important ones first."""
         numbers: dict[str, Number | Measured] = {}
-        for run in self.per_image:
+        for run in self.asked.per_image:
             numbers[f"{run}.encoder-minus-own.elbo"] = self.encoder_minus_own(run)
             numbers[f"{run}.not-finished.elbo"] = self.unfinished(run)
             for split in OVER:

@@ -6,9 +6,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from tacit.evidence.refine import MOST_STEPS
-from tacit.questions.base import Learns, Measurement, Question, Runs, Setting
-from tacit.questions.inference_method import figures, numbers, words
-from tacit.questions.shared.seeds import Seeds
+from tacit.questions.base import Learns, Question
 
 
 class InferenceMethod(Question):
@@ -31,18 +29,17 @@ class InferenceMethod(Question):
         gradients: of log p(x | z) that an image's refinement takes, at most.
     """
 
-    name: ClassVar[str] = "inference-method"
-    rooms: ClassVar[tuple[Any, Any]] = (words, figures)
-    title: ClassVar[str] = "Does one shared encoder infer better codes?"
-    asks: ClassVar[str] = (
+    name = "inference-method"
+    title = "Does one shared encoder infer better codes?"
+    asks = (
         "Does one encoder shared by all images infer better codes than optimising each image's own?"
     )
-    rules: ClassVar[tuple[str, ...]] = ("larger-gap",)
-    sources: ClassVar[tuple[str, ...]] = (
+    rules = ("larger-gap",)
+    sources = (
         "Cremer, Li and Duvenaud 2018, Inference suboptimality in variational autoencoders",
         "Kim, Wiseman, Miller, Sontag and Rush 2018, Semi-amortized VAEs",
     )
-    weight: ClassVar[float] = 100.0
+    weight = 100.0
     quick: ClassVar[Mapping[str, int]] = {"refined": 40, "gradients": 600}
 
     amortized: Annotated[str, Learns("amortized vae")]
@@ -52,17 +49,13 @@ class InferenceMethod(Question):
     refined: Annotated[int, Field(ge=2, le=10**6)] = 500
     gradients: Annotated[int, Field(ge=1, le=10**5)] = MOST_STEPS
 
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """All that are compared, the one with an encoder first."""
+        return (self.amortized, *self.per_image)
+
     def errors(self, runs: Mapping[str, Any]) -> Iterator[str]:
         """Codes are compared image by image."""
         for name in self.per_image:
             if runs[name].train != runs[self.amortized].train:
                 yield f"runs '{self.amortized}' and '{name}' learn from different images"
-
-    def measure(self, runs: Runs) -> Measurement:
-        names = tuple(self.needs())
-        return Measurement.of(numbers.measure(runs, names, self.refined, self.gradients))
-
-    def found(self, measured: Mapping[int, Measurement], setting: Setting) -> Any:
-        return numbers.Inferred(
-            Seeds.of(numbers.Numbers, measured), self.amortized, self.per_image, setting.unfinished
-        )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from tacit.measures.formatting import show, significant
 from tacit.measures.intervals import decide
-from tacit.questions.inference_method.numbers import Inferred
+from tacit.questions.inference_method.numbers import Found
 from tacit.questions.shared.words import unconverged, verdict
 from tacit.questions.verdicts import Said, Verdict, finished, had_not, ruled
 
@@ -16,16 +16,16 @@ DECIDED_BY = (
 )
 
 
-def headline(found: Inferred) -> Said:
+def headline(found: Found) -> Said:
     """Whether the shared encoder infers better codes than every image's own optimisation.
 
     Of the runs whose training had finished; that others had not is said at the end.
     """
-    runs = finished(found.per_image, found.left)
+    runs = finished(found.asked.per_image, found.setting.unfinished)
     verdicts = {_verdict(found, run) for run in runs}
     key = f"{runs[0]}.encoder-minus-own.elbo"
     label = f"ELBO of the shared encoder minus that of {runs[0]}"
-    left = had_not([run for run in found.per_image if run not in runs])
+    left = had_not([run for run in found.asked.per_image if run not in runs])
     verdict = Verdict.CANNOT_TELL
     if verdicts == {Verdict.YES}:
         verdict, text = Verdict.YES, "The shared encoder's codes are better than every image's own"
@@ -36,25 +36,25 @@ def headline(found: Inferred) -> Said:
     else:
         text = "Whether the shared encoder infers better codes cannot be told for every run"
     told = ", as trained" if verdict in (Verdict.YES, Verdict.NO) and not left else ""
-    return Said(verdict, f"{text}{told}{left}.", key, label, (found.amortized, *runs))
+    return Said(verdict, f"{text}{told}{left}.", key, label, (found.asked.amortized, *runs))
 
 
-def _verdict(found: Inferred, run: str) -> Verdict:
+def _verdict(found: Found, run: str) -> Verdict:
     """Whether the shared encoder's codes are better than those of one run."""
     return ruled(found.encoder_minus_own(run).mean())
 
 
-def verdict_of(found: Inferred, run: str) -> str:
+def verdict_of(found: Found, run: str) -> str:
     """The verdict on one run, in the words of a table."""
-    if run in found.left or found.amortized in found.left:
+    if run in found.setting.unfinished or found.asked.amortized in found.setting.unfinished:
         return Verdict.NOT_FINISHED
     said = _verdict(found, run)
     return {Verdict.YES: "encoder better", Verdict.NO: "own codes better"}.get(said, said)
 
 
-def sentences(found: Inferred) -> Iterator[str]:
+def sentences(found: Found) -> Iterator[str]:
     """What each run's codes and decoder lack, and what the encoder misses."""
-    for run in found.per_image:
+    for run in found.asked.per_image:
         yield _of_run(found, run)
     train, test = found.missed("train").mean(), found.missed("test").mean()
     yield (
@@ -65,7 +65,7 @@ def sentences(found: Inferred) -> Iterator[str]:
     )
 
 
-def described(found: Inferred, run: str) -> str:
+def described(found: Found, run: str) -> str:
     """A per-image run in a few words."""
     what = found.described(run)
     each = "1 update" if what.visits == 1 else f"{what.visits} updates"
@@ -74,7 +74,7 @@ def described(found: Inferred, run: str) -> str:
     return f"{each} per visit, {what.visits * what.epochs:.0f} in all{small}"
 
 
-def _of_run(found: Inferred, run: str) -> str:
+def _of_run(found: Found, run: str) -> str:
     """Whether its codes were unfinished, and whether its decoder is worse."""
     unfinished = found.unfinished(run).mean()
     arrived = verdict(
@@ -92,7 +92,7 @@ def _of_run(found: Inferred, run: str) -> str:
     return f"'{run}': {arrived}; all refined alike, {left}."
 
 
-def caveats(found: Inferred) -> Iterator[str]:
+def caveats(found: Found) -> Iterator[str]:
     """What a reader must know."""
     yield (
         "The per-image VAE has no codes for test images; theirs, and every refined code, come "
@@ -112,7 +112,7 @@ def caveats(found: Inferred) -> Iterator[str]:
         ("epochs", "trained for different numbers of epochs"),
         ("beta", "have different β"),
     ):
-        values = {run: getattr(found.described(run), key) for run in found.runs}
+        values = {run: getattr(found.described(run), key) for run in found.asked.runs}
         if len(set(values.values())) > 1:
             each = ", ".join(f"{run} {value:g}" for run, value in values.items())
             yield f"The runs {what} ({each}); they differ in more than inference."

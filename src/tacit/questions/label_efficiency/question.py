@@ -17,7 +17,7 @@ from tacit.labels.draws import Draws, nested_draws, read_draws
 from tacit.labels.pairs import AnyPair, Pair, named_once, pairs_of
 from tacit.progress import part_by_part
 from tacit.questions.base import Measurement, Question, Runs, Setting
-from tacit.questions.label_efficiency import figures, numbers, words
+from tacit.questions.label_efficiency import numbers
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.trials import known, measured
 
@@ -41,16 +41,16 @@ class FewLabels(Question):
     """
 
     quick: ClassVar[Mapping[str, int]] = {"draws": 3}
-    rules: ClassVar[tuple[str, ...]] = ("worse-pair", "winner-accuracy", "label-factor")
-    sources: ClassVar[tuple[str, ...]] = (
+    rules = ("worse-pair", "winner-accuracy", "label-factor")
+    sources = (
         "Calder, Cook, Thorpe and Slepčev 2020 (Poisson learning)",
         "Searle, Casella and McCulloch 1992 (variance components)",
         "Fieller 1954 (an interval from a test)",
         "Guo, Pleiss, Sun and Weinberger 2017 (calibration)",
     )
-    as_trained: ClassVar[bool] = True
-    takes_encoders: ClassVar[bool] = True
-    needs_labels: ClassVar[bool] = True
+    as_trained = True
+    takes_encoders = True
+    needs_labels = True
 
     budgets: Annotated[tuple[Budget, ...], Field(min_length=1)] = (1, 3, 5, 10, 30, 100)
     draws: Annotated[int, Field(ge=2, le=1000)] = 10
@@ -203,10 +203,9 @@ class Labels(FewLabels):
             and `recipe`.
     """
 
-    name: ClassVar[str] = "label-efficiency"
-    rooms: ClassVar[tuple[Any, Any]] = (words, figures)
-    title: ClassVar[str] = "With few labels, does anything beat training from scratch?"
-    asks: ClassVar[str] = (
+    name = "label-efficiency"
+    title = "With few labels, does anything beat training from scratch?"
+    asks = (
         "With so many labels, does a representation beat a network trained from scratch, which, in "
         "which method, and what would more labels bring?"
     )

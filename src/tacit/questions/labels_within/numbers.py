@@ -87,7 +87,7 @@ class Judged:
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:
         """p(class) of all images by the winner, (N, K), at its temperature."""
-        return self.temperature.probabilities(self.measured.floats(f"{self.winner.name}/all"))
+        return self.temperature.probabilities(self._scores(self.winner, "all"))
 
     def reliability(self) -> list[Bin]:
         """The winner's held-out answers in up to five bins of as many answers each."""

@@ -1,7 +1,7 @@
 """Which representation and method, judged by nothing but the few labels that there are?"""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from tacit.labels.methods import Answered
 from tacit.labels.pairs import Pair, named_once
 from tacit.progress import part_by_part
 from tacit.questions.base import Arrays, Measurement, Question, Runs, Setting
-from tacit.questions.labels_within import figures, numbers, words
+from tacit.questions.labels_within import numbers
 from tacit.questions.shared.trials import Known, each_trial, problem_of
 
 Row = Annotated[int, Field(ge=0)]
@@ -37,22 +37,21 @@ class LabelsWithin(Question):
             number allows (`tacit.labels.cross_validation.turns_for`).
     """
 
-    name: ClassVar[str] = "labels-within"
-    rooms: ClassVar[tuple[Any, Any]] = (words, figures)
-    title: ClassVar[str] = "Do these labels choose a representation?"
-    asks: ClassVar[str] = (
+    name = "labels-within"
+    title = "Do these labels choose a representation?"
+    asks = (
         "With these labels and no other, is one representation, in one method, known to be the "
         "best to use, and which?"
     )
-    takes_encoders: ClassVar[bool] = True
-    rules: ClassVar[tuple[str, ...]] = ("worse-than-recommended",)
-    sources: ClassVar[tuple[str, ...]] = (
+    takes_encoders = True
+    rules = ("worse-than-recommended",)
+    sources = (
         "Breiman, Friedman, Olshen and Stone 1984 (the one-standard-error rule)",
         "Varma and Simon 2006 (the winner's own accuracy is too good)",
         "Bengio and Grandvalet 2004 (no unbiased variance of cross-validation)",
         "Guo, Pleiss, Sun and Weinberger 2017 (calibration)",
     )
-    as_trained: ClassVar[bool] = True
+    as_trained = True
 
     pairs: Annotated[tuple[Pair, ...], Field(min_length=1)]
     index: Annotated[tuple[Row, ...], Field(min_length=2)]

@@ -7,7 +7,7 @@ from tacit.figures.sink import Figure
 from tacit.measures.formatting import show
 from tacit.measures.number import Number
 from tacit.questions.base import Setting
-from tacit.questions.linear_layers.numbers import LAYERS, Layers, Numbers
+from tacit.questions.linear_layers.numbers import LAYERS, Found, Numbers
 from tacit.questions.shared.drawing import (
     bands_over,
     class_names_of,
@@ -20,7 +20,7 @@ from tacit.questions.shared.seeds import Seeds
 WHAT = "squared error per image"
 
 
-def draw(found: Layers, setting: Setting) -> tuple[Figure, ...]:
+def draw(found: Found, setting: Setting) -> tuple[Figure, ...]:
     """The training losses, the differences with their mean, and outputs."""
     seeds, mean = found.seeds, found.numbers["with-minus-without.squared-error"]
     return _curves(seeds, setting), _differences(seeds, mean, setting), _pictures(seeds, setting)

@@ -1,6 +1,5 @@
 """What question `linear-layers` measures, and its numbers over all seeds and images."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,9 +10,10 @@ from tacit.measures.distances import Floats
 from tacit.measures.engine import Measured, ratio
 from tacit.measures.number import Number
 from tacit.models.models import Autoencoder
-from tacit.questions.base import Runs
+from tacit.questions.base import OverSeeds, Runs
+from tacit.questions.linear_layers.question import LinearLayers
 from tacit.questions.shared.outputs import comparable, one_per_class, reconstructions, terms
-from tacit.questions.shared.seeds import Seeds, means
+from tacit.questions.shared.seeds import means
 from tacit.questions.typed import InTable
 from tacit.training.run_folder import SavedRun
 
@@ -63,8 +63,9 @@ class Numbers:
     test_images: InTable[OfImages]
 
 
-def measure(runs: Runs, saved: dict[str, SavedRun]) -> Numbers:
-    """All that is needed of both networks, by `LAYERS`."""
+def measure(runs: Runs, asked: LinearLayers) -> Numbers:
+    """All that is needed of both networks."""
+    saved = {layers: runs[run] for layers, run in asked.by_layers.items()}
     rows, shown = comparable(saved["with"], runs.test, "test"), one_per_class(runs.test)
     networks, errors = {}, {}
     for layers, run in saved.items():
@@ -93,12 +94,8 @@ def _thinned(run: SavedRun) -> Floats:
     return np.array([[every * (rows.mean() + 1), loss[rows].mean()] for rows in stretches]).T
 
 
-@dataclass(frozen=True)
-class Layers:
-    """Both networks over all seeds; `runs` by `LAYERS`."""
-
-    seeds: Seeds[Numbers]
-    runs: Mapping[str, str]
+class Found(OverSeeds[Numbers, LinearLayers]):
+    """Both networks over all seeds."""
 
     @cached_property
     def numbers(self) -> dict[str, Number]:

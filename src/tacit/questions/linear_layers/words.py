@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from tacit.measures.formatting import brief
 from tacit.questions.finding import Table
-from tacit.questions.linear_layers.numbers import LAYERS, Layers
+from tacit.questions.linear_layers.numbers import LAYERS, Found
 from tacit.questions.verdicts import Said, Verdict, ruled
 
 DECIDED_BY = (
@@ -13,7 +13,7 @@ DECIDED_BY = (
 )
 
 
-def headline(found: Layers) -> Said:
+def headline(found: Found) -> Said:
     """Whether the layer earns its place."""
     key = "with-minus-without.squared-error"
     share = found.numbers["difference-share"]
@@ -29,9 +29,9 @@ def headline(found: Layers) -> Said:
     return Said(told, text[told], key, "test error with the layer minus without it")
 
 
-def caveats(found: Layers) -> Iterator[str]:
+def caveats(found: Found) -> Iterator[str]:
     """What differs besides the layer."""
-    codes = {layers: found.seeds.first.network[layers].code for layers in LAYERS}
+    codes = {layers: found.first.network[layers].code for layers in LAYERS}
     if codes["with"] != codes["without"]:
         yield (
             f"The codes differ in size, {codes['with']} and {codes['without']}: the difference "
@@ -43,16 +43,16 @@ def caveats(found: Layers) -> Iterator[str]:
     )
 
 
-def table(found: Layers) -> Table:
+def table(found: Found) -> Table:
     """Both networks side by side."""
     seeds = found.seeds
     return Table.of(
         "Squared error per image, summed over pixels in [0, 1]",
-        found.runs,
+        found.asked.by_layers,
         {
             "network": LAYERS.__getitem__,
-            "run": found.runs.__getitem__,
-            "weights": lambda layers: seeds.first.network[layers].weights,
+            "run": found.asked.by_layers.__getitem__,
+            "weights": lambda layers: found.first.network[layers].weights,
             "test": lambda layers: found.numbers[f"{layers}.squared-error"],
             "training, mean": lambda layers: seeds.average(lambda one: one.network[layers].train),
         },

@@ -10,14 +10,15 @@ from tacit.figures.sink import Figure
 from tacit.measures.formatting import show, significant
 from tacit.questions.base import Setting
 from tacit.questions.finding import Table
-from tacit.questions.log_probability.numbers import Scores
+from tacit.questions.log_probability.annealing.words import table_of
+from tacit.questions.log_probability.numbers import Found
 from tacit.questions.shared.drawing import interval_chart, picture_grid
 from tacit.questions.shared.splits import SPLITS
 
 PER_ROW = 10
 
 
-def draw(scores: Scores, setting: Setting) -> tuple[Figure, ...]:
+def draw(scores: Found, setting: Setting) -> tuple[Figure, ...]:
     """All figures, in reading order: first the one that shows the verdict."""
     if not scores.classes:
         return (
@@ -34,7 +35,13 @@ def draw(scores: Scores, setting: Setting) -> tuple[Figure, ...]:
     )
 
 
-def class_table(scores: Scores, setting: Setting) -> Table:
+def tables(scores: Found, setting: Setting) -> tuple[Table, ...]:
+    """Classes, where there are some, and other methods, where they were asked for."""
+    by_class = (_class_table(scores, setting),) if scores.classes else ()
+    return by_class if scores.checks is None else (*by_class, table_of(scores.checks))
+
+
+def _class_table(scores: Found, setting: Setting) -> Table:
     """log p(x) by class, beside what else differs by class."""
     labels = scores.labels("test")
 
@@ -60,18 +67,18 @@ def class_table(scores: Scores, setting: Setting) -> Table:
     )
 
 
-def _ranked(scores: Scores) -> list[int]:
+def _ranked(scores: Found) -> list[int]:
     """Places in `classes`, the likeliest first."""
     found: list[int] = np.argsort(-scores.class_means("log_prob"), kind="stable").tolist()
     return found
 
 
-def _one_each(scores: Scores, setting: Setting) -> Figure:
+def _one_each(scores: Found, setting: Setting) -> Figure:
     """The first image of each class, of training and test images, whatever its value."""
     pictures: list[NDArray[np.generic]] = []
     notes: list[list[str]] = []
     for split in SPLITS:
-        table, shown = getattr(scores.seeds.first, split), scores.seeds.first.shown[split]
+        table, shown = getattr(scores.first, split), scores.first.shown[split]
         classes, at = np.unique(table.label[shown.rows], return_index=True)
         pictures.append(shown.pixels[at])
         rows = shown.rows[at]
@@ -101,7 +108,7 @@ def _one_each(scores: Scores, setting: Setting) -> Figure:
     )
 
 
-def _images(scores: Scores, setting: Setting) -> Figure:
+def _images(scores: Found, setting: Setting) -> Figure:
     """All images that are shown, each with its value: a row per class, train beside test."""
     rows: list[tuple[str, list[NDArray[np.generic] | None]]] = []
     notes: list[list[str]] = []
@@ -134,11 +141,9 @@ def _images(scores: Scores, setting: Setting) -> Figure:
     )
 
 
-def _shown(
-    scores: Scores, split: str, c: int | None
-) -> tuple[list[NDArray[np.generic]], list[str]]:
+def _shown(scores: Found, split: str, c: int | None) -> tuple[list[NDArray[np.generic]], list[str]]:
     """The images of a split that are shown, of one class or all, and their values as notes."""
-    table, shown = getattr(scores.seeds.first, split), scores.seeds.first.shown[split]
+    table, shown = getattr(scores.first, split), scores.first.shown[split]
     kept = np.arange(len(shown.rows))
     if c is not None:
         kept = np.flatnonzero(table.label[shown.rows] == c)
@@ -146,14 +151,12 @@ def _shown(
     return list(shown.pixels[kept]), [f"{round(float(value))}" for value in values]
 
 
-def _classes_shown(scores: Scores) -> list[int]:
-    classes: list[int] = np.unique(
-        scores.labels("test")[scores.seeds.first.shown["test"].rows]
-    ).tolist()
+def _classes_shown(scores: Found) -> list[int]:
+    classes: list[int] = np.unique(scores.labels("test")[scores.first.shown["test"].rows]).tolist()
     return classes
 
 
-def _by_class(scores: Scores, setting: Setting) -> Figure:
+def _by_class(scores: Found, setting: Setting) -> Figure:
     names = {k: setting.class_names[scores.classes[k]] for k in _ranked(scores)}
     each = {split: scores.by_class(split, "log_prob") for split in SPLITS}
     return interval_chart(
@@ -165,7 +168,7 @@ def _by_class(scores: Scores, setting: Setting) -> Figure:
     )
 
 
-def _beside_classes(scores: Scores, setting: Setting) -> Figure:
+def _beside_classes(scores: Found, setting: Setting) -> Figure:
     x = scores.beside(scores.picture)
     y = scores.class_means("log_prob")
     names = [setting.class_names[c] for c in scores.classes]
@@ -188,7 +191,7 @@ def _beside_classes(scores: Scores, setting: Setting) -> Figure:
     )
 
 
-def _over_images(scores: Scores, setting: Setting) -> Figure:
+def _over_images(scores: Found, setting: Setting) -> Figure:
     intensity, y = scores.by_image("test", "mean_intensity"), scores.by_image("test", "log_prob")
     found = {c: show(r) for c, r in scores.correlations().items()}
     return setting.chart(
@@ -201,7 +204,7 @@ def _over_images(scores: Scores, setting: Setting) -> Figure:
     )
 
 
-def _distributions(scores: Scores, setting: Setting) -> Figure:
+def _distributions(scores: Found, setting: Setting) -> Figure:
     values = {split: scores.by_image(split, "log_prob") for split in SPLITS}
     train, test = (show(scores.average(split)) for split in SPLITS)
     return setting.chart(
@@ -212,6 +215,6 @@ def _distributions(scores: Scores, setting: Setting) -> Figure:
     )
 
 
-def _not_all(scores: Scores) -> str:
+def _not_all(scores: Found) -> str:
     shown = len(_classes_shown(scores))
     return "" if shown == len(scores.classes) else f" (the first {shown} classes)"

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial, reduce
+from functools import cached_property, partial, reduce
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tacit.evidence.refine import MOST_STEPS
 from tacit.images.dataset import Images
 from tacit.measures.correlations import correlation, explained
 from tacit.measures.distances import Floats
@@ -20,13 +19,14 @@ from tacit.models.models import VAE
 from tacit.progress import part_by_part
 from tacit.questions.base import Arrays, Runs, index_of
 from tacit.questions.log_probability.annealing.measuring import (
-    Checking,
     Checks,
     Estimate,
     OfImages,
     Simulated,
     annealing,
 )
+from tacit.questions.log_probability.annealing.numbers import Relations
+from tacit.questions.log_probability.question import LogProbability
 from tacit.questions.shared.samples import Rows, compared_classes, of_all, of_each_class
 from tacit.questions.shared.scoring import estimated, mean_images, observed, score
 from tacit.questions.shared.seeds import Seeds
@@ -129,24 +129,9 @@ class Numbers:
         return Checks(self.resampled, self.annealed, self.annealed_long, self.simulated)
 
 
-@dataclass(frozen=True)
-class Amounts:
-    """How many images of a split, and samples of each; where samples come from.
-
-    gradients: of an image's refinement, at most, where what stays flagged is annealed.
-    """
-
-    samples: int
-    per_class: int
-    annealed_per_class: int
-    shown_per_class: int
-    by_encoder: bool
-    gradients: int = MOST_STEPS
-
-
-def measure(runs: Runs, name: str, asked: Amounts, checking: Checking | None) -> Numbers:
-    """log p(x) of images of both splits under the VAE `name`, and by other methods where asked."""
-    run = runs[name]
+def measure(runs: Runs, asked: LogProbability) -> Numbers:
+    """log p(x) of images of both splits under the VAE, and by other methods where asked."""
+    run = runs[asked.run]
     model = run.model_as(VAE)
     learned = runs.images_of(run)
     classes = compared_classes(learned, runs.test)
@@ -155,10 +140,7 @@ def measure(runs: Runs, name: str, asked: Amounts, checking: Checking | None) ->
     tables: dict[str, Any] = {}
     shown = {}
     for split, images in part_by_part(tuple(runs.splits(run).items())):
-        anneal = checking is None
-        score_them = partial(
-            _scored, model, images, classes, means, runs.seed, split, asked, anneal=anneal
-        )
+        score_them = partial(_scored, model, images, classes, means, runs.seed, split, asked)
         columns = runs.kept(f"scored-{split}", score_them)
         rows = columns.pop("rows").astype(np.int64)
         index = index_of(run, split, rows)
@@ -173,9 +155,9 @@ def measure(runs: Runs, name: str, asked: Amounts, checking: Checking | None) ->
             )
         tables[split] = found
         shown[split] = Shown(places, images.pixels[rows[places]])
-    if checking is not None:
+    if asked.is_checked:
         scored = Estimate(found.log_prob, found.standard_error, found.flagged)
-        tables |= vars(annealing(model, runs.test, rows, scored, checking, runs))
+        tables |= vars(annealing(model, runs.test, rows, scored, asked, runs))
     variance = None
     if classes:
         assert found.label is not None
@@ -197,9 +179,7 @@ def _scored(
     means: Mapping[int, Floats],
     seed: int,
     split: str,
-    asked: Amounts,
-    *,
-    anneal: bool,
+    asked: LogProbability,
 ) -> Arrays:
     """Columns of `score`, and the images' ``rows``: fewer where most have to be annealed."""
 
@@ -213,7 +193,7 @@ def _scored(
             seed=seed,
             split=split,
             by_encoder=asked.by_encoder,
-            anneal=anneal,
+            anneal=not asked.is_checked,
             gradients=asked.gradients,
         )
         return {"rows": rows, **columns}
@@ -252,7 +232,7 @@ def _shown(n: int, labels: Rows | None, split: str, per_class: int) -> Rows:
 
 
 def _by_encoder(
-    model: VAE, images: Images, rows: Rows, seed: int, split: str, asked: Amounts
+    model: VAE, images: Images, rows: Rows, seed: int, split: str, asked: LogProbability
 ) -> Arrays:
     """The report's own values: as many samples, from the encoder."""
     data = observed(model, images, rows, seed, split)
@@ -294,8 +274,18 @@ def _taken(table: Any, rows: NDArray[np.bool_]) -> Any:
     return replace(table, **{name: column[rows] for name, column in columns.items()})
 
 
-class Scores(BySplit):
+class Found(BySplit[Numbers, LogProbability]):
     """log p(x), and what it is read beside, of every seed."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "seeds", of_all_seeds(self.seeds))
+
+    @cached_property
+    def checks(self) -> Relations | None:
+        """What other methods say of it, where they were asked for."""
+        if not self.asked.is_checked:
+            return None
+        return Relations(self.seeds.each(lambda one: one.checks), self.asked)
 
     def class_means(self, column: str) -> Floats:
         """The mean of each class's test images, (K,)."""
@@ -328,7 +318,7 @@ class Scores(BySplit):
     def beside(self, column: str) -> Floats:
         """The test classes' means of what log p(x) is read beside, (K,)."""
         if column == "within_class_variance":
-            return np.asarray(self.seeds.first.within_class_variance)
+            return np.asarray(self.first.within_class_variance)
         return self.class_means(column)
 
     @property
@@ -354,14 +344,9 @@ class Scores(BySplit):
         }
 
     @property
-    def refined(self) -> bool:
-        """Whether samples come from posteriors refined for each image."""
-        return bool(self.seeds.first.refined)
-
-    @property
     def beside_encoder(self) -> bool:
         """Whether values by the encoder stand beside them."""
-        return self.seeds.first.by_encoder_test is not None
+        return self.first.by_encoder_test is not None
 
     def encoder_minus_refined(self) -> Number:
         """The report's values minus those from refined posteriors, of the shown images."""
@@ -401,45 +386,47 @@ class Scores(BySplit):
 
     def ceiling(self) -> float | None:
         """What no Gaussian log p(x) can exceed, in nats; None for other likelihoods."""
-        if self.seeds.first.sigma is None:
+        if self.first.sigma is None:
             return None
         log_sigma = self.seeds.average(lambda one: float(np.log(one.sigma)))
-        return -float(self.seeds.first.pixels) * (log_sigma + 0.5 * float(np.log(2 * np.pi)))
+        return -float(self.first.pixels) * (log_sigma + 0.5 * float(np.log(2 * np.pi)))
 
-
-def numbers_of(scores: Scores, class_names: tuple[str, ...]) -> dict[str, Number]:
-    """All numbers, the important ones first."""
-    numbers = {
-        "test.log-prob": scores.average("test"),
-        "train.log-prob": scores.average("train"),
-        "train-minus-test.log-prob": scores.train_minus_test(),
-    }
-    if scores.classes:
-        try:
-            numbers["top-minus-next.log-prob"] = scores.top().lead
-        except Undefined as error:
-            numbers["top-minus-next.log-prob"] = undefined(str(error), unit="nats")
-        shares = scores.shares_explained()
-        numbers |= {f"between-classes.explained-by.{kebab(c)}": s for c, s in shares.items()}
-    numbers |= {f"images.correlation.{kebab(c)}": r for c, r in scores.correlations().items()}
-    numbers["flagged"] = scores.flagged()
-    if (annealed := scores.annealed()) is not None:
-        numbers["annealed"] = annealed
-    if (apart := scores.apart()) is not None:
-        numbers["flagged.upper-minus-lower.median"] = Number(apart, unit="nats")
-    if scores.beside_encoder:
-        numbers["encoder-minus-refined.log-prob"] = scores.encoder_minus_refined()
-        numbers["encoder.flagged"] = counted(scores.of_encoder("flagged"), "estimates")
-    for column, unit in (("standard_error", "nats"), ("effective_samples", "samples")):
-        if (median := scores.typical(column)) is not None:
-            numbers[f"{kebab(column)}.median"] = Number(median, unit=unit)
-    if (ceiling := scores.ceiling()) is not None:
-        numbers["ceiling"] = Number(ceiling, unit="nats", interval="exact, from σ and the pixels")
-    if 0 < len(scores.classes) <= NAMED_CLASSES:
-        means = scores.by_class("test", "log_prob")
-        for c, number in zip(scores.classes, means, strict=True):
-            numbers[f"test.log-prob.class.{class_names[c]}"] = number
-    return numbers
+    @cached_property
+    def numbers(self) -> dict[str, Number]:
+        """All numbers, the important ones first."""
+        numbers = {
+            "test.log-prob": self.average("test"),
+            "train.log-prob": self.average("train"),
+            "train-minus-test.log-prob": self.train_minus_test(),
+        }
+        if self.classes:
+            try:
+                numbers["top-minus-next.log-prob"] = self.top().lead
+            except Undefined as error:
+                numbers["top-minus-next.log-prob"] = undefined(str(error), unit="nats")
+            shares = self.shares_explained()
+            numbers |= {f"between-classes.explained-by.{kebab(c)}": s for c, s in shares.items()}
+        numbers |= {f"images.correlation.{kebab(c)}": r for c, r in self.correlations().items()}
+        numbers["flagged"] = self.flagged()
+        if (annealed := self.annealed()) is not None:
+            numbers["annealed"] = annealed
+        if (apart := self.apart()) is not None:
+            numbers["flagged.upper-minus-lower.median"] = Number(apart, unit="nats")
+        if self.beside_encoder:
+            numbers["encoder-minus-refined.log-prob"] = self.encoder_minus_refined()
+            numbers["encoder.flagged"] = counted(self.of_encoder("flagged"), "estimates")
+        for column, unit in (("standard_error", "nats"), ("effective_samples", "samples")):
+            if (median := self.typical(column)) is not None:
+                numbers[f"{kebab(column)}.median"] = Number(median, unit=unit)
+        if (ceiling := self.ceiling()) is not None:
+            numbers["ceiling"] = Number(
+                ceiling, unit="nats", interval="exact, from σ and the pixels"
+            )
+        if 0 < len(self.classes) <= NAMED_CLASSES:
+            means = self.by_class("test", "log_prob")
+            for c, number in zip(self.classes, means, strict=True):
+                numbers[f"test.log-prob.class.{self.setting.class_names[c]}"] = number
+        return numbers if self.checks is None else numbers | self.checks.numbers()
 
 
 def kebab(column: str) -> str:

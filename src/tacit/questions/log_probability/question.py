@@ -1,19 +1,12 @@
 """How likely is an image, by class, and are the training images likelier than the test images?"""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from tacit.evidence.refine import MOST_STEPS
-from tacit.questions.base import Learns, Measurement, Question, Runs, Setting
-from tacit.questions.finding import Finding
-from tacit.questions.log_probability import figures, numbers, words
-from tacit.questions.log_probability.annealing import words as annealing
-from tacit.questions.log_probability.annealing.measuring import Checking
-from tacit.questions.log_probability.annealing.numbers import Relations
-from tacit.questions.shared.seeds import Seeds
-from tacit.questions.shared.words import flagged
+from tacit.questions.base import Learns, Question
 
 CHECKED = (("importance",), ("importance", "annealed"))
 """Nothing checks importance samples, or annealing does."""
@@ -45,20 +38,22 @@ class LogProbability(Question):
         simulated_images: images that the model simulates, for a lower and an upper bound.
     """
 
-    name: ClassVar[str] = "log-probability"
-    rooms: ClassVar[tuple[Any, Any]] = (words, figures)
-    title: ClassVar[str] = "Are training images likelier than test images?"
-    asks: ClassVar[str] = (
+    name = "log-probability"
+    title = "Are training images likelier than test images?"
+    asks = (
         "Are training images likelier under the model than test images, how likely is an image, "
         "and which class is the likeliest?"
     )
-    rules: ClassVar[tuple[str, ...]] = ("likeliest-class", "train-test-gap", "most-explained")
-    sources: ClassVar[tuple[str, ...]] = (
+    rules = ("likeliest-class", "train-test-gap", "most-explained")
+    sources = (
         "Burda, Grosse and Salakhutdinov 2016, Importance weighted autoencoders",
         "Vehtari, Simpson, Gelman, Yao and Gabry 2024, Pareto smoothed importance sampling",
-        *annealing.SOURCES,
+        "Wu, Burda, Salakhutdinov and Grosse 2017, On the quantitative analysis of decoder-based "
+        "generative models",
+        "Grosse, Ghahramani and Adams 2015, Sandwiching the marginal likelihood using "
+        "bidirectional Monte Carlo",
     )
-    weight: ClassVar[float] = 100.0
+    weight = 100.0
     quick: ClassVar[Mapping[str, int]] = {
         "per_class": 10,
         "annealed_per_class": 5,
@@ -100,54 +95,11 @@ class LogProbability(Question):
             )
         return distributions
 
-    def measure(self, runs: Runs) -> Measurement:
-        asked = numbers.Amounts(
-            self.samples,
-            self.per_class,
-            self.annealed_per_class,
-            self.shown_per_class,
-            self.proposal == "encoder",
-            self.gradients,
-        )
-        return Measurement.of(numbers.measure(runs, self.run, asked, self._checking))
-
-    def answer(self, measured: Mapping[int, Measurement], setting: Setting) -> Finding:
-        seeds = numbers.of_all_seeds(Seeds.of(numbers.Numbers, measured))
-        scores, checking = numbers.Scores(seeds), self._checking
-        known = numbers.numbers_of(scores, setting.class_names)
-        answer = [*words.sentences(scores, self.samples, setting.class_names)]
-        tables = [figures.class_table(scores, setting)] if scores.classes else []
-        if checking is not None:
-            checks = Relations(seeds.each(lambda one: one.checks), checking)
-            known |= checks.numbers()
-            answer = [*annealing.sentences(checks), *answer]
-            tables.append(annealing.table_of(checks))
-        return self.finding(
-            setting,
-            seeds,
-            words.headline(scores),
-            known,
-            answer=answer,
-            alerts=flagged(scores.flagged()),
-            decided_by=words.rule(scores) + annealing.RULE * (checking is not None),
-            figures=figures.draw(scores, setting),
-            tables=tables,
-            caveats=(
-                *words.caveats(scores, setting.class_names),
-                *annealing.CAVEATS * (checking is not None),
-            ),
-        )
+    @property
+    def by_encoder(self) -> bool:
+        return self.proposal == "encoder"
 
     @property
-    def _checking(self) -> Checking | None:
-        if self.methods == CHECKED[0]:
-            return None
-        return Checking(
-            samples=self.samples,
-            distributions=self.distributions,
-            annealed=self.annealed_images,
-            resampled=self.resampled_images,
-            long=self.long_images,
-            simulated=self.simulated_images,
-            by_encoder=self.proposal == "encoder",
-        )
+    def is_checked(self) -> bool:
+        """Whether annealing checks importance samples."""
+        return self.methods == CHECKED[1]

@@ -1,6 +1,6 @@
 """How likely an image is, in words, and the rule that they follow."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -8,13 +8,18 @@ from tacit.evidence.methods import CHAINS
 from tacit.evidence.precision import FEWER_DISTRIBUTIONS
 from tacit.measures.formatting import brief, percent, show, significant
 from tacit.measures.number import Undefined
-from tacit.questions.log_probability.numbers import MOSTLY, Scores
-from tacit.questions.shared.words import left_out, verdict
+from tacit.questions.log_probability.annealing import words as annealing
+from tacit.questions.log_probability.numbers import MOSTLY, Found
+from tacit.questions.shared.words import flagged, left_out, verdict
 from tacit.questions.verdicts import Said, Verdict, ruled
 
 
-def rule(scores: Scores) -> str:
+def decided_by(scores: Found) -> str:
     """How the numbers decide."""
+    return _rule(scores) + annealing.RULE * scores.asked.is_checked
+
+
+def _rule(scores: Found) -> str:
     together = "over images and seeds together"
     if not scores.classes:
         return (
@@ -31,7 +36,7 @@ def rule(scores: Scores) -> str:
     )
 
 
-def headline(scores: Scores) -> Said:
+def headline(scores: Found) -> Said:
     """Whether training images are likelier than test images."""
     difference = scores.train_minus_test()
     text = {
@@ -43,10 +48,18 @@ def headline(scores: Scores) -> Said:
     return Said(found := ruled(difference), text[found], key, label)
 
 
-def sentences(scores: Scores, samples: int, class_names: tuple[str, ...]) -> Iterator[str]:
+def alerts(scores: Found) -> tuple[str, ...]:
+    """That many values of log p(x) are unreliable."""
+    return flagged(scores.flagged())
+
+
+def sentences(scores: Found) -> Iterator[str]:
     """Which class is likeliest, what of it the images explain, and how reliable values are."""
+    if scores.checks is not None:
+        yield from annealing.sentences(scores.checks)
+    samples = scores.asked.samples
     if scores.classes:
-        yield _top(scores, class_names)
+        yield _top(scores)
         yield _explained(scores)
     effective = scores.typical("effective_samples")
     worth = "" if effective is None else f" ({samples:,} {_worth(effective)})"
@@ -83,12 +96,13 @@ def _worth(effective: float) -> str:
     return f"samples are worth {significant(effective, 2)} on the median image"
 
 
-def _top(scores: Scores, class_names: tuple[str, ...]) -> str:
+def _top(scores: Found) -> str:
     try:
         found = scores.top()
     except Undefined as error:
         return f"Which class is likeliest is undefined: {error}."
-    top, second = (f"'{class_names[scores.classes[int(k)]]}'" for k in (found.best, found.second))
+    names = scores.setting.class_names
+    top, second = (f"'{names[scores.classes[int(k)]]}'" for k in (found.best, found.second))
     if found.distinguishable:
         return f"The likeliest class is {top}, {show(found.lead)} above {second}, the next."
     lead = show(found.lead, sign=True)
@@ -97,7 +111,7 @@ def _top(scores: Scores, class_names: tuple[str, ...]) -> str:
     )
 
 
-def _explained(scores: Scores) -> str:
+def _explained(scores: Found) -> str:
     share = scores.shares_explained()[scores.picture]
     if share.low is None or share.high is None:
         return f"How much of the difference between classes lies in the images is {show(share)}."
@@ -113,7 +127,7 @@ def _explained(scores: Scores) -> str:
     )
 
 
-def caveats(scores: Scores, class_names: Sequence[str]) -> Iterator[str]:
+def caveats(scores: Found) -> Iterator[str]:
     """What a reader must know."""
     yield (
         "Every value is a lower bound in expectation. It is looser where the proposal fits worse, "
@@ -125,11 +139,13 @@ def caveats(scores: Scores, class_names: Sequence[str]) -> Iterator[str]:
             "These are densities over pixels scaled to [0, 1]; on another scale all of them shift "
             "by the same number of nats, and they are no code lengths."
         )
-    if scores.refined:
+    if scores.first.refined:
         yield (
             "Samples come from posteriors that were optimised for each image, train and test "
             "alike, against the frozen decoder, and one in a hundred from N(0, I). Where they are "
             f"flagged, {CHAINS} chains are annealed from there by "
             f"{' distributions, then by '.join(map(str, FEWER_DISTRIBUTIONS))}, until none is."
         )
-    yield left_out(len(class_names), len(scores.classes), "training or test images")
+    yield left_out(len(scores.setting.class_names), len(scores.classes), "training or test images")
+    if scores.asked.is_checked:
+        yield from annealing.CAVEATS

@@ -10,12 +10,12 @@ from tacit.figures.sink import Figure
 from tacit.measures.distances import Floats
 from tacit.measures.engine import bands
 from tacit.questions.base import Setting
-from tacit.questions.overfitting.numbers import OVERFITTED, Judged, Overfitted, Pictures
+from tacit.questions.overfitting.numbers import OVERFITTED, Found, Judged, Pictures
 from tacit.questions.shared.curves import Curve, looked_at
 from tacit.questions.shared.drawing import curve_chart, picture_grid
 
 
-def draw(of: Overfitted, setting: Setting) -> tuple[Figure, ...]:
+def draw(of: Found, setting: Setting) -> tuple[Figure, ...]:
     """Losses, gaps, and the reconstructions of each run that has some."""
     pictured = enumerate((one for one in of.runs if one.of.pictures), 1)
     reconstructions = (_reconstructions(n, one, of.seeds.seed, setting) for n, one in pictured)

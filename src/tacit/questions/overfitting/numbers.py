@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -16,7 +17,8 @@ from tacit.measures.number import Number, undefined
 from tacit.models.config import PerImageTable
 from tacit.models.models import VAE, Autoencoder
 from tacit.progress import part_by_part
-from tacit.questions.base import Runs
+from tacit.questions.base import OverSeeds, Runs
+from tacit.questions.overfitting.question import Overfitting
 from tacit.questions.shared.curves import Curve, Kept, Line
 from tacit.questions.shared.outputs import comparable, one_per_class, reconstructions, terms
 from tacit.questions.shared.samples import Rows
@@ -152,16 +154,12 @@ def loss_of(run: SavedRun) -> str:
     return "negative ELBO" if run.beta == 1 else "β-weighted negative ELBO"
 
 
-def measure(runs: Runs, names: Sequence[str], images: int, steps: int) -> Numbers:
-    """All that is needed of the runs called `names`.
-
-    Args:
-        images, steps: how many images of each split are refined, where a run needs it.
-    """
+def measure(runs: Runs, asked: Overfitting) -> Numbers:
+    """All that is needed of its runs."""
     found = Numbers({}, {})
-    for name in part_by_part(names):
+    for name in part_by_part(asked.runs):
         if is_per_image(runs[name]):
-            found.run[name], found.table[name] = _refined(runs, runs[name], images, steps)
+            found.run[name], found.table[name] = _refined(runs, runs[name], asked)
         else:
             found.run[name], found.table[name] = _evaluated(runs, runs.draws(name))
     return found
@@ -206,11 +204,11 @@ def _evaluated(runs: Runs, draws: Sequence[SavedRun]) -> tuple[OfRun, OfImages]:
     )
 
 
-def _refined(runs: Runs, run: SavedRun, images: int, steps: int) -> tuple[OfRun, OfImages]:
+def _refined(runs: Runs, run: SavedRun, asked: Overfitting) -> tuple[OfRun, OfImages]:
     """Train and test images get their posteriors alike: same start, same number of steps."""
-    updates = run.history.snapshots
+    updates, steps = run.history.snapshots, asked.refine_steps
     splits = runs.splits(run)
-    rows = {split: _shown_first(part, images, split) for split, part in splits.items()}
+    rows = {split: _shown_first(part, asked.refine_images, split) for split, part in splits.items()}
     losses: dict[str, list[Floats]] = {split: [] for split in splits}
     pictures, rising = {}, 0.0
     for split, part in part_by_part(tuple(splits.items())):
@@ -386,13 +384,13 @@ def judge(seeds: Seeds[Numbers], run: str, *, finished: bool = True) -> Judged:
     )
 
 
-@dataclass(frozen=True)
-class Overfitted:
-    """What was found about all runs; `steps`: of those whose images are refined."""
+class Found(OverSeeds[Numbers, Overfitting]):
+    """What was found about all runs."""
 
-    seeds: Seeds[Numbers]
-    runs: Sequence[Judged]
-    steps: int
+    @cached_property
+    def runs(self) -> list[Judged]:
+        left = self.setting.unfinished
+        return [judge(self.seeds, run, finished=run not in left) for run in self.asked.runs]
 
     @property
     def numbers(self) -> dict[str, Number | None]:

@@ -10,8 +10,8 @@ from tacit.questions.overfitting.numbers import (
     OVERFITTED,
     UNDECIDED,
     UNFINISHED,
+    Found,
     Judged,
-    Overfitted,
 )
 from tacit.questions.shared.words import listed
 from tacit.questions.verdicts import Said, Verdict, had_not
@@ -32,7 +32,7 @@ DECIDED_BY = (
 )
 
 
-def headline(of: Overfitted) -> Said:
+def headline(of: Found) -> Said:
     """Which models are overfitted.
 
     The key is how much the test loss of the worst of them rose; of models without a gap, which
@@ -69,7 +69,7 @@ def headline(of: Overfitted) -> Said:
     return Said(Verdict.NO, text, key, label, runs)
 
 
-def sentences(of: Overfitted) -> Iterator[str]:
+def sentences(of: Found) -> Iterator[str]:
     """Where the test loss of each run turned."""
     return map(_turned, of.runs)
 
@@ -83,7 +83,7 @@ def _turned(one: Judged) -> str:
     return f"The test loss of {one.name} was lowest at {when}."
 
 
-def table(of: Overfitted) -> Table:
+def table(of: Found) -> Table:
     """Losses and verdicts by run."""
     return Table.of(
         "Loss per image after the last update",
@@ -100,7 +100,7 @@ def table(of: Overfitted) -> Table:
     )
 
 
-def caveats(of: Overfitted) -> list[str]:
+def caveats(of: Found) -> list[str]:
     """What a reader must know of runs without an encoder, and of few draws."""
     said, judged = [], of.runs
     refined = [one.name for one in judged if one.of.refined]
@@ -115,11 +115,11 @@ def caveats(of: Overfitted) -> list[str]:
 
         said.append(
             f"{listed(refined)} {'has' if len(refined) == 1 else 'have'} no encoder: training and "
-            f"test images both got new posteriors by the same {of.steps} steps from mean 0 and "
-            "log-variance 0 against the decoder of each snapshot. The gap is the decoder's; the "
-            "negative ELBO of training images under the latents that were learned with it is "
-            f"{nats('own_latents', 1)}. Over the last tenth of the steps the bound of training "
-            f"images still rose by {nats('still_rising', 2)}."
+            f"test images both got new posteriors by the same {of.asked.refine_steps} steps from "
+            "mean 0 and log-variance 0 against the decoder of each snapshot. The gap is the "
+            "decoder's; the negative ELBO of training images under the latents that were learned "
+            f"with it is {nats('own_latents', 1)}. Over the last tenth of the steps the bound of "
+            f"training images still rose by {nats('still_rising', 2)}."
         )
         if any(one.of.refined and one.of.beta != 1 for one in judged):
             said.append("Refinement maximises the ELBO itself, with β 1.")

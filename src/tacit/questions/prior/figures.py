@@ -13,7 +13,7 @@ from tacit.questions.prior.numbers import (
     MIXTURE,
     PRIOR,
     RECONSTRUCTIONS,
-    Compared,
+    Found,
 )
 from tacit.questions.shared.codes import table_of_codes
 from tacit.questions.shared.drawing import interval_chart, picture_grid
@@ -24,14 +24,14 @@ DENSITIES = {PRIOR: "N(0, I)", GAUSSIAN: "Gaussian", MIXTURE: "mixture"}
 SETS = {**DENSITIES, DRAWN: "own codes"}
 
 
-def draw(compared: Compared, setting: Setting) -> tuple[Figure, ...]:
+def draw(compared: Found, setting: Setting) -> tuple[Figure, ...]:
     """Samples while the models learned and at the end, and their distances as far as measured."""
     return (*_by_epoch(compared, setting), *_at_the_end(compared, setting))
 
 
-def _by_epoch(compared: Compared, setting: Setting) -> tuple[Figure, ...]:
+def _by_epoch(compared: Found, setting: Setting) -> tuple[Figure, ...]:
     """The same latent draws under an encoder's and an optimised decoder, side by side."""
-    of = compared.seeds.first.run
+    of = compared.first.run
     runs = [run for run in compared.models if of[run].epoch]
     if not runs:
         return ()
@@ -53,8 +53,8 @@ def _by_epoch(compared: Compared, setting: Setting) -> tuple[Figure, ...]:
     )
 
 
-def _at_the_end(compared: Compared, setting: Setting) -> tuple[Figure, ...]:
-    of = compared.seeds.first.run
+def _at_the_end(compared: Found, setting: Setting) -> tuple[Figure, ...]:
+    of = compared.first.run
     rows = [
         (f"{run} · {words}", of[run].shown[density])
         for run in compared.models
@@ -89,13 +89,13 @@ def _at_the_end(compared: Compared, setting: Setting) -> tuple[Figure, ...]:
     )
 
 
-def tables(compared: Compared, setting: Setting) -> tuple[Table, ...]:
+def tables(compared: Found, setting: Setting) -> tuple[Table, ...]:
     """Distances on each network's features, and codes against N(0, I)."""
     distances = (_distances(compared, network) for network in compared.networks)
     return (*distances, table_of_codes({run: compared.codes(run) for run in compared.models}))
 
 
-def _distances(compared: Compared, network: str) -> Table:
+def _distances(compared: Found, network: str) -> Table:
     floor = show(contrast(compared.quality, network, [TRAINING]))
     sets = {**SETS, RECONSTRUCTIONS: "reconstructions"}
     return Table.of(
@@ -110,5 +110,5 @@ def _distances(compared: Compared, network: str) -> Table:
     )
 
 
-def _distance(compared: Compared, network: str, name: str, run: str) -> Number:
+def _distance(compared: Found, network: str, name: str, run: str) -> Number:
     return compared.distance(network, run, name)

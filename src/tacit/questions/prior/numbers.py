@@ -1,6 +1,5 @@
 """What samples from a prior cost, what a fit repairs, and what the initialisation did: numbers."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,7 +12,8 @@ from tacit.measures.fits import fit_gaussian, fit_mixture
 from tacit.measures.number import Number
 from tacit.models.config import PerImageTable
 from tacit.models.models import VAE, Autoencoder
-from tacit.questions.base import Runs
+from tacit.questions.base import OverSeeds, Runs
+from tacit.questions.prior.question import Prior
 from tacit.questions.shared.codes import (
     OfCodes,
     against_prior,
@@ -84,18 +84,10 @@ def named(run: str, what: str) -> str:
     return f"{run} {what}"
 
 
-def measure(
-    runs: Runs, names: tuple[str, ...], by_epoch: tuple[str, ...], classifier: str | None, most: int
-) -> Numbers:
-    """All that is needed of the runs called `names`.
-
-    Args:
-        by_epoch: the runs whose samples are shown by epoch.
-        classifier: the run whose features are looked at; None for none.
-        most: components of the mixture.
-    """
-    learned = {name: runs.images_of(runs[name]) for name in names}
-    quality = SampleQuality(runs, list(learned.values()), classifier)
+def measure(runs: Runs, asked: Prior) -> Numbers:
+    """All that is needed of its models; by epoch, of the encoder's and the first per-image one."""
+    learned = {name: runs.images_of(runs[name]) for name in asked.models}
+    quality = SampleQuality(runs, list(learned.values()), asked.classifier)
     found = {}
     for name, images in learned.items():
         run, epochs = runs[name], {}
@@ -104,13 +96,13 @@ def measure(
         start = None
         if isinstance(posterior_table, PerImageTable):
             start = Start(posterior_table.mean_std, posterior_table.updates)
-        if name in by_epoch:
+        if name in (asked.amortized, asked.per_image[0]):
             assert isinstance(model, VAE)
             z = prior_draws(model, max(quality.size, SHOWN), runs.seed)[:SHOWN]
             epochs = decoded_by_epoch(run, z)
         shown = {}
         if quality.size >= AT_LEAST:
-            shown = _sampled(name, model, images, quality, runs.seed, most)
+            shown = _sampled(name, model, images, quality, runs.seed, asked.components)
         found[name] = OfRun(against_prior(run, images), start, epochs, shown)
     return Numbers(quality.found, found)
 
@@ -157,28 +149,24 @@ def draws(codes: Floats, n: int, seed: int, most: int) -> dict[str, Floats]:
     }
 
 
-@dataclass(frozen=True)
-class Compared:
-    """The models over all seeds, by what they are.
+class Found(OverSeeds[Numbers, Prior]):
+    """The models over all seeds, by what they are."""
 
-    Attributes:
-        amortized, per_image, autoencoder: names of runs.
-        left: those whose training had not finished.
-        components: at most so many of a mixture.
-    """
+    @property
+    def left(self) -> list[str]:
+        """The per-image runs whose training had not finished."""
+        return [run for run in self.asked.per_image if run in self.setting.unfinished]
 
-    seeds: Seeds[Numbers]
-    amortized: str
-    per_image: tuple[str, ...]
-    autoencoder: str | None
-    left: Sequence[str] = ()
-    components: int = 10
+    @property
+    def per_image(self) -> list[str]:
+        """The per-image runs, those whose training had finished first; the first is judged."""
+        return sorted(self.asked.per_image, key=lambda run: run in self.left)
 
     @property
     def models(self) -> tuple[str, ...]:
         """All runs, in the order of the tables."""
-        last = () if self.autoencoder is None else (self.autoencoder,)
-        return (self.amortized, *self.per_image, *last)
+        first, *rest = self.asked.models
+        return (first, *self.per_image, *rest[len(self.per_image) :])
 
     @cached_property
     def quality(self) -> Seeds[Quality]:
@@ -194,7 +182,7 @@ class Compared:
 
     def start(self, run: str) -> Start:
         """Of a per-image run."""
-        found = self.seeds.first.run[run].start
+        found = self.first.run[run].start
         assert found is not None
         return found
 
@@ -233,7 +221,7 @@ class Compared:
     @cached_property
     def numbers(self) -> dict[str, Number]:
         """The numbers of the answer, on the features that decide; a few on the others."""
-        network, amortized = self.networks[0], self.amortized
+        network, amortized = self.networks[0], self.asked.amortized
         numbers: dict[str, Number] = {}
         for run in self.per_image:
             cost = self.cost_difference(network, run, amortized)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from tacit.measures.formatting import percent, show, significant
 from tacit.measures.intervals import decide
 from tacit.measures.number import Number
-from tacit.questions.prior.numbers import CODES_FITTED, DRAWN, MIXTURE, PRIOR, Compared
+from tacit.questions.prior.numbers import CODES_FITTED, DRAWN, MIXTURE, PRIOR, Found
 from tacit.questions.shared.sample_quality import (
     agreement,
     no_better_than_one_class,
@@ -17,7 +17,7 @@ from tacit.questions.verdicts import Said, Verdict, had_not
 Numbers = Mapping[str, Number]
 
 
-def decided_by(compared: Compared) -> str:
+def decided_by(compared: Found) -> str:
     """How the numbers decide."""
     return (
         "What the prior costs is the kernel distance to test images of samples from N(0, I) minus "
@@ -32,7 +32,7 @@ def decided_by(compared: Compared) -> str:
     )
 
 
-def headline(compared: Compared) -> Said:
+def headline(compared: Found) -> Said:
     """Whether samples from the prior still work, by the first of the per-image runs."""
     main = compared.per_image[0]
     found = prior_verdict(compared)
@@ -51,16 +51,16 @@ def headline(compared: Compared) -> Said:
     return Said(
         verdict,
         f"{text}{left}.",
-        f"{main}.prior-cost-minus-{compared.amortized}",
+        f"{main}.prior-cost-minus-{compared.asked.amortized}",
         f"cost of sampling from the prior: {main} minus an encoder's",
-        (compared.amortized, main),
+        (compared.asked.amortized, main),
     )
 
 
-def prior_verdict(compared: Compared) -> str:
+def prior_verdict(compared: Found) -> str:
     """By cost, and by the samples themselves, of the first per-image run: "worse", "better",
     "not the prior" (samples are worse, the cost is no higher), "open" or "undecided"."""
-    main, amortized, numbers = compared.per_image[0], compared.amortized, compared.numbers
+    main, amortized, numbers = compared.per_image[0], compared.asked.amortized, compared.numbers
     cost = decide(numbers[f"{main}.prior-cost-minus-{amortized}"])
     samples = decide(numbers[f"{main}.samples-minus-{amortized}"])
     if "undefined" in (cost, samples):
@@ -72,9 +72,11 @@ def prior_verdict(compared: Compared) -> str:
     return "better" if cost == "lower" else "open"
 
 
-def sentences(compared: Compared) -> Iterator[str]:
+def sentences(compared: Found) -> Iterator[str]:
     """The fit, the initialisation, and whether the other features agree."""
-    difference = compared.numbers[f"{compared.per_image[0]}.prior-cost-minus-{compared.amortized}"]
+    difference = compared.numbers[
+        f"{compared.per_image[0]}.prior-cost-minus-{compared.asked.amortized}"
+    ]
     if difference.value is None:
         yield f"Whether N(0, I) still works for optimised codes is {difference.interval}."
         return
@@ -96,7 +98,7 @@ def fit_verdict(numbers: Numbers, run: str) -> str:
     }[decide(numbers[f"{run}.repaired-by-mixture"])]
 
 
-def _of_fit(compared: Compared) -> str:
+def _of_fit(compared: Found) -> str:
     groups: dict[str, list[str]] = {}
     for run in compared.models:
         groups.setdefault(fit_verdict(compared.numbers, run), []).append(f"'{run}'")
@@ -104,7 +106,7 @@ def _of_fit(compared: Compared) -> str:
     return f"A Gaussian mixture fitted to the codes afterwards {said}."
 
 
-def _of_start(compared: Compared) -> str:
+def _of_start(compared: Found) -> str:
     if not compared.other_starts:
         return "Whether the initialisation matters is not known: no run starts from another spread."
     (wide, narrow), numbers = compared.other_starts[0], compared.numbers
@@ -112,7 +114,7 @@ def _of_start(compared: Compared) -> str:
     judged = "samples" if prior_verdict(compared) == "not the prior" else "prior-cost"
     difference = numbers[f"{wide}.{judged}-minus-{narrow}"]
     worse, rest = (
-        decide(numbers[f"{run}.{judged}-minus-{compared.amortized}"]) == "higher"
+        decide(numbers[f"{run}.{judged}-minus-{compared.asked.amortized}"]) == "higher"
         for run in (wide, narrow)
     )
     blamed = f"The initialisation was to blame{', in part' if rest else ''}"
@@ -135,11 +137,11 @@ def _of_start(compared: Compared) -> str:
     )
 
 
-def _of_features(compared: Compared) -> str:
+def _of_features(compared: Found) -> str:
     """Verdicts on the other features, where they differ."""
     if len(compared.networks) == 1:
         return ""
-    main, amortized = compared.per_image[0], compared.amortized
+    main, amortized = compared.per_image[0], compared.asked.amortized
     asked: dict[str, Sequence[Number]] = {
         f"on the prior of '{main}'": [
             compared.cost_difference(n, main, amortized) for n in compared.networks
@@ -158,7 +160,7 @@ def _of_features(compared: Compared) -> str:
     return f"{name} say otherwise {listed(apart)}." if apart else f"{name} agree."
 
 
-def caveats(compared: Compared) -> Iterator[str]:
+def caveats(compared: Found) -> Iterator[str]:
     """What a reader must know."""
     yield no_better_than_one_class(compared.quality)
     yield "All pictures are decoded means, not noisy draws of p(x | z)."
@@ -166,9 +168,9 @@ def caveats(compared: Compared) -> Iterator[str]:
         "A VAE's own codes are one draw of q(z | x) for each training image, as the decoder saw "
         "them while it learned, and not posterior means, which in many dimensions can lie where no "
         "draw does; reconstructions are from the means. The Gaussian and the mixture (of "
-        f"{compared.components} Gaussians with full covariances) are fitted to such codes of at "
-        f"most {CODES_FITTED:,} training images, after training. With few codes to a component a "
-        "mixture stays near these codes."
+        f"{compared.asked.components} Gaussians with full covariances) are fitted to such codes of "
+        f"at most {CODES_FITTED:,} training images, after training. With few codes to a component "
+        "a mixture stays near these codes."
     )
     yield (
         "Costs are differences, since a ratio to a floor near zero says nothing. They do not "

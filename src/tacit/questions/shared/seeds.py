@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from tacit.measures.distances import Floats
 from tacit.measures.engine import Measured
 from tacit.measures.number import Number
-from tacit.questions.base import Measurement
+from tacit.questions.typed import Measurement
 
 T = TypeVar("T")
 U = TypeVar("U")

@@ -1,8 +1,6 @@
 """Training and test images as two samples, under the same seeds and draws of few labels."""
 
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +9,7 @@ from tacit.images.dataset import UNLABELLED
 from tacit.measures.distances import Floats
 from tacit.measures.engine import Measured, difference
 from tacit.measures.number import Number
-from tacit.questions.shared.seeds import Seeds
+from tacit.questions.base import N, OverSeeds, Q
 
 SPLITS = ("train", "test")
 OVER = {"train": "training images", "test": "test images"}
@@ -47,18 +45,14 @@ def counted(flags: NDArray[np.generic], of: str) -> Number:
     return Number(float(flags.mean()), n=n, unit="share", interval=f"a count of {n:,} {of}")
 
 
-@dataclass(frozen=True)
-class BySplit:
+class BySplit(OverSeeds[N, Q]):
     """Columns of per-image numbers of both splits, over all seeds.
 
-    Attributes:
-        seeds: of what has them as `train` and `test`, with the images' `label`.
+    What was measured has them as `train` and `test`, with the images' `label`.
     """
 
-    seeds: Seeds[Any]
-
     def has(self, split: str, column: str) -> bool:
-        return getattr(getattr(self.seeds.first, split), column) is not None
+        return getattr(getattr(self.first, split), column) is not None
 
     def of(self, split: str, column: str, unit: str = "nats") -> Measured:
         """A column by seed and image."""
@@ -77,7 +71,7 @@ class BySplit:
         return np.mean(np.stack(each), axis=0)
 
     def labels(self, split: str) -> NDArray[np.int64]:
-        return np.asarray(getattr(self.seeds.first, split).label)
+        return np.asarray(getattr(self.first, split).label)
 
     @cached_property
     def classes(self) -> list[int]:

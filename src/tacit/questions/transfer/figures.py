@@ -9,10 +9,11 @@ from tacit.questions.base import Setting
 from tacit.questions.shared.curves import Curve, looked_at
 from tacit.questions.shared.drawing import curve_chart
 from tacit.questions.shared.splits import SPLITS
-from tacit.questions.transfer.numbers import METHODS, Compared
+from tacit.questions.transfer.numbers import Found
+from tacit.questions.transfer.question import METHODS
 
 
-def draw(compared: Compared, setting: Setting) -> tuple[Figure, ...]:
+def draw(compared: Found, setting: Setting) -> tuple[Figure, ...]:
     """All figures, in reading order."""
     return (
         _accuracy(compared, setting),
@@ -21,9 +22,9 @@ def draw(compared: Compared, setting: Setting) -> tuple[Figure, ...]:
     )
 
 
-def _accuracy(compared: Compared, setting: Setting) -> Figure:
+def _accuracy(compared: Found, setting: Setting) -> Figure:
     """Test accuracy of every draw and seed, and its mean."""
-    means = {m: compared.numbers[f"{m}.test-accuracy"] for m in compared.methods}
+    means = {m: compared.numbers[f"{m}.test-accuracy"] for m in compared.asked.methods}
     said = "; ".join(f"{METHODS[m]} {show(mean)}" for m, mean in means.items())
     shown = [mean.scaled(100, "%") for mean in means.values()]
     return setting.chart(
@@ -34,16 +35,16 @@ def _accuracy(compared: Compared, setting: Setting) -> Figure:
             {"": shown},
             x_label="test accuracy, %",
         ),
-        f"Test accuracy with {compared.labels} labels: every draw of every seed as a dot, the mean "
-        f"with its interval ({shown[0].interval}).",
+        f"Test accuracy with {compared.first.labels} labels: every draw of every seed as a dot, "
+        f"the mean with its interval ({shown[0].interval}).",
         f"Mean test accuracy: {said}.",
     )
 
 
-def _learning(compared: Compared, setting: Setting) -> Figure:
+def _learning(compared: Found, setting: Setting) -> Figure:
     """Accuracy on training and test images while each method learned."""
     panels = []
-    for method in compared.methods:
+    for method in compared.asked.methods:
         kept = [one.curves[method] for one in compared.seeds]
         lines = [Curve.of(kept, "accuracy", split) for split in SPLITS]
         series, title = [line.series() for line in lines], METHODS[method]
@@ -57,7 +58,7 @@ def _learning(compared: Compared, setting: Setting) -> Figure:
     )
 
 
-def _differences(compared: Compared, setting: Setting) -> Figure:
+def _differences(compared: Found, setting: Setting) -> Figure:
     """Paired differences of accuracy, draw by draw."""
     pairs = {f"{second} − {first}": (second, first) for second, first in compared.pairs}
     means = [compared.numbers[f"{a}-minus-{b}.test-accuracy"] for a, b in pairs.values()]

@@ -1,6 +1,5 @@
 """What question `transfer` measures, and its numbers over all seeds, draws and images."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -11,19 +10,13 @@ from numpy.typing import NDArray
 from tacit.measures.distances import Floats
 from tacit.measures.engine import Measured
 from tacit.measures.number import Number
-from tacit.questions.base import Runs
+from tacit.questions.base import OverSeeds, Runs
 from tacit.questions.shared.curves import Kept
 from tacit.questions.shared.majority_class import share_right
 from tacit.questions.shared.outputs import comparable, labelled, terms
-from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.splits import gap, without_draw
+from tacit.questions.transfer.question import Transfer
 from tacit.questions.typed import InTable
-
-METHODS = {
-    "scratch": "from scratch",
-    "transferred": "transferred, fine-tuned",
-    "frozen": "transferred, frozen",
-}
 
 
 @dataclass(frozen=True)
@@ -72,13 +65,13 @@ class Numbers:
     elsewhere: bool | None = None
 
 
-def measure(runs: Runs, methods: Mapping[str, str]) -> Numbers:
-    """All that is needed of the runs, by what they stand for.
+def measure(runs: Runs, asked: Transfer) -> Numbers:
+    """All that is needed of the runs.
 
     Raises:
         ValueError: if runs learned from different images in the same draw.
     """
-    draws = {method: runs.draws(run) for method, run in methods.items()}
+    draws = {method: runs.draws(run) for method, run in asked.methods.items()}
     n_draws = min(len(saved) for saved in draws.values())
     losses, means = {}, {}
     for method, saved in draws.items():
@@ -123,45 +116,33 @@ def _same_images(first: NDArray[np.int64] | None, second: NDArray[np.int64] | No
     return np.array_equal(first, second)
 
 
-@dataclass(frozen=True)
-class Compared:
-    """The methods over all seeds, draws and images.
-
-    Attributes:
-        methods: the runs by what they stand for.
-    """
-
-    seeds: Seeds[Numbers]
-    methods: Mapping[str, str]
-
-    @property
-    def labels(self) -> int:
-        return self.seeds.first.labels
+class Found(OverSeeds[Numbers, Transfer]):
+    """The methods over all seeds, draws and images."""
 
     @property
     def judged(self) -> str:
         """The method that the verdict is on: fine-tuned, or frozen where nothing was."""
-        return "transferred" if "transferred" in self.methods else "frozen"
+        return "transferred" if "transferred" in self.asked.methods else "frozen"
 
     @property
     def n_draws(self) -> int:
-        return len(self.seeds.first.draws.draw)
+        return len(self.first.draws.draw)
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
         """The later method first: what is gained is that of transfer over scratch."""
-        return [(second, first) for first, second in combinations(self.methods, 2)]
+        return [(second, first) for first, second in combinations(self.asked.methods, 2)]
 
     def accuracy(self, method: str) -> Measured:
-        return without_draw(self._of(method, "right", "accuracy"), self.seeds.first.few)
+        return without_draw(self._of(method, "right", "accuracy"), self.first.few)
 
     def cross_entropy(self, method: str) -> Measured:
-        return without_draw(self._of(method, "test", "nats"), self.seeds.first.few)
+        return without_draw(self._of(method, "test", "nats"), self.first.few)
 
     def gap(self, method: str) -> Measured:
         """Test minus training cross-entropy."""
         train, test = (self._of(method, split, "nats") for split in ("train", "test"))
-        return gap(train, test, few=self.seeds.first.few)
+        return gap(train, test, few=self.first.few)
 
     def points(self, method: str) -> Floats:
         """The test accuracy of every draw of every seed in percent, (S, D)."""
@@ -171,8 +152,9 @@ class Compared:
     @cached_property
     def numbers(self) -> dict[str, Number]:
         """Those of the finding, the most telling first."""
-        accuracy = {method: self.accuracy(method) for method in self.methods}
-        gaps = {method: self.gap(method) for method in self.methods}
+        methods = self.asked.methods
+        accuracy = {method: self.accuracy(method) for method in methods}
+        gaps = {method: self.gap(method) for method in methods}
         found = {}
         for second, first in self.pairs:
             difference = (accuracy[second] - accuracy[first]).mean()
@@ -181,9 +163,9 @@ class Compared:
         for second, first in self.pairs:
             found[f"{second}-minus-{first}.gap"] = (gaps[second] - gaps[first]).mean()
         found |= {f"{method}.gap": one.mean() for method, one in gaps.items()}
-        for method in self.methods:
+        for method in methods:
             found[f"{method}.test-cross-entropy"] = self.cross_entropy(method).mean()
-        majority = Number(self.seeds.first.majority, unit="accuracy")
+        majority = Number(self.first.majority, unit="accuracy")
         return found | {"always-most-frequent-class": majority}
 
     def _of(self, method: str, name: str, unit: str) -> Measured:

@@ -1,13 +1,16 @@
 """What does an encoder that learned without labels gain a classifier of few labels?"""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated
 
 from pydantic import model_validator
 
-from tacit.questions.base import Learns, Measurement, Question, Runs, Setting
-from tacit.questions.shared.seeds import Seeds
-from tacit.questions.transfer import figures, numbers, words
+from tacit.questions.base import Learns, Question
+
+METHODS = {
+    "scratch": "from scratch",
+    "transferred": "transferred, fine-tuned",
+    "frozen": "transferred, frozen",
+}
 
 
 class Transfer(Question):
@@ -20,17 +23,16 @@ class Transfer(Question):
             be left out.
     """
 
-    name: ClassVar[str] = "transfer"
-    rooms: ClassVar[tuple[Any, Any]] = (words, figures)
-    title: ClassVar[str] = "Does transfer gain accuracy?"
-    asks: ClassVar[str] = (
+    name = "transfer"
+    title = "Does transfer gain accuracy?"
+    asks = (
         "With few labels, does a classifier gain from an encoder that has learned from all images "
         "without labels, and does it overfit less?"
     )
-    rules: ClassVar[tuple[str, ...]] = ("transfer",)
-    reads_features: ClassVar[bool] = True
-    needs_labels: ClassVar[bool] = True
-    weight: ClassVar[float] = 2.0
+    rules = ("transfer",)
+    reads_features = True
+    needs_labels = True
+    weight = 2.0
 
     scratch: Annotated[str, Learns("classifier")]
     transferred: Annotated[str | None, Learns("classifier")] = None
@@ -45,15 +47,9 @@ class Transfer(Question):
     @property
     def methods(self) -> dict[str, str]:
         """The runs by what they stand for."""
-        named = {method: getattr(self, method) for method in numbers.METHODS}
+        named = {method: getattr(self, method) for method in METHODS}
         return {method: run for method, run in named.items() if run is not None}
 
     def without(self, run: str) -> "Question | None":
         left = super().without(run)
         return left if isinstance(left, Transfer) and len(left.methods) > 1 else None
-
-    def measure(self, runs: Runs) -> Measurement:
-        return Measurement.of(numbers.measure(runs, self.methods))
-
-    def found(self, measured: Mapping[int, Measurement], setting: Setting) -> Any:
-        return numbers.Compared(Seeds.of(numbers.Numbers, measured), self.methods)

@@ -6,7 +6,8 @@ from tacit.measures.formatting import brief, show
 from tacit.questions.finding import Table
 from tacit.questions.shared.majority_class import against_it
 from tacit.questions.shared.words import many, verdict
-from tacit.questions.transfer.numbers import METHODS, Compared
+from tacit.questions.transfer.numbers import Found
+from tacit.questions.transfer.question import METHODS
 from tacit.questions.verdicts import Said, Verdict, ruled
 
 FEW_DRAWS = 10
@@ -18,25 +19,25 @@ DECIDED_BY = (
 )
 
 
-def headline(compared: Compared) -> Said:
+def headline(compared: Found) -> Said:
     """Whether the encoder that is transferred gains accuracy; the fine-tuned one, if there is."""
     key = f"{compared.judged}-minus-scratch.test-accuracy"
     gain = compared.numbers[key]
-    labels = f"With {compared.labels} labels"
+    labels = f"With {compared.first.labels} labels"
     text = {
         Verdict.YES: f"{labels}, the transferred encoder gains {brief(gain)} of accuracy.",
         Verdict.NO: f"{labels}, the transferred encoder costs {brief(-gain)} of accuracy.",
         Verdict.CANNOT_TELL: f"{labels}, transfer gains nothing measurable over training from "
         "scratch.",
     }
-    runs = tuple(compared.methods[method] for method in ("scratch", compared.judged))
+    runs = tuple(compared.asked.methods[method] for method in ("scratch", compared.judged))
     return Said(found := ruled(gain), text[found], key, "accuracy gained by transfer", runs)
 
 
-def sentences(compared: Compared) -> Iterator[str]:
+def sentences(compared: Found) -> Iterator[str]:
     """What freezing does, and which method overfits less."""
     numbers, judged = compared.numbers, compared.judged
-    if judged == "transferred" and "frozen" in compared.methods:
+    if judged == "transferred" and "frozen" in compared.asked.methods:
         alone = verdict(
             numbers["frozen-minus-scratch.test-accuracy"],
             higher="gains {} over training from scratch",
@@ -61,12 +62,12 @@ def sentences(compared: Compared) -> Iterator[str]:
     )
 
 
-def _beside_one_answer(compared: Compared) -> str:
+def _beside_one_answer(compared: Found) -> str:
     """What always giving one answer would reach, where a method is not clearly above it."""
-    always, n = compared.numbers["always-most-frequent-class"], len(compared.methods)
+    always, n = compared.numbers["always-most-frequent-class"], len(compared.asked.methods)
     found = [
         against_it(compared.numbers[f"{m}.test-accuracy"], always.value or 0.0)
-        for m in compared.methods
+        for m in compared.asked.methods
     ]
     above = found.count("better")
     if above == n:
@@ -83,14 +84,14 @@ def _beside_one_answer(compared: Compared) -> str:
     )
 
 
-def caveats(compared: Compared) -> Iterator[str]:
+def caveats(compared: Found) -> Iterator[str]:
     """What the encoder has seen, and how many comparisons there are."""
     yield (
         "The encoder was learned elsewhere, from other pictures, perhaps with labels of theirs. "
-        if compared.seeds.first.elsewhere
+        if compared.first.elsewhere
         else "The encoder that is transferred has seen all training images, only without their "
         "labels. "
-    ) + f"All methods see the same {compared.labels} labels in each draw."
+    ) + f"All methods see the same {compared.first.labels} labels in each draw."
     if len(compared.pairs) > 1:
         yield (
             "The differences are compared two by two, each with its own 95 % interval; with "
@@ -100,7 +101,7 @@ def caveats(compared: Compared) -> Iterator[str]:
         yield f"Only {many(compared.n_draws, 'draw')}: choices of few labels differ a lot."
 
 
-def table(compared: Compared) -> Table:
+def table(compared: Found) -> Table:
     """The methods side by side."""
     numbers = compared.numbers
 
@@ -110,10 +111,10 @@ def table(compared: Compared) -> Table:
 
     return Table.of(
         "The methods compared; the gap is test minus training cross-entropy",
-        compared.methods,
+        compared.asked.methods,
         {
             "method": METHODS.__getitem__,
-            "run": compared.methods.__getitem__,
+            "run": compared.asked.methods.__getitem__,
             "test accuracy": lambda method: numbers[f"{method}.test-accuracy"],
             "lowest to highest": reach,
             "test cross-entropy": lambda method: numbers[f"{method}.test-cross-entropy"],

@@ -17,6 +17,7 @@ from tacit.measures.distances import Floats
 from tacit.models.models import VAE
 from tacit.models.posteriors import DiagonalNormal
 from tacit.questions.base import Arrays, Runs
+from tacit.questions.log_probability.question import LogProbability
 from tacit.questions.shared.samples import Rows
 from tacit.questions.shared.scoring import estimated, observed
 from tacit.streams import numpy_stream, torch_stream
@@ -24,32 +25,6 @@ from tacit.streams import numpy_stream, torch_stream
 MOST_FOR_QUADRATURE = 2
 MORE = 10
 """The check of so many samples, or distributions, is so many times as many."""
-
-
-@dataclass(frozen=True)
-class Checking:
-    """How much is annealed.
-
-    Attributes:
-        samples: importance samples per image; `MORE` times as many are drawn beside them.
-        distributions: from the start to the posterior, rising; annealed by each of them.
-        annealed, resampled: test images that are annealed, and that get more importance samples.
-        long: of those annealed, how many are annealed by `MORE` times the most distributions too.
-        simulated: images for both bounds.
-        by_encoder: whether importance samples come from the encoder, where there is one.
-    """
-
-    samples: int
-    distributions: tuple[int, ...]
-    annealed: int
-    resampled: int
-    long: int
-    simulated: int
-    by_encoder: bool = False
-
-    @property
-    def most(self) -> int:
-        return self.distributions[-1]
 
 
 @dataclass(frozen=True)
@@ -101,7 +76,7 @@ def fitted_start(model: VAE) -> str:
 
 
 def annealing(
-    model: VAE, images: Images, rows: Rows, scored: Estimate, checking: Checking, runs: Runs
+    model: VAE, images: Images, rows: Rows, scored: Estimate, asked: LogProbability, runs: Runs
 ) -> Checks:
     """log p(x) of a few images by several methods, drawn at random from `rows`.
 
@@ -131,15 +106,15 @@ def annealing(
         key = f"{name}-{distributions}"
         by[table][key] = kept(table, key, estimate)
 
-    place = order[: max(checking.resampled, checking.annealed)]
-    data, more = seen(place), MORE * checking.samples
+    place = order[: max(asked.resampled_images, asked.annealed_images)]
+    data, more = seen(place), MORE * asked.samples
     few = Estimate(scored.log_prob[place], scored.standard_error[place], scored.flagged[place])
     by: dict[str, dict[str, Estimate]] = {"annealed": {}, "annealed-long": {}}
-    resampled = OfImages(rows[place], {f"importance-{checking.samples}": few})
+    resampled = OfImages(rows[place], {f"importance-{asked.samples}": few})
     resampled.by[f"importance-{more}"] = kept(
         "resampled",
         f"importance-{more}",
-        lambda: estimated(model, data, more, seed, "test", by_encoder=checking.by_encoder),
+        lambda: estimated(model, data, more, seed, "test", by_encoder=asked.by_encoder),
     )
     if model.latent_dim <= MOST_FOR_QUADRATURE:
         generator = torch_stream(seed, "quadrature")
@@ -147,22 +122,22 @@ def annealing(
             "resampled", "exact", lambda: quadrature(model, data, generator=generator)
         )
 
-    place = order[: checking.annealed]
+    place = order[: asked.annealed_images]
     some = seen(place)
     refined = None if model.amortized else _refined(model, some, runs)
     best = fitted_start(model)
     starts: dict[str, Start] = {best: refined or "encoder", "prior": "prior"}
     for name, start in starts.items():
-        for distributions in checking.distributions:
+        for distributions in asked.distributions:
             annealed("annealed", name, some, start, distributions)
-    long, first = None, slice(0, checking.long)
-    if checking.long:
+    long, first = None, slice(0, asked.long_images)
+    if asked.long_images:
         fewer: Start = "encoder"
         if refined is not None:
             fewer = DiagonalNormal(refined.mean[first], refined.log_var[first])
-        annealed("annealed-long", best, some.take(first), fewer, MORE * checking.most)
+        annealed("annealed-long", best, some.take(first), fewer, MORE * asked.distributions[-1])
         long = OfImages(rows[place[first]], by["annealed-long"])
-    simulated = runs.kept("simulated", lambda: _simulated(model, checking, seed))
+    simulated = runs.kept("simulated", lambda: _simulated(model, asked, seed))
     return Checks(
         resampled,
         OfImages(rows[place], by["annealed"]),
@@ -191,11 +166,11 @@ def _refined(model: VAE, data: Observed, runs: Runs) -> DiagonalNormal:
     return DiagonalNormal(torch.from_numpy(kept["mean"]), torch.from_numpy(kept["log_var"]))
 
 
-def _simulated(model: VAE, checking: Checking, seed: int) -> Arrays:
+def _simulated(model: VAE, asked: LogProbability, seed: int) -> Arrays:
     both = bidirectional(
         model,
-        n_images=checking.simulated,
-        schedule=sigmoid_schedule(checking.most),
+        n_images=asked.simulated_images,
+        schedule=sigmoid_schedule(asked.distributions[-1]),
         generator=torch_stream(seed, "simulated"),
     )
     return {

@@ -7,7 +7,8 @@ import numpy as np
 
 from tacit.measures.engine import Measured
 from tacit.measures.number import Number, undefined
-from tacit.questions.log_probability.annealing.measuring import MORE, Checking, Checks
+from tacit.questions.log_probability.annealing.measuring import MORE, Checks
+from tacit.questions.log_probability.question import LogProbability
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.splits import counted
 
@@ -42,12 +43,12 @@ class Relations:
     """What was measured on one or several seeds, all on the same images."""
 
     seeds: Seeds[Checks]
-    checking: Checking
+    asked: LogProbability
 
     @property
     def best(self) -> str:
         """Where annealing starts beside the prior."""
-        encoder = f"encoder-{self.checking.most}"
+        encoder = f"encoder-{self.asked.distributions[-1]}"
         return "encoder" if encoder in self.seeds.first.annealed.by else "refined"
 
     def importance(self, samples: int) -> Measured:
@@ -68,8 +69,8 @@ class Relations:
 
     def all(self) -> tuple[Relation, ...]:
         """Every relation, those that the answer hangs on first."""
-        few, many = self.checking.samples, MORE * self.checking.samples
-        *_, most = distributions = self.checking.distributions
+        few, many = self.asked.samples, MORE * self.asked.samples
+        *_, most = distributions = self.asked.distributions
         best, where = self.best, START_NAMES[self.best]
         annealed = self.annealed(best, most)
         found = [
@@ -110,7 +111,7 @@ class Relations:
                 "within 0.15 nats for 100 from the encoder",
             )
         )
-        if self.checking.long:
+        if self.asked.long_images:
             longest = MORE * most
             long = self._of("annealed_long", f"{best}-{longest}")
             found.append(
@@ -138,10 +139,10 @@ class Relations:
 
     def _methods(self) -> dict[tuple[str, str], str]:
         """Every method by its table and column, in words."""
-        samples = (self.checking.samples, MORE * self.checking.samples)
+        samples = (self.asked.samples, MORE * self.asked.samples)
         named = {("resampled", f"importance-{n}"): f"{n:,} importance samples" for n in samples}
         for start in (self.best, "prior"):
-            for n in self.checking.distributions:
+            for n in self.asked.distributions:
                 said = f"annealing by {n:,} distributions from {START_NAMES[start]}"
                 named["annealed", f"{start}-{n}"] = said
         return named

@@ -17,12 +17,6 @@ CAVEATS = (
     "Annealing too gives lower bounds in expectation. The gap of both bounds certifies it on "
     "images that the model made, and on real ones only as far as they resemble these.",
 )
-SOURCES = (
-    "Wu, Burda, Salakhutdinov and Grosse 2017, On the quantitative analysis of decoder-based "
-    "generative models",
-    "Grosse, Ghahramani and Adams 2015, Sandwiching the marginal likelihood using bidirectional "
-    "Monte Carlo",
-)
 
 
 def table_of(relations: Relations) -> Table:
@@ -38,8 +32,8 @@ def table_of(relations: Relations) -> Table:
 def sentences(relations: Relations) -> Iterator[str]:
     """What annealing says of the importance samples, and how far it can be trusted."""
     beyond, beyond_more, gap = relations.all()[:3]
-    few, many = relations.checking.samples, MORE * relations.checking.samples
-    most, where = relations.checking.most, START_NAMES[relations.best]
+    few, many = relations.asked.samples, MORE * relations.asked.samples
+    most, where = relations.asked.distributions[-1], START_NAMES[relations.best]
     n = relations.annealed(relations.best, most).size("image")
     opening = f"Annealing by {most:,} distributions from {where}, on {n} test images,"
     yield verdict(
