@@ -180,7 +180,7 @@ def test_meaning_without_an_interval() -> None:
 def test_pairs_of_images_narrow_the_interval() -> None:
     """Images differ far more than decoders do; unpaired the difference would drown."""
     kept = fabricated((2.0, 2.1, 8.0), hard=3.0)
-    difference = kept.error_difference("frozen", "reference")
+    difference = kept.numbers["squared-error.frozen-minus-reference"]
     assert difference.low is not None
     assert difference.low > 0.05
     assert kept.error("frozen").low < kept.error("reference").high  # type: ignore[operator]
@@ -243,8 +243,9 @@ def test_brackets(measured: dict[int, Measurement]) -> None:
         changed = replace(errors, reference=best, frozen=ends[end])
         kept = over({0: replace(numbers, errors=changed)})
         assert kept.share().value == pytest.approx(share)
-    alike = over({0: numbers}).variability_difference("frozen", "frozen")
-    assert alike.value == 0.0
+    of = numbers.separation.of
+    alike = replace(numbers.separation, of=of | {"frozen-output": of["reference-output"]})
+    assert over({0: replace(numbers, separation=alike)}).variability_difference().value == 0.0
 
 
 def test_measured_errors_are_the_decoders_own(

@@ -107,7 +107,7 @@ def test_where_most_have_to_be_annealed_fewer_images_are(
 ) -> None:
     asked: list[int] = []
 
-    def scored(model: Any, images: Images, rows: np.ndarray, means: Any, **_: Any) -> Any:
+    def scored(model: Any, images: Images, rows: np.ndarray, means: Any, *_: Any) -> Any:
         asked.append(len(rows))
         annealed = np.arange(len(rows)) < share * len(rows)
         numbers = {"log_prob": rows.astype(float), "annealed": annealed.astype(np.int64)}

@@ -10,7 +10,9 @@ import torch
 from tacit.images.dataset import Images
 from tacit.models.likelihoods import Bernoulli, Gaussian, Likelihood
 from tacit.models.models import VAE
-from tacit.questions.shared.scoring import OVERALL, mean_images, picture_log_prob, score
+from tacit.questions.log_probability.numbers import score
+from tacit.questions.log_probability.question import LogProbability
+from tacit.questions.shared.scoring import OVERALL, mean_images, picture_log_prob
 
 
 def some_images(n: int = 12) -> Images:
@@ -65,9 +67,7 @@ def test_scores_are_below_the_ceiling_and_belong_to_their_images(
     means = mean_images(study.images.train, [])
 
     def scores(rows: np.ndarray) -> np.ndarray:
-        columns = score(
-            model, test, rows, means, samples=64, seed=0, split="test", by_encoder=False
-        )
+        columns = score(model, test, rows, means, 0, "test", LogProbability(run=run, samples=64))
         assert "label" not in columns
         assert "pareto_k" not in columns
         return np.asarray(columns["log_prob"])

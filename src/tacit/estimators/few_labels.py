@@ -168,7 +168,7 @@ class FewLabelClassifier(Holding, ClassifierMixin, RowsEstimator):
         self.representation_, self.method_ = winner.codes, winner.method
         self._temperature = judged.temperature
         self.temperature_ = judged.temperature.value
-        found = judged.measured.floats(f"{winner.name}/all").argmax(axis=1)
+        found = judged.scores(winner, "all").argmax(axis=1)
         found[judged.labelled.index] = judged.labelled.y
         self.transduction_ = self.classes_[found]
         nothing = undefined("no class has two labels, one of which could be held out")

@@ -30,6 +30,7 @@ from tacit.questions.shared.scoring import (
     own_posterior,
     picture_log_prob,
 )
+from tacit.questions.shared.seeds import present
 from tacit.streams import numpy_stream, torch_stream
 from tacit.training.evaluation import sample_of
 
@@ -54,9 +55,7 @@ class Objectives:
     @property
     def compared(self) -> Floats:
         """What sizes are compared by."""
-        found = self.squared_error if self.elbo is None else self.elbo
-        assert found is not None
-        return found
+        return present(self.squared_error if self.elbo is None else self.elbo)
 
 
 @dataclass(frozen=True)
@@ -260,13 +259,9 @@ class Found(OverSeeds[Numbers, CodeSize]):
 
     def kl(self, run: str) -> Number:
         """The mean of a VAE's KL term over them."""
-
-        def of(one: Numbers) -> Floats:
-            found = one.table.test_images.runs[run].kl
-            assert found is not None
-            return found[self.reporting]
-
-        return self.seeds.measured(of, "nats").mean()
+        return self.seeds.measured(
+            lambda one: present(one.table.test_images.runs[run].kl)[self.reporting], "nats"
+        ).mean()
 
     def shortfall(self, run: str, other: str, images: Rows) -> Number:
         """By how much `run` is worse than `other`, image by image: above zero where it is worse."""
@@ -316,12 +311,9 @@ class Found(OverSeeds[Numbers, CodeSize]):
 
     def told(self, run: str, probe: str) -> Measured:
         """Whether an image's class was told from its code."""
-
-        def of(one: Numbers) -> NDArray[np.bool_]:
-            assert one.table.classes is not None
-            return np.asarray(getattr(one.table.classes.runs[run], probe) == 1)
-
-        return self.seeds.measured(of, "accuracy")
+        return self.seeds.measured(
+            lambda one: getattr(present(one.table.classes).runs[run], probe) == 1, "accuracy"
+        )
 
     def used(self, run: str) -> Number:
         """Dimensions in use."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from tacit.measures.number import POINTS, Number, undefined
 from tacit.models.parts import part_of
 from tacit.questions.base import Codes, Runs
 from tacit.questions.label_efficiency.numbers import Curves
-from tacit.questions.shared.seeds import Seeds
+from tacit.questions.shared.seeds import Seeds, present
 from tacit.streams import torch_stream
 from tacit.training.collapse import effective_rank
 from tacit.training.viewed import called, looked_at
@@ -174,30 +174,15 @@ class Compared:
             if codes != first and found[self.best(codes, budget).name] == verdict
         ]
 
+    @cache  # noqa: B019  # lives as long as one answer
     def indicator(self, name: str, codes: str) -> Number:
         """An indicator of these codes, over seeds and images."""
-        return self._indicators[name][codes]
-
-    @cached_property
-    def _indicators(self) -> dict[str, dict[str, Number]]:
-        return {
-            name: {codes: self._indicator(name, codes) for codes in self.pairs}
-            for name in INDICATORS
-        }
-
-    def _indicator(self, name: str, codes: str) -> Number:
         if name == "effective-rank":
             values = np.array([one.codes[codes].effective_rank for one in self.of_codes])
             return Measured(values, ("seed",), given="these test images").mean()
         if any(one.codes[codes].kept is None for one in self.of_codes):
             return undefined("features were given, and none of views")
-
-        def kept(one: Indicators) -> NDArray[np.float64]:
-            found = one.codes[codes].kept
-            assert found is not None
-            return found
-
-        return self.of_codes.measured(kept, "share").mean()
+        return self.of_codes.measured(lambda one: present(one.codes[codes].kept), "share").mean()
 
     def chosen_by(self, name: str) -> str | None:
         """The codes whose indicator is the largest; None where fewer than two have it."""

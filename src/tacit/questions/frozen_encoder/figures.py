@@ -110,14 +110,14 @@ def _variability(kept: Found, setting: Setting) -> Figure:
 
 
 def _separation(kept: Found, setting: Setting) -> Figure:
-    def difference(what: str) -> Callable[..., Number]:
-        pair = (f"frozen-{what}", f"reference-{what}", "silhouette")
-        return partial(kept.separation_difference, *pair)
-
+    difference = {
+        f"{what}s": partial(kept.separation_difference, what, "silhouette")
+        for what in ("code", "output")
+    }
     return interval_chart(
         setting,
         "separation",
-        {f"{what}s": _rows(kept, setting, difference(what)) for what in ("code", "output")},
+        {name: _rows(kept, setting, of) for name, of in difference.items()},
         "Whether classes lie further apart with the frozen encoder (right of zero) than with the "
         f"autoencoder, in codes and in outputs{_cut(kept)}. The table has the other measures.",
         x_label="silhouette: frozen encoder minus autoencoder, same test images",

@@ -242,10 +242,6 @@ class Found(OverSeeds[Numbers, FrozenEncoder]):
             lambda one: one.decoder[role].train_error, PER_IMAGE, images="training images"
         ).mean()
 
-    def error_difference(self, first: str, second: str) -> Number:
-        """The squared error of one decoder minus another's, on the same test images."""
-        return (self._error(first) - self._error(second)).mean()
-
     def share(self, of_class: int | None = None) -> Number:
         """(probabilities - frozen) / (probabilities - reference), in squared error.
 
@@ -268,22 +264,22 @@ class Found(OverSeeds[Numbers, FrozenEncoder]):
         """The variance within classes of a decoder's outputs, as a share of the originals' own."""
         return self._variability(role, of_class).mean()
 
-    def variability_difference(
-        self, first: str, second: str, of_class: int | None = None
-    ) -> Number:
-        """One decoder's `variability` minus another's."""
-        return (self._variability(first, of_class) - self._variability(second, of_class)).mean()
+    def variability_difference(self, of_class: int | None = None) -> Number:
+        """The `variability` of the frozen encoder's decoder minus the autoencoder's."""
+        frozen, own = (self._variability(role, of_class) for role in ("frozen", "reference"))
+        return (frozen - own).mean()
 
     def separation(self, what: str, measure: str, of_class: int | None = None) -> Number:
         """One of `MEASURES` of "originals", or of a role's "-code" or "-output"."""
         return self._separation(what, measure, of_class).mean()
 
-    def separation_difference(
-        self, first: str, second: str, measure: str, of_class: int | None = None
-    ) -> Number:
-        """`separation` of one minus that of another, on the same images."""
-        a, b = (self._separation(what, measure, of_class) for what in (first, second))
-        return (a - b).mean()
+    def separation_difference(self, what: str, measure: str, of_class: int | None = None) -> Number:
+        """`separation` of the frozen encoder's codes or outputs minus that of the autoencoder's."""
+        frozen, own = (
+            self._separation(f"{role}-{what}", measure, of_class)
+            for role in ("frozen", "reference")
+        )
+        return (frozen - own).mean()
 
     @cached_property
     def numbers(self) -> dict[str, Number]:
@@ -292,18 +288,15 @@ class Found(OverSeeds[Numbers, FrozenEncoder]):
         for role in (*DECODERS, "class_mean"):
             numbers[f"squared-error.{role.replace('_', '-')}"] = self.error(role)
         for first, second in (("frozen", "reference"), ("probabilities", "frozen")):
-            difference = self.error_difference(first, second)
-            numbers[f"squared-error.{first}-minus-{second}"] = difference
+            difference = self._error(first) - self._error(second)
+            numbers[f"squared-error.{first}-minus-{second}"] = difference.mean()
         for role in DECODERS:
             numbers[f"variability.{role}"] = self.variability(role)
-        numbers["variability.frozen-minus-reference"] = self.variability_difference(
-            "frozen", "reference"
-        )
+        numbers["variability.frozen-minus-reference"] = self.variability_difference()
         for what in ("code", "output"):
             for measure in MEASURES:
-                numbers[f"{measure}.{what}.frozen-minus-reference"] = self.separation_difference(
-                    f"frozen-{what}", f"reference-{what}", measure
-                )
+                difference_of = self.separation_difference(what, measure)
+                numbers[f"{measure}.{what}.frozen-minus-reference"] = difference_of
         return numbers
 
     def _error(self, role: str, of_class: int | None = None) -> Measured:

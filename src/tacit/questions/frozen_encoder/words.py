@@ -89,12 +89,12 @@ def meaning(share: Number) -> str:
 
 def variety(kept: Found) -> str:
     """How much of the variety within a class is left in the outputs."""
-    difference = kept.variability_difference("frozen", "reference")
+    difference = kept.variability_difference()
     if difference.value is None:
         return f"Variability within classes is {difference.interval}."
     classes = kept.classes
     decided = decide(difference)
-    agree = [decide(kept.variability_difference("frozen", "reference", c)) for c in classes]
+    agree = [decide(kept.variability_difference(c)) for c in classes]
     singly = f"and so in {agree.count(decided)} of {len(classes)} classes taken singly"
     return verdict(
         difference,
@@ -117,7 +117,7 @@ def apart(kept: Found, what: str) -> str:
     """How classes lie in codes or outputs, measure by measure; empty where all are undefined."""
     found: dict[str, list[str]] = {}
     for measure in MEASURES:
-        difference = kept.separation_difference(f"frozen-{what}", f"reference-{what}", measure)
+        difference = kept.separation_difference(what, measure)
         found.setdefault(decide(difference), []).append(MEASURE_NAMES[measure])
     if set(found) == {"undefined"}:
         return ""
@@ -176,15 +176,14 @@ def _separations(kept: Found) -> Table:
 
 
 def _classes(kept: Found) -> Table:
-    difference = kept.separation_difference
     return Table.of(
         "By class: frozen encoder minus autoencoder, paired over the same test images",
         kept.classes,
         {
             "class": kept.setting.class_names.__getitem__,
-            "variability of outputs": partial(kept.variability_difference, "frozen", "reference"),
+            "variability of outputs": kept.variability_difference,
             **{
-                f"{MEASURE_NAMES[m]}, {w}s": partial(difference, f"frozen-{w}", f"reference-{w}", m)
+                f"{MEASURE_NAMES[m]}, {w}s": partial(kept.separation_difference, w, m)
                 for w in ("code", "output")
                 for m in MEASURES
             },

@@ -32,7 +32,7 @@ from tacit.questions.shared.sample_quality import (
     largest_p,
     null_quantile,
 )
-from tacit.questions.shared.seeds import Seeds
+from tacit.questions.shared.seeds import Seeds, present
 from tacit.questions.typed import InTable
 from tacit.streams import numpy_stream
 
@@ -97,10 +97,9 @@ def measure(runs: Runs, asked: Generation) -> Numbers:
     quality.add(DRAWN, decoded(model, codes))
     quality.add(SAMPLES, samples[: quality.size])
     apart = against_prior(run, learned)
-    assert apart.divergence is not None
     rows, squared = nearest(samples, learned.pixels)
     tested = runs.test.scaled(slice(0, quality.size))
-    by_dimension = apart.divergence.per_dimension, apart.aggregate_kl
+    by_dimension = present(apart.divergence).per_dimension, apart.aggregate_kl
     return Numbers(
         quality.found,
         apart,

@@ -10,6 +10,7 @@ from tacit.questions.shared.sample_quality import (
     no_better_than_one_class,
     on_features,
 )
+from tacit.questions.shared.seeds import present
 from tacit.questions.shared.words import verdict
 from tacit.questions.verdicts import Said, Verdict
 
@@ -75,8 +76,7 @@ def sentences(found: Found) -> Iterator[str]:
 
 def caveats(found: Found) -> Iterator[str]:
     """What a reader must know."""
-    divergence = found.codes.first.divergence
-    assert divergence is not None
+    n = len(present(found.codes.first.divergence).kl)
     yield no_better_than_one_class(found.quality)
     yield (
         "Samples and reconstructions are decoded means, not noisy draws of p(x | z): they lack the "
@@ -103,7 +103,7 @@ def caveats(found: Found) -> Iterator[str]:
         "value at the start."
     )
     yield (
-        f"Mutual information is bounded over {len(divergence.kl):,} images: from below by weighing "
+        f"Mutual information is bounded over {n:,} images: from below by weighing "
         "a code against all of them, which cannot exceed the logarithm of their number, from above "
         "by weighing it against the others alone. All codes together are said to differ from "
         "N(0, I) only where more is left than codes leave that have the same variances and are "

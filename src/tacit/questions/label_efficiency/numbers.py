@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from tacit.measures.engine import Measured
 from tacit.measures.intervals import decide
 from tacit.measures.label_efficiency import LabelEfficiency, label_efficiency
 from tacit.measures.number import Number, undefined
-from tacit.questions.shared.seeds import Seeds
+from tacit.questions.shared.seeds import Seeds, present
 from tacit.questions.shared.trials import Columns, OfPair
 from tacit.questions.typed import InTable
 from tacit.streams import numpy_stream
@@ -101,7 +101,6 @@ class Curves:
         self.choosing = np.arange(0, self.n_draws, 2)
         self.reporting = np.arange(1, self.n_draws, 2)
         self.told = judging_half(self.first.truth)
-        self._numbers: dict[tuple[str, int], Number] = {}
 
     @cached_property
     def candidates(self) -> list[Pair]:
@@ -163,13 +162,9 @@ class Curves:
         if self.pooled:
             return self.accuracy_of(pair, budget, "unlabelled")
         place = self.budgets.index(budget)
-
-        def right(one: Numbers) -> NDArray[np.bool_]:
-            found = one.by_pair[pair.name].right
-            assert found is not None
-            return found[place]
-
-        return self.seeds.measured(right, "accuracy", ("draw", "image"))
+        return self.seeds.measured(
+            lambda one: present(one.by_pair[pair.name].right)[place], "accuracy", ("draw", "image")
+        )
 
     def accuracy_of(self, pair: Pair, budget: int, column: str) -> Measured:
         """Accuracy on test images, or on those of the pool without a label, which are all there
@@ -183,24 +178,19 @@ class Curves:
         found = self.measured(pair, budget).take("draw", self.reporting)
         return found if self.pooled else found.take("image", self.told)
 
+    @cache  # noqa: B019  # lives as long as one answer
     def number(self, pair: Pair, budget: int) -> Number:
         """Mean accuracy over all draws and images, for curves and tables."""
-        key = pair.name, budget
-        if key not in self._numbers:
-            self._numbers[key] = self.measured(pair, budget).mean()
-        return self._numbers[key]
+        return self.measured(pair, budget).mean()
 
     def reported(self, pair: Pair, budget: int) -> Number:
         """Mean accuracy over the draws and images that chose nothing."""
         return self.reporting_of(pair, budget).mean()
 
+    @cache  # noqa: B019
     def winner(self, budget: int) -> Pair:
         """The best of the candidates on the choosing draws and images; the first of equal ones."""
-        return self._winners[budget]
-
-    @cached_property
-    def _winners(self) -> dict[int, Pair]:
-        return {budget: self.best_of(self.candidates, budget) for budget in self.budgets}
+        return self.best_of(self.candidates, budget)
 
     def best_of(self, pairs: Sequence[Pair], budget: int) -> Pair:
         """The best of these on the choosing draws and images; the first of equal ones."""
@@ -210,26 +200,17 @@ class Curves:
         found = self.measured(pair, budget).take("draw", self.choosing)
         return (found if self.pooled else found.take("image", ~self.told)).value
 
+    @cache  # noqa: B019
     def leads(self, budget: int) -> dict[str, Number]:
         """The winner minus each other candidate, in points, on all draws and images.
 
         The intervals of every two candidates hold together (Bonferroni), and so do these, whichever
         of them won: no draw or image need be left out.
         """
-        return self._leads[budget]
-
-    @cached_property
-    def _leads(self) -> dict[int, dict[str, Number]]:
-        found = {}
-        for budget in self.budgets:
-            each = {p.name: self.measured(p, budget) for p in self.candidates}
-            first = each.pop(self.winner(budget).name)
-            every_two = len(each) * (len(each) + 1) // 2
-            found[budget] = {
-                name: (first - other).mean(together=every_two).in_points
-                for name, other in each.items()
-            }
-        return found
+        each = {p.name: self.measured(p, budget) for p in self.candidates}
+        first = each.pop(self.winner(budget).name)
+        every_two = len(each) * (len(each) + 1) // 2
+        return {n: (first - one).mean(together=every_two).in_points for n, one in each.items()}
 
     def verdicts(self, budget: int) -> dict[str, str]:
         """Of each other candidate: "worse", "better", "alike", or "undefined"."""
@@ -241,18 +222,12 @@ class Curves:
         found = self.verdicts(budget)
         return [pair for pair in self.candidates if found.get(pair.name) == verdict]
 
+    @cache  # noqa: B019
     def efficiency(self, budget: int) -> LabelEfficiency | None:
         """How many times as many labels the baseline needs for the winner's accuracy.
 
         None where the winner is the baseline, or there is none.
         """
-        return self._efficiencies[budget]
-
-    @cached_property
-    def _efficiencies(self) -> dict[int, LabelEfficiency | None]:
-        return {budget: self._efficiency(budget) for budget in self.budgets}
-
-    def _efficiency(self, budget: int) -> LabelEfficiency | None:
         base, winner = self.baseline(budget), self.winner(budget)
         if base is None or base == winner:
             return None

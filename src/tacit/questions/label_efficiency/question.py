@@ -41,8 +41,8 @@ class FewLabels(Question):
     """
 
     quick: ClassVar[Mapping[str, int]] = {"draws": 3}
-    rules = ("worse-pair", "winner-accuracy", "label-factor")
-    sources = (
+    rules: ClassVar[tuple[str, ...]] = ("worse-pair", "winner-accuracy", "label-factor")
+    sources: ClassVar[tuple[str, ...]] = (
         "Calder, Cook, Thorpe and Slepčev 2020 (Poisson learning)",
         "Searle, Casella and McCulloch 1992 (variance components)",
         "Fieller 1954 (an interval from a test)",

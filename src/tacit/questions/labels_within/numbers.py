@@ -51,7 +51,7 @@ class Judged:
         if not self.trials:
             return None
         truth = self.labelled.y[self._asked]
-        right = {p.name: self._held(p).argmax(axis=1) == truth for p in self.pairs}
+        right = {p.name: self.scores(p, "held-out").argmax(axis=1) == truth for p in self.pairs}
         return choice_among(right, self.trials, [pair.name for pair in self.candidates])
 
     @cached_property
@@ -74,7 +74,7 @@ class Judged:
 
     def held_out(self, pair: Pair) -> tuple[Scores, NDArray[np.int64]]:
         """Logits of the labels when they were held out, every time, (m, K), and the truth, (m,)."""
-        return self._held(pair), self.labelled.y[self._asked]
+        return self.scores(pair, "held-out"), self.labelled.y[self._asked]
 
     @cached_property
     def temperature(self) -> Temperature:
@@ -87,7 +87,7 @@ class Judged:
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:
         """p(class) of all images by the winner, (N, K), at its temperature."""
-        return self.temperature.probabilities(self._scores(self.winner, "all"))
+        return self.temperature.probabilities(self.scores(self.winner, "all"))
 
     def reliability(self) -> list[Bin]:
         """The winner's held-out answers in up to five bins of as many answers each."""
@@ -125,8 +125,9 @@ class Judged:
         """Which label each answer is to, (m,)."""
         return np.concatenate([trial.held for trial in self.trials])
 
-    def _held(self, pair: Pair) -> Scores:
-        return np.asarray(self.measured.arrays[f"{pair.name}/held-out"])
+    def scores(self, pair: Pair, of: str) -> Scores:
+        """Of "all" images, (N, K), or of the labels that were "held-out", every time, (m, K)."""
+        return np.asarray(self.measured.arrays[f"{pair.name}/{of}"])
 
     @property
     def numbers(self) -> dict[str, Number]:

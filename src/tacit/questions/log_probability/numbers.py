@@ -1,5 +1,6 @@
 """What question `log-probability` measures: splits, classes, what images explain, reliability."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial, reduce
@@ -8,15 +9,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tacit.evidence.estimate import LogProbEstimate
+from tacit.evidence.methods import refined_posteriors
+from tacit.evidence.observed import Observed
+from tacit.evidence.pareto import FEWEST_WEIGHTS
+from tacit.evidence.precision import FEWER_DISTRIBUTIONS, PreciseEstimate, log_prob_to_precision
 from tacit.images.dataset import Images
 from tacit.measures.correlations import correlation, explained
 from tacit.measures.distances import Floats
 from tacit.measures.engine import Best, Measured, best_class, difference
-from tacit.measures.images import within_class_variance
+from tacit.measures.images import mean_intensity, within_class_variance
 from tacit.measures.number import Number, Undefined, undefined
 from tacit.models.likelihoods import Gaussian
 from tacit.models.models import VAE
-from tacit.progress import part_by_part
+from tacit.progress import part_by_part, within
 from tacit.questions.base import Arrays, Runs, index_of
 from tacit.questions.log_probability.annealing.measuring import (
     Checks,
@@ -28,11 +34,18 @@ from tacit.questions.log_probability.annealing.measuring import (
 from tacit.questions.log_probability.annealing.numbers import Relations
 from tacit.questions.log_probability.question import LogProbability
 from tacit.questions.shared.samples import Rows, compared_classes, of_all, of_each_class
-from tacit.questions.shared.scoring import estimated, mean_images, observed, score
-from tacit.questions.shared.seeds import Seeds
+from tacit.questions.shared.scoring import (
+    OVERALL,
+    columns_of,
+    estimated,
+    mean_images,
+    observed,
+    picture_log_prob,
+)
+from tacit.questions.shared.seeds import Seeds, present
 from tacit.questions.shared.splits import SPLITS, BySplit, counted
 from tacit.questions.typed import InTable
-from tacit.streams import numpy_stream
+from tacit.streams import numpy_stream, torch_stream
 
 MOST_IMAGES = 2000
 """At most so many images of a split, however many classes there are."""
@@ -123,10 +136,12 @@ class Numbers:
     @property
     def checks(self) -> Checks:
         """What other methods give, where it was asked for."""
-        assert self.resampled is not None
-        assert self.annealed is not None
-        assert self.simulated is not None
-        return Checks(self.resampled, self.annealed, self.annealed_long, self.simulated)
+        return Checks(
+            present(self.resampled),
+            present(self.annealed),
+            self.annealed_long,
+            present(self.simulated),
+        )
 
 
 def measure(runs: Runs, asked: LogProbability) -> Numbers:
@@ -160,8 +175,7 @@ def measure(runs: Runs, asked: LogProbability) -> Numbers:
         tables |= vars(annealing(model, runs.test, rows, scored, asked, runs))
     variance = None
     if classes:
-        assert found.label is not None
-        variance = within_class_variance(runs.test.pixels[rows], found.label)
+        variance = within_class_variance(runs.test.pixels[rows], present(found.label))
     return Numbers(
         pixels=int(np.prod(learned.shape)),
         refined=not (asked.by_encoder and model.amortized),
@@ -184,19 +198,7 @@ def _scored(
     """Columns of `score`, and the images' ``rows``: fewer where most have to be annealed."""
 
     def of(rows: Rows) -> Arrays:
-        columns = score(
-            model,
-            images,
-            rows,
-            means,
-            samples=asked.samples,
-            seed=seed,
-            split=split,
-            by_encoder=asked.by_encoder,
-            anneal=not asked.is_checked,
-            gradients=asked.gradients,
-        )
-        return {"rows": rows, **columns}
+        return {"rows": rows, **score(model, images, rows, means, seed, split, asked)}
 
     rows = _rows(images, classes, split, asked.per_class)
     first = _first(rows, images if classes else None, split, asked.annealed_per_class)
@@ -206,6 +208,69 @@ def _scored(
     others = of(rows[~first])
     order = np.argsort(np.concatenate([np.flatnonzero(first), np.flatnonzero(~first)]))
     return {name: np.concatenate([v, others[name]])[order] for name, v in found.items()}
+
+
+def score(
+    model: VAE,
+    images: Images,
+    rows: Rows,
+    means: Mapping[int, Floats],
+    seed: int,
+    split: str,
+    asked: LogProbability,
+) -> Arrays:
+    """The `Columns` of the images at `rows` by name, (n,) each, but for their index.
+
+    What stays flagged is annealed unless annealing checks it. ``pareto_k`` is known from 100
+    samples up; ``mean_image`` is the log-likelihood under the model's own likelihood with the mean
+    training image in place of the decoded one, ``class_mean_image`` the same with the mean of the
+    image's class. That and ``label`` are there only where `means` has the classes.
+    """
+    data = observed(model, images, rows, seed, split)
+    columns: Arrays = {
+        "mean_intensity": mean_intensity(images.pixels[rows]),
+        "mean_image": picture_log_prob(model.likelihood, data.x, means[OVERALL]),
+    }
+    estimate: LogProbEstimate
+    if asked.is_checked or (asked.by_encoder and model.amortized):
+        by_encoder = asked.by_encoder
+        estimate = estimated(model, data, asked.samples, seed, split, by_encoder=by_encoder)
+        worth = estimate.ess
+    else:
+        estimate = precise = _without_flags(model, data, seed, split, asked)
+        worth = precise.sampled_ess
+        columns |= {"annealed": precise.annealed.astype(np.int64), "upper": present(precise.upper)}
+    columns |= {**columns_of(estimate), "effective_samples": present(worth)}
+    if estimate.pareto_k is not None and asked.samples >= FEWEST_WEIGHTS:
+        columns["pareto_k"] = estimate.pareto_k
+    if len(means) > 1:
+        own = np.stack([means[c] for c in images.truth[rows].tolist()])
+        columns["label"] = images.truth[rows]
+        columns["class_mean_image"] = picture_log_prob(model.likelihood, data.x, own)
+    return columns
+
+
+def _without_flags(
+    model: VAE, data: Observed, seed: int, split: str, asked: LogProbability
+) -> PreciseEstimate:
+    """As `estimated` from refined posteriors; what stays flagged is annealed from the same normals.
+
+    An image's value is that of the first method in turn that raises no flag, or of the last, with
+    an upper bound beside it.
+    """
+    generator = torch_stream(seed, "refined", split)
+    with within(0, 0.5):
+        q = refined_posteriors(model, data, max_steps=asked.gradients, generator=generator)
+    with within(0.5, 1):
+        return log_prob_to_precision(
+            model,
+            data,
+            precision=math.inf,
+            n_samples=asked.samples,
+            n_distributions=FEWER_DISTRIBUTIONS[-1],
+            refined=q,
+            generator=torch_stream(seed, "importance", split),
+        )
 
 
 def _first(rows: Rows, labelled: Images | None, split: str, n: int) -> NDArray[np.bool_]:
@@ -237,11 +302,10 @@ def _by_encoder(
     """The report's own values: as many samples, from the encoder."""
     data = observed(model, images, rows, seed, split)
     estimate = estimated(model, data, asked.samples, seed, f"{split}-by-encoder", by_encoder=True)
-    assert estimate.ess is not None
     return {
         "log_prob": estimate.log_prob,
         "flagged": estimate.flagged.astype(np.int64),
-        "effective_samples": estimate.ess,
+        "effective_samples": present(estimate.ess),
     }
 
 
@@ -388,7 +452,7 @@ class Found(BySplit[Numbers, LogProbability]):
         """What no Gaussian log p(x) can exceed, in nats; None for other likelihoods."""
         if self.first.sigma is None:
             return None
-        log_sigma = self.seeds.average(lambda one: float(np.log(one.sigma)))
+        log_sigma = self.seeds.average(lambda one: float(np.log(present(one.sigma))))
         return -float(self.first.pixels) * (log_sigma + 0.5 * float(np.log(2 * np.pi)))
 
     @cached_property

@@ -32,7 +32,7 @@ from tacit.questions.shared.sample_quality import (
     contrast,
     null_quantile,
 )
-from tacit.questions.shared.seeds import Seeds
+from tacit.questions.shared.seeds import Seeds, present
 from tacit.streams import numpy_stream
 from tacit.training.evaluation import sample_of
 
@@ -182,9 +182,7 @@ class Found(OverSeeds[Numbers, Prior]):
 
     def start(self, run: str) -> Start:
         """Of a per-image run."""
-        found = self.first.run[run].start
-        assert found is not None
-        return found
+        return present(self.first.run[run].start)
 
     @property
     def other_starts(self) -> tuple[tuple[str, str], ...]:

@@ -18,7 +18,7 @@ from tacit.models.config import build
 from tacit.models.models import VAE, Autoencoder, Model
 from tacit.models.posteriors import PerImage
 from tacit.questions.finding import Table
-from tacit.questions.shared.seeds import Seeds
+from tacit.questions.shared.seeds import Seeds, present
 from tacit.streams import numpy_stream, seeded_initialisation, torch_stream
 from tacit.training.evaluation import sample_of
 from tacit.training.many import of_images, of_rows
@@ -240,14 +240,14 @@ def numbers_of_codes(seeds: Seeds[OfCodes]) -> dict[str, Number]:
     """What was measured of a run's codes, over seeds and, where each has its own, images."""
     found: dict[str, Number] = {}
     if seeds.first.divergence is not None:
-        found |= _of_densities(seeds.each(_divergence))
+        found |= _of_densities(seeds.each(lambda one: present(one.divergence)))
     one_each = seeds.each(lambda one: float(one.aggregate_kl.sum()))
     found["aggregate-kl-one-dimension-each"] = _of_models(one_each, "nats")
     if seeds.first.spread is None:
         few = f"fewer than {FEWEST} images were learned from"
         names = ("mmd", "mmd-null", "active-units", "active-units-at-start")
         return found | dict.fromkeys(names, undefined(few))
-    spread = seeds.each(_spread)
+    spread = seeds.each(lambda one: present(one.spread))
     return found | {
         "mmd": spread.measured(lambda one: one.influence, images=LEARNED).mean(),
         "mmd-null": _of_models(spread.each(lambda one: one.null)),
@@ -280,16 +280,6 @@ def _of_densities(seeds: Seeds[Divergence]) -> dict[str, Number]:
             beyond, n=len(seeds), unit="nats", interval="the least of all seeds, no interval"
         ),
     }
-
-
-def _divergence(one: OfCodes) -> Divergence:
-    assert one.divergence is not None
-    return one.divergence
-
-
-def _spread(one: OfCodes) -> Spread:
-    assert one.spread is not None
-    return one.spread
 
 
 def _of_models(values: Seeds[float], unit: str = "") -> Number:

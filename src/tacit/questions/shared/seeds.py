@@ -16,6 +16,12 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 
+def present(part: T | None) -> T:
+    """A part that may be missing, of what was measured, where it is known to be there."""
+    assert part is not None
+    return part
+
+
 @dataclass(frozen=True)
 class Seeds(Generic[T]):
     """A question's dataclass of every seed; all seeds looked at the same images.

@@ -19,7 +19,7 @@ from tacit.models.posteriors import DiagonalNormal
 from tacit.questions.base import Arrays, Runs
 from tacit.questions.log_probability.question import LogProbability
 from tacit.questions.shared.samples import Rows
-from tacit.questions.shared.scoring import estimated, observed
+from tacit.questions.shared.scoring import columns_of, estimated, observed
 from tacit.streams import numpy_stream, torch_stream
 
 MOST_FOR_QUADRATURE = 2
@@ -90,7 +90,7 @@ def annealing(
         return observed(model, images, rows[place], seed, "test")
 
     def kept(table: str, name: str, estimate: Callable[[], LogProbEstimate]) -> Estimate:
-        return Estimate(**runs.kept(f"{table}-{name}", lambda: _columns(estimate())))  # type: ignore[arg-type]
+        return Estimate(**runs.kept(f"{table}-{name}", lambda: columns_of(estimate())))  # type: ignore[arg-type]
 
     def annealed(table: str, name: str, data: Observed, start: Start, distributions: int) -> None:
         def estimate() -> LogProbEstimate:
@@ -144,14 +144,6 @@ def annealing(
         long,
         Simulated(**simulated),  # type: ignore[arg-type]
     )
-
-
-def _columns(estimate: LogProbEstimate) -> Arrays:
-    return {
-        "log_prob": estimate.log_prob,
-        "standard_error": estimate.standard_error,
-        "flagged": estimate.flagged.astype(np.int64),
-    }
 
 
 def _refined(model: VAE, data: Observed, runs: Runs) -> DiagonalNormal:
