@@ -308,7 +308,7 @@ def test_test_images_too_few_to_compare(trained: Callable[[str], Any], tmp_path:
     labels = runs.test.labels
     assert labels is not None
     few = runs.test.take([int(np.flatnonzero(labels == c)[0]) for c in range(10)])
-    m = question.measure(Runs(0, runs.train, few, runs._runs))
+    m = question.measure(Runs(0, runs.train, few, runs.saved))
     finding = question.answer({0: m}, study.setting(tmp_path))
     assert "Variability within classes is undefined: no test images" in finding.answer
     assert "Separation is undefined" in finding.answer

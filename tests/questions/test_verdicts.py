@@ -27,7 +27,6 @@ def test_words_and_numbers_are_counted_and_digits_in_names_are_none() -> None:
 
 def test_what_had_not_finished_has_no_firm_verdict() -> None:
     said = Said(Verdict.NO, "It does not earn its place.", "share", "what it adds")
-    assert not_finished(said, {}) is said
     after = not_finished(said, {"a": StillFalling(0.1), "b": StillFalling(0.2)})
     assert after.verdict == Verdict.NOT_FINISHED
     assert after.headline.startswith("Training of b and of another run had not finished")

@@ -43,51 +43,37 @@ class Trainable(NamedTuple):
     test: Inputs
 
 
+def _none_made(encoder: str) -> Any:
+    raise KeyError(f"nothing of '{encoder}' was made for this measurement")
+
+
+@dataclass(eq=False)
 class Runs:
     """The trained runs of one seed, and the images they learned from and are tested on.
 
     Attributes:
+        saved: by name, all draws of a run.
         keep: a folder for what a long measurement has finished so far, so that an interrupted one
             goes on from there; it is emptied when the measurement is whole. None keeps nothing.
+        features: codes of the training and the test images by an encoder from elsewhere.
+        network: of an encoder from elsewhere, and what it reads of the images.
     """
 
-    def __init__(
-        self,
-        seed: int,
-        train: Images,
-        test: Images,
-        runs: Mapping[str, Sequence[SavedRun]],
-        keep: Path | None = None,
-        features: Callable[[str], tuple[Codes, Codes]] | None = None,
-        networks: Callable[[str], Trainable] | None = None,
-    ) -> None:
-        self.seed = seed
-        self.train = train
-        self.test = test
-        self._runs = runs
-        self.keep = keep
-        self._features = features
-        self._networks = networks
+    seed: int
+    train: Images
+    test: Images
+    saved: Mapping[str, Sequence[SavedRun]]
+    keep: Path | None = None
+    features: Callable[[str], tuple[Codes, Codes]] = _none_made
+    network: Callable[[str], Trainable] = _none_made
 
     def __getitem__(self, name: str) -> SavedRun:
         """The run of that name; of several draws the first."""
-        return self._runs[name][0]
+        return self.saved[name][0]
 
     def draws(self, name: str) -> Sequence[SavedRun]:
         """All draws of a run, in order."""
-        return self._runs[name]
-
-    def features(self, encoder: str) -> tuple[Codes, Codes]:
-        """Codes of the training and the test images by an encoder from elsewhere."""
-        if self._features is None:
-            raise KeyError(f"no features of '{encoder}' were made for this measurement")
-        return self._features(encoder)
-
-    def network(self, encoder: str) -> Trainable:
-        """The network of an encoder from elsewhere, and what it reads of the images."""
-        if self._networks is None:
-            raise KeyError(f"no inputs of '{encoder}' were made for this measurement")
-        return self._networks(encoder)
+        return self.saved[name]
 
     def kept(self, name: str, compute: Callable[[], Arrays]) -> Arrays:
         """What `compute` gives; an interrupted measurement does not compute it again.
@@ -388,11 +374,9 @@ class OfRuns(Question):
     """A question of several runs, asked of those that there are.
 
     Attributes:
-        runs: each once.
+        runs: each once; a subclass says as `Learns` what each of them may be.
     """
 
-    kinds: ClassVar[tuple[str, ...]]
-    """What each of them may be, as `needs` says."""
     fewest: ClassVar[int] = 1
     """It is not asked of fewer."""
 
@@ -406,9 +390,6 @@ class OfRuns(Question):
         if len(runs) < cls.fewest:
             raise ValueError(f"names {len(runs)} of the {cls.fewest} runs or more that it takes")
         return runs
-
-    def needs(self) -> dict[str, tuple[str, ...]]:
-        return dict.fromkeys(self.runs, self.kinds)
 
     def without(self, run: str) -> Question | None:
         left = tuple(name for name in self.runs if name != run)

@@ -57,13 +57,7 @@ def ruled(difference: Number, *, yes: str = "higher") -> Verdict:
 
 
 def not_finished(said: Said, unfinished: Mapping[str, StillFalling]) -> Said:
-    """In place of a verdict that rests on runs whose training had not finished.
-
-    Args:
-        unfinished: by run; without any the verdict stays as it is.
-    """
-    if not unfinished:
-        return said
+    """In place of a verdict that rests on runs whose training had not finished, at least one."""
     worst = max(unfinished, key=lambda run: unfinished[run].share)
     others = _others(len(unfinished) - 1, "and of")
     return replace(

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from tacit.questions.base import OfRuns
+from tacit.questions.base import Learns, OfRuns
 
 
 class BoundByStage(OfRuns):
@@ -33,10 +33,9 @@ class BoundByStage(OfRuns):
         "Tucker, Lawson, Gu and Maddison 2019, Doubly reparameterized gradient estimators",
     )
     weight = 500.0
-    kinds = ("vae",)
     quick: ClassVar[Mapping[str, int]] = {"images": 200, "samples": 1000}
 
-    runs: Annotated[tuple[str, ...], Field(max_length=6)]
+    runs: Annotated[tuple[str, ...], Learns("vae"), Field(max_length=6)]
     samples: Annotated[int, Field(ge=1, le=10**6)] = 5000
     images: Annotated[int, Field(ge=2, le=10**6)] = 1000
     stages: tuple[Annotated[int, Field(ge=1, le=10**6)], ...] = ()

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from tacit.images.dataset import Images
-from tacit.questions.base import OfRuns
+from tacit.questions.base import Learns, OfRuns
 
 
 class CodeSize(OfRuns):
@@ -29,9 +29,9 @@ class CodeSize(OfRuns):
         "Burda, Grosse and Salakhutdinov 2016 (active units)",
         "Alain and Bengio 2016 (linear probes)",
     )
-    kinds = ("autoencoder", "amortized vae")
     fewest = 2
 
+    runs: Annotated[tuple[str, ...], Learns("autoencoder", "amortized vae")]
     tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.01
 
     def errors(self, runs: Mapping[str, Any]) -> Iterator[str]:

@@ -1,6 +1,8 @@
 """Along how many directions do codes tell images apart?"""
 
-from tacit.questions.base import OfRuns
+from typing import Annotated
+
+from tacit.questions.base import Learns, OfRuns
 
 
 class EffectiveRank(OfRuns):
@@ -20,4 +22,7 @@ class EffectiveRank(OfRuns):
     as_trained = True
     reads_features = True
     weight = 0.2
-    kinds = ("autoencoder", "amortized vae", "classifier", "contrastive")
+
+    runs: Annotated[
+        tuple[str, ...], Learns("autoencoder", "amortized vae", "classifier", "contrastive")
+    ]

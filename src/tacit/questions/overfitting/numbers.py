@@ -311,7 +311,7 @@ class Judged:
     Attributes:
         name: of the run. of: what the first seed measured of it.
         gap: test minus training loss after the last update.
-        rise: of the test loss since its lowest snapshot, at update `since`.
+        rise: of the test loss since its lowest snapshot.
         turned: the update of its lowest value.
         accuracy_gap: training minus test, of a classifier.
         train, test: the loss curves.
@@ -323,7 +323,6 @@ class Judged:
     of: OfRun
     gap: Number
     rise: Number
-    since: int
     turned: Number
     accuracy_gap: Number | None
     train: Curve
@@ -374,7 +373,6 @@ def judge(seeds: Seeds[Numbers], run: str, *, finished: bool = True) -> Judged:
         of=first,
         gap=gap(**losses, few=first.curves.few).mean(),
         rise=rise(snapshots, few=first.curves.few),
-        since=int(first.snapshot[np.argmin([one.value for one in snapshots])]),
         turned=turned_at(test.update, test.mean, numpy_stream(seeds.seed, "overfitting", run)),
         accuracy_gap=accuracy,
         train=train,

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from tacit.questions.base import OfRuns
+from tacit.questions.base import Learns, OfRuns
 
 
 class Overfitting(OfRuns):
@@ -27,7 +27,7 @@ class Overfitting(OfRuns):
     reads_features = True
     weight = 3.0
     quick: ClassVar[Mapping[str, int]] = {"refine_images": 50}
-    kinds = ("autoencoder", "vae", "classifier")
 
+    runs: Annotated[tuple[str, ...], Learns("autoencoder", "vae", "classifier")]
     refine_images: Annotated[int, Field(ge=2, le=10_000)] = 200
     refine_steps: Annotated[int, Field(ge=1, le=10_000)] = 100

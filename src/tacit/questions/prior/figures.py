@@ -4,7 +4,6 @@ from functools import partial
 
 from tacit.figures.sink import Figure
 from tacit.measures.formatting import show
-from tacit.measures.number import Number
 from tacit.questions.base import Setting
 from tacit.questions.finding import Table
 from tacit.questions.prior.numbers import (
@@ -103,12 +102,11 @@ def _distances(compared: Found, network: str) -> Table:
         compared.models,
         {
             "model": str,
-            **{words: partial(_distance, compared, network, name) for name, words in sets.items()},
+            **{
+                words: partial(compared.distance, network, density=name)
+                for name, words in sets.items()
+            },
             "N(0, I) minus own codes": lambda r: compared.difference(network, r, PRIOR, DRAWN),
             "N(0, I) minus Gaussian": lambda r: compared.difference(network, r, PRIOR, GAUSSIAN),
         },
     )
-
-
-def _distance(compared: Found, network: str, name: str, run: str) -> Number:
-    return compared.distance(network, run, name)
