@@ -285,6 +285,15 @@ def test_refinements_that_lack_more_are_cautioned_about() -> None:
     assert "Only 75.0 % of the refinements" in " ".join(caveats(replace(found)))
 
 
+def test_what_refinements_lack_is_undefined_where_most_ended_before_it_was_known() -> None:
+    found = fabricated(lead=0, decoder=0, unfinished=0)
+    for table in (found.first.train, found.first.test):
+        for codes in table.runs.values():
+            codes.missing[:] = np.nan
+    assert found.numbers["refinements-missing.median"].value is None
+    assert "nan" not in " ".join(caveats(found))
+
+
 def test_numbers_are_few_and_shares_are_of_images() -> None:
     numbers = fabricated(lead=250, decoder=150, unfinished=100).numbers
     assert numbers["p.encoder-worse.elbo"].value == 0

@@ -303,9 +303,10 @@ class Question(Table):
 
         The room of words has a `headline` of what was found, maybe `sentences`, `caveats`, `alerts`
         and a `table`, and the rule: `DECIDED_BY`, or `decided_by` where it is not the same for
-        every study. That of figures has `draw`, and maybe `tables`. Empty sentences, caveats and
-        alerts are left out, as are numbers that are None. How often the rule errs is added to it,
-        and of one seed that it is one.
+        every study. That of figures has `draw`, and maybe `tables`. What was found has `numbers`,
+        the important ones first, figures come in reading order. Empty sentences, caveats and alerts
+        are left out, as are numbers that are None. How often the rule errs is added to it, and of
+        one seed that it is one.
 
         There is no verdict where training of one of the runs that it rests on had not finished, but
         for questions about models `as_trained`.

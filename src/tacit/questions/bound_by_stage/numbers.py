@@ -56,7 +56,6 @@ class Numbers:
 
 
 def measure(runs: Runs, asked: BoundByStage) -> Numbers:
-    """All that is needed of its runs."""
     found = Numbers({}, {})
     rows, everything = of_all(runs.test, asked.images, "test"), np.arange(len(runs.test))
     for name in asked.runs:
@@ -150,7 +149,6 @@ class Found(OverSeeds[Numbers, BoundByStage]):
 
     @cached_property
     def numbers(self) -> dict[str, Number]:
-        """All numbers, the important ones first."""
         runs = self.asked.runs
         numbers = {f"{run}.nll": self.nll(run) for run in runs}
         for run in runs:

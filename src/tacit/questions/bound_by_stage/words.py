@@ -88,7 +88,6 @@ def table(stages: Found) -> Table:
 
 
 def caveats(stages: Found) -> Iterator[str]:
-    """What a reader must know."""
     yield (
         "Importance sampling bounds log p(x) from below in expectation: -log p(x) is, if anything, "
         "too high."

@@ -15,7 +15,6 @@ ACROSS = 10
 
 
 def draw(found: Found, setting: Setting) -> tuple[Figure, ...]:
-    """All figures, in reading order."""
     return (
         _curves(found, setting),
         _confusion(found, setting),

@@ -84,7 +84,6 @@ class Numbers:
 
 
 def measure(runs: Runs, asked: ClassifierAccuracy) -> Numbers:
-    """All that is needed of the classifier."""
     draws, rows = runs.draws(asked.run), labelled(runs.test)
     tests = [Answers.of(draw, runs.test, rows) for draw in draws]
     trains = []
@@ -154,7 +153,6 @@ class Found(OverSeeds[Numbers, ClassifierAccuracy]):
 
     @cached_property
     def numbers(self) -> dict[str, Number]:
-        """The numbers of the finding."""
         train = self.seeds.measured(
             lambda one: one.train_right, "accuracy", ("draw", "image"), images="training images"
         )

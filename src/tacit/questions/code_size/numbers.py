@@ -116,7 +116,6 @@ class Numbers:
 
 
 def measure(runs: Runs, asked: CodeSize) -> Numbers:
-    """All that is needed of its runs."""
     test = runs.test
     rows = sample_of(len(test), "test", size=IMAGES)
     known, shown = labelled(test), one_per_class(test)

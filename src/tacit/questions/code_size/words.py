@@ -13,7 +13,6 @@ from tacit.questions.verdicts import Said, Verdict
 
 
 def decided_by(sizes: Found) -> str:
-    """How the numbers decide."""
     return (
         f"The smallest code whose {sizes.objective} on test images falls short of the best's by "
         f"less than {100 * sizes.asked.tolerance:g} % of what the best gains over the mean "

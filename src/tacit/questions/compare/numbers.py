@@ -209,7 +209,6 @@ class Found(OverSeeds[Numbers, Compare]):
 
     @cached_property
     def numbers(self) -> dict[str, Number]:
-        """Those of the finding."""
         leads = {f"{self.best.best}-ahead-of-{n}": d for n, d in self.best.differences.items()}
         scores = {f"{name}.{self.first.by}": one for name, one in self.scores.items()}
         return {"lead": self.best.lead, **means(scores), **leads}

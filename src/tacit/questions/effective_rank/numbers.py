@@ -45,7 +45,6 @@ class Numbers:
 
 
 def measure(runs: Runs, asked: EffectiveRank) -> Numbers:
-    """All that is needed of its runs."""
     return Numbers({name: _of_run(runs[name], runs) for name in asked.runs})
 
 

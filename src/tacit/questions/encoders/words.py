@@ -15,7 +15,6 @@ BASELINE = "pixels"
 
 
 def decided_by(compared: Compared) -> str:
-    """The rule."""
     curves = compared.curves
     return (
         f"Every representation is tried with every method on the same {curves.n_draws} draws. At "

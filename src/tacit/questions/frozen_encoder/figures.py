@@ -22,7 +22,6 @@ ROWS = {"originals": "originals", **ROLE_NAMES}
 
 
 def draw(kept: Found, setting: Setting) -> tuple[Figure, ...]:
-    """All figures, in reading order."""
     if (shown := kept.first.shown) is None:
         return (_loss(kept, setting),)
     return (

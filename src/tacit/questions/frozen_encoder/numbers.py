@@ -113,7 +113,6 @@ class Numbers:
 
 
 def measure(runs: Runs, asked: FrozenEncoder) -> Numbers:
-    """All that is needed of the decoders and the classifier."""
     models: dict[str, Autoencoder] = {}
     found = {}
     seen, whole = sample_of(len(runs.train), "train"), runs[asked.classifier].model()
@@ -283,7 +282,6 @@ class Found(OverSeeds[Numbers, FrozenEncoder]):
 
     @cached_property
     def numbers(self) -> dict[str, Number]:
-        """Those that are kept in results.json."""
         numbers = {"share": self.share()}
         for role in (*DECODERS, "class_mean"):
             numbers[f"squared-error.{role.replace('_', '-')}"] = self.error(role)

@@ -16,7 +16,6 @@ from tacit.questions.verdicts import Said, Verdict
 
 
 def decided_by(found: Found) -> str:
-    """How the numbers decide."""
     return (
         "Samples differ from images where a permutation test of their kernel distance to test "
         "images says so (p < 0.05 for every seed). The prior is a part of the reason where the "
@@ -75,7 +74,6 @@ def sentences(found: Found) -> Iterator[str]:
 
 
 def caveats(found: Found) -> Iterator[str]:
-    """What a reader must know."""
     n = len(present(found.codes.first.divergence).kl)
     yield no_better_than_one_class(found.quality)
     yield (

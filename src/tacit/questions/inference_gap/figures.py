@@ -19,7 +19,6 @@ ROWS = (
 
 
 def draw(gaps: Found, setting: Setting) -> tuple[Figure, ...]:
-    """All figures, in reading order."""
     by_class = (_by_class(gaps, setting),) if gaps.classes else ()
     return (*by_class, _over_images(gaps, setting))
 

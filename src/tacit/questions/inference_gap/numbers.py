@@ -20,7 +20,7 @@ from tacit.questions.inference_gap.question import InferenceGapQuestion
 from tacit.questions.shared.samples import Rows, of_all
 from tacit.questions.shared.scoring import observed, own_posterior
 from tacit.questions.shared.seeds import means
-from tacit.questions.shared.splits import SPLITS, BySplit, counted
+from tacit.questions.shared.splits import SPLITS, BySplit, counted, lacking
 from tacit.questions.typed import InTable
 from tacit.streams import torch_stream
 
@@ -139,13 +139,12 @@ class Found(BySplit[Numbers, InferenceGapQuestion]):
         return counted(self.pooled(column), "images")
 
     @property
-    def missing(self) -> float:
-        """What a refined posterior lacks of the optimum in reach, at most, nats: the median."""
-        return float(np.median(self.pooled("missing")))
+    def missing(self) -> Number:
+        """What a refined posterior lacks of the optimum in reach."""
+        return lacking(self.pooled("missing"))
 
     @cached_property
     def numbers(self) -> dict[str, Number]:
-        """All numbers, the important ones first."""
         splits = sorted(SPLITS, key=lambda split: split != self.split)
         numbers: dict[str, Number | Measured] = dict(self._columns(splits, PARTS, "-gap"))
         numbers["amortisation-minus-approximation"] = self.larger
@@ -155,9 +154,7 @@ class Found(BySplit[Numbers, InferenceGapQuestion]):
         numbers |= self._columns(splits, ("log_prob", "refined_elbo", "own_elbo"))
         numbers["flagged"] = self.share("flagged")
         numbers["refinements-converged"] = self.share("converged")
-        numbers["refinements-missing.median"] = Number(
-            self.missing, unit="nats", interval="an upper estimate, from slope and curvature"
-        )
+        numbers["refinements-missing.median"] = self.missing
         return means(numbers)
 
     def _columns(

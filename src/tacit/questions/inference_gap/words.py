@@ -47,11 +47,13 @@ def sentences(gaps: Found) -> Iterator[str]:
 
 
 def caveats(gaps: Found) -> Iterator[str]:
-    """What a reader must know."""
+    missing = gaps.missing.value
+    at_most = "how much is not known"
+    if missing is not None:
+        at_most = f"at most {significant(missing, 2)} nats at the median"
     yield (
         "What a refined posterior lacks of the best diagonal Gaussian is counted as approximation, "
-        "and taken from amortisation: by slope and curvature of its bound, at most "
-        f"{significant(gaps.missing, 2)} nats at the median."
+        f"and taken from amortisation: by slope and curvature of its bound, {at_most}."
     )
     if not gaps.first.exact:
         yield (

@@ -26,7 +26,6 @@ from tacit.questions.shared.splits import OVER
 
 
 def draw(found: Found, setting: Setting) -> tuple[Figure, ...]:
-    """All figures, in reading order."""
     return (
         _learning(found, setting),
         _parts(found, setting),

@@ -22,7 +22,7 @@ from tacit.questions.inference_method.question import InferenceMethod
 from tacit.questions.shared.samples import Rows, of_all
 from tacit.questions.shared.scoring import observed, own_posterior
 from tacit.questions.shared.seeds import means
-from tacit.questions.shared.splits import OVER
+from tacit.questions.shared.splits import OVER, lacking
 from tacit.questions.typed import InTable
 from tacit.streams import torch_stream
 from tacit.training.many import of_rows
@@ -281,13 +281,12 @@ class Found(OverSeeds[Numbers, InferenceMethod]):
         return float(self.refinements("converged").mean())
 
     @property
-    def missing(self) -> float:
-        """What a refined code lacks of the optimum in reach, at most, nats: the median."""
-        return float(np.median(self.refinements("missing")))
+    def missing(self) -> Number:
+        """What a refined code lacks of the optimum in reach."""
+        return lacking(self.refinements("missing"))
 
     @cached_property
     def numbers(self) -> dict[str, Number]:
-        """All numbers, the important ones first."""
         numbers: dict[str, Number | Measured] = {}
         for run in self.asked.per_image:
             numbers[f"{run}.encoder-minus-own.elbo"] = self.encoder_minus_own(run)
@@ -303,7 +302,5 @@ class Found(OverSeeds[Numbers, InferenceMethod]):
         numbers["refinements-converged"] = Number(
             self.converged, unit="share", interval="a count of refinements"
         )
-        numbers["refinements-missing.median"] = Number(
-            self.missing, unit="nats", interval="an upper estimate, from slope and curvature"
-        )
+        numbers["refinements-missing.median"] = self.missing
         return means(numbers)

@@ -93,16 +93,15 @@ def _of_run(found: Found, run: str) -> str:
 
 
 def caveats(found: Found) -> Iterator[str]:
-    """What a reader must know."""
     yield (
         "The per-image VAE has no codes for test images; theirs, and every refined code, come "
         "from the same optimisation from the prior against the frozen decoder."
     )
-    yield (
-        "By slope and curvature of their bounds, refined codes lack at most "
-        f"{significant(found.missing, 2)} nats of the best diagonal Gaussian in reach at the "
-        "median."
-    )
+    if (missing := found.missing.value) is not None:
+        yield (
+            "By slope and curvature of their bounds, refined codes lack at most "
+            f"{significant(missing, 2)} nats of the best diagonal Gaussian in reach at the median."
+        )
     yield (
         "Another optimum, out of reach, may be better; images whose refinement went astray "
         "count as the decoder's fault."

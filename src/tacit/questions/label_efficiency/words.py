@@ -17,7 +17,6 @@ NAMED = 3
 
 
 def decided_by(curves: Curves) -> str:
-    """The rule."""
     choose, report = len(curves.choosing), len(curves.reporting)
     chosen = f"over {choose} of the {curves.n_draws} draws"
     others = f"of the other {report}"

@@ -131,7 +131,6 @@ class Judged:
 
     @property
     def numbers(self) -> dict[str, Number]:
-        """The numbers of the finding."""
         choice = self.choice
         n = len(self.labelled.y)
         if choice is None:

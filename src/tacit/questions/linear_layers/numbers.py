@@ -64,7 +64,6 @@ class Numbers:
 
 
 def measure(runs: Runs, asked: LinearLayers) -> Numbers:
-    """All that is needed of both networks."""
     saved = {layers: runs[run] for layers, run in asked.by_layers.items()}
     rows, shown = comparable(saved["with"], runs.test, "test"), one_per_class(runs.test)
     networks, errors = {}, {}
@@ -99,7 +98,6 @@ class Found(OverSeeds[Numbers, LinearLayers]):
 
     @cached_property
     def numbers(self) -> dict[str, Number]:
-        """Those of the finding."""
         seeds = self.seeds
         with_ = seeds.measured(lambda one: one.test_images.squared_error.with_)
         without = seeds.measured(lambda one: one.test_images.squared_error.without)

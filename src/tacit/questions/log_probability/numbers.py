@@ -457,7 +457,6 @@ class Found(BySplit[Numbers, LogProbability]):
 
     @cached_property
     def numbers(self) -> dict[str, Number]:
-        """All numbers, the important ones first."""
         numbers = {
             "test.log-prob": self.average("test"),
             "train.log-prob": self.average("train"),

@@ -15,7 +15,6 @@ from tacit.questions.verdicts import Said, Verdict, ruled
 
 
 def decided_by(scores: Found) -> str:
-    """How the numbers decide."""
     return _rule(scores) + annealing.RULE * scores.asked.is_checked
 
 
@@ -128,7 +127,6 @@ def _explained(scores: Found) -> str:
 
 
 def caveats(scores: Found) -> Iterator[str]:
-    """What a reader must know."""
     yield (
         "Every value is a lower bound in expectation. It is looser where the proposal fits worse, "
         "so that a difference of a few nats may be the proposal's and not the model's."

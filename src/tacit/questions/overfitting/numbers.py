@@ -155,7 +155,6 @@ def loss_of(run: SavedRun) -> str:
 
 
 def measure(runs: Runs, asked: Overfitting) -> Numbers:
-    """All that is needed of its runs."""
     found = Numbers({}, {})
     for name in part_by_part(asked.runs):
         if is_per_image(runs[name]):

@@ -18,7 +18,6 @@ Numbers = Mapping[str, Number]
 
 
 def decided_by(compared: Found) -> str:
-    """How the numbers decide."""
     return (
         "What the prior costs is the kernel distance to test images of samples from N(0, I) minus "
         "that of what the same model decodes from its training images' own codes, so that a "
@@ -161,7 +160,6 @@ def _of_features(compared: Found) -> str:
 
 
 def caveats(compared: Found) -> Iterator[str]:
-    """What a reader must know."""
     yield no_better_than_one_class(compared.quality)
     yield "All pictures are decoded means, not noisy draws of p(x | z)."
     yield (

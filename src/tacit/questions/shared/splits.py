@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tacit.images.dataset import UNLABELLED
 from tacit.measures.distances import Floats
 from tacit.measures.engine import Measured, difference
-from tacit.measures.number import Number
+from tacit.measures.number import Number, undefined
 from tacit.questions.base import N, OverSeeds, Q
 
 SPLITS = ("train", "test")
@@ -43,6 +43,21 @@ def counted(flags: NDArray[np.generic], of: str) -> Number:
     """
     n = flags.size
     return Number(float(flags.mean()), n=n, unit="share", interval=f"a count of {n:,} {of}")
+
+
+def lacking(missing: Floats) -> Number:
+    """What refined posteriors lack of the optimum in reach, at most, in nats: the median.
+
+    missing: of each, (n,); NaN of one that ended before it was known, which counts as the largest.
+
+    >>> lacking(np.array([0.1, 0.3, np.nan])).value, lacking(np.array([0.1, np.nan, np.nan])).value
+    (0.3, None)
+    """
+    median = float(np.median(np.where(np.isnan(missing), np.inf, missing)))
+    if median == np.inf:
+        return undefined("most refinements ended before it was known", unit="nats")
+    how = "an upper estimate, from slope and curvature"
+    return Number(median, unit="nats", interval=how)
 
 
 class BySplit(OverSeeds[N, Q]):

@@ -14,7 +14,6 @@ from tacit.questions.transfer.question import METHODS
 
 
 def draw(compared: Found, setting: Setting) -> tuple[Figure, ...]:
-    """All figures, in reading order."""
     return (
         _accuracy(compared, setting),
         _differences(compared, setting),

@@ -197,6 +197,5 @@ class Relations:
         }
 
     def numbers(self) -> dict[str, Number]:
-        """All numbers."""
         relations = {relation.name: relation.number for relation in self.all()}
         return relations | self.flagged() | self.alarms()
