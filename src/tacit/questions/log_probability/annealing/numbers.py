@@ -72,65 +72,58 @@ class Relations:
         few, many = self.asked.samples, MORE * self.asked.samples
         *_, most = distributions = self.asked.distributions
         best, where = self.best, START_NAMES[self.best]
-        annealed = self.annealed(best, most)
-        found = [
-            Relation(
-                f"annealed-minus-importance-{samples}.log-prob",
+        longest, annealed, fewest = MORE * most, self.annealed(best, most), distributions[0]
+        found: list[Relation] = []
+
+        def add(name: str, said: str, number: Number, published: str = "") -> None:
+            found.append(Relation(f"{name}.log-prob", said, number, published))
+
+        for samples in (few, many):
+            add(
+                f"annealed-minus-importance-{samples}",
                 f"annealing by {most:,} distributions from {where} - {samples:,} importance "
                 "samples",
                 self._difference(annealed, self.importance(samples)),
                 "about 1 nat with 10,000 samples and 50 latent dimensions",
             )
-            for samples in (few, many)
-        ]
-        found.append(
-            Relation(
-                "simulated.upper-minus-lower.log-prob",
-                f"upper - lower bound on simulated images, {most:,} distributions from the prior",
-                self.gap(),
-                "below 1 nat with 10 latent dimensions, about 1.5 with 50",
-            )
+        add(
+            "simulated.upper-minus-lower",
+            f"upper - lower bound on simulated images, {most:,} distributions from the prior",
+            self.gap(),
+            "below 1 nat with 10 latent dimensions, about 1.5 with 50",
         )
         for start in (best, "prior"):
-            found += [
-                Relation(
-                    f"annealed-{start}.{more}-minus-{fewer}.log-prob",
+            for fewer, more in pairwise(distributions):
+                add(
+                    f"annealed-{start}.{more}-minus-{fewer}",
                     f"annealing from {START_NAMES[start]}, {more:,} - {fewer:,} distributions",
                     self._difference(self.annealed(start, more), self.annealed(start, fewer)),
                 )
-                for fewer, more in pairwise(distributions)
-            ]
-        found.append(
-            Relation(
-                f"annealed.{best}-{distributions[0]}-minus-prior-{most}.log-prob",
-                f"annealing by {distributions[0]:,} distributions from {where} - by {most:,} "
-                "from the prior",
-                self._difference(
-                    self.annealed(best, distributions[0]), self.annealed("prior", most)
-                ),
-                "within 0.15 nats for 100 from the encoder",
-            )
+        add(
+            f"annealed.{best}-{fewest}-minus-prior-{most}",
+            f"annealing by {fewest:,} distributions from {where} - by {most:,} from the prior",
+            self._difference(self.annealed(best, fewest), self.annealed("prior", most)),
+            "within 0.15 nats for 100 from the encoder",
         )
         if self.asked.long_images:
-            longest = MORE * most
-            long = self._of("annealed_long", f"{best}-{longest}")
-            found.append(
-                Relation(
-                    f"annealed-{best}.{longest}-minus-{most}.log-prob",
-                    f"annealing from {where}, {longest:,} - {most:,} distributions",
-                    self._difference(long, annealed),
-                    "within 0.1 nats for 10,000 and 1,000",
-                )
+            add(
+                f"annealed-{best}.{longest}-minus-{most}",
+                f"annealing from {where}, {longest:,} - {most:,} distributions",
+                self._difference(self._of("annealed_long", f"{best}-{longest}"), annealed),
+                "within 0.1 nats for 10,000 and 1,000",
             )
-        found.append(
-            Relation(
-                f"importance.{many}-minus-{few}.log-prob",
-                f"importance sampling, {many:,} - {few:,} samples",
-                self._difference(self.importance(many), self.importance(few)),
-                "above zero: the bound rises with the samples",
-            )
+        add(
+            f"importance.{many}-minus-{few}",
+            f"importance sampling, {many:,} - {few:,} samples",
+            self._difference(self.importance(many), self.importance(few)),
+            "above zero: the bound rises with the samples",
         )
-        return (*found, *self._minus_exact())
+        if self.has_exact:
+            exact = self._of("resampled", "exact")
+            for (table, method), said in self._methods().items():
+                difference = self._difference(self._of(table, method), exact)
+                add(f"{method}-minus-exact", f"{said} - the integral", difference)
+        return tuple(found)
 
     @property
     def has_exact(self) -> bool:
@@ -146,19 +139,6 @@ class Relations:
                 said = f"annealing by {n:,} distributions from {START_NAMES[start]}"
                 named["annealed", f"{start}-{n}"] = said
         return named
-
-    def _minus_exact(self) -> tuple[Relation, ...]:
-        if not self.has_exact:
-            return ()
-        exact = self._of("resampled", "exact")
-        return tuple(
-            Relation(
-                f"{method}-minus-exact.log-prob",
-                f"{said} - the integral",
-                self._difference(self._of(table, method), exact),
-            )
-            for (table, method), said in self._methods().items()
-        )
 
     def alarms(self) -> dict[str, Number]:
         """How many estimates that err are flagged, and how many that do not; {} without truth.
