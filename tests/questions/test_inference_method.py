@@ -93,7 +93,7 @@ def test_a_per_image_run_has_no_codes_for_test_images_but_refined_ones(numbers: 
 
 def test_two_epochs_are_not_finished_and_refinement_says_so(numbers: Numbers) -> None:
     found = inferred(numbers, "per-image", "per-image-5")
-    for run in found.per_image:
+    for run in found.asked.per_image:
         unfinished = found.unfinished(run).mean()
         assert unfinished.low is not None
         assert unfinished.low > 0

@@ -21,6 +21,7 @@ from tacit.questions.log_probability.numbers import (
     Shown,
     _scored,
     _taken,
+    of_all_seeds,
 )
 from tacit.questions.log_probability.question import LogProbability
 from tacit.questions.log_probability.words import _explained, decided_by, headline, sentences
@@ -172,7 +173,7 @@ def test_a_seed_that_scored_fewer_images_is_compared_on_these(
     }
     both = {0: measured[0], 1: Measurement.of(replace(fewer, shown=shown, **tables))}
     finding = ASKED.answer(both, study.setting(tmp_path))
-    found = over(Seeds.of(Numbers, both)).seeds
+    found = of_all_seeds(Seeds.of(Numbers, both))
     for split in ("train", "test"):
         first, second = (getattr(one, split) for one in found)
         assert first.index.tolist() == second.index.tolist() == tables[split].index.tolist()

@@ -371,6 +371,17 @@ class OverSeeds(Generic[N, Q]):
         return self.seeds.first
 
 
+def each_once(names: Iterable[str], why: str) -> None:
+    """See that no name stands twice.
+
+    Raises:
+        ValueError: one does; `why` it may not.
+    """
+    names = list(names)
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"names '{twice[0]}' twice; {why}")
+
+
 class OfRuns(Question):
     """A question of several runs, asked of those that there are.
 
@@ -386,8 +397,7 @@ class OfRuns(Question):
     @field_validator("runs")
     @classmethod
     def _enough_and_each_once(cls, runs: tuple[str, ...]) -> tuple[str, ...]:
-        if twice := sorted({run for run in runs if runs.count(run) > 1}):
-            raise ValueError(f"names '{twice[0]}' twice; each run is looked at once")
+        each_once(runs, "each run is looked at once")
         if len(runs) < cls.fewest:
             raise ValueError(f"names {len(runs)} of the {cls.fewest} runs or more that it takes")
         return runs

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 from tacit.encoders.source import is_source, placed
 from tacit.labels.methods import METHODS, MethodName
 from tacit.labels.pairs import BUILT_IN, Pair, codes_name, fine_tuning
-from tacit.questions.base import Measurement, Question, Runs, Setting
+from tacit.questions.base import Measurement, Question, Runs, Setting, each_once
 from tacit.questions.encoders import numbers
 from tacit.questions.label_efficiency.numbers import Curves, Numbers
 from tacit.questions.label_efficiency.question import FewLabels
@@ -55,9 +55,7 @@ class Encoders(FewLabels):
     @field_validator("codes")
     @classmethod
     def _told_apart(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
-        names = [codes_name(one) for one in codes]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"hold '{twice[0]}' twice; figures tell representations apart by name")
+        each_once(map(codes_name, codes), "figures tell representations apart by name")
         return codes
 
     @field_validator("methods")
@@ -66,8 +64,7 @@ class Encoders(FewLabels):
         able = [name for name, m in METHODS.items() if m.reads in ("codes", "encoder")]
         if wrong := [name for name in methods if name not in able]:
             raise ValueError(f"'{wrong[0]}' uses no codes; those that do: {', '.join(able)}")
-        if len(set(methods)) < len(methods):
-            raise ValueError(f"{list(methods)} hold one twice; each is tried once")
+        each_once(methods, "each is tried once")
         return methods
 
     @property

@@ -16,7 +16,7 @@ from tacit.images.splits import found_in_both
 from tacit.labels.draws import Draws, nested_draws, read_draws
 from tacit.labels.pairs import AnyPair, Pair, named_once, pairs_of
 from tacit.progress import part_by_part
-from tacit.questions.base import Measurement, Question, Runs, Setting
+from tacit.questions.base import Measurement, Question, Runs, Setting, each_once
 from tacit.questions.label_efficiency import numbers
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.trials import known, measured
@@ -72,8 +72,7 @@ class FewLabels(Question):
     @field_validator("budgets")
     @classmethod
     def _ascending(cls, budgets: tuple[int, ...]) -> tuple[int, ...]:
-        if len(set(budgets)) < len(budgets):
-            raise ValueError(f"{list(budgets)} hold one twice; each budget is looked at once")
+        each_once(map(str, budgets), "each budget is looked at once")
         return tuple(sorted(budgets))
 
     @property
@@ -215,9 +214,7 @@ class Labels(FewLabels):
     @field_validator("pairs")
     @classmethod
     def _named_once(cls, pairs: tuple[Pair, ...]) -> tuple[Pair, ...]:
-        names = [pair.name for pair in pairs]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"hold '{twice[0]}' twice; each pair is looked at once")
+        each_once((pair.name for pair in pairs), "each pair is looked at once")
         return pairs
 
     @property

@@ -14,7 +14,7 @@ from tacit.labels.draws import Draws, Labelled
 from tacit.labels.methods import Answered
 from tacit.labels.pairs import Pair, named_once
 from tacit.progress import part_by_part
-from tacit.questions.base import Arrays, Measurement, Question, Runs, Setting
+from tacit.questions.base import Arrays, Measurement, Question, Runs, Setting, each_once
 from tacit.questions.labels_within import numbers
 from tacit.questions.shared.trials import Known, each_trial, problem_of
 
@@ -62,9 +62,7 @@ class LabelsWithin(Question):
     @field_validator("pairs")
     @classmethod
     def _few_labels(cls, pairs: tuple[Pair, ...]) -> tuple[Pair, ...]:
-        names = [pair.name for pair in pairs]
-        if len(set(names)) < len(names):
-            raise ValueError(f"{names} hold one twice; each pair is looked at once")
+        each_once((pair.name for pair in pairs), "each pair is looked at once")
         for pair in pairs:
             if pair.knows_more:
                 raise ValueError(

@@ -341,9 +341,6 @@ def _taken(table: Any, rows: NDArray[np.bool_]) -> Any:
 class Found(BySplit[Numbers, LogProbability]):
     """log p(x), and what it is read beside, of every seed."""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "seeds", of_all_seeds(self.seeds))
-
     @cached_property
     def checks(self) -> Relations | None:
         """What other methods say of it, where they were asked for."""

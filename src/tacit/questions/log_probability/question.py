@@ -1,12 +1,13 @@
 """How likely is an image, by class, and are the training images likelier than the test images?"""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from tacit.evidence.refine import MOST_STEPS
-from tacit.questions.base import Learns, Question
+from tacit.questions.base import Learns, Measurement, Question, Setting
+from tacit.questions.shared.seeds import Seeds
 
 CHECKED = (("importance",), ("importance", "annealed"))
 """Nothing checks importance samples, or annealing does."""
@@ -94,6 +95,12 @@ class LogProbability(Question):
                 f"distributions are {list(distributions)}; they are one or more rising numbers"
             )
         return distributions
+
+    def found(self, measured: Mapping[int, Measurement], setting: Setting) -> Any:
+        """Of the images that all seeds scored."""
+        numbers = self.room("numbers")
+        seeds = numbers.of_all_seeds(Seeds.of(numbers.Numbers, measured))
+        return numbers.Found(seeds, self, setting)
 
     @property
     def by_encoder(self) -> bool:
