@@ -15,7 +15,6 @@ from tacit.questions.base import Runs
 from tacit.questions.log_probability.annealing.measuring import (
     Checks,
     Estimate,
-    OfImages,
     Simulated,
 )
 from tacit.questions.log_probability.annealing.numbers import Relations
@@ -23,6 +22,7 @@ from tacit.questions.log_probability.annealing.words import sentences
 from tacit.questions.log_probability.numbers import Numbers
 from tacit.questions.log_probability.question import LogProbability
 from tacit.questions.shared.seeds import Seeds
+from tacit.questions.typed import OfImages
 
 SMALL = {
     "samples": 60,
@@ -156,9 +156,9 @@ def fabricated(
                 annealed[f"{start}-{t}"] = estimate(true[:20] + lead + more + noise, flagged)
         longest = {"encoder-10000": estimate(true[:long] + lead + 0.5)}
         measured[seed] = Checks(
-            OfImages(np.arange(40), resampled),
-            OfImages(np.arange(20), annealed),
-            OfImages(np.arange(long), longest) if long else None,
+            OfImages(np.arange(40), None, resampled),
+            OfImages(np.arange(20), None, annealed),
+            OfImages(np.arange(long), None, longest) if long else None,
             simulated,
         )
     return Relations(Seeds(measured), LogProbability(run="vae", long_images=long))
@@ -227,7 +227,7 @@ def test_more_distributions_on_fewer_images_are_compared_on_these() -> None:
 def test_flags_are_held_to_the_truth_where_there_is_one() -> None:
     relations = fabricated(annealed_lead=4.0, spread=0.05, flagged=5)
     assert relations.alarms() == {}
-    by = relations.seeds.first.resampled.by
+    by = relations.seeds.first.resampled.of
     by["exact"] = estimate(by["importance-1000"].log_prob + 4.0)
     by["importance-1000"] = estimate(by["importance-1000"].log_prob, 30)
     # All importance samples err by nats; annealing by a tenth, or hardly: 5 of 20 flagged each.

@@ -18,10 +18,11 @@ from tacit.figures.sink import Figures
 from tacit.images import shared as shared_images
 from tacit.images.dataset import Images, Split
 from tacit.questions.base import Measurement, Runs, Setting
-from tacit.questions.bound_by_stage.numbers import Found, Numbers, OfImages, Scored
+from tacit.questions.bound_by_stage.numbers import Found, Numbers, Scored
 from tacit.questions.bound_by_stage.question import BoundByStage
 from tacit.questions.bound_by_stage.words import caveats, headline, sentences
 from tacit.questions.shared.seeds import Seeds
+from tacit.questions.typed import OfImages
 from tacit.questions.verdicts import Verdict
 from tacit.streams import torch_stream
 from tacit.studies.description.errors import StudyError
@@ -100,8 +101,8 @@ def test_every_stage_is_evaluated_and_the_last_on_all_images(
     found = measured.typed(Numbers)
     for name in ASKED.runs:
         assert found.stages[name].tolist() == [[3, 1, 1e-3], [12, 4, 7.2e-4]]
-        rows, stages = found.table[name].index, found.table[name].stages
-        everything = found.table[f"{name}.all"].stages[""].nll
+        rows, stages = found.table[name].index, found.table[name].of
+        everything = found.table[f"{name}.all"].of[""].nll
         assert (len(stages["stage-1"].nll), len(everything)) == (10, 40)
         assert np.array_equal(stages["stage-2"].nll, everything[rows])
         assert not np.array_equal(stages["stage-1"].nll, stages["stage-2"].nll)
@@ -117,7 +118,7 @@ def test_every_stage_is_evaluated_and_the_last_on_all_images(
         model, from_encoder, data, n_samples=120,
         generator=torch_stream(0, "importance", "test"),
     )  # fmt: skip
-    scored = found.table["vae-1"].stages["stage-1"]
+    scored = found.table["vae-1"].of["stage-1"]
     np.testing.assert_allclose(scored.nll, -expected.log_prob, atol=1e-4)
 
 

@@ -11,11 +11,9 @@ from pydantic import ValidationError
 from tacit.images.dataset import Images
 from tacit.questions.base import Runs
 from tacit.questions.code_size.numbers import (
-    Classes,
     Found,
     Numbers,
     Objectives,
-    OfImages,
     OfRun,
     Tables,
     Told,
@@ -24,6 +22,7 @@ from tacit.questions.code_size.numbers import (
 from tacit.questions.code_size.question import CodeSize
 from tacit.questions.code_size.words import decided_by, headline, sentences
 from tacit.questions.shared.seeds import Seeds
+from tacit.questions.typed import OfImages
 from tacit.questions.verdicts import Verdict
 from tacit.streams import numpy_stream
 from tacit.studies.description.errors import StudyError
@@ -67,7 +66,7 @@ def sizes(
             if told:
                 right = (np.arange(n) < told[code] * n).astype(int)
                 tells[name] = Told(right, right)
-        classes = Classes(np.arange(n), np.zeros(n, int), tells) if told else None
+        classes = OfImages(np.arange(n), np.zeros(n, int), tells) if told else None
         tables = Tables(OfImages(np.arange(n), None, objectives), classes)
         measured[seed] = Numbers(of, np.zeros((2, 1, 8, 8), np.uint8), None, tables)
     runs = tuple(f"vae-{code}" for code in reversed(elbo))
@@ -159,7 +158,7 @@ def test_no_image_is_reported_on_that_a_size_was_chosen_by() -> None:
     found = sizes({4: 90, 8: 100})
     assert not set(found.choosing) & set(found.reporting)
     assert len(found.choosing) + len(found.reporting) == N
-    spoiled = found.seeds.first.table.test_images.runs["vae-4"].compared
+    spoiled = found.seeds.first.table.test_images.of["vae-4"].compared
     spoiled[found.choosing] = -1e6
     before = sizes({4: 90, 8: 100}).numbers
     for name in ("vae-4.elbo", "vae-4.shortfall"):
@@ -169,7 +168,7 @@ def test_no_image_is_reported_on_that_a_size_was_chosen_by() -> None:
 
 def test_the_best_is_chosen_on_its_own_images() -> None:
     found = sizes({4: 90, 8: 100, 16: 90})
-    values = found.seeds.first.table.test_images.runs["vae-16"].compared
+    values = found.seeds.first.table.test_images.of["vae-16"].compared
     values[found.choosing] += 11
     assert found.best == found.chosen == "vae-16"
     # Where numbers are reported it is the worse.
@@ -258,9 +257,9 @@ def test_measured_and_answered_on_digits(trained_sizes: Any, tmp_path: Path) -> 
     # The ELBO is the one that was trained, but for the draws of z.
     saved = runs["vae-8"]
     table = measured[0].typed(Numbers).table
-    ours = table.test_images.runs["vae-8"].compared.mean()
+    ours = table.test_images.of["vae-8"].compared.mean()
     assert table.classes is not None
-    assert set(table.classes.runs) == set(asked.runs)
+    assert set(table.classes.of) == set(asked.runs)
     theirs = evaluate(saved.model(), saved.objective, runs.test)["elbo"].double().numpy()
     assert ours == pytest.approx(theirs.mean(), abs=4 * theirs.std() / 10)
     for found in (measured, {0: measured[0]}):
@@ -281,7 +280,7 @@ def test_autoencoders_without_labels(trained: Callable[[str], Any], tmp_path: Pa
     found = asked.measure(plain)
     table = found.typed(Numbers).table
     assert table.classes is None
-    column = table.test_images.runs["autoencoder-10"].squared_error
+    column = table.test_images.of["autoencoder-10"].squared_error
     saved = runs["autoencoder-10"]
     trained_for = evaluate(saved.model(), saved.objective, runs.test)["loss"].numpy()
     assert np.allclose(column, trained_for, rtol=1e-4)

@@ -8,8 +8,9 @@ import pytest
 import tacit
 from tacit.figures.sink import Figures
 from tacit.questions.base import Measurement, Setting
-from tacit.questions.compare.numbers import MEASURES, Numbers, OfImages, Scored
+from tacit.questions.compare.numbers import MEASURES, Numbers, Scored
 from tacit.questions.compare.question import Compare
+from tacit.questions.typed import OfImages
 from tacit.questions.verdicts import Verdict
 from tacit.studies.description.errors import StudyError
 from tacit.studies.description.reading import parse
@@ -38,7 +39,7 @@ def fabricated(by: str, means: dict[str, float], seeds: int = 3) -> dict[int, Me
             name: Scored(image + mean + 0.1 * rng.normal(size=200)) for name, mean in means.items()
         }
         settings = {name: (f"objective.beta: {mean}",) for name, mean in means.items()}
-        numbers = Numbers(by, settings, OfImages(np.arange(200), score))
+        numbers = Numbers(by, settings, OfImages(np.arange(200), None, score))
         measured[seed] = Measurement.of(numbers)
     return measured
 

@@ -20,7 +20,6 @@ from tacit.questions.frozen_encoder.numbers import (
     Found,
     Numbers,
     Separation,
-    Separations,
     class_mean_errors,
     comparable,
     separation_of,
@@ -29,6 +28,7 @@ from tacit.questions.frozen_encoder.question import DECODERS, FrozenEncoder
 from tacit.questions.frozen_encoder.words import headline, meaning, sentences
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.words import ONE_SEED
+from tacit.questions.typed import OfImages
 from tacit.questions.verdicts import Verdict
 from tacit.streams import numpy_stream
 
@@ -93,7 +93,7 @@ def fabricated(
             decoders,
             None,
             Errors(np.arange(n), label, class_mean=by_mean, **error),
-            Separations(np.arange(n), label, of),
+            OfImages(np.arange(n), label, of),
         )
     return over(measured)
 
@@ -221,7 +221,7 @@ def test_ratios_are_those_of_the_measures() -> None:
         f"{r}-{what}": separation_of(outputs, y) for r in DECODERS for what in ("code", "output")
     }
     numbers = fabricated((2.0, 5.0, 8.0)).seeds.first
-    kept = over({0: replace(numbers, separation=Separations(np.arange(90), y, of))})
+    kept = over({0: replace(numbers, separation=OfImages(np.arange(90), y, of))})
     between, within = fisher_terms(originals, y)
     whole = between.mean() / within.mean()
     assert kept.separation("originals", "fisher").value == pytest.approx(whole)

@@ -18,7 +18,6 @@ from tacit.models.posteriors import PerImage
 from tacit.questions.base import Measurement, Runs, Setting
 from tacit.questions.inference_method.numbers import (
     Codes,
-    Columns,
     Described,
     Found,
     Numbers,
@@ -32,6 +31,7 @@ from tacit.questions.inference_method.words import (
     verdict_of,
 )
 from tacit.questions.shared.seeds import Seeds
+from tacit.questions.typed import OfImages
 from tacit.questions.verdicts import Verdict
 from tacit.studies.description.errors import StudyError
 from tacit.studies.description.reading import parse
@@ -80,12 +80,12 @@ def test_own_codes_are_those_of_the_images_beside_them(study: Any, numbers: Numb
     with torch.no_grad():
         pictures = model.decode(model.posterior.mean[torch.from_numpy(index)]).numpy()
     error = ((x - pictures) ** 2).sum(axis=(1, 2, 3))
-    found = numbers.train.runs["per-image"].squared_error
+    found = numbers.train.of["per-image"].squared_error
     assert found == pytest.approx(error, rel=1e-4)
 
 
 def test_a_per_image_run_has_no_codes_for_test_images_but_refined_ones(numbers: Numbers) -> None:
-    test = numbers.test.runs
+    test = numbers.test.of
     assert test["vae"].elbo is not None
     assert test["per-image"].elbo is None
     assert len(test["per-image"].refined_elbo) == 20
@@ -213,8 +213,8 @@ def fabricated(
         test = {"a": codes(base, base - 5, 21.0), "p": codes(refined_p, None, 20.0)}
         train = {"a": codes(base, own_p + lead - shift, 21.0), "p": codes(refined_p, own_p, 20.0)}
         measured[seed] = Numbers(
-            train=Columns(np.arange(200), train),
-            test=Columns(np.arange(200), test),
+            train=OfImages(np.arange(200), None, train),
+            test=OfImages(np.arange(200), None, test),
             shown={},
             snapshots={},
             traces={},
@@ -241,13 +241,13 @@ def test_decoders_and_the_encoder_are_judged_on_test_images_too() -> None:
     found = fabricated(lead=240, decoder=150, unfinished=100)
     first = found.seeds.first
     # On training images alone there is no difference; nor does the encoder miss any test image's.
-    first.train.runs["p"] = replace(
-        first.train.runs["p"], refined_elbo=first.train.runs["a"].refined_elbo
+    first.train.of["p"] = replace(
+        first.train.of["p"], refined_elbo=first.train.of["a"].refined_elbo
     )
     assert "its decoder stays worse by 150.0" in said(found)
     assert "optimising each image beats the encoder by" in said(found)
-    first.test.runs["a"] = replace(
-        first.test.runs["a"], elbo=first.test.runs["a"].refined_elbo + np.tile([1.0, -1.0], 100)
+    first.test.of["a"] = replace(
+        first.test.of["a"], elbo=first.test.of["a"].refined_elbo + np.tile([1.0, -1.0], 100)
     )
     assert "beats the encoder on its own decoder is not shown" in said(found)
 
@@ -281,14 +281,14 @@ def test_seeds_that_disagree_leave_a_difference_undecided() -> None:
 def test_refinements_that_lack_more_are_cautioned_about() -> None:
     found = fabricated(lead=0, decoder=0, unfinished=0)
     assert not any("Only" in caveat for caveat in caveats(found))
-    found.seeds.first.test.runs["p"].converged[:] = 0
+    found.seeds.first.test.of["p"].converged[:] = 0
     assert "Only 75.0 % of the refinements" in " ".join(caveats(replace(found)))
 
 
 def test_what_refinements_lack_is_undefined_where_most_ended_before_it_was_known() -> None:
     found = fabricated(lead=0, decoder=0, unfinished=0)
     for table in (found.first.train, found.first.test):
-        for codes in table.runs.values():
+        for codes in table.of.values():
             codes.missing[:] = np.nan
     assert found.numbers["refinements-missing.median"].value is None
     assert "nan" not in " ".join(caveats(found))
@@ -304,7 +304,7 @@ def test_numbers_are_few_and_shares_are_of_images() -> None:
 
 def test_a_run_that_had_not_finished_leaves_the_verdict_on_the_others() -> None:
     found = fabricated(lead=250, decoder=150, unfinished=100)
-    runs = found.seeds.first.train.runs
+    runs = found.seeds.first.train.of
     assert runs["a"].elbo is not None
     ahead = 40 + np.random.default_rng(1).normal(size=200)
     runs["q"] = replace(runs["p"], elbo=runs["a"].elbo + ahead)

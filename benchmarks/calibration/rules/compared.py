@@ -4,9 +4,10 @@ import numpy as np
 
 from benchmarks.calibration.rules import NOWHERE, Rule, Verdict
 from tacit.questions.base import Measurement
-from tacit.questions.compare.numbers import Found, Numbers, OfImages, Scored
+from tacit.questions.compare.numbers import Found, Numbers, Scored
 from tacit.questions.compare.question import Compare
 from tacit.questions.shared.seeds import Seeds
+from tacit.questions.typed import OfImages
 
 IMAGES = 200
 
@@ -30,7 +31,7 @@ def called_best(means: tuple[float, ...], seeds: int) -> Verdict:
                 for n, name in enumerate(names)
             }
             settings = dict.fromkeys(names, ("",))
-            return Measurement.of(Numbers("elbo", settings, OfImages(np.arange(9), score)))
+            return Measurement.of(Numbers("elbo", settings, OfImages(np.arange(9), None, score)))
 
         measured = {seed: of(seed) for seed in range(seeds)}
         found = Found(Seeds.of(Numbers, measured), Compare(runs=names), NOWHERE).best

@@ -17,6 +17,7 @@ from tacit.questions.inference_gap.question import InferenceGapQuestion
 from tacit.questions.linear_layers import numbers as linear_layers
 from tacit.questions.linear_layers.question import LinearLayers
 from tacit.questions.shared.seeds import Seeds
+from tacit.questions.typed import OfImages
 
 IMAGES = 179
 LAYERS = LinearLayers(with_layer="with", without_layer="without")
@@ -83,7 +84,7 @@ def called_enough(seeds: int, short: float) -> Verdict:
                 name: code_size.Objectives(squared_error=10 * values[seed])
                 for name, values in found.items()
             }
-            images = code_size.OfImages(np.arange(2 * IMAGES), None, compared)
+            images = OfImages(np.arange(2 * IMAGES), None, compared)
             return code_size.Numbers(
                 runs, np.zeros(0, np.uint8), None, code_size.Tables(images, None)
             )
@@ -106,7 +107,7 @@ def frozen_share(seeds: int, share: float) -> Verdict:
         def of(seed: int) -> frozen_encoder.Numbers:
             sides = {name: values[seed] for name, values in found.items()}
             table = frozen_encoder.Errors(np.arange(IMAGES), np.zeros(IMAGES, np.int64), **sides)
-            separations = frozen_encoder.Separations(none, none, {})
+            separations = OfImages(none, none, {})
             return frozen_encoder.Numbers({}, None, table, separations)
 
         measured = Seeds({seed: of(seed) for seed in range(seeds)})

@@ -8,6 +8,8 @@ puts it together again, by the annotations of its fields:
     a dataclass, or dict[str, …] of any      all that it holds, its name before theirs
     … | None                                 nothing is stored where it is None
 
+A dataclass may be generic, as `OfImages` is.
+
 Names are joined by "/", with "-" for "_": ``Numbers(run={"vae": OfRun(beta=1.0)})`` is stored as
 the value ``run/vae/beta``. What a field `InTable` holds is written to a CSV file as well, and so is
 each item of a dict called ``table``: ``table/NAME/COLUMN`` is a column of ``QUESTION-NAME.csv``,
@@ -19,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
 from types import UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +30,19 @@ T = TypeVar("T")
 Path = tuple[str, ...]
 InTable = Annotated[T, "table"]
 """A table of per-image or per-class numbers, of a dataclass that is stored by itself."""
+
+
+@dataclass(frozen=True)
+class OfImages(Generic[T]):
+    """A table of images: which they are, their classes, (n,) each, and columns by name.
+
+    Attributes:
+        of: by the name of a run, a method or a measure.
+    """
+
+    index: NDArray[np.int64]
+    label: NDArray[np.int64] | None
+    of: dict[str, T]
 
 
 @dataclass
@@ -81,7 +96,10 @@ class _Field:
     @property
     def of_dataclasses(self) -> bool:
         """Whether it is a dict of dataclasses."""
-        return get_origin(self.kind) is dict and is_dataclass(get_args(self.kind)[1])
+        if get_origin(self.kind) is not dict:
+            return False
+        item = get_args(self.kind)[1]
+        return _is_dataclass(item) or isinstance(item, TypeVar)
 
     def under(self, path: Path) -> Path:
         """Where it lies; within a table the keys of a dict of dataclasses stand by themselves."""
@@ -90,12 +108,19 @@ class _Field:
         return (*path, *self.name)
 
 
+def _is_dataclass(kind: Any) -> bool:
+    return is_dataclass(get_origin(kind) or kind)
+
+
 @cache
-def _fields(kind: type) -> tuple[_Field, ...]:
-    hints = get_type_hints(kind, include_extras=True)
+def _fields(kind: Any) -> tuple[_Field, ...]:
+    plain = get_origin(kind) or kind
+    hints = get_type_hints(plain, include_extras=True)
     found = []
-    for one in fields(kind):
+    for one in fields(plain):
         said, optional = hints[one.name], False
+        if get_args(kind) and getattr(said, "__parameters__", ()):
+            said = said[get_args(kind)]
         name: Path = (one.name.strip("_").replace("_", "-"),)
         if get_origin(said) is Annotated:
             said, above = get_args(said)
@@ -124,7 +149,7 @@ def _within(node: Any, path: Path) -> Iterator[tuple[Path, Any]]:
 
 
 def _built(kind: Any, path: Path, known: Mapping[str, Any]) -> Any:
-    if is_dataclass(kind) and isinstance(kind, type):
+    if _is_dataclass(kind):
         held: dict[str, Any] = {}
         for one in _fields(kind):
             at = one.under(path)
@@ -140,7 +165,7 @@ def _built(kind: Any, path: Path, known: Mapping[str, Any]) -> Any:
 
 def _there(kind: Any, path: Path, known: Mapping[str, Any]) -> bool:
     name = _name(path)
-    if is_dataclass(kind) or get_origin(kind) is dict:
+    if _is_dataclass(kind) or get_origin(kind) is dict:
         return any(one.startswith((f"{name}/", f"{name}.")) for one in known)
     return name in known
 

@@ -17,6 +17,7 @@ from tacit.questions.bound_by_stage.question import BoundByStage
 from tacit.questions.shared.samples import Rows, of_all
 from tacit.questions.shared.scoring import estimated, observed
 from tacit.questions.shared.splits import counted
+from tacit.questions.typed import OfImages
 from tacit.training.run_folder import SavedRun
 
 
@@ -34,25 +35,17 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class OfImages:
-    """Images, and how they are scored after stages, by "stage-1", …; or after the last, by ""."""
-
-    index: Rows
-    label: Rows | None
-    stages: dict[str, Scored]
-
-
-@dataclass(frozen=True)
 class Numbers:
     """What is measured on one seed.
 
     Attributes:
         stages: by run, updates, epochs and rate at the end of each stage, (K, 3).
-        table: by run the same images after every stage; as RUN.all all test images after the last.
+        table: by run the same images after every stage, by "stage-1", …; as RUN.all all test images
+            after the last, by "".
     """
 
     stages: dict[str, Floats]
-    table: dict[str, OfImages]
+    table: dict[str, OfImages[Scored]]
 
 
 def measure(runs: Runs, asked: BoundByStage) -> Numbers:
@@ -108,7 +101,7 @@ class Found(OverSeeds[Numbers, BoundByStage]):
     def scored(self, run: str, stage: int | None) -> Measured:
         """-log p(x) after a stage, counted from 1, or after the last on all test images."""
         table, key = (f"{run}.all", "") if stage is None else (run, f"stage-{stage}")
-        return self.seeds.measured(lambda one: one.table[table].stages[key].nll, "nats")
+        return self.seeds.measured(lambda one: one.table[table].of[key].nll, "nats")
 
     def nll(self, run: str, stage: int | None = None) -> Number:
         """Its mean."""
@@ -144,7 +137,7 @@ class Found(OverSeeds[Numbers, BoundByStage]):
 
     def flagged(self, run: str) -> Number:
         """How many of the estimates after the last stage are flagged."""
-        flags = self.seeds.pooled(lambda one: one.table[f"{run}.all"].stages[""].flagged)
+        flags = self.seeds.pooled(lambda one: one.table[f"{run}.all"].of[""].flagged)
         return counted(flags, "estimates")
 
     @cached_property

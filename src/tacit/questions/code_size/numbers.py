@@ -31,6 +31,7 @@ from tacit.questions.shared.scoring import (
     picture_log_prob,
 )
 from tacit.questions.shared.seeds import present
+from tacit.questions.typed import OfImages
 from tacit.streams import numpy_stream, torch_stream
 from tacit.training.evaluation import sample_of
 
@@ -59,13 +60,6 @@ class Objectives:
 
 
 @dataclass(frozen=True)
-class OfImages:
-    index: Rows
-    label: Rows | None
-    runs: dict[str, Objectives]
-
-
-@dataclass(frozen=True)
 class Told:
     """1 where an image's class was told from its code, (n,) each; the names of `PROBES`."""
 
@@ -74,16 +68,9 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Classes:
-    index: Rows
-    label: Rows
-    runs: dict[str, Told]
-
-
-@dataclass(frozen=True)
 class Tables:
-    test_images: OfImages
-    classes: Classes | None
+    test_images: OfImages[Objectives]
+    classes: OfImages[Told] | None
 
 
 @dataclass(frozen=True)
@@ -151,7 +138,7 @@ def measure(runs: Runs, asked: CodeSize) -> Numbers:
         test.labels_of(shown),
         Tables(
             OfImages(rows, test.labels_of(rows), objective),
-            None if test.labels is None else Classes(known, test.labels[known], told),
+            None if test.labels is None else OfImages(known, test.labels[known], told),
         ),
     )
 
@@ -210,7 +197,7 @@ class Found(OverSeeds[Numbers, CodeSize]):
 
     @property
     def is_vae(self) -> bool:
-        return self.first.table.test_images.runs[self.asked.runs[0]].elbo is not None
+        return self.first.table.test_images.of[self.asked.runs[0]].elbo is not None
 
     @property
     def column(self) -> str:
@@ -249,7 +236,7 @@ class Found(OverSeeds[Numbers, CodeSize]):
     def values(self, run: str, images: Rows) -> Measured:
         """The objective of some test images, by seed."""
         return self.seeds.measured(
-            lambda one: one.table.test_images.runs[run].compared[images], self.unit
+            lambda one: one.table.test_images.of[run].compared[images], self.unit
         )
 
     def average(self, run: str) -> Number:
@@ -259,7 +246,7 @@ class Found(OverSeeds[Numbers, CodeSize]):
     def kl(self, run: str) -> Number:
         """The mean of a VAE's KL term over them."""
         return self.seeds.measured(
-            lambda one: present(one.table.test_images.runs[run].kl)[self.reporting], "nats"
+            lambda one: present(one.table.test_images.of[run].kl)[self.reporting], "nats"
         ).mean()
 
     def shortfall(self, run: str, other: str, images: Rows) -> Number:
@@ -306,12 +293,12 @@ class Found(OverSeeds[Numbers, CodeSize]):
     def probes(self) -> tuple[str, ...]:
         """How classes were told; none without labels."""
         classes = self.first.table.classes
-        return tuple(PROBES) if classes is not None and classes.runs else ()
+        return tuple(PROBES) if classes is not None and classes.of else ()
 
     def told(self, run: str, probe: str) -> Measured:
         """Whether an image's class was told from its code."""
         return self.seeds.measured(
-            lambda one: getattr(present(one.table.classes).runs[run], probe) == 1, "accuracy"
+            lambda one: getattr(present(one.table.classes).of[run], probe) == 1, "accuracy"
         )
 
     def used(self, run: str) -> Number:

@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
 from tacit.images.dataset import Images
@@ -21,7 +20,7 @@ from tacit.questions.compare.question import Compare
 from tacit.questions.shared.outputs import class_scores, compared, labelled, reconstructions
 from tacit.questions.shared.samples import Rows
 from tacit.questions.shared.seeds import means
-from tacit.questions.typed import InTable
+from tacit.questions.typed import InTable, OfImages
 from tacit.training.evaluation import evaluate, sample_of
 from tacit.training.objectives.generative import elbo
 from tacit.training.run_folder import SavedRun
@@ -123,14 +122,6 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class OfImages:
-    """Test images: their rows, (n,), and the measure by run."""
-
-    index: NDArray[np.int64]
-    run: dict[str, Scored]
-
-
-@dataclass(frozen=True)
 class Numbers:
     """What is measured on one seed.
 
@@ -141,7 +132,7 @@ class Numbers:
 
     by: str
     setting: dict[str, tuple[str, ...]]
-    test_images: InTable[OfImages]
+    test_images: InTable[OfImages[Scored]]
 
 
 def measure(runs: Runs, asked: Compare) -> Numbers:
@@ -151,7 +142,7 @@ def measure(runs: Runs, asked: Compare) -> Numbers:
     used, test = MEASURES[by], runs.test
     rows = compared(test, "test", with_label=used.labels)
     score = {name: Scored(used.per_image(run, runs, test, rows)) for name, run in saved.items()}
-    return Numbers(by, differing(saved), OfImages(rows, score))
+    return Numbers(by, differing(saved), OfImages(rows, None, score))
 
 
 def differing(saved: Mapping[str, SavedRun]) -> dict[str, tuple[str, ...]]:
@@ -197,7 +188,7 @@ class Found(OverSeeds[Numbers, Compare]):
 
         def of(name: str) -> Measured:
             return self.seeds.measured(
-                lambda one: one.test_images.run[name].score, self.measure.unit
+                lambda one: one.test_images.of[name].score, self.measure.unit
             )
 
         return {name: of(name) for name in self.asked.runs}

@@ -24,7 +24,8 @@ from tacit.models.parts import part_of
 from tacit.questions.base import OverSeeds, Runs
 from tacit.questions.frozen_encoder.question import DECODERS, FrozenEncoder
 from tacit.questions.shared.samples import Rows
-from tacit.questions.typed import InTable
+from tacit.questions.shared.seeds import present
+from tacit.questions.typed import InTable, OfImages
 from tacit.training.evaluation import evaluate, sample_of
 from tacit.training.many import of_images
 from tacit.training.objectives import Batch, squared_error
@@ -65,15 +66,6 @@ class Separation:
 
 
 @dataclass(frozen=True)
-class Separations:
-    """By "originals", and a role's "-code" and "-output"; empty where nothing can be compared."""
-
-    index: Rows
-    label: Rows
-    of: dict[str, Separation]
-
-
-@dataclass(frozen=True)
 class Decoder:
     """One of `DECODERS`.
 
@@ -104,12 +96,17 @@ class Shown:
 
 @dataclass(frozen=True)
 class Numbers:
-    """What is measured on one seed."""
+    """What is measured on one seed.
+
+    Attributes:
+        separation: by "originals", and a role's "-code" and "-output"; empty where nothing can be
+            compared.
+    """
 
     decoder: dict[str, Decoder]
     shown: Shown | None
     errors: InTable[Errors]
-    separation: InTable[Separations]
+    separation: InTable[OfImages[Separation]]
 
 
 def measure(runs: Runs, asked: FrozenEncoder) -> Numbers:
@@ -136,7 +133,7 @@ def measure(runs: Runs, asked: FrozenEncoder) -> Numbers:
     )
     index, y = comparable(runs.test, sample_of(len(runs.test), "test", size=asked.images))
     if not len(index):
-        return Numbers(found, None, errors, Separations(index, y, {}))
+        return Numbers(found, None, errors, OfImages(index, y, {}))
     originals = runs.test.scaled(index)
     pictures, separations = (
         {"originals": originals},
@@ -157,7 +154,7 @@ def measure(runs: Runs, asked: FrozenEncoder) -> Numbers:
         {name: some[first] for name, some in pictures.items()},
         {name: some[several] for name, some in pictures.items()},
     )
-    return Numbers(found, shown, errors, Separations(index, y, separations))
+    return Numbers(found, shown, errors, OfImages(index, y, separations))
 
 
 def _errors(model: Autoencoder, images: Images, index: Rows | None = None) -> Floats:
@@ -227,7 +224,7 @@ class Found(OverSeeds[Numbers, FrozenEncoder]):
     @cached_property
     def classes(self) -> tuple[int, ...]:
         """The classes that have images enough to be compared."""
-        return tuple(np.unique(self.first.separation.label).tolist())
+        return tuple(np.unique(present(self.first.separation.label)).tolist())
 
     def error(self, role: str) -> Number:
         """The squared error of a decoder on test images; role "class_mean" is no decoder."""
@@ -308,7 +305,7 @@ class Found(OverSeeds[Numbers, FrozenEncoder]):
             kept = one.separation.of
             return np.asarray(getattr(kept[what], column)) if kept else np.empty(0)
 
-        labels = self.first.separation.label
+        labels = present(self.first.separation.label)
         return _of_class(self.seeds.measured(values, unit), labels, of_class)
 
     def _variability(self, role: str, of_class: int | None) -> Measured:

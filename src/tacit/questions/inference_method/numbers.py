@@ -23,7 +23,7 @@ from tacit.questions.shared.samples import Rows, of_all
 from tacit.questions.shared.scoring import observed, own_posterior
 from tacit.questions.shared.seeds import means
 from tacit.questions.shared.splits import OVER, lacking
-from tacit.questions.typed import InTable
+from tacit.questions.typed import InTable, OfImages
 from tacit.streams import torch_stream
 from tacit.training.many import of_rows
 from tacit.training.run_folder import SavedRun
@@ -47,13 +47,6 @@ class Codes:
     converged: NDArray[np.int64]
     elbo: Floats | None = None
     squared_error: Floats | None = None
-
-
-@dataclass(frozen=True)
-class Columns:
-    index: NDArray[np.int64]
-    runs: dict[str, Codes]
-    label: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
@@ -106,8 +99,8 @@ class Numbers:
         described: by run.
     """
 
-    train: InTable[Columns]
-    test: InTable[Columns]
+    train: InTable[OfImages[Codes]]
+    test: InTable[OfImages[Codes]]
     shown: dict[str, Shown]
     snapshots: dict[str, dict[str, NDArray[np.uint8]]]
     traces: dict[str, Floats]
@@ -128,7 +121,7 @@ def measure(runs: Runs, asked: InferenceMethod) -> Numbers:
             )
             pictures[name] = Pictures(**{k: _pixels(p[places]) for k, p in decoded.items()})
         index, labels = index_of(first, split, rows), images.labels_of(rows)
-        tables[split] = Columns(index, codes, labels)
+        tables[split] = OfImages(index, labels, codes)
         shown[split] = Shown(images.pixels[rows[places]], pictures)
     learned = runs.images_of(first)
     rows = of_all(learned, asked.refined, "training")
@@ -226,7 +219,7 @@ class Found(OverSeeds[Numbers, InferenceMethod]):
         """A column by seed and image."""
         unit = "" if column.endswith("squared_error") else "nats"
         return self.seeds.measured(
-            lambda one: getattr(getattr(one, split).runs[run], column),
+            lambda one: getattr(getattr(one, split).of[run], column),
             unit,
             images=OVER[split],
         )

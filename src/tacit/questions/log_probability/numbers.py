@@ -27,7 +27,6 @@ from tacit.questions.base import Arrays, Runs, index_of
 from tacit.questions.log_probability.annealing.measuring import (
     Checks,
     Estimate,
-    OfImages,
     Simulated,
     annealing,
 )
@@ -44,7 +43,7 @@ from tacit.questions.shared.scoring import (
 )
 from tacit.questions.shared.seeds import Seeds, present
 from tacit.questions.shared.splits import SPLITS, BySplit, counted
-from tacit.questions.typed import InTable
+from tacit.questions.typed import InTable, OfImages
 from tacit.streams import numpy_stream, torch_stream
 
 MOST_IMAGES = 2000
@@ -123,9 +122,9 @@ class Numbers:
     test: InTable[Columns]
     by_encoder_train: InTable[ByEncoder | None] = None
     by_encoder_test: InTable[ByEncoder | None] = None
-    resampled: InTable[OfImages | None] = None
-    annealed: InTable[OfImages | None] = None
-    annealed_long: InTable[OfImages | None] = None
+    resampled: InTable[OfImages[Estimate] | None] = None
+    annealed: InTable[OfImages[Estimate] | None] = None
+    annealed_long: InTable[OfImages[Estimate] | None] = None
     simulated: InTable[Simulated | None] = None
 
     def by_encoder(self, column: str) -> Floats:

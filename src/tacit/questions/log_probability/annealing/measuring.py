@@ -20,6 +20,7 @@ from tacit.questions.base import Arrays, Runs
 from tacit.questions.log_probability.question import LogProbability
 from tacit.questions.shared.samples import Rows
 from tacit.questions.shared.scoring import columns_of, estimated, observed
+from tacit.questions.typed import OfImages
 from tacit.streams import numpy_stream, torch_stream
 
 MOST_FOR_QUADRATURE = 2
@@ -34,14 +35,6 @@ class Estimate:
     log_prob: Floats
     standard_error: Floats
     flagged: Rows
-
-
-@dataclass(frozen=True)
-class OfImages:
-    """A few images, drawn at random, and log p(x) of them by method."""
-
-    index: Rows
-    by: dict[str, Estimate]
 
 
 @dataclass(frozen=True)
@@ -64,9 +57,9 @@ class Checks:
             ``START-T``. annealed_long: of fewer images.
     """
 
-    resampled: OfImages
-    annealed: OfImages
-    annealed_long: OfImages | None
+    resampled: OfImages[Estimate]
+    annealed: OfImages[Estimate]
+    annealed_long: OfImages[Estimate] | None
     simulated: Simulated
 
 
@@ -110,15 +103,15 @@ def annealing(
     data, more = seen(place), MORE * asked.samples
     few = Estimate(scored.log_prob[place], scored.standard_error[place], scored.flagged[place])
     by: dict[str, dict[str, Estimate]] = {"annealed": {}, "annealed-long": {}}
-    resampled = OfImages(rows[place], {f"importance-{asked.samples}": few})
-    resampled.by[f"importance-{more}"] = kept(
+    resampled = OfImages(rows[place], None, {f"importance-{asked.samples}": few})
+    resampled.of[f"importance-{more}"] = kept(
         "resampled",
         f"importance-{more}",
         lambda: estimated(model, data, more, seed, "test", by_encoder=asked.by_encoder),
     )
     if model.latent_dim <= MOST_FOR_QUADRATURE:
         generator = torch_stream(seed, "quadrature")
-        resampled.by["exact"] = kept(
+        resampled.of["exact"] = kept(
             "resampled", "exact", lambda: quadrature(model, data, generator=generator)
         )
 
@@ -136,11 +129,11 @@ def annealing(
         if refined is not None:
             fewer = DiagonalNormal(refined.mean[first], refined.log_var[first])
         annealed("annealed-long", best, some.take(first), fewer, MORE * asked.distributions[-1])
-        long = OfImages(rows[place[first]], by["annealed-long"])
+        long = OfImages(rows[place[first]], None, by["annealed-long"])
     simulated = runs.kept("simulated", lambda: _simulated(model, asked, seed))
     return Checks(
         resampled,
-        OfImages(rows[place], by["annealed"]),
+        OfImages(rows[place], None, by["annealed"]),
         long,
         Simulated(**simulated),  # type: ignore[arg-type]
     )

@@ -49,7 +49,7 @@ class Relations:
     def best(self) -> str:
         """Where annealing starts beside the prior."""
         encoder = f"encoder-{self.asked.distributions[-1]}"
-        return "encoder" if encoder in self.seeds.first.annealed.by else "refined"
+        return "encoder" if encoder in self.seeds.first.annealed.of else "refined"
 
     def importance(self, samples: int) -> Measured:
         """log p(x) by so many samples, by seed and image."""
@@ -60,7 +60,7 @@ class Relations:
         return self._of("annealed", f"{start}-{distributions}")
 
     def _of(self, table: str, method: str) -> Measured:
-        return self.seeds.measured(lambda one: getattr(one, table).by[method].log_prob, "nats")
+        return self.seeds.measured(lambda one: getattr(one, table).of[method].log_prob, "nats")
 
     def _difference(self, first: Measured, second: Measured) -> Number:
         """Of the images that both have, which are the first."""
@@ -128,7 +128,7 @@ class Relations:
     @property
     def has_exact(self) -> bool:
         """Whether the integral is known: with one or two latent dimensions it is."""
-        return "exact" in self.seeds.first.resampled.by
+        return "exact" in self.seeds.first.resampled.of
 
     def _methods(self) -> dict[tuple[str, str], str]:
         """Every method by its table and column, in words."""
@@ -150,7 +150,7 @@ class Relations:
         errors, flags = [], []
         for table, method in self._methods():
             for one in self.seeds:
-                found, exact = getattr(one, table).by[method], one.resampled.by["exact"].log_prob
+                found, exact = getattr(one, table).of[method], one.resampled.of["exact"].log_prob
                 errors.append(np.abs(found.log_prob - exact[: len(found.log_prob)]) > ERROR)
                 flags.append(found.flagged > 0)
         wrong, flagged = np.concatenate(errors), np.concatenate(flags)
@@ -169,7 +169,7 @@ class Relations:
 
     def flagged(self) -> dict[str, Number]:
         """How many of the annealed and of the simulated estimates are flagged."""
-        annealed = [e.flagged for one in self.seeds for e in one.annealed.by.values()]
+        annealed = [e.flagged for one in self.seeds for e in one.annealed.of.values()]
         simulated = self.seeds.pooled(lambda one: one.simulated.flagged)
         return {
             "annealed.flagged": counted(np.concatenate(annealed), "estimates"),
