@@ -1,7 +1,7 @@
 """A question: what it needs, how it measures, how it decides, how it is drawn."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -12,15 +12,13 @@ import torch
 from numpy.typing import NDArray
 from pydantic import field_validator
 
-from tacit.encoders.base import About
 from tacit.encoders.inputs import Inputs
 from tacit.evidence.checkpoint import Store
-from tacit.figures.sink import Figure, Figures
 from tacit.images.dataset import Images
-from tacit.measures.unfinished import StillFalling
 from tacit.models.config import Table
 from tacit.models.pretrained import PretrainedNetwork
 from tacit.questions.finding import Finding
+from tacit.questions.setting import Setting
 from tacit.questions.shared.rates import stated
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.words import ONE_SEED
@@ -111,40 +109,6 @@ class Runs:
 def index_of(run: SavedRun, split: str, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """Which of the study's images those at `rows` of one of a run's `Runs.splits` are."""
     return rows if split == "test" or run.train_index is None else run.train_index[rows]
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What an answer may refer to besides its own numbers.
-
-    Attributes:
-        question: the question's id in its study; names of figures begin with it.
-        figures: where figures go.
-        class_names: of the images; empty without labels.
-        n_train, n_test: how many images there are.
-        shape: channels, height, width.
-        source: the images' name.
-        unfinished: runs whose training had not finished (`tacit.measures.unfinished`).
-        encoders: from elsewhere, by what names them.
-    """
-
-    question: str
-    figures: Figures
-    class_names: tuple[str, ...]
-    n_train: int
-    n_test: int
-    shape: tuple[int, int, int]
-    source: str
-    unfinished: Mapping[str, StillFalling] = field(default_factory=dict)
-    encoders: Mapping[str, About] = field(default_factory=dict)
-
-    def chart(self, name: str, svg: bytes, caption: str, alt: str) -> Figure:
-        """Keep a chart as ``QUESTION-NAME.svg``."""
-        return self.figures.chart(f"{self.question}-{name}", svg, caption, alt)
-
-    def grid(self, name: str, png: bytes, caption: str, alt: str) -> Figure:
-        """Keep a grid of images as ``QUESTION-NAME.png``."""
-        return self.figures.grid(f"{self.question}-{name}", png, caption, alt)
 
 
 class Learns:

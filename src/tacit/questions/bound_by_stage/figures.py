@@ -4,7 +4,7 @@ from tacit.figures.charts import Panel
 from tacit.figures.sink import Figure
 from tacit.questions.base import Setting
 from tacit.questions.bound_by_stage.numbers import Found
-from tacit.questions.shared.drawing import curve_chart, with_intervals
+from tacit.questions.shared.drawing import with_intervals
 
 
 def draw(stages: Found, setting: Setting) -> tuple[Figure, ...]:
@@ -19,8 +19,7 @@ def draw(stages: Found, setting: Setting) -> tuple[Figure, ...]:
         for value in stages.published(run).values()
     ]
     n = stages.scored(stages.asked.runs[0], 1).size("image")
-    chart = curve_chart(
-        setting,
+    chart = setting.curves(
         "curve",
         [Panel(series, "epochs", "-log p(x), nats", log_x=True, levels=levels)],
         f"-log p(x) of the same {n:,} test images at the end of every stage, with 95 % intervals; "

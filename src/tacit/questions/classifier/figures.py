@@ -7,7 +7,6 @@ from tacit.figures.sink import Figure
 from tacit.questions.base import Setting
 from tacit.questions.classifier.numbers import Found, Numbers
 from tacit.questions.shared.curves import Curve, looked_at
-from tacit.questions.shared.drawing import curve_chart, picture_grid
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.shared.splits import SPLITS
 
@@ -28,8 +27,7 @@ def _curves(found: Found, setting: Setting) -> Figure:
     for name, label in (("loss", "cross-entropy, nats"), ("accuracy", "share of right answers")):
         lines = [Curve.of((one.curves for one in seeds), name, split) for split in SPLITS]
         panels.append(Panel([line.series() for line in lines], seeds.first.curves.axis, label))
-    return curve_chart(
-        setting,
+    return setting.curves(
         "curves",
         panels,
         f"Loss and accuracy of {found.asked.run} while it learned; {lines[0].band_is}."
@@ -66,8 +64,7 @@ def _most_wrong(seeds: Seeds[Numbers], setting: Setting) -> Figure:
     starts, pictures = range(0, len(worst), ACROSS), [*seeds.first.worst.pixels]
     short = -len(worst) % ACROSS
     filled, said = [*pictures, *[None] * short], [*notes, *[""] * short]
-    return picture_grid(
-        setting,
+    return setting.pictures(
         "most-wrong",
         [("", filled[s : s + ACROSS]) for s in starts],
         f"The {len(worst)} test images of largest cross-entropy, worst first (seed {seeds.seed}): "

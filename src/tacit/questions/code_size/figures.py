@@ -7,12 +7,7 @@ from tacit.figures.sink import Figure
 from tacit.measures.number import Number
 from tacit.questions.base import Setting
 from tacit.questions.code_size.numbers import PROBES, Found
-from tacit.questions.shared.drawing import (
-    class_names_of,
-    curve_chart,
-    picture_grid,
-    with_intervals,
-)
+from tacit.questions.shared.drawing import with_intervals
 
 
 def draw(sizes: Found, setting: Setting) -> tuple[Figure, ...]:
@@ -71,8 +66,7 @@ def _curves(sizes: Found, setting: Setting) -> Figure:
                 title="Classes told from codes",
             )
         )
-    return curve_chart(
-        setting,
+    return setting.curves(
         "curves",
         panels,
         f"Against the size of the code, on a logarithmic axis: the mean {sizes.objective} of test "
@@ -86,11 +80,10 @@ def _curves(sizes: Found, setting: Setting) -> Figure:
 def _pictures(sizes: Found, setting: Setting) -> Figure:
     first = sizes.first
     through = [(f"code of {sizes.code(run)}", first.run[run].pictures) for run in sizes.by_size]
-    return picture_grid(
-        setting,
+    return setting.pictures(
         "reconstructions",
         [("original", first.original), *through],
         "The same test images through codes of each size (decoded means, seed "
         f"{sizes.seeds.seed}).",
-        columns=class_names_of(first.classes, setting),
+        columns=setting.names(first.classes),
     )

@@ -3,14 +3,12 @@
 from tacit.figures.sink import Figure
 from tacit.questions.base import Setting
 from tacit.questions.compare.numbers import Found
-from tacit.questions.shared.drawing import interval_chart
 
 
 def draw(compared: Found, setting: Setting) -> tuple[Figure, ...]:
     """Every run's mean with its interval."""
     words = compared.measure.words
-    chart = interval_chart(
-        setting,
+    chart = setting.intervals(
         "runs",
         {words: {run: one.mean() for run, one in compared.scores.items()}},
         f"The {words} of each run with its own 95 % interval. Runs are told apart by paired "

@@ -6,7 +6,7 @@ from tacit.figures.charts import Panel
 from tacit.figures.sink import Figure
 from tacit.questions.base import Setting
 from tacit.questions.effective_rank.numbers import Found
-from tacit.questions.shared.drawing import bands_over, curve_chart, over_seeds
+from tacit.questions.shared.drawing import bands_over, over_seeds
 
 TERMS = {
     "rank": "effective rank",
@@ -31,4 +31,4 @@ def draw(found: Found, setting: Setting) -> tuple[Figure, ...]:
             series.append(over_seeds(name, seeds.first.run[name].epoch, lines, colour))
         panels.append(Panel(series, x_label="epochs", y_label=label, title=label))
     caption = f"Codes of training images while they were learned{bands_over(len(seeds))}."
-    return (curve_chart(setting, "learning", panels, caption),)
+    return (setting.curves("learning", panels, caption),)

@@ -13,7 +13,6 @@ from tacit.questions.base import Setting
 from tacit.questions.frozen_encoder.numbers import Found, Shown
 from tacit.questions.frozen_encoder.question import DECODERS
 from tacit.questions.frozen_encoder.words import ROLE_NAMES
-from tacit.questions.shared.drawing import curve_chart, interval_chart, picture_grid
 
 CLASSES_DRAWN = 30
 """At most so many classes are rows of a chart; tables hold all."""
@@ -41,8 +40,7 @@ def _outputs(kept: Found, shown: Shown, setting: Setting) -> Figure:
         for role, error in errors.items()
         if error is not None
     )
-    return picture_grid(
-        setting,
+    return setting.pictures(
         "outputs",
         [(label, shown.each[row]) for row, label in ROWS.items()],
         f"A test image of each class{_of(kept)}, and what each decoder makes of it: from the "
@@ -55,8 +53,7 @@ def _outputs(kept: Found, shown: Shown, setting: Setting) -> Figure:
 
 def _one_class(kept: Found, shown: Shown, setting: Setting) -> Figure:
     order = sorted(DECODERS, key=lambda role: -(kept.variability(role, shown.varied).value or 0.0))
-    return picture_grid(
-        setting,
+    return setting.pictures(
         "one-class",
         [(label, shown.of_one[row]) for row, label in ROWS.items()],
         f"Several test images of class {setting.class_names[shown.varied]}, whose originals vary "
@@ -75,8 +72,7 @@ def _loss(kept: Found, setting: Setting) -> Figure:
                 label = ROLE_NAMES[role] + (", test" if split == "test" else "")
                 series.append(Series(label, epochs, loss, colour=colour, split=split))
     over = f", mean of {len(kept.seeds)} seeds" if len(kept.seeds) > 1 else ""
-    return curve_chart(
-        setting,
+    return setting.curves(
         "loss",
         [Panel(series, "epoch", f"squared error per image{over}", log_y=True)],
         "The loss of the three decoders while they learned, on training images (solid) and test "
@@ -85,8 +81,7 @@ def _loss(kept: Found, setting: Setting) -> Figure:
 
 
 def _shares(kept: Found, setting: Setting) -> Figure:
-    return interval_chart(
-        setting,
+    return setting.intervals(
         "share",
         {"": _rows(kept, setting, kept.share)},
         "Where the frozen code lies between the class probabilities (0) and the autoencoder's code "
@@ -97,8 +92,7 @@ def _shares(kept: Found, setting: Setting) -> Figure:
 
 
 def _variability(kept: Found, setting: Setting) -> Figure:
-    return interval_chart(
-        setting,
+    return setting.intervals(
         "variability",
         {ROLE_NAMES[r]: _rows(kept, setting, partial(kept.variability, r)) for r in DECODERS},
         "How much of the variety within a class is left in the outputs: 1 is as varied as the "
@@ -113,8 +107,7 @@ def _separation(kept: Found, setting: Setting) -> Figure:
         f"{what}s": partial(kept.separation_difference, what, "silhouette")
         for what in ("code", "output")
     }
-    return interval_chart(
-        setting,
+    return setting.intervals(
         "separation",
         {name: _rows(kept, setting, of) for name, of in difference.items()},
         "Whether classes lie further apart with the frozen encoder (right of zero) than with the "

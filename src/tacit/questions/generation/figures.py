@@ -9,7 +9,6 @@ from tacit.questions.base import Setting
 from tacit.questions.finding import Table
 from tacit.questions.generation.numbers import Found, Numbers
 from tacit.questions.shared.codes import table_of_codes
-from tacit.questions.shared.drawing import curve_chart, interval_chart, picture_grid
 from tacit.questions.shared.sample_quality import on_features
 from tacit.questions.shared.seeds import Seeds
 
@@ -39,8 +38,7 @@ def tables(found: Found, setting: Setting) -> tuple[Table, ...]:
 def _by_epoch(found: Found, setting: Setting) -> Figure:
     shown = found.first.shown
     rows = [(f"epoch {epoch}", shown.epoch[epoch]) for epoch in sorted(shown.epoch, key=int)]
-    return picture_grid(
-        setting,
+    return setting.pictures(
         "samples",
         rows or [("at the end", shown.final)],
         f"Ten codes drawn from N(0, I), decoded by '{found.asked.run}' at each of these epochs; a "
@@ -52,8 +50,7 @@ def _beside_nearest(found: Found, setting: Setting) -> Figure:
     first = found.first
     samples = first.shown.final
     distances = [significant(float(d), 3) for d in first.samples.distance[: len(samples)]]
-    return picture_grid(
-        setting,
+    return setting.pictures(
         "nearest",
         [("sample", samples), ("nearest training image", first.shown.nearest)],
         f"Each final sample of '{found.asked.run}' above the training image nearest to it; below, "
@@ -73,8 +70,7 @@ def _distances(found: Found, setting: Setting) -> tuple[Figure, ...]:
     if all(number.value is None for rows in groups.values() for number in rows.values()):
         return ()
     return (
-        interval_chart(
-            setting,
+        setting.intervals(
             "distances",
             groups,
             "How far decoded means lie from test images, as many a side. The first row is the "
@@ -97,8 +93,7 @@ def _dimensions(seeds: Seeds[Numbers], setting: Setting) -> Figure:
         x_label="dimension, by the KL of one image's code",
         y_label="KL from N(0, 1), nats",
     )
-    return curve_chart(
-        setting,
+    return setting.curves(
         "dimensions",
         [panel],
         f"KL from the prior by dimension (seed {seeds.seed}): of each image's code, averaged over "

@@ -6,7 +6,6 @@ from tacit.measures.formatting import show
 from tacit.questions.base import Setting
 from tacit.questions.finding import Table
 from tacit.questions.inference_gap.numbers import PARTS, Found
-from tacit.questions.shared.drawing import interval_chart
 from tacit.questions.shared.splits import OVER, SPLITS
 
 ROWS = (
@@ -56,7 +55,7 @@ def _by_class(gaps: Found, setting: Setting) -> Figure:
     names = [setting.class_names[c] for c in gaps.classes]
     means = {part: dict(zip(names, gaps.by_class(gaps.split, part), strict=True)) for part in PARTS}
     caption = f"Mean gaps of each class on {OVER[gaps.split]}, with 95 % intervals."
-    return interval_chart(setting, "classes", means, caption, x_label="gap, nats")
+    return setting.intervals("classes", means, caption, x_label="gap, nats")
 
 
 def _over_images(gaps: Found, setting: Setting) -> Figure:

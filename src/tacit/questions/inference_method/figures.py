@@ -15,13 +15,7 @@ from tacit.questions.base import Setting
 from tacit.questions.finding import Cell, Table
 from tacit.questions.inference_method.numbers import Found
 from tacit.questions.inference_method.words import described, verdict_of
-from tacit.questions.shared.drawing import (
-    bands_over,
-    curve_chart,
-    interval_chart,
-    over_seeds,
-    picture_grid,
-)
+from tacit.questions.shared.drawing import bands_over, over_seeds
 from tacit.questions.shared.splits import OVER
 
 
@@ -88,8 +82,7 @@ def _learning(found: Found, setting: Setting) -> Figure:
             log_x=True,
         ),
     ]
-    return curve_chart(
-        setting,
+    return setting.curves(
         "learning",
         panels,
         "The ELBO while the runs learned. Left by epoch; right by how often each image's code was "
@@ -105,8 +98,7 @@ def _parts(found: Found, setting: Setting) -> Figure:
         "not finished": found.unfinished,
         "missed": lambda _: found.missed("train"),
     }
-    return interval_chart(
-        setting,
+    return setting.intervals(
         "parts",
         {
             name: {run: of(run).mean() for run in found.asked.per_image}
@@ -149,8 +141,7 @@ def _refining(found: Found, setting: Setting) -> Figure:
     room = 0.05 * float(np.ptp(settled)) or 1.0
     limits = float(settled.min()) - room, float(settled.max()) + room
     x, y = "refinement: steps, then looks", "mean ELBO of test images, nats"
-    return curve_chart(
-        setting,
+    return setting.curves(
         "refining",
         [Panel(series, x, y, y_limits=limits)],
         "Test images refined from the prior against each final, frozen decoder; after the noisy "
@@ -172,8 +163,7 @@ def _snapshots(found: Found, setting: Setting) -> tuple[Figure, ...]:
     if not rows:
         return ()
     return (
-        picture_grid(
-            setting,
+        setting.pictures(
             "snapshots",
             [("original", first.shown["train"].original), *rows],
             "Training images and their reconstructions after the epoch named at the left, each "
@@ -191,8 +181,7 @@ def _final(found: Found, split: str, setting: Setting) -> Figure:
         for kind, decoded in (("own", shown.runs[run].own), ("refined", shown.runs[run].refined))
         if decoded is not None
     ]
-    return picture_grid(
-        setting,
+    return setting.pictures(
         split,
         [("original", shown.original), *rows],
         f"{OVER[split].capitalize()} reconstructed by the final models, from their own codes where "

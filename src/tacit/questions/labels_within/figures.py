@@ -5,7 +5,6 @@ from tacit.labels.choosing import Choice
 from tacit.questions.base import Setting
 from tacit.questions.label_efficiency.figures import in_percent, reliability
 from tacit.questions.labels_within.numbers import Judged
-from tacit.questions.shared.drawing import interval_chart
 
 
 def draw(judged: Judged, setting: Setting) -> tuple[Figure, ...]:
@@ -17,8 +16,7 @@ def draw(judged: Judged, setting: Setting) -> tuple[Figure, ...]:
 
 def _accuracies(judged: Judged, choice: Choice, setting: Setting) -> Figure:
     shown = {pair.short: in_percent(choice.accuracy(pair.name)) for pair in judged.ranked}
-    return interval_chart(
-        setting,
+    return setting.intervals(
         "accuracy",
         {"": shown},
         f"How many of {choice.n} labels each pair told right when they were held out, with 95 % "

@@ -8,13 +8,7 @@ from tacit.measures.formatting import show
 from tacit.measures.number import Number
 from tacit.questions.base import Setting
 from tacit.questions.linear_layers.numbers import LAYERS, Found, Numbers
-from tacit.questions.shared.drawing import (
-    bands_over,
-    class_names_of,
-    curve_chart,
-    over_seeds,
-    picture_grid,
-)
+from tacit.questions.shared.drawing import bands_over, over_seeds
 from tacit.questions.shared.seeds import Seeds
 
 WHAT = "squared error per image"
@@ -34,7 +28,7 @@ def _curves(seeds: Seeds[Numbers], setting: Setting) -> Figure:
     panel = Panel(series, x_label="updates", y_label=f"training loss, {WHAT}", log_y=True)
     bands = bands_over(len(seeds))
     caption = f"Loss of the batches by update, averaged over short stretches{bands}."
-    return curve_chart(setting, "loss", [panel], caption)
+    return setting.curves("loss", [panel], caption)
 
 
 def _differences(seeds: Seeds[Numbers], mean: Number, setting: Setting) -> Figure:
@@ -61,9 +55,8 @@ def _pictures(seeds: Seeds[Numbers], setting: Setting) -> Figure:
     """Test images and what both networks make of them."""
     first = seeds.first
     outputs = [(label, first.network[layers].pictures) for layers, label in LAYERS.items()]
-    names = class_names_of(first.classes, setting)
-    return picture_grid(
-        setting,
+    names = setting.names(first.classes)
+    return setting.pictures(
         "outputs",
         [("original", first.original), *outputs],
         f"{'One test image of each class' if names else 'Test images'}, and what both "

@@ -12,7 +12,6 @@ from tacit.questions.base import Setting
 from tacit.questions.finding import Table
 from tacit.questions.log_probability.annealing.words import table_of
 from tacit.questions.log_probability.numbers import Found
-from tacit.questions.shared.drawing import interval_chart, picture_grid
 from tacit.questions.shared.splits import SPLITS
 
 PER_ROW = 10
@@ -91,8 +90,7 @@ def _one_each(scores: Found, setting: Setting) -> Figure:
         )
     names = [setting.class_names[c] for c in classes.tolist()]
     lines = [slice(start, start + PER_ROW) for start in range(0, len(names), PER_ROW)]
-    return picture_grid(
-        setting,
+    return setting.pictures(
         "one-of-each-class",
         [(s, shown[line]) for line in lines for s, shown in zip(SPLITS, pictures, strict=True)],
         "One training and one test image of each class with its log p(x) and standard error in "
@@ -130,8 +128,7 @@ def _images(scores: Found, setting: Setting) -> Figure:
             rows.append((split, list(images)))
             notes.append(values)
     values = [" ".join(filter(None, row)) for row in notes]
-    return picture_grid(
-        setting,
+    return setting.pictures(
         "images",
         rows,
         f"Training and test images{of_each}, drawn at random, with their log p(x) in nats.",
@@ -159,8 +156,7 @@ def _classes_shown(scores: Found) -> list[int]:
 def _by_class(scores: Found, setting: Setting) -> Figure:
     names = {k: setting.class_names[scores.classes[k]] for k in _ranked(scores)}
     each = {split: scores.by_class(split, "log_prob") for split in SPLITS}
-    return interval_chart(
-        setting,
+    return setting.intervals(
         "classes",
         {split: {name: means[k] for k, name in names.items()} for split, means in each.items()},
         "Mean log p(x) of each class on training and test images, with 95 % intervals.",

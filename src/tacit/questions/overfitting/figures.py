@@ -12,7 +12,6 @@ from tacit.measures.engine import bands
 from tacit.questions.base import Setting
 from tacit.questions.overfitting.numbers import OVERFITTED, Found, Judged, Pictures
 from tacit.questions.shared.curves import Curve, looked_at
-from tacit.questions.shared.drawing import curve_chart, picture_grid
 
 
 def draw(of: Found, setting: Setting) -> tuple[Figure, ...]:
@@ -44,8 +43,7 @@ def _losses(runs: Sequence[Judged], setting: Setting) -> Figure:
     cut = " High losses of the beginning are cut off." * any(hidden)
     drawn = {one.test.band_is for one in runs}
     band = drawn.pop() if len(drawn) == 1 else "bands reach over all seeds and draws, or images"
-    return curve_chart(
-        setting,
+    return setting.curves(
         "losses",
         panels,
         f"Loss per image while learning; {band}.{cut}" + looked_at(setting.n_train, setting.n_test),
@@ -62,8 +60,7 @@ def _gaps(runs: Sequence[Judged], setting: Setting) -> Figure:
         label = f"test − training {one.of.loss}"
         axis, levels = one.of.curves.axis, [(0.0, "no gap")]
         panels.append(Panel([gap], axis, label, one.name, levels=levels))
-    return curve_chart(
-        setting,
+    return setting.curves(
         "gaps",
         panels,
         "The gap between test and training images while learning, with its 95 % interval over all "
@@ -104,8 +101,7 @@ def _reconstructions(number: int, one: Judged, seed: int, setting: Setting) -> F
         if one.of.refined
         else "by each image's code, which of a VAE is the posterior mean"
     )
-    return picture_grid(
-        setting,
+    return setting.pictures(
         f"reconstructions-{number}",
         rows,
         f"{one.name}: training and test images, one of each class, and their reconstructions while "

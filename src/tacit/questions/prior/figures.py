@@ -15,7 +15,6 @@ from tacit.questions.prior.numbers import (
     Found,
 )
 from tacit.questions.shared.codes import table_of_codes
-from tacit.questions.shared.drawing import interval_chart, picture_grid
 from tacit.questions.shared.sample_quality import TRAINING, contrast, on_features
 from tacit.questions.shared.words import listed
 
@@ -41,8 +40,7 @@ def _by_epoch(compared: Found, setting: Setting) -> tuple[Figure, ...]:
         if epoch in of[run].epoch
     ]
     return (
-        picture_grid(
-            setting,
+        setting.pictures(
             "samples-by-epoch",
             rows,
             f"Ten codes drawn from N(0, I), decoded by {listed(runs)} at each of these epochs: a "
@@ -64,16 +62,14 @@ def _at_the_end(compared: Found, setting: Setting) -> tuple[Figure, ...]:
         return ()
     network = compared.networks[0]
     return (
-        picture_grid(
-            setting,
+        setting.pictures(
             "samples",
             rows,
             "Samples of each model, its codes drawn from N(0, I), from a Gaussian and from a "
             "mixture fitted to the codes of training images (decoded means, seed "
             f"{compared.seeds.seed}).",
         ),
-        interval_chart(
-            setting,
+        setting.intervals(
             "distances",
             {
                 words: {run: compared.distance(network, run, name) for run in compared.models}

@@ -7,7 +7,6 @@ from tacit.figures.sink import Figure
 from tacit.measures.formatting import show
 from tacit.questions.base import Setting
 from tacit.questions.shared.curves import Curve, looked_at
-from tacit.questions.shared.drawing import curve_chart
 from tacit.questions.shared.splits import SPLITS
 from tacit.questions.transfer.numbers import Found
 from tacit.questions.transfer.question import METHODS
@@ -48,8 +47,7 @@ def _learning(compared: Found, setting: Setting) -> Figure:
         lines = [Curve.of(kept, "accuracy", split) for split in SPLITS]
         series, title = [line.series() for line in lines], METHODS[method]
         panels.append(charts.Panel(series, kept[0].axis, "accuracy", title, y_limits=(0.0, 1.02)))
-    return curve_chart(
-        setting,
+    return setting.curves(
         "learning",
         panels,
         f"Accuracy while each method learned; {lines[0].band_is}." + looked_at(setting.n_test),
