@@ -138,7 +138,8 @@ class Found(OverSeeds[Numbers, ClassifierAccuracy]):
         """
         found = []
         for c in self.classes:
-            own, others = (self.right.take("image", side) for side in self._sides(c))
+            sides = self.truth == c, self.truth != c
+            own, others = (self.right.take("image", side) for side in sides)
             against = difference(own, others).mean(together=len(self.classes))
             if against.high is not None and against.high < 0:
                 found.append(c)
@@ -175,6 +176,3 @@ class Found(OverSeeds[Numbers, ClassifierAccuracy]):
     def _of_test(self, name: str, unit: str = "", *, every_draw: bool = False) -> Measured:
         values = self.seeds.measured(lambda one: getattr(one, name), unit, ("draw", "image"))
         return values if every_draw else without_draw(values, self.few)
-
-    def _sides(self, c: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        return self.truth == c, self.truth != c

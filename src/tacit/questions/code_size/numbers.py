@@ -200,10 +200,6 @@ class Found(OverSeeds[Numbers, CodeSize]):
         return self.first.table.test_images.of[self.asked.runs[0]].elbo is not None
 
     @property
-    def column(self) -> str:
-        return "elbo" if self.is_vae else "squared-error"
-
-    @property
     def objective(self) -> str:
         """What is compared, in words."""
         return "ELBO" if self.is_vae else "squared error"
@@ -211,11 +207,6 @@ class Found(OverSeeds[Numbers, CodeSize]):
     @property
     def unit(self) -> str:
         return "nats" if self.is_vae else ""
-
-    @property
-    def sign(self) -> float:
-        """1 where more is better, -1 where less is."""
-        return 1.0 if self.is_vae else -1.0
 
     @cached_property
     def choosing(self) -> Rows:
@@ -257,14 +248,15 @@ class Found(OverSeeds[Numbers, CodeSize]):
     @cached_property
     def best(self) -> str:
         """The best of all on the images that sizes are chosen on."""
-        return max(self.by_size, key=lambda run: self.sign * self.values(run, self.choosing).value)
+        each = {run: self.values(run, self.choosing).value for run in self.by_size}
+        return (max if self.is_vae else min)(each, key=lambda run: each[run])
 
     @cached_property
     def allowed(self) -> float:
         """How much a code may fall short of the best, in the objective's unit."""
         nothing = self.seeds.average(lambda one: one.run[self.best].mean_image)
-        gain = self.sign * (self.values(self.best, self.choosing).value - nothing)
-        return max(0.0, self.asked.tolerance * gain)
+        gain = self.values(self.best, self.choosing).value - nothing
+        return max(0.0, self.asked.tolerance * (gain if self.is_vae else -gain))
 
     @cached_property
     def chosen(self) -> str:
@@ -323,7 +315,8 @@ class Found(OverSeeds[Numbers, CodeSize]):
         for run in self.by_size:
             if run != self.best:
                 numbers[f"{run}.shortfall"] = self.shortfall(run, self.best, self.reporting)
-        numbers |= {f"{run}.{self.column}": self.average(run) for run in self.by_size}
+        column = self.objective.lower().replace(" ", "-")
+        numbers |= {f"{run}.{column}": self.average(run) for run in self.by_size}
         numbers |= {f"{run}.used-dimensions": self.used(run) for run in self.by_size}
         for probe in self.probes[:1]:
             numbers |= {f"{run}.{probe}": self.told(run, probe).mean() for run in self.by_size}

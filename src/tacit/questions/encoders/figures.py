@@ -1,7 +1,6 @@
 """Encoders side by side, drawn: accuracy against labels, distances from the best, and tables."""
 
 from collections.abc import Mapping
-from functools import partial
 
 from rich.filesize import decimal
 
@@ -45,7 +44,7 @@ def _curves(compared: Compared, setting: Setting) -> Figure:
     lines = [
         Line(
             short_name(codes),
-            partial(compared.best, codes),
+            {b: compared.best(codes, b) for b in compared.curves.budgets},
             colours.get(codes, GREY),
             codes in BUILT_IN,
         )
@@ -62,23 +61,20 @@ def _curves(compared: Compared, setting: Setting) -> Figure:
 
 
 def _behind(compared: Compared, setting: Setting) -> Figure:
-    def lead(codes: str, budget: int) -> Number | None:
-        return None if codes == compared.winner(budget) else compared.behind(codes, budget)
+    def leads(budget: int) -> dict[str, Number | None]:
+        winner, order = compared.winner(budget), compared.ranked(compared.curves.middle)
+        behind = {codes: compared.behind(codes, budget) for codes in order}
+        return {short_name(codes): n if codes != winner else None for codes, n in behind.items()}
 
-    order = compared.ranked(compared.curves.middle)
-    leads = {short_name(codes): partial(lead, codes) for codes in order}
     what = "representation, by its best method,"
-    return behind_winner(compared.curves, what, leads, setting)
+    each = {budget: leads(budget) for budget in compared.curves.budgets}
+    return behind_winner(compared.curves, what, each, setting)
 
 
 def tables(compared: Compared, setting: Setting) -> tuple[Table, ...]:
     """Methods by representation, what each costs, what indicators say, and every pair."""
-    curves = compared.curves
-    found = [_by_method(compared), _costs(compared, setting.encoders), _choices(compared)]
-    found.append(accuracies(curves))
-    if any(curves.has(p, "test") and curves.has(p, "unlabelled") for p in curves.curved):
-        found.append(transductive(curves))
-    return tuple(found)
+    found = _by_method(compared), _costs(compared, setting.encoders), _choices(compared)
+    return (*found, accuracies(compared.curves), *transductive(compared.curves))
 
 
 def _by_method(compared: Compared) -> Table:

@@ -1,8 +1,7 @@
 """What few labels bring, drawn: curves, differences, confidence, and a table of all of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -43,7 +42,7 @@ class Line(NamedTuple):
     """A curve of accuracies: of which pair at each budget, and how it is drawn."""
 
     label: str
-    pair: Callable[[int], Pair]
+    pairs: Mapping[int, Pair]
     colour: int
     dashed: bool = False
 
@@ -58,7 +57,7 @@ def against_labels(
     """Mean accuracies with their intervals against the number of labels."""
     series, at = [], curves.middle
     for line in lines:
-        numbers = [in_percent(curves.number(line.pair(b), b)) for b in curves.budgets]
+        numbers = [in_percent(curves.number(line.pairs[b], b)) for b in curves.budgets]
         x = curves.budgets if curves.per_class else curves.labels
         found = with_intervals(line.label, x, numbers, line.colour)
         series.append(replace(found, dashed=line.dashed))
@@ -71,7 +70,7 @@ def against_labels(
         x_ticks=curves.budgets,
         levels=levels,
     )
-    said = "; ".join(f"{line.label} {show(curves.number(line.pair(at), at))}" for line in lines)
+    said = "; ".join(f"{line.label} {show(curves.number(line.pairs[at], at))}" for line in lines)
     return setting.chart(
         "curves",
         charts.curves(panel, height=330),
@@ -84,17 +83,17 @@ def against_labels(
 def behind_winner(
     curves: Curves,
     what: str,
-    leads: Mapping[str, Callable[[int], Number | None]],
+    leads: Mapping[int, Mapping[str, Number | None]],
     setting: Setting,
 ) -> Figure:
     """How far each is from the winner of each budget.
 
     Args:
-        what: they are. leads: by name, the winner's lead over it at a budget; None of the winner.
+        what: they are. leads: by budget and name, the winner's lead; None of the winner.
     """
     panels, said = [], []
-    for budget in curves.budgets:
-        found = [lead(budget) for lead in leads.values()]
+    for budget, of in leads.items():
+        found = list(of.values())
         others = [number for number in found if number is not None]
         panels.append(
             charts.Behind(
@@ -107,7 +106,7 @@ def behind_winner(
         said.append(f"at {budget:,} ahead of {n_worse} of {len(others)}")
     return setting.chart(
         "differences",
-        charts.behind(list(leads), panels, x_label="accuracy minus the winner's, points"),
+        charts.behind(list(of), panels, x_label="accuracy minus the winner's, points"),
         f"How far each {what} is from the winner (star), paired, with intervals that hold together "
         "in 95 % of studies. Filled: distinguishable; hollow: not distinguishable. Each panel has "
         "its own scale.",
@@ -139,7 +138,12 @@ def _overview(curves: Curves, setting: Setting) -> Figure:
     """The recommended pair, the baseline and the best of every other family."""
     shown, base = representatives(curves), curves.baseline(curves.middle)
     lines = [
-        Line(pair.short, partial(_always, pair), _colour(pair), pair == base != shown[0])
+        Line(
+            pair.short,
+            dict.fromkeys(curves.budgets, pair),
+            _colour(pair),
+            dashed=pair == base != shown[0],
+        )
         for pair in shown
     ]
     return against_labels(
@@ -156,10 +160,8 @@ def _overview(curves: Curves, setting: Setting) -> Figure:
 def representatives(curves: Curves) -> list[Pair]:
     """The winner at the middle budget, the best of each other family, and the baseline."""
     at = curves.middle
-    ranked = sorted(curves.candidates, key=lambda p: -curves.accuracy(p, at).mean())
-    winner = curves.winner(at)
-    shown = [winner]
-    for pair in ranked:
+    shown = [curves.winner(at)]
+    for pair in curves.ranked(curves.candidates):
         if all(pair.using.family != other.using.family for other in shown):
             shown.append(pair)
     base = curves.baseline(at)
@@ -170,7 +172,7 @@ def representatives(curves: Curves) -> list[Pair]:
 
 def _all(curves: Curves, setting: Setting) -> Figure:
     at = curves.middle
-    pairs = sorted(curves.curved, key=lambda p: -curves.accuracy(p, at).mean())
+    pairs = curves.ranked(curves.curved)
     methods = [
         charts.Trials(
             pair.short,
@@ -206,17 +208,9 @@ def _all(curves: Curves, setting: Setting) -> Figure:
 
 
 def _behind(curves: Curves, setting: Setting) -> Figure:
-    order = sorted(curves.candidates, key=lambda p: -curves.accuracy(p, curves.middle).mean())
-    leads = {p.short: partial(_lead, curves, p) for p in order}
+    order = curves.ranked(curves.candidates)
+    leads = {b: {p.short: curves.leads(b).get(p.name) for p in order} for b in curves.budgets}
     return behind_winner(curves, "pair", leads, setting)
-
-
-def _always(pair: Pair, budget: int) -> Pair:
-    return pair
-
-
-def _lead(curves: Curves, pair: Pair, budget: int) -> Number | None:
-    return curves.leads(budget).get(pair.name)
 
 
 def _reliability(curves: Curves, winner: Pair, bins: Floats, setting: Setting) -> Figure:
@@ -236,18 +230,14 @@ def _reliability(curves: Curves, winner: Pair, bins: Floats, setting: Setting) -
 
 def tables(curves: Curves, setting: Setting) -> tuple[Table, ...]:
     """Every pair at every budget, and what the best of each budget is worth."""
-    found = [accuracies(curves), _verdicts(curves)]
-    if any(curves.has(p, "test") and curves.has(p, "unlabelled") for p in curves.curved):
-        found.append(transductive(curves))
-    return tuple(found)
+    return accuracies(curves), _verdicts(curves), *transductive(curves)
 
 
 def accuracies(curves: Curves) -> Table:
     """Every pair at every budget."""
-    order = sorted(curves.pairs, key=lambda p: -curves.accuracy(p, curves.middle).mean())
     alike = {b: [p.name for p in curves.those("alike", b)] for b in curves.budgets}
     rows = []
-    for pair in order:
+    for pair in curves.ranked(curves.pairs):
         cells = []
         for budget in curves.budgets:
             mark = WINNER if curves.winner(budget) == pair else ALIKE * (pair.name in alike[budget])
@@ -286,10 +276,12 @@ def _verdicts(curves: Curves) -> Table:
     )
 
 
-def transductive(curves: Curves) -> Table:
-    """Answers for the graph's own images beside those for others."""
+def transductive(curves: Curves) -> tuple[Table, ...]:
+    """Answers for the graph's own images beside those for others, where there are both."""
     at = curves.middle
     rows = []
+    if not any(curves.has(p, "test") and curves.has(p, "unlabelled") for p in curves.curved):
+        return ()
     for pair in curves.curved:
         if curves.has(pair, "unlabelled"):
             for column, what in (
@@ -297,12 +289,11 @@ def transductive(curves: Curves) -> Table:
                 ("test", "inductive: test images, which are not"),
             ):
                 rows.append((pair.short, what, curves.accuracy_of(pair, at, column).mean()))
-    return Table(
+    caption = (
         f"Methods that propagate labels answer for two kinds of images; accuracy at {at:,} labels "
-        f"{curves.unit}",
-        ("pair", "which images", "accuracy"),
-        tuple(rows),
+        f"{curves.unit}"
     )
+    return (Table(caption, ("pair", "which images", "accuracy"), tuple(rows)),)
 
 
 def in_percent(number: Number) -> Number:

@@ -119,6 +119,10 @@ class Curves:
         """The pairs whose accuracy depends on the labels given."""
         return [pair for pair in self.pairs if not pair.using.oracle]
 
+    def ranked(self, pairs: Sequence[Pair]) -> list[Pair]:
+        """These by accuracy over all draws at the middle budget, the highest first."""
+        return sorted(pairs, key=lambda pair: -self.accuracy(pair, self.middle).mean())
+
     def baseline(self, budget: int) -> Pair | None:
         """What the budget's winner is held against: a network from the same labels alone.
 
