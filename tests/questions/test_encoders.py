@@ -227,7 +227,7 @@ def test_its_parts_are_those_of_label_efficiency_and_one_for_each_representation
         ({"codes": []}, "at least 1"),
         ({"codes": ["features:a/own.npy", "features:b/own.npy"]}, "'own' twice"),
         ({"codes": ["pixels"], "methods": ["scratch"]}, "'scratch' uses no codes"),
-        ({"codes": ["pixels"], "methods": ["poisson", "poisson"]}, "hold one twice"),
+        ({"codes": ["pixels"], "methods": ["poisson", "poisson"]}, "twice"),
         ({"codes": ["tim:resnet18"]}, "Did you mean"),
         ({"codes": ["pixels"], "views": "birds"}, "no recipe of views"),
     ],

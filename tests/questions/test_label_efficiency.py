@@ -394,7 +394,7 @@ def test_a_recipe_replaces_what_it_names_and_nothing_else() -> None:
     [
         ({"pairs": []}, "at least 1"),
         ({"pairs": [NEAREST, NEAREST]}, "'pixels.nearest' twice"),
-        ({"pairs": [NEAREST], "budgets": [1, 1]}, "hold one twice"),
+        ({"pairs": [NEAREST], "budgets": [1, 1]}, "twice"),
         ({"pairs": [NEAREST], "budgets": [0]}, "greater than or equal to 1"),
         ({"pairs": [NEAREST], "draws": 1}, "greater than or equal to 2"),
     ],

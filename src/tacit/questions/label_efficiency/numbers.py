@@ -101,6 +101,7 @@ class Curves:
         self.choosing = np.arange(0, self.n_draws, 2)
         self.reporting = np.arange(1, self.n_draws, 2)
         self.told = judging_half(self.first.truth)
+        self._numbers: dict[tuple[str, int], Number] = {}
 
     @cached_property
     def candidates(self) -> list[Pair]:
@@ -182,16 +183,18 @@ class Curves:
         found = self.measured(pair, budget).take("draw", self.reporting)
         return found if self.pooled else found.take("image", self.told)
 
-    @cache  # noqa: B019  # lives as long as one answer
     def number(self, pair: Pair, budget: int) -> Number:
         """Mean accuracy over all draws and images, for curves and tables."""
-        return self.measured(pair, budget).mean()
+        key = pair.name, budget
+        if key not in self._numbers:
+            self._numbers[key] = self.measured(pair, budget).mean()
+        return self._numbers[key]
 
     def reported(self, pair: Pair, budget: int) -> Number:
         """Mean accuracy over the draws and images that chose nothing."""
         return self.reporting_of(pair, budget).mean()
 
-    @cache  # noqa: B019
+    @cache  # noqa: B019  # lives as long as one answer
     def winner(self, budget: int) -> Pair:
         """The best of the candidates on the choosing draws and images; the first of equal ones."""
         return self.best_of(self.candidates, budget)
