@@ -46,7 +46,7 @@ def test_budgets_and_draws_replace_the_studys_own(tmp_path: Path) -> None:
         ({"budgets": ""}, "'' is no number of labels"),
         ({"budgets": "0,1"}, "'0' is no number of labels"),
         ({"budgets": "-1"}, "'-1' is no number of labels"),
-        ({"budgets": "3,3"}, r"--budgets is 3,3; \[3, 3\] hold one twice"),
+        ({"budgets": "3,3"}, "--budgets is 3,3; names '3' twice"),
         ({"draws": 1}, "--draws is 1; it is at least 2"),
         ({"draws": 0}, "--draws is 0; it is at least 1"),
     ],
