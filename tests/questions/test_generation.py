@@ -160,7 +160,9 @@ def numbers(
 
 def found_of(numbers: dict[str, Number], *networks: str) -> Any:
     """What was found, as far as words look at it."""
-    return SimpleNamespace(asked=ASKED, numbers=numbers, networks=networks or ("random",))
+    return SimpleNamespace(
+        asked=ASKED, numbers=numbers, quality=SimpleNamespace(networks=networks or ("random",))
+    )
 
 
 def said(found: dict[str, Number], *networks: str) -> str:

@@ -13,12 +13,10 @@ from tacit.questions.shared.sample_quality import (
     Distance,
     Examined,
     Features,
+    Qualities,
     Quality,
     SampleQuality,
-    contrast,
-    largest_p,
     no_better_than_one_class,
-    null_quantile,
     random_network,
 )
 from tacit.questions.shared.seeds import Seeds
@@ -44,17 +42,17 @@ def measured(seed: int = 0, n_train: int = 150, n_test: int = 100) -> SampleQual
 
 
 def test_perfect_samples_are_not_told_from_images_and_constant_ones_are_far() -> None:
-    found = Seeds({0: measured().found})
-    fresh = contrast(found, RANDOM, ["fresh"])
-    noisy = contrast(found, RANDOM, ["noisy"])
-    constant = contrast(found, RANDOM, ["constant"])
+    found = Qualities({0: measured().found})
+    fresh = found.contrast(RANDOM, ["fresh"])
+    noisy = found.contrast(RANDOM, ["noisy"])
+    constant = found.contrast(RANDOM, ["constant"])
     assert fresh.value is not None
     assert noisy.value is not None
     assert constant.value is not None
-    null = null_quantile(found, RANDOM, "fresh").value
+    null = found.null_quantile(RANDOM, "fresh").value
     assert null is not None
     assert fresh.value < null < noisy.value < constant.value
-    p = {name: largest_p(found, RANDOM, name).value for name in ("fresh", "noisy", "constant")}
+    p = {name: found.largest_p(RANDOM, name).value for name in ("fresh", "noisy", "constant")}
     assert p["fresh"] is not None
     assert p["fresh"] > 0.05
     assert p["noisy"] is not None
@@ -76,7 +74,7 @@ def test_samples_are_told_apart_by_every_seed_or_not_at_all() -> None:
         seed: Quality(50, {RANDOM: {"fresh": Distance(np.zeros(50), np.zeros(9), p)}}, None)
         for seed, p in enumerate((0.01, 0.2, 0.04))
     }
-    found = largest_p(Seeds(quality), RANDOM, "fresh")
+    found = Qualities(quality).largest_p(RANDOM, "fresh")
     assert found.value == 0.2
     assert found.interval == "the largest of 3 seeds, permutation test"
 
@@ -85,15 +83,15 @@ def test_too_few_images_are_undefined_with_the_reason() -> None:
     train = images(30, "train")
     quality = SampleQuality(Runs(0, train, images(2, "test"), {}), [train], None)
     quality.add("fresh", images(2, "fresh").scaled())
-    found = Seeds({0: quality.found})
+    found = Qualities({0: quality.found})
     assert quality.found.networks == (RANDOM,)
     for number in (
-        contrast(found, RANDOM, ["fresh"]),
-        contrast(found, RANDOM, ["fresh"], [TRAINING]),
+        found.contrast(RANDOM, ["fresh"]),
+        found.contrast(RANDOM, ["fresh"], [TRAINING]),
     ):
         assert number.value is None
         assert number.interval == "undefined: 2 images a side; a kernel distance needs 3"
-    assert largest_p(found, RANDOM, "fresh").value is None
+    assert found.largest_p(RANDOM, "fresh").value is None
 
 
 def test_every_seed_is_held_against_the_same_images_with_a_network_of_its_own() -> None:
@@ -135,15 +133,15 @@ class Times(nn.Module):
 
 
 def test_a_contrast_is_the_difference_of_the_distances() -> None:
-    found = Seeds({0: measured().found})
+    found = Qualities({0: measured().found})
     value = {name: d.influence.mean() for name, d in found.first.distance[RANDOM].items()}
     wanted = value["noisy"] + value["fresh"] - value["constant"]
-    number = contrast(found, RANDOM, ["noisy", "fresh"], ["constant"])
+    number = found.contrast(RANDOM, ["noisy", "fresh"], ["constant"])
     assert number.value == pytest.approx(wanted)
     assert number.interval == "95 % over 100 images a side, paired, given this seed"
     # Rows are paired, so what two sets share is not counted as error of their difference.
-    alone = contrast(found, RANDOM, ["noisy"])
-    apart = contrast(found, RANDOM, ["noisy"], ["fresh"])
+    alone = found.contrast(RANDOM, ["noisy"])
+    apart = found.contrast(RANDOM, ["noisy"], ["fresh"])
     assert alone.low is not None
     assert alone.high is not None
     assert apart.low is not None
@@ -152,13 +150,13 @@ def test_a_contrast_is_the_difference_of_the_distances() -> None:
 
 
 def test_several_seeds_give_an_interval_over_seeds() -> None:
-    found = Seeds(
+    found = Qualities(
         {
             seed: distances(samples=np.full(50, 0.5 + d), floor=np.full(50, 0.1 + d / 2))
             for seed, d in enumerate((0.0, 0.02, 0.04))
         }
     )
-    number = contrast(found, RANDOM, ["samples"], ["floor"])
+    number = found.contrast(RANDOM, ["samples"], ["floor"])
     assert number.value == pytest.approx(0.41)
     assert number.interval == "95 % over 3 seeds × 50 images a side, paired"
     # By hand: differences 0.40, 0.41, 0.42, of standard error 0.01 / √3, and t = 4.303.
@@ -183,8 +181,8 @@ def test_sets_that_are_alike_are_told_apart_in_one_of_twenty(seeds: int) -> None
     for _ in range(400):
         shared = rng.normal(0, 1, 50)
         each = {s: distances(floor=shared + rng.normal(0, 0.3, 50)) for s in range(seeds)}
-        found = Seeds(each)
-        apart += contrast(found, RANDOM, ["floor"]).excludes_zero
+        found = Qualities(each)
+        apart += found.contrast(RANDOM, ["floor"]).excludes_zero
     assert 0.02 * 400 <= apart <= 0.075 * 400
 
 

@@ -5,8 +5,7 @@ import numpy as np
 from benchmarks.calibration.rules import Rule, Verdict
 from tacit.measures.intervals import decide
 from tacit.measures.kernels import kernel_distance
-from tacit.questions.shared.sample_quality import RANDOM, Distance, Quality, contrast, largest_p
-from tacit.questions.shared.seeds import Seeds
+from tacit.questions.shared.sample_quality import RANDOM, Distance, Qualities, Quality
 
 IMAGES, FEATURES = 100, 8
 
@@ -21,20 +20,20 @@ def nearer(seeds: int, shift: float = 0.5, more: float = 0.0) -> Verdict:
 
     def verdict(rng: np.random.Generator) -> bool:
         measured = _measured(rng, seeds, {"a": shift, "b": shift + more})
-        return decide(contrast(measured, RANDOM, ["b"], ["a"])) in ("higher", "lower")
+        return decide(measured.contrast(RANDOM, ["b"], ["a"])) in ("higher", "lower")
 
     return verdict
 
 
 def _p(rng: np.random.Generator, seeds: int, shift: float) -> float:
-    largest = largest_p(_measured(rng, seeds, {"a": shift}, permutations=59), RANDOM, "a")
+    largest = _measured(rng, seeds, {"a": shift}, permutations=59).largest_p(RANDOM, "a")
     assert largest.value is not None
     return largest.value
 
 
 def _measured(
     rng: np.random.Generator, seeds: int, shifts: dict[str, float], permutations: int = 1
-) -> Seeds[Quality]:
+) -> Qualities:
     """Sets of normal features, each moved its own way, against the same reference in all seeds."""
     reference = rng.normal(size=(IMAGES, FEATURES))
     found = {}
@@ -47,7 +46,7 @@ def _measured(
             one = kernel_distance(x, reference, rng, permutations=permutations)
             sets[name] = Distance(one.influence, one.null, one.p_value)
         found[seed] = Quality(IMAGES, {RANDOM: sets}, None)
-    return Seeds(found)
+    return Qualities(found)
 
 
 RULES = (

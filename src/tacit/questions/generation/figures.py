@@ -65,7 +65,7 @@ def _distances(found: Found, setting: Setting) -> tuple[Figure, ...]:
         on_features(network): {
             words: found.numbers[f"{network}.{row}"] for row, words in ROWS.items()
         }
-        for network in found.networks
+        for network in found.quality.networks
     }
     if all(number.value is None for rows in groups.values() for number in rows.values()):
         return ()

@@ -1,6 +1,5 @@
 """What question `generation` measures, and its numbers over all seeds and images."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -26,11 +25,9 @@ from tacit.questions.shared.codes import (
 )
 from tacit.questions.shared.sample_quality import (
     TRAINING,
+    Qualities,
     Quality,
     SampleQuality,
-    contrast,
-    largest_p,
-    null_quantile,
 )
 from tacit.questions.shared.seeds import Seeds, present
 from tacit.questions.typed import InTable
@@ -114,33 +111,28 @@ class Found(OverSeeds[Numbers, Generation]):
     """What the VAE generates, over all seeds."""
 
     @cached_property
-    def quality(self) -> Seeds[Quality]:
-        return self.seeds.each(lambda one: one.quality)
+    def quality(self) -> Qualities:
+        return Qualities(self.seeds.each(lambda one: one.quality).by_seed)
 
     @cached_property
     def codes(self) -> Seeds[OfCodes]:
         return self.seeds.each(lambda one: one.codes)
-
-    @property
-    def networks(self) -> Sequence[str]:
-        """The networks whose features were looked at, the one that decides first."""
-        return self.quality.first.networks
 
     @cached_property
     def numbers(self) -> dict[str, Number]:
         """Those of the finding; on the features that decide first."""
         seeds, quality = self.seeds, self.quality
         found: dict[str, Number] = {}
-        for network in self.networks:
-            distance = partial(contrast, quality, network)
+        for network in quality.networks:
+            distance = partial(quality.contrast, network)
             found |= {
                 f"{network}.samples-minus-drawn-codes": distance([SAMPLES], [DRAWN]),
                 f"{network}.samples": distance([SAMPLES]),
                 f"{network}.reconstructions": distance([RECONSTRUCTIONS]),
                 f"{network}.drawn-codes": distance([DRAWN]),
                 f"{network}.training-images": distance([TRAINING]),
-                f"{network}.null": null_quantile(quality, network, SAMPLES),
-                f"{network}.p": largest_p(quality, network, SAMPLES),
+                f"{network}.null": quality.null_quantile(network, SAMPLES),
+                f"{network}.p": quality.largest_p(network, SAMPLES),
             }
         codes = numbers_of_codes(self.codes)
         found |= {f"codes.{name}": number for name, number in codes.items()}

@@ -20,13 +20,13 @@ def decided_by(found: Found) -> str:
         "Samples differ from images where a permutation test of their kernel distance to test "
         "images says so (p < 0.05 for every seed). The prior is a part of the reason where the "
         "interval of the samples' distance minus that of drawn codes lies above zero, on "
-        f"{on_features(found.networks[0])}."
+        f"{on_features(found.quality.networks[0])}."
     )
 
 
 def headline(found: Found) -> Said:
     """Whether samples pass for images."""
-    numbers, networks, run = found.numbers, found.networks, found.asked.run
+    numbers, networks, run = found.numbers, found.quality.networks, found.asked.run
     key, runs = f"{networks[0]}.samples", (run,)
     p = numbers[f"{networks[0]}.p"].value
     gap = numbers[f"{networks[0]}.samples-minus-drawn-codes"]
@@ -47,7 +47,7 @@ def headline(found: Found) -> Said:
 
 def sentences(found: Found) -> Iterator[str]:
     """What drawing from the prior costs, whether samples are copies, and the codes' distance."""
-    numbers, networks = found.numbers, found.networks
+    numbers, networks = found.numbers, found.quality.networks
     gaps = [numbers[f"{network}.samples-minus-drawn-codes"] for network in networks]
     yield verdict(
         gaps[0],

@@ -15,7 +15,7 @@ from tacit.questions.prior.numbers import (
     Found,
 )
 from tacit.questions.shared.codes import table_of_codes
-from tacit.questions.shared.sample_quality import TRAINING, contrast, on_features
+from tacit.questions.shared.sample_quality import TRAINING, on_features
 from tacit.questions.shared.words import listed
 
 DENSITIES = {PRIOR: "N(0, I)", GAUSSIAN: "Gaussian", MIXTURE: "mixture"}
@@ -60,7 +60,7 @@ def _at_the_end(compared: Found, setting: Setting) -> tuple[Figure, ...]:
     ]
     if not rows:
         return ()
-    network = compared.networks[0]
+    network = compared.quality.networks[0]
     return (
         setting.pictures(
             "samples",
@@ -86,12 +86,12 @@ def _at_the_end(compared: Found, setting: Setting) -> tuple[Figure, ...]:
 
 def tables(compared: Found, setting: Setting) -> tuple[Table, ...]:
     """Distances on each network's features, and codes against N(0, I)."""
-    distances = (_distances(compared, network) for network in compared.networks)
+    distances = (_distances(compared, network) for network in compared.quality.networks)
     return (*distances, table_of_codes({run: compared.codes(run) for run in compared.models}))
 
 
 def _distances(compared: Found, network: str) -> Table:
-    floor = show(contrast(compared.quality, network, [TRAINING]))
+    floor = show(compared.quality.contrast(network, [TRAINING]))
     sets = {**SETS, RECONSTRUCTIONS: "reconstructions"}
     return Table.of(
         f"Kernel distance to test images on {on_features(network)}; of training images: {floor}",

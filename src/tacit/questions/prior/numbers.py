@@ -27,10 +27,9 @@ from tacit.questions.shared.codes import (
 from tacit.questions.shared.sample_quality import (
     AT_LEAST,
     TRAINING,
+    Qualities,
     Quality,
     SampleQuality,
-    contrast,
-    null_quantile,
 )
 from tacit.questions.shared.seeds import Seeds, present
 from tacit.streams import numpy_stream
@@ -169,13 +168,8 @@ class Found(OverSeeds[Numbers, Prior]):
         return (first, *self.per_image, *rest[len(self.per_image) :])
 
     @cached_property
-    def quality(self) -> Seeds[Quality]:
-        return self.seeds.each(lambda one: one.quality)
-
-    @property
-    def networks(self) -> tuple[str, ...]:
-        """The networks whose features were looked at, the one that decides first."""
-        return self.quality.first.networks
+    def quality(self) -> Qualities:
+        return Qualities(self.seeds.each(lambda one: one.quality).by_seed)
 
     def codes(self, run: str) -> Seeds[OfCodes]:
         return self.seeds.each(lambda one: one.run[run].codes)
@@ -197,20 +191,19 @@ class Found(OverSeeds[Numbers, Prior]):
 
     def distance(self, network: str, run: str, density: str) -> Number:
         """The kernel distance to test images of a run's samples or reconstructions."""
-        return contrast(self.quality, network, [named(run, density)])
+        return self.quality.contrast(network, [named(run, density)])
 
     def difference(self, network: str, run: str, density: str, other: str) -> Number:
         """The distance of one density's samples minus that of another's, of the same run."""
-        return contrast(self.quality, network, [named(run, density)], [named(run, other)])
+        return self.quality.contrast(network, [named(run, density)], [named(run, other)])
 
     def samples_difference(self, network: str, run: str, other: str) -> Number:
         """The distance of one run's samples from N(0, I) minus that of another's."""
-        return contrast(self.quality, network, [named(run, PRIOR)], [named(other, PRIOR)])
+        return self.quality.contrast(network, [named(run, PRIOR)], [named(other, PRIOR)])
 
     def cost_difference(self, network: str, run: str, other: str) -> Number:
         """What the prior costs one run minus what it costs another."""
-        return contrast(
-            self.quality,
+        return self.quality.contrast(
             network,
             [named(run, PRIOR), named(other, DRAWN)],
             [named(run, DRAWN), named(other, PRIOR)],
@@ -219,7 +212,7 @@ class Found(OverSeeds[Numbers, Prior]):
     @cached_property
     def numbers(self) -> dict[str, Number]:
         """The numbers of the answer, on the features that decide; a few on the others."""
-        network, amortized = self.networks[0], self.asked.amortized
+        network, amortized = self.quality.networks[0], self.asked.amortized
         numbers: dict[str, Number] = {}
         for run in self.per_image:
             cost = self.cost_difference(network, run, amortized)
@@ -240,13 +233,13 @@ class Found(OverSeeds[Numbers, Prior]):
                 f"{run}.left-by-mixture": self.difference(network, run, MIXTURE, DRAWN),
             }
         main = self.per_image[0]
-        for other in self.networks[1:]:
+        for other in self.quality.networks[1:]:
             cost = self.cost_difference(other, main, amortized)
             numbers |= {
                 f"{other}.{main}.prior-cost-minus-{amortized}": cost,
                 f"{other}.{main}.repaired-by-mixture": self.difference(other, main, PRIOR, MIXTURE),
                 f"{other}.{main}.left-by-mixture": self.difference(other, main, MIXTURE, DRAWN),
             }
-        numbers["training-images"] = contrast(self.quality, network, [TRAINING])
-        numbers["null"] = null_quantile(self.quality, network, TRAINING)
+        numbers["training-images"] = self.quality.contrast(network, [TRAINING])
+        numbers["null"] = self.quality.null_quantile(network, TRAINING)
         return numbers

@@ -27,7 +27,7 @@ def decided_by(compared: Found) -> str:
         "where it lowers their distance, and wholly where what is left above own codes is not "
         "distinguishable from zero. The initialisation is to blame for as much as the cost (or "
         "else the distance) falls when codes start near zero instead; all on "
-        f"{on_features(compared.networks[0])}."
+        f"{on_features(compared.quality.networks[0])}."
     )
 
 
@@ -138,24 +138,23 @@ def _of_start(compared: Found) -> str:
 
 def _of_features(compared: Found) -> str:
     """Verdicts on the other features, where they differ."""
-    if len(compared.networks) == 1:
+    if len(compared.quality.networks) == 1:
         return ""
     main, amortized = compared.per_image[0], compared.asked.amortized
+    networks = compared.quality.networks
     asked: dict[str, Sequence[Number]] = {
         f"on the prior of '{main}'": [
-            compared.cost_difference(n, main, amortized) for n in compared.networks
+            compared.cost_difference(n, main, amortized) for n in networks
         ],
-        "on the fit": [compared.difference(n, main, PRIOR, MIXTURE) for n in compared.networks],
-        "on what the fit leaves": [
-            compared.difference(n, main, MIXTURE, DRAWN) for n in compared.networks
-        ],
+        "on the fit": [compared.difference(n, main, PRIOR, MIXTURE) for n in networks],
+        "on what the fit leaves": [compared.difference(n, main, MIXTURE, DRAWN) for n in networks],
     }
     apart = [
         f"{what} ({show(pair[1], sign=True)})"
         for what, pair in asked.items()
         if agreement(pair) != "agree"
     ]
-    name = on_features(compared.networks[1]).capitalize()
+    name = on_features(networks[1]).capitalize()
     return f"{name} say otherwise {listed(apart)}." if apart else f"{name} agree."
 
 

@@ -111,11 +111,6 @@ class Quality:
     distance: dict[str, dict[str, Distance]]
     examined: Examined | None
 
-    @property
-    def networks(self) -> tuple[str, ...]:
-        """The networks whose features were looked at, the one that decides first."""
-        return tuple(name for name in (CLASSIFIER, RANDOM) if name in self.distance) or (RANDOM,)
-
 
 class SampleQuality:
     """Measures sets of images against the test images, always as many a side.
@@ -185,59 +180,65 @@ def on_features(network: str) -> str:
     return {CLASSIFIER: "the classifier's features", RANDOM: "a random network's features"}[network]
 
 
-def contrast(
-    seeds: Seeds[Quality], network: str, sets: Sequence[str], minus: Sequence[str] = ()
-) -> Number:
-    """The sum of the distances of some sets minus that of others, with its interval.
-
-    Every seed holds its sets against the same test images, row by row: the interval counts those
-    rows (jackknife pseudo-values, whose mean is the distance) and seeds together.
-
-    Args:
-        network: on whose features.
-        sets, minus: names as they were added.
-    """
-    signs = dict.fromkeys(sets, 1) | dict.fromkeys(minus, -1)
-    if any(name not in one.distance.get(network, {}) for one in seeds for name in signs):
-        size = min(one.size for one in seeds)
-        return undefined(f"{size} images a side; a kernel distance needs {AT_LEAST}")
-
-    def rows(one: Quality) -> Floats:
-        found = one.distance[network]
-        return np.sum([sign * found[name].influence for name, sign in signs.items()], axis=0)
-
-    return seeds.measured(rows, images="images a side", paired=bool(minus)).mean()
-
-
-def null_quantile(seeds: Seeds[Quality], network: str, name: str) -> Number:
-    """97.5 % of the distance under random relabelling, averaged over seeds."""
-    nulls = [one.null for one in _distances(seeds, network, name)]
-    if not nulls:
-        return undefined("too few images")
-    value = float(np.mean([np.quantile(null, 0.975) for null in nulls]))
-    interval = f"97.5 % of {len(nulls[0])} relabellings" + (
-        f", mean over {len(nulls)} seeds" if len(nulls) > 1 else ""
-    )
-    return Number(value, n=len(nulls[0]), interval=interval)
-
-
-def largest_p(seeds: Seeds[Quality], network: str, name: str) -> Number:
-    """The permutation p-value of the seed in which it is largest."""
-    values = [one.p for one in _distances(seeds, network, name)]
-    if not values:
-        return undefined("too few images")
-    of = f"the largest of {len(values)} seeds, " if len(values) > 1 else ""
-    return Number(max(values), n=len(values), interval=f"{of}permutation test")
-
-
-def _distances(seeds: Seeds[Quality], network: str, name: str) -> list[Distance]:
-    sets = [one.distance.get(network, {}) for one in seeds]
-    return [each[name] for each in sets if name in each]
-
-
 def agreement(numbers: Sequence[Number]) -> str:
     """Whether verdicts on two networks agree, as a verb."""
     return "agree" if len({decide(number) for number in numbers}) == 1 else "do not agree"
+
+
+@dataclass(frozen=True)
+class Qualities(Seeds[Quality]):
+    """The same of every seed."""
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The networks whose features were looked at, the one that decides first."""
+        return tuple(name for name in (CLASSIFIER, RANDOM) if name in self.first.distance) or (
+            RANDOM,
+        )
+
+    def contrast(self, network: str, sets: Sequence[str], minus: Sequence[str] = ()) -> Number:
+        """The sum of the distances of some sets minus that of others, with its interval.
+
+        Every seed holds its sets against the same test images, row by row: the interval counts
+        those rows (jackknife pseudo-values, whose mean is the distance) and seeds together.
+
+        Args:
+            network: on whose features.
+            sets, minus: names as they were added.
+        """
+        signs = dict.fromkeys(sets, 1) | dict.fromkeys(minus, -1)
+        if any(name not in one.distance.get(network, {}) for one in self for name in signs):
+            size = min(one.size for one in self)
+            return undefined(f"{size} images a side; a kernel distance needs {AT_LEAST}")
+
+        def rows(one: Quality) -> Floats:
+            found = one.distance[network]
+            return np.sum([sign * found[name].influence for name, sign in signs.items()], axis=0)
+
+        return self.measured(rows, images="images a side", paired=bool(minus)).mean()
+
+    def null_quantile(self, network: str, name: str) -> Number:
+        """97.5 % of the distance under random relabelling, averaged over seeds."""
+        nulls = [one.null for one in self._distances(network, name)]
+        if not nulls:
+            return undefined("too few images")
+        value = float(np.mean([np.quantile(null, 0.975) for null in nulls]))
+        interval = f"97.5 % of {len(nulls[0])} relabellings" + (
+            f", mean over {len(nulls)} seeds" if len(nulls) > 1 else ""
+        )
+        return Number(value, n=len(nulls[0]), interval=interval)
+
+    def largest_p(self, network: str, name: str) -> Number:
+        """The permutation p-value of the seed in which it is largest."""
+        values = [one.p for one in self._distances(network, name)]
+        if not values:
+            return undefined("too few images")
+        of = f"the largest of {len(values)} seeds, " if len(values) > 1 else ""
+        return Number(max(values), n=len(values), interval=f"{of}permutation test")
+
+    def _distances(self, network: str, name: str) -> list[Distance]:
+        sets = [one.distance.get(network, {}) for one in self]
+        return [each[name] for each in sets if name in each]
 
 
 def no_better_than_one_class(seeds: Seeds[Quality]) -> str:
