@@ -12,9 +12,10 @@ import torch
 from tacit.figures.sink import Figures
 from tacit.models.models import Classifier
 from tacit.questions.base import Measurement, Setting
-from tacit.questions.classifier.numbers import Answers, Found, Numbers, Worst
+from tacit.questions.classifier.numbers import Answers, Found, Numbers
 from tacit.questions.classifier.question import ClassifierAccuracy
 from tacit.questions.shared.curves import Kept, Line
+from tacit.questions.shared.outputs import Shown
 from tacit.questions.shared.seeds import Seeds
 from tacit.streams import numpy_stream
 
@@ -43,7 +44,7 @@ def fabricated(answered: np.ndarray, confidence: float = 0.9, train: float = 1.0
         cross_entropy=loss[None],
         train_right=np.arange(800)[None] < 800 * train,
         majority=0.25,
-        worst=Worst(np.argsort(-loss)[:12], np.zeros((12, 1, 8, 8), np.uint8)),
+        worst=Shown(np.argsort(-loss)[:12], np.zeros((12, 1, 8, 8), np.uint8)),
         test_images=answers,
     )
     return Measurement.of(numbers)

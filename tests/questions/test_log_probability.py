@@ -18,13 +18,13 @@ from tacit.questions.log_probability.numbers import (
     Columns,
     Found,
     Numbers,
-    Shown,
     _scored,
     _taken,
     of_all_seeds,
 )
 from tacit.questions.log_probability.question import LogProbability
 from tacit.questions.log_probability.words import _explained, decided_by, headline, sentences
+from tacit.questions.shared.outputs import Shown
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.verdicts import Verdict
 

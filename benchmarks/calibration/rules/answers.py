@@ -13,6 +13,7 @@ from tacit.questions.classifier import numbers as classifier
 from tacit.questions.classifier.question import ClassifierAccuracy
 from tacit.questions.shared.curves import Kept
 from tacit.questions.shared.majority_class import against_it
+from tacit.questions.shared.outputs import Shown
 from tacit.questions.shared.seeds import Seeds
 from tacit.questions.transfer import numbers as transfer
 from tacit.questions.transfer.question import Transfer
@@ -48,7 +49,7 @@ def answered(
             cross_entropy=nothing[None],
             train_right=right[seed] == 1,
             majority=0.5,
-            worst=classifier.Worst(none, np.zeros(0, np.uint8)),
+            worst=Shown(none, np.zeros(0, np.uint8)),
             test_images=answers,
         )
 

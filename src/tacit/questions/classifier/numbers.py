@@ -17,7 +17,7 @@ from tacit.questions.base import OverSeeds, Runs
 from tacit.questions.classifier.question import ClassifierAccuracy
 from tacit.questions.shared.curves import Kept
 from tacit.questions.shared.majority_class import share_right
-from tacit.questions.shared.outputs import class_scores, comparable, labelled
+from tacit.questions.shared.outputs import Shown, class_scores, comparable, labelled
 from tacit.questions.shared.seeds import means
 from tacit.questions.shared.splits import gap, without_draw
 from tacit.questions.typed import InTable
@@ -56,20 +56,13 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class Worst:
-    """The test images of largest cross-entropy, worst first: rows of the table, and pixels."""
-
-    rows: NDArray[np.int64]
-    pixels: NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
 class Numbers:
     """What is measured on one seed.
 
     Attributes:
         test_images: the first draw's answers.
         right, sure, cross_entropy: of test images by draw, (D, n). train_right: (D, m).
+        worst: the test images of largest cross-entropy, worst first.
         majority: how often the class that is most frequent in training is right.
     """
 
@@ -79,7 +72,7 @@ class Numbers:
     cross_entropy: Floats
     train_right: NDArray[np.bool_]
     majority: float
-    worst: Worst
+    worst: Shown
     test_images: InTable[Answers]
 
 
@@ -98,7 +91,7 @@ def measure(runs: Runs, asked: ClassifierAccuracy) -> Numbers:
         cross_entropy=np.stack([one.cross_entropy for one in tests]),
         train_right=np.stack([one.right for one in trains]) == 1,
         majority=share_right(trains[0].label, tests[0].label),
-        worst=Worst(worst, runs.test.pixels[rows[worst]]),
+        worst=Shown(worst, runs.test.pixels[rows[worst]]),
         test_images=tests[0],
     )
 

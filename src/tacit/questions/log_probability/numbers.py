@@ -32,6 +32,7 @@ from tacit.questions.log_probability.annealing.measuring import (
 )
 from tacit.questions.log_probability.annealing.numbers import Relations
 from tacit.questions.log_probability.question import LogProbability
+from tacit.questions.shared.outputs import Shown
 from tacit.questions.shared.samples import Rows, compared_classes, of_all, of_each_class
 from tacit.questions.shared.scoring import (
     OVERALL,
@@ -92,14 +93,6 @@ class ByEncoder:
     flagged: Rows
     effective_samples: Floats
     refined: Floats
-
-
-@dataclass(frozen=True)
-class Shown:
-    """The images of a split that are shown: places in its table, and pixels."""
-
-    rows: Rows
-    pixels: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

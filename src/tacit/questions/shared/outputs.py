@@ -1,5 +1,7 @@
 """What models give for images: losses, class scores, reconstructions; and which are shown."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
@@ -18,6 +20,14 @@ IMAGES_COMPARED = 10_000
 
 SHOWN = 10
 """At most so many images stand beside each other in a grid."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Images of a table that are shown: their places in it, and pixels."""
+
+    rows: NDArray[np.int64]
+    pixels: NDArray[np.uint8]
 
 
 def labelled(images: Images) -> NDArray[np.int64]:
