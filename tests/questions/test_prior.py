@@ -144,7 +144,7 @@ def test_random_features_that_say_otherwise_are_heard() -> None:
     second = compared(vae=GOOD, wide=(0.9, 0.1, 0.1), narrow=GOOD)
     own, others = (one.quality.first.distance for one in (first, second))
     own["random"] = others["random"]
-    assert first.networks == ("classifier", "random")
+    assert first.quality.networks == ("classifier", "random")
     assert "A random network's features say otherwise on the prior of 'wide' (+0.40" in said(first)
     own["random"] = own["classifier"]
     assert said(first).endswith("A random network's features agree.")

@@ -84,7 +84,7 @@ def test_too_few_images_are_undefined_with_the_reason() -> None:
     quality = SampleQuality(Runs(0, train, images(2, "test"), {}), [train], None)
     quality.add("fresh", images(2, "fresh").scaled())
     found = Qualities({0: quality.found})
-    assert quality.found.networks == (RANDOM,)
+    assert Qualities({0: quality.found}).networks == (RANDOM,)
     for number in (
         found.contrast(RANDOM, ["fresh"]),
         found.contrast(RANDOM, ["fresh"], [TRAINING]),
