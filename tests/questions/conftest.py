@@ -64,7 +64,6 @@ class Trained:
             class_names=train.class_names,
             n_train=len(train),
             n_test=len(self.images.test),
-            shape=train.shape,
             source="digits",
         )
 

@@ -126,7 +126,7 @@ def test_every_stage_is_evaluated_and_the_last_on_all_images(
 def test_published_values_are_compared_on_their_images_alone(
     measured: Measurement, source: str, tmp_path: Path
 ) -> None:
-    setting = Setting("q", Figures(tmp_path), ("upper", "none"), 60, 40, (1, 8, 8), source)
+    setting = Setting("q", Figures(tmp_path), ("upper", "none"), 60, 40, source)
     finding = ASKED.answer({0: measured}, setting)
     assert ("somewhere" in finding.answer) == (source == "mnist")
     assert ("vae-1.above-published-1" in finding.numbers) == (source == "mnist")

@@ -25,7 +25,7 @@ TRUTH = np.repeat(np.arange(4), 50)
 
 
 def setting(folder: Path) -> Setting:
-    return Setting("asked", Figures(folder), NAMES, 800, len(TRUTH), (1, 8, 8), "insects")
+    return Setting("asked", Figures(folder), NAMES, 800, len(TRUTH), "insects")
 
 
 def fabricated(answered: np.ndarray, confidence: float = 0.9, train: float = 1.0) -> Measurement:

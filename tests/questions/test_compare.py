@@ -45,7 +45,7 @@ def fabricated(by: str, means: dict[str, float], seeds: int = 3) -> dict[int, Me
 
 
 def finding(folder: Path, by: str, means: dict[str, float], seeds: int = 3):
-    setting = Setting("compare", Figures(folder), (), 160, 200, (1, 8, 8), "digits")
+    setting = Setting("compare", Figures(folder), (), 160, 200, "digits")
     return Compare(runs=tuple(means)).answer(fabricated(by, means, seeds), setting)
 
 

@@ -71,7 +71,7 @@ def answered(
     about = About("features:far/own.npy", "own", "given", "0" * 64, 16, n_bytes=2_000_000)
     names = tuple("0123456789")
     setting = Setting(
-        "encoders", Figures(path), names, 6000, 1000, (1, 8, 8), "set", {}, {about.source: about}
+        "encoders", Figures(path), names, 6000, 1000, "set", {}, {about.source: about}
     )
     seen = indicators({"pixels": 0.3, "pca": 0.35, "vae": 0.2, "views": 0.8})
     stored = {

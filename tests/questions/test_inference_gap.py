@@ -92,7 +92,7 @@ def test_a_linear_model_has_the_gap_that_algebra_says(latent_dim: int, tmp_path:
     assert test.approximation.mean() == pytest.approx(expected, abs=0.15)
     assert test.amortisation.mean() == pytest.approx(0, abs=0.15)
     assert numbers.exact == (latent_dim == 2)
-    setting = Setting("q", _figures(tmp_path), (), 24, 24, (1, 8, 8), "simulated")
+    setting = Setting("q", _figures(tmp_path), (), 24, 24, "simulated")
     finding = asked.answer({0: found}, setting)
     assert ("is itself a lower bound" in " ".join(finding.caveats)) == (latent_dim != 2)
     assert len(finding.tables) == 1

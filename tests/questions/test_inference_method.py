@@ -140,7 +140,7 @@ def test_it_is_answered_with_every_figure_and_without_labels_too(
     few = InferenceMethod(amortized="vae", per_image=("per-image",), refined=3)
     unlabelled = few.measure(without_labels(study.runs(ASKED)))
     assert unlabelled.typed(Numbers).train.label is None
-    setting = Setting("q", study.setting(tmp_path / "b").figures, (), 160, 100, (1, 8, 8), "x")
+    setting = Setting("q", study.setting(tmp_path / "b").figures, (), 160, 100, "x")
     assert few.answer({0: unlabelled}, setting).numbers["encoder-misses.test.elbo"].n == 3
 
 

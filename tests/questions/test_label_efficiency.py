@@ -294,7 +294,7 @@ def test_calibration_is_of_the_draws_that_report() -> None:
 
 def setting(path: Path = Path(), source: str = "mnist") -> Setting:
     names = tuple("0123456789")
-    return Setting("label-efficiency", Figures(path), names, 60_000, 10_000, (1, 28, 28), source)
+    return Setting("label-efficiency", Figures(path), names, 60_000, 10_000, source)
 
 
 def answered(tmp_path: Path, made: dict[int, Numbers], tables: Sequence[Any]) -> Finding:

@@ -42,7 +42,7 @@ def runs(images: Images, keep=None) -> Runs:
 
 
 def finding(asked: LabelsWithin, images: Images, folder, keep=None):
-    setting = Setting("q", Figures(folder), NAMES, len(images), 0, SHAPE, "fabricated")
+    setting = Setting("q", Figures(folder), NAMES, len(images), 0, "fabricated")
     return asked.answer({0: asked.measure(runs(images, keep))}, setting)
 
 

@@ -25,7 +25,7 @@ ASKED = LinearLayers(with_layer="autoencoder", without_layer="autoencoder-no-lin
 
 
 def setting(folder: Path) -> Setting:
-    return Setting("asked", Figures(folder), (), 160, 100, (1, 8, 8), "digits")
+    return Setting("asked", Figures(folder), (), 160, 100, "digits")
 
 
 def fabricated(

@@ -190,7 +190,7 @@ def test_without_labels_classes_are_left_out(study: Any, tmp_path: Path) -> None
     found = few.measure(Runs(0, train, test, {"vae": [runs["vae"]]}))
     assert len(found.arrays["table/test/log-prob"]) == 30
     assert not any("label" in name or "class" in name for name in found.arrays)
-    setting = Setting("q", study.setting(tmp_path).figures, (), 160, 100, (1, 8, 8), "x")
+    setting = Setting("q", study.setting(tmp_path).figures, (), 160, 100, "x")
     finding = few.answer({0: found}, setting)
     assert not any("class" in name for name in finding.numbers)
     assert "likeliest class" not in finding.answer + finding.decided_by

@@ -102,7 +102,7 @@ def test_the_verdict_follows_gap_and_rise(
     measured = fabricated(gap, test, seeds, draws)
     assert judge(measured, "one").verdict == verdict
     if (seeds, draws) in ((1, 1), (3, 10)):
-        setting = Setting("asked", Figures(tmp_path), (), 160, 100, (1, 8, 8), "digits")
+        setting = Setting("asked", Figures(tmp_path), (), 160, 100, "digits")
         finding = Overfitting(runs=("one",)).answer(stored(measured), setting)
         assert finding.tables[0].rows[0][-1] == verdict
         assert finding.verdict == ("yes" if verdict == OVERFITTED else "no")
@@ -116,7 +116,7 @@ def test_each_run_has_its_own_verdict_where_one_had_not_finished(tmp_path: Path)
     three = Numbers({"a": flat.run["one"], "b": flat.run["one"], "c": overfitted.run["one"]}, {})
 
     def answered(runs: tuple[str, ...], *unfinished: str) -> Finding:
-        setting = Setting("asked", Figures(tmp_path), (), 160, 100, (1, 8, 8), "digits")
+        setting = Setting("asked", Figures(tmp_path), (), 160, 100, "digits")
         falling = dict.fromkeys(unfinished, StillFalling(0.1))
         setting = replace(setting, unfinished=falling)
         return Overfitting(runs=runs).answer({0: Measurement.of(three)}, setting)
@@ -305,7 +305,7 @@ def test_a_column_of_pictures_is_a_class_and_stays_empty_where_it_has_none(tmp_p
         s: Pictures(np.zeros((4, n, 1, 8, 8), np.uint8), None)
         for s, n in (("train", 3), ("test", 2))
     }
-    at = Setting("q", Figures(tmp_path), ("a", "b", "c", "d"), 9, 9, (1, 8, 8), "x")
+    at = Setting("q", Figures(tmp_path), ("a", "b", "c", "d"), 9, 9, "x")
     columns, names = columns_of(pictures, at)
     assert columns == {"train": [0, 1, 2], "test": [0, 1, None]}
     assert names == []

@@ -23,7 +23,7 @@ DRAWS = 10
 
 
 def setting(folder: Path) -> Setting:
-    return Setting("asked", Figures(folder), ("a", "b"), 160, 100, (1, 8, 8), "digits")
+    return Setting("asked", Figures(folder), ("a", "b"), 160, 100, "digits")
 
 
 def fabricated(

@@ -25,7 +25,7 @@ Verdict = Callable[[np.random.Generator], bool]
 
 AT_MOST = 0.06
 
-NOWHERE = Setting("", Figures(Path()), (), 0, 0, (1, 1, 1), "")
+NOWHERE = Setting("", Figures(Path()), (), 0, 0, "")
 """Of answers that look at nothing but their measurements."""
 
 

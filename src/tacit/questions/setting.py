@@ -26,7 +26,6 @@ class Setting:
         figures: where figures go.
         class_names: of the images; empty without labels.
         n_train, n_test: how many images there are.
-        shape: channels, height, width.
         source: the images' name.
         unfinished: runs whose training had not finished (`tacit.measures.unfinished`).
         encoders: from elsewhere, by what names them.
@@ -37,7 +36,6 @@ class Setting:
     class_names: tuple[str, ...]
     n_train: int
     n_test: int
-    shape: tuple[int, int, int]
     source: str
     unfinished: Mapping[str, StillFalling] = field(default_factory=dict)
     encoders: Mapping[str, About] = field(default_factory=dict)

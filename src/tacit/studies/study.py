@@ -273,7 +273,6 @@ def _answers(
             class_names=split.train.class_names,
             n_train=len(split.train),
             n_test=len(split.test),
-            shape=split.train.shape,
             source=task.opened.origin.name,
             unfinished=falling,
             encoders={source: encoder.about for source, encoder in task.encoders.items()},
