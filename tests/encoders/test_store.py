@@ -73,3 +73,18 @@ def test_two_that_add_see_each_other(store):
         assert other.rows([b"a" * 32]).tolist() == [5]
         other.add([b"b" * 32], ROWS[1:2])
     assert again(store).rows([b"a" * 32, b"b" * 32]).tolist() == [5, 6]
+
+
+def test_what_another_widens_meanwhile_is_read_as_it_was_checked(store, monkeypatch):
+    other, array = again(store), Store.array.fget
+
+    def widened_after_it_is_mapped(self):
+        mapped = array(self)
+        monkeypatch.setattr(Store, "array", property(array))
+        with other.adding():
+            other.add([b"?" * 32], np.full((1, 3), 1e5, np.float32))
+        return mapped
+
+    monkeypatch.setattr(Store, "array", property(widened_after_it_is_mapped))
+    assert np.array_equal(np.asarray(store.features(CONTENTS)), ROWS.astype(np.float16))
+    assert other.dtype == np.float32

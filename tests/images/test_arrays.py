@@ -266,7 +266,7 @@ def test_a_strange_header_is_refused_at_once(tmp_path, sides):
     start = time.process_time()
     with pytest.raises(ImagesError, match="its header is"):
         read_npy(tmp_path / "x.npy")
-    assert time.process_time() - start < 1
+    assert time.process_time() - start < 10  # a slow pattern would take minutes
 
 
 @given(st.binary(max_size=200))

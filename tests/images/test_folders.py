@@ -312,7 +312,7 @@ def test_an_interruption_leaves_nothing(folder, cache):
     with pytest.raises(KeyboardInterrupt):
         read_folder(folder, progress=interrupt)
     assert list((cache / "folders").iterdir()) == []
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # a thread of others may have ended
     assert len(read_folder(folder).train) > 0
 
 
@@ -349,6 +349,13 @@ def test_what_a_killed_process_left_is_swept_up(folder, cache):
     os.utime(left, (0, 0))
     read_folder(folder)
     assert unfinished(cache) == [".unfinished-fresh"]
+
+
+def test_what_another_process_finishes_meanwhile_is_no_error(folder, cache):
+    """It was listed under its passing name, and is gone from there."""
+    (cache / "folders").mkdir(parents=True)
+    (cache / "folders/.unfinished-gone").symlink_to("nowhere")
+    assert len(read_folder(folder).train) > 0
 
 
 def test_memory_does_not_grow_with_the_folder(tmp_path):

@@ -42,6 +42,13 @@ def new_session(table: Path, by: str = "ada") -> Session:
     return Session(codes(), LabelTable(table, names, by=by), copies())
 
 
+def settled(session: Session) -> Session:
+    """The session once its predictions follow from all labels; another thread makes them."""
+    session.wait(session.version - 1, 300)
+    assert session.predictions.version == session.version
+    return session
+
+
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
     return tmp_path / "labels.csv"

@@ -1,6 +1,8 @@
 """This machine alone, whoever has the address alone, and no request that breaks it."""
 
 import json
+import threading
+from collections.abc import Callable
 from string import printable
 
 import numpy as np
@@ -9,8 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tacit.page import plane
+from tacit.page.correcting import Corrections
+from tacit.page.table import Said
 
-from .conftest import TOKEN, N, client_of, shown_of
+from .conftest import TOKEN, N, client_of, settled, shown_of
 
 
 def url(path: str) -> str:
@@ -93,7 +97,7 @@ def test_an_answer_through_the_api_and_back(client, table) -> None:
 def test_grid_neighbours_and_the_map_show_what_is_taken_for_a_class(client, session) -> None:
     for row in range(6, 18):
         client.post(url("api/answer"), json={"rows": [row], "label": str(row % 3)})
-    session.wait(session.version - 1, 20)
+    settled(session)
     for sort in ("sure", "unsure", "like"):
         found = client.get(url("api/grid"), params={"class": "1", "n": 12, "sort": sort}).json()
         assert len(found) == 12
@@ -143,6 +147,56 @@ def test_of_very_many_images_the_map_shows_a_sample_and_all_that_are_labelled_or
     assert np.allclose(
         np.array(told["places"][:2]) / 65535, shown.places[told["rows"][0]], atol=1e-5
     )
+
+
+class Late(dict):
+    """A table whose entries, when they are read first, somebody else would like to change."""
+
+    def __init__(self, entries: dict[str, Said], change: Callable[[], object]) -> None:
+        super().__init__(entries)
+        self.change: Callable[[], object] | None = change
+        self.thread: threading.Thread | None = None
+
+    def items(self):
+        if self.change is not None:
+            self.thread, self.change = threading.Thread(target=self.change), None
+            self.thread.start()
+            self.thread.join(0.3)
+        return super().items()
+
+
+def test_a_class_that_comes_while_the_map_is_made_is_on_it_or_not(session) -> None:
+    """It was said that it is not in the list of classes."""
+    shown = shown_of(session, places=np.zeros((N, 2), np.float32))
+    session.answer([6], label="0")
+    settled(session)
+    late = Late(session.table.said, lambda: session.answer([7], label="new"))
+    session.table.said = late
+    told = client_of(shown).get(url("api/map"))
+    assert told.status_code == 200
+    labels = told.json()["labels"]
+    assert (labels[6], labels[7] in (-1, 1)) == (0, True)
+    late.thread.join()
+
+
+def test_doubted_labels_are_listed_with_what_images_are_taken_for_now(session, monkeypatch) -> None:
+    """Predictions follow later than labels do."""
+    for row in range(6, 40):
+        session.answer([row], label=str((row + (row == 20)) % 3))
+    settled(session)
+    follow, go_on = session._follow, threading.Event()
+    monkeypatch.setattr(session, "_follow", lambda: (go_on.wait(300), follow()))
+    session.answer(list(range(42, 60, 3)), label="0")
+    corrections = Corrections(session, shown_of(session).images, {})
+    try:
+        (before,) = corrections.listed("labels")["entries"]
+    finally:
+        go_on.set()
+    settled(session)
+    (after,) = corrections.listed("labels")["entries"]
+    assert before["row"] == after["row"] == 20
+    assert after.items() >= session.item(20).items()
+    assert after["confidence"] != before["confidence"]
 
 
 PATHS = ["api/answer", "api/clear", "api/undo", "api/items", "api/grid", "api/near", "api/state",

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+SECONDS = 300
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = (
     "--headless=new",
@@ -50,10 +51,10 @@ class Browser:
         return answer["result"]
 
     def _next(self) -> dict[str, Any]:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + SECONDS
         while b"\0" not in self._rest:
             ready, _, _ = select.select([self._out], [], [], max(0, deadline - time.monotonic()))
-            assert ready, "the browser has not answered for 30 s"
+            assert ready, f"the browser has not answered for {SECONDS} s"
             self._rest += os.read(self._out, 1 << 20)
         message, _, self._rest = self._rest.partition(b"\0")
         return json.loads(message)
@@ -102,6 +103,6 @@ def browser(profile: Path) -> Iterator[Browser]:
         yield Browser(into, out)
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(SECONDS)
         os.close(into)
         os.close(out)

@@ -359,7 +359,7 @@ def large(tmp_path_factory) -> tuple[making.Explorer, list[SavedRun], Images]:
 
 def until(holds) -> None:
     """Wait for it; Playwright's own way evaluates strings, which the page's policy forbids."""
-    ends = time.monotonic() + 20
+    ends = time.monotonic() + 120
     while not holds():
         assert time.monotonic() < ends
         time.sleep(0.05)

@@ -77,7 +77,9 @@ class Store:
 
     def rows(self, contents: Sequence[bytes]) -> NDArray[np.int64]:
         """Where the features of these contents stand, `ABSENT` where they do not or are damaged."""
-        array = self.array
+        return self._rows_in(self.array, contents)
+
+    def _rows_in(self, array: NDArray[Any], contents: Sequence[bytes]) -> NDArray[np.int64]:
         index = np.array([self._row.get(content, ABSENT) for content in contents], np.int64)
         for number in set(index[index != ABSENT].tolist()):
             if zlib.crc32(array[number].tobytes()) != self._checksums[number]:
@@ -86,10 +88,12 @@ class Store:
 
     def features(self, contents: Sequence[bytes]) -> RowsOf:
         """The features of these contents, all of which are there, (N, D)."""
-        index = self.rows(contents)
+        # What is returned is what was checked: another process may put a wider file in its place.
+        array = self.array
+        index = self._rows_in(array, contents)
         if (index == ABSENT).any():
             raise Damaged(f"{self.folder}: rows that were written are not there any more")
-        return RowsOf(self.array, index)
+        return RowsOf(array, index)
 
     @contextmanager
     def adding(self) -> Iterator[None]:

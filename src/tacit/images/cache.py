@@ -7,7 +7,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -134,5 +134,6 @@ def new_folder(target: Path) -> Iterator[Path]:
 def _sweep(folder: Path) -> None:
     """Remove what killed processes left, once it is a day old and surely nobody's."""
     for left in folder.glob(f"{_UNFINISHED}*"):
-        if left.stat().st_mtime < time.time() - _A_DAY:
-            shutil.rmtree(left, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another process has just finished it
+            if left.stat().st_mtime < time.time() - _A_DAY:
+                shutil.rmtree(left, ignore_errors=True)

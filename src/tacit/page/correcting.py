@@ -46,7 +46,7 @@ class Corrections:
     def __init__(self, session: Session, images: Images, beside: Mapping[int, str]) -> None:
         self.session, self.images, self.beside = session, images, dict(beside)
         self._lock = threading.Lock()
-        self._judged: tuple[int, list[Entry], str] = (-1, [], "")
+        self._judged: tuple[int, list[tuple[int, Entry]], str] = (-1, [], "")
         self._rows: dict[str, set[int]] = {}
 
     def listed(self, kind: str) -> dict[str, Any]:
@@ -80,17 +80,24 @@ class Corrections:
         version, rows, y, met = self.session.given()
         if self._judged[0] != version:
             self._judged = (version, *self._doubted(rows, y, met))
-        return self._judged[1:]
+        _, doubted, why = self._judged
+        # What an image is taken for follows later than labels, and is not kept with them.
+        return [self.session.item(row) | doubt for row, doubt in doubted], why
 
-    def _doubted(self, rows: list[int], y: list[int], met: list[str]) -> tuple[list[Entry], str]:
+    def _doubted(
+        self, rows: list[int], y: list[int], met: list[str]
+    ) -> tuple[list[tuple[int, Entry]], str]:
+        """The images whose labels are doubted, each with what fits and how surely it is wrong."""
         labelled = Labelled(np.array(rows, np.int64), np.array(y, np.int64))
         copies = self.pairs.groups(len(self.images))
         found, why = label_doubts(self.session.codes, labelled, len(met), copies=copies)
         if found is None:
             return [], why
         return [
-            self.session.item(int(found.place[i]))
-            | {"fits": met[found.fits[i]], "wrong": round(float(found.wrong[i]), 4)}
+            (
+                int(found.place[i]),
+                {"fits": met[found.fits[i]], "wrong": round(float(found.wrong[i]), 4)},
+            )
             for i in found.listed.tolist()
         ], ""
 

@@ -260,11 +260,7 @@ def application(
         confidence in percent, and log p(x)."""
         if shown.places is None:
             return JSONResponse(None)
-        found, met = session.predictions, session.met
-        labels = {
-            session.row_of[name]: met.index(said.label) if said.label else -2
-            for name, said in list(session.table.said.items())
-        }
+        found, labels = session.predictions, session.answers()
         rows = mapped(n, list(labels), corrections.rows, seed=session.seed)
         likely = shown.likely
         return JSONResponse(

@@ -39,6 +39,9 @@ WATCHED = 2000
 UNSURE = 0.75
 """Less confidence than this is counted on the page: half, between two classes, is none at all."""
 
+MARKED = -2
+"""In place of a class's number: the image was skipped, or is a bad one."""
+
 _AFTER = 1
 _GRID = 48
 
@@ -220,6 +223,13 @@ class Session:
             rows = [self.row_of[name] for name, _ in labelled]
             return self.version, rows, [number[label] for _, label in labelled], met
 
+    def answers(self) -> dict[int, int]:
+        """Of each image with an answer, by row, the number of its class; `MARKED` for a mark."""
+        with self._lock:
+            number = {label: place for place, label in enumerate(self._met)}
+            said = self.table.said.items()
+            return {self.row_of[name]: number.get(one.label, MARKED) for name, one in said}
+
     def marked(self, mark: str) -> set[int]:
         """The rows that have this mark."""
         with self._lock:
@@ -261,10 +271,7 @@ class Session:
             sharp = softmax(SHARPNESS * scores / spread, axis=1)
             p = sharp if judged.confidence is None else judged.confidence.probabilities(scores)
             found = self._of_all(version, met, p, judged)
-            if len(self.table.said) < FIRST:
-                queue = self._from_cover(gone)
-            else:
-                queue = self._asked(sharp, gone)
+            queue = self._from_cover(gone) if len(times) < FIRST else self._asked(sharp, gone)
             queue = self._with_chance(queue, gone, len(set(times.values())))
         with self._lock:
             later = self._answered() if self.version != version else gone

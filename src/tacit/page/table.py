@@ -19,6 +19,7 @@ from tacit.images.tables import Names, as_written, read_labels
 Mark = Literal["skip", "bad"]
 MARKS: tuple[Mark, ...] = ("skip", "bad")
 OWN = ("label", "mark", "time", "by")
+STAMP = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ class LabelTable:
                 self._rows[name] = row
             if said:
                 self.said[name] = said
+        self._last = max([self._last, *map(_time, self.said.values())])
 
     def check_class(self, name: str) -> str:
         """The name of a class as it is kept: known, or fit to stand beside those that are.
@@ -208,9 +210,20 @@ class LabelTable:
             )
 
     def _stamp(self) -> str:
-        """The time, never twice the same, so that what was answered together is known by it."""
+        """The time, later than all that the table holds, whatever the clock says: what was answered
+        together, and what last, is known by it."""
         self._last = max(self._now(), self._last + timedelta(microseconds=1))
-        return self._last.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return self._last.strftime(STAMP)
+
+
+def _time(said: Said) -> datetime:
+    """When an answer was given, as `LabelTable` writes it; else before all others."""
+    before_all = datetime.min.replace(tzinfo=UTC)
+    try:
+        time = datetime.strptime(said.time, STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return before_all
+    return time if time.year < datetime.max.year else before_all  # nothing would be later
 
 
 def read_beside(

@@ -33,7 +33,7 @@ def start(
 
 
 def until(
-    there: Callable[[], object], process: subprocess.Popen[str], seconds: float = 120
+    there: Callable[[], object], process: subprocess.Popen[str], seconds: float = 300
 ) -> None:
     """Wait for something that the process brings about."""
     deadline = time.monotonic() + seconds
@@ -62,7 +62,7 @@ def group_lives(process: subprocess.Popen[str]) -> bool:
     return True
 
 
-def ends(process: subprocess.Popen[str], seconds: float = 20) -> bool:
+def ends(process: subprocess.Popen[str], seconds: float = 120) -> bool:
     """Whether all processes of the group end by themselves."""
     deadline = time.monotonic() + seconds
     while group_lives(process) and time.monotonic() < deadline:

@@ -9,6 +9,7 @@ import pytest
 
 from commands import children, ends, kill_group, start, until
 from tacit.files import read_record
+from tacit.studies.execution.executors.processes import SECONDS_TO_STOP
 
 LONG = """
 title: Long
@@ -17,7 +18,8 @@ runs:
   vae: {learn: vae}
   per-image: {learn: vae, posterior: per-image}
 """
-SECONDS_TO_KEEP = 2.0
+SECONDS_TO_END = 300
+"""Beside other work everything takes long; whoever is killed before has not kept its state."""
 
 
 def kept(out: Path) -> list[Path]:
@@ -54,12 +56,11 @@ def test_a_stopped_study_keeps_its_state_and_says_how_to_go_on(
     until(lambda: len(list(jobs.glob("*/job.json"))) == 2, process)
     time.sleep(1)
     assert not kept(tmp_path / "out")
-    sent = time.time()
     if to_all:
         kill_group(process, signum)
     else:
         process.send_signal(signum)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=SECONDS_TO_END)
     assert process.returncode == code, said
     assert ends(process)
     assert f"stopped by {signal.Signals(signum).name}; nothing that was finished is lost" in said
@@ -68,11 +69,16 @@ def test_a_stopped_study_keeps_its_state_and_says_how_to_go_on(
     found = kept(tmp_path / "out")
     assert len({path.parents[1] for path in found}) == 2
     assert all(read_record(path)["update"] > 0 for path in found)
-    took = max(path.stat().st_mtime for path in found) - sent
-    assert took < SECONDS_TO_KEEP * longer_where_others_work()
     left = {path.name for path in (tmp_path / "out" / "long").rglob("*")}
     assert not {"failure.txt", "report.html"} & left
     assert not any(name.endswith(".unfinished") for name in left)
+
+
+def pending(process: int, signum: int) -> bool:
+    """Whether a signal was sent to a process that has not heeded it yet."""
+    status = Path(f"/proc/{process}/status").read_text()
+    (sent,) = [line.split()[1] for line in status.splitlines() if line.startswith("ShdPnd:")]
+    return bool(int(sent, 16) >> (signum - 1) & 1)
 
 
 @pytest.mark.slow
@@ -82,10 +88,10 @@ def test_a_second_interrupt_ends_at_once_and_no_worker_goes_on(study: Path, tmp_
     (worker,) = children(process)
     os.kill(worker, signal.SIGSTOP)  # it cannot keep its state now
     process.send_signal(signal.SIGINT)
-    time.sleep(0.5)
+    until(lambda: pending(worker, signal.SIGTERM), process)  # the first was heard, and passed on
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=20) == -signal.SIGINT
+    assert process.wait(timeout=SECONDS_TO_STOP - 5) == -signal.SIGINT
     os.kill(worker, signal.SIGCONT)
     assert ends(process)
     process.communicate()
@@ -111,21 +117,18 @@ def test_a_signal_at_any_moment_of_the_start_is_heard(
     until((tmp_path / "out" / "long").exists, process)
     time.sleep(moment * longer_where_others_work() / 2)
     kill_group(process, signal.SIGTERM)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=SECONDS_TO_END)
     assert process.returncode == 143, said
     assert "FAILED" not in said
     assert ends(process)
 
 
-@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="asks Linux what is loaded")
 def test_stopped_while_pytorch_is_imported_it_says_how_to_go_on(
     study: Path, tmp_path: Path
 ) -> None:
-    process = start(study, tmp_path / "out")
-    maps = Path(f"/proc/{process.pid}/maps")
-    until(lambda: "libtorch" in maps.read_text(), process)
-    kill_group(process, signal.SIGINT)
-    said, _ = process.communicate(timeout=60)
+    """By a signal to its group, at the moment at which it imports `torch.nn`."""
+    process = start(study, tmp_path / "out", CRASH_TEST_INTERRUPTED_IMPORT="torch.nn")
+    said, _ = process.communicate(timeout=SECONDS_TO_END)
     assert process.returncode == 130
     assert said.startswith("stopped by SIGINT; nothing that was finished is lost.")
     assert not (tmp_path / "out").exists()

@@ -49,6 +49,27 @@ def test_workers_that_outlive_their_parent_are_waited_for(tmp_path: Path, monkey
         pass  # those of the holder itself disturb nobody
 
 
+@pytest.mark.parametrize("taken", ["the folder", "the file"])
+def test_two_that_look_at_a_new_folder_at_once_both_find_it_good(
+    taken: str, tmp_path: Path, monkeypatch
+) -> None:
+    """The other one has looked, and takes away what was made for that, at the worst moment."""
+    folder, write = tmp_path / "out", Path.write_bytes
+    others = [folder]
+
+    def late(path: Path, data: bytes) -> int:
+        if taken == "the folder" and others:
+            others.pop().rmdir()
+        written = write(path, data)
+        if taken == "the file":
+            path.unlink()
+        return written
+
+    monkeypatch.setattr(Path, "write_bytes", late)
+    holding.prepare_folder(folder)
+    assert list(folder.iterdir()) == []
+
+
 @pytest.mark.parametrize("how", ["killed", pytest.param("memory", marks=pytest.mark.slow)])
 def test_a_worker_that_dies_fails_alone_and_only_what_is_missing_is_done_next(how: str) -> None:
     """See `dying.py`, which is a process of its own so that it can fork."""

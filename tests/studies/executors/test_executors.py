@@ -1,6 +1,6 @@
 """What hands out jobs: one interface, and what is wrong with the options that choose one."""
 
-import time
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -178,9 +178,25 @@ def test_what_an_unfinished_job_goes_on_from_is_seen_to_change(tmp_path: Path) -
     (tmp_path / "job.json").write_text("{}")
     before = state(tmp_path)
     assert set(before) == {"checkpoints/update-3.json"}
-    time.sleep(0.01)
-    (tmp_path / "checkpoints" / "update-3.json").write_text("{ }")
+    os.utime(tmp_path / "checkpoints" / "update-3.json", ns=(0, 0))
     assert state(tmp_path) != before
+
+
+def test_what_vanishes_while_it_is_looked_at_is_left_out(tmp_path: Path, monkeypatch) -> None:
+    """A running job removes its older checkpoints, and at its end the whole folder."""
+    (tmp_path / "checkpoints").mkdir()
+    for number in range(3):
+        (tmp_path / "checkpoints" / f"update-{number}.json").write_text("{}")
+    is_file = Path.is_file
+
+    def removed(path: Path) -> bool:
+        there = is_file(path)
+        if path.name == "update-1.json":
+            path.unlink()
+        return there
+
+    monkeypatch.setattr(Path, "is_file", removed)
+    assert set(state(tmp_path)) == {"checkpoints/update-0.json", "checkpoints/update-2.json"}
 
 
 def test_a_wider_model_needs_more_memory() -> None:

@@ -214,6 +214,22 @@ def test_a_team_ends_whoever_does_not_notice(monkeypatch) -> None:
     assert hangs.killed
 
 
+def test_a_rank_that_was_not_listened_to_yet_has_not_failed(monkeypatch) -> None:
+    """It has done its part and ended; that it said so is read a moment later."""
+    now = [0.0]
+    monkeypatch.setattr("tacit.studies.execution.executors.team.time.monotonic", lambda: now[0])
+    works, done, third = Ended(gone=False), Ended(), Ended(gone=False)
+    done.finished = False
+    team = Team(JOB, [works, done, third])
+    assert not team.gone
+    done.finished = True
+    now[0] += 60
+    assert not team.gone
+    third.cause, third.gone = "ValueError: it broke", True
+    assert not team.gone  # the first has its five seconds from now on
+    assert not works.killed
+
+
 def test_what_started_processes_together_is_known_from_the_environment() -> None:
     torchrun = {
         "RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2",

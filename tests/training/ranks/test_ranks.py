@@ -13,7 +13,7 @@ from tacit.training.loop import fit
 from tacit.training.objectives import squared_error
 from tacit.training.objectives.base import compares_images
 from tacit.training.ranks import ALONE, RankLost, Ranks, RanksError
-from tacit.training.ranks.joining import Meeting, kept_store, store_at
+from tacit.training.ranks.joining import Meeting, Pulse, kept_store, store_at
 from tacit.training.schedule import Schedule
 from training.ranks.learners import (
     KINDS,
@@ -128,6 +128,15 @@ def test_a_fault_of_one_rank_is_told_to_all() -> None:
     assert str(lost) == "rank 1 of 2: ValueError: these pixels are bad"
 
 
+def test_why_another_rank_ended_is_known_however_late_the_thread_that_listens() -> None:
+    """Here it was never started."""
+    meeting = Meeting()
+    first, second = (Pulse(seat, print) for seat in meeting.seats("job", 2))
+    second.fail(ValueError("these pixels are bad"))
+    said = first.why(RuntimeError("connection closed"))
+    assert said == "rank 1 of 2: ValueError: these pixels are bad"
+
+
 def test_more_ranks_than_images_of_a_batch_are_refused() -> None:
     with pytest.raises(RanksError, match="ranks is 5, but a batch has 4 images"):
         fit(
@@ -155,7 +164,7 @@ on_linux = pytest.mark.skipif(
 
 def answers(host: str, port: int) -> bool:
     with socket.socket() as caller:
-        caller.settimeout(1)
+        caller.settimeout(60)
         return caller.connect_ex((host, port)) == 0
 
 
@@ -165,20 +174,20 @@ def test_ranks_of_one_machine_meet_where_no_other_reaches_them() -> None:
     (seat,) = meeting.seats("job", 1)
     assert answers("127.0.0.1", seat.port)
     assert not answers("127.0.0.2", seat.port)
-    store = seat.store(5)
+    store = seat.store(60)
     store.set("heard", "yes")
     assert store.get("heard") == b"yes"
 
 
 @on_linux
 def test_ranks_of_several_machines_meet_at_the_address_that_is_named() -> None:
-    named = kept_store("127.0.0.2", 0, local=True, seconds=5)
+    named = kept_store("127.0.0.2", 0, local=True, seconds=60)
     assert answers("127.0.0.2", named.port)
     assert not answers("127.0.0.1", named.port)
     # A name that means this machine itself, here, is another address elsewhere; so is a service's.
     for host in ("localhost", "192.0.2.1"):
-        every = kept_store(host, 0, local=False, seconds=5)
+        every = kept_store(host, 0, local=False, seconds=60)
         assert answers("127.0.0.1", every.port)
         assert answers("127.0.0.2", every.port)
-    store_at("127.0.0.2", every.port, 5).set("heard", "yes")
+    store_at("127.0.0.2", every.port, 60).set("heard", "yes")
     assert every.get("heard") == b"yes"

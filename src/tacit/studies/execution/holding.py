@@ -27,14 +27,21 @@ def prepare_folder(folder: Path) -> None:
         FolderError: naming the path and the reason.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / PROBE
-        probe.write_bytes(b"")
-        probe.unlink()
+        try:
+            _probe(folder)
+        except FileNotFoundError:  # another process that only checks it took it away meanwhile
+            _probe(folder)
     except OSError as error:
         raise FolderError(
             f"cannot write into {folder}: {error.strerror}; name another folder with --out"
         ) from None
+
+
+def _probe(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    probe = folder / PROBE
+    probe.write_bytes(b"")
+    probe.unlink(missing_ok=True)  # another process that looks at the same time may be first
 
 
 def check_folder(folder: Path) -> None:

@@ -26,7 +26,7 @@ SECONDS_TO_MEET = 120.0
 """So long ranks wait for each other at the beginning."""
 
 SECONDS_BETWEEN_PULSES, SECONDS_SILENT = 1.0, 15.0
-SECONDS_TO_LEARN_WHY = 3.0
+SECONDS_TO_LEARN_WHY, SECONDS_BETWEEN_LOOKS = 3.0, 0.1
 SECONDS_TO_ANSWER = 5.0
 
 MINUTES_BUSY = 60
@@ -257,8 +257,18 @@ class Pulse(threading.Thread):
         self.known.set()
 
     def why(self, error: Exception) -> str:
-        """The cause of an exchange that failed, as soon as it is known."""
-        self.known.wait(SECONDS_TO_LEARN_WHY)
+        """The cause of an exchange that failed, as soon as it is known.
+
+        It looks by itself: the thread that looks once a second may be late.
+        """
+        deadline = time.monotonic() + SECONDS_TO_LEARN_WHY
+        while not self.known.is_set():
+            with suppress(RuntimeError):  # whoever keeps the store is gone
+                if (said := self._failure()) is not None:
+                    return said
+            if time.monotonic() > deadline:
+                break
+            self.known.wait(SECONDS_BETWEEN_LOOKS)
         return self.cause or f"another rank ended ({_first_line(error)})"
 
     def fail(self, error: BaseException) -> None:

@@ -46,6 +46,7 @@ class Team:
     def gone(self) -> bool:
         left = [member for member in self.members if not member.gone]
         if not (left and self._failed()):
+            self.failed = float("inf")  # one that was gone had only not been listened to
             return not left
         now = time.monotonic()
         self.failed = min(self.failed, now)

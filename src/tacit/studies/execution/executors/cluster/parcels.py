@@ -1,5 +1,6 @@
 """Folders of jobs as they travel through Ray's object store."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,10 +54,15 @@ def unpack(parcel: Parcel, folder: Path) -> None:
 
 
 def state(folder: Path) -> dict[str, int]:
-    """When each file that an unfinished job goes on from was written, in nanoseconds."""
+    """When each file that an unfinished job goes on from was written, in nanoseconds.
+
+    The job may write and remove files meanwhile: those that are gone are left out.
+    """
     found = {}
     for name in GOES_ON_FROM:
-        for path in (folder / name).rglob("*"):
-            if path.is_file() and not is_unfinished(path):
-                found[path.relative_to(folder).as_posix()] = path.stat().st_mtime_ns
+        with suppress(FileNotFoundError):  # of the folder
+            for path in (folder / name).rglob("*"):
+                with suppress(FileNotFoundError):
+                    if path.is_file() and not is_unfinished(path):
+                        found[path.relative_to(folder).as_posix()] = path.stat().st_mtime_ns
     return found
