@@ -18,7 +18,10 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import torch._dynamo
 
 import tacit.studies.execution.work
+from tacit.questions.registry import QUESTIONS
 
 tacit.studies.execution.work.linear_algebra()
+for question in QUESTIONS.values():
+    question.room("numbers")  # what measuring imports, scikit-learn among it
 
 __all__ = ["tacit", "torch"]
