@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
 
 from tacit.labels.draws import Labelled
 from tacit.labels.propagation import incremental, laplacian
 from tacit.labels.propagation.graph import neighbour_graph
-from tacit.labels.propagation.incremental import Spread
+from tacit.labels.propagation.incremental import EVEN, Spread, weights_of
 from tacit.labels.propagation.propagate import propagate
 
 N, CLASSES = 80, 3
@@ -18,7 +20,9 @@ Y = np.arange(12) % CLASSES
 def poisson(rows: np.ndarray, y: np.ndarray) -> np.ndarray:
     order = np.argsort(rows)
     (found,) = propagate(GRAPH, [Labelled(rows[order], y[order])], CLASSES, method="poisson")
-    return found * CLASSES / len(rows)
+    labels = np.bincount(y)
+    shares = (labels + EVEN) / (len(y) + CLASSES * EVEN)
+    return found * CLASSES * shares / labels
 
 
 def one_by_one(watched: tuple[int, ...] = ()) -> Spread:
@@ -73,6 +77,22 @@ def test_watched_images_are_told_from_any_of_the_labels() -> None:
     spread.take(ROWS[[0, 4]].tolist())  # places move up
     again = spread.of_watched(np.array([0, 1, 3, 4, 7]), CLASSES)
     assert again == pytest.approx(found, abs=1e-5)
+
+
+@pytest.mark.parametrize("many", [2, 5, 8])
+def test_a_class_of_many_labels_takes_fewer_images_from_others(many: int) -> None:
+    """Five labels of one digit and one of each other, as asking by uncertainty makes them."""
+    digits = load_digits()
+    x, y = digits.images[:900].reshape(900, -1), digits.target[:900]
+    rows = [int(np.flatnonzero(y == digit)[0]) for digit in range(10)]
+    rows += np.flatnonzero(y == many)[1:5].tolist()
+    spread = Spread(neighbour_graph(PCA(20, random_state=0).fit_transform(x)))
+    spread.give(rows, y[rows].tolist())
+    scores = spread.scores(10)
+    by_labels = scores / weights_of(np.bincount(y[rows]))
+    right, right_by_labels = ((s.argmax(axis=1) == y).mean() for s in (scores, by_labels))
+    assert right > right_by_labels + 0.08
+    assert (by_labels.argmax(axis=1) == many).sum() > 1.6 * (scores.argmax(axis=1) == many).sum()
 
 
 def test_a_class_without_a_label_is_out_of_the_question() -> None:
