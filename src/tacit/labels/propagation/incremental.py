@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 EVEN = 5
 """Labels of every class that a class's share of the images is taken to have besides its own.
 
-Chosen on digits, mnist-5k, steel and textures, where 2 and 10 did about as well (docs/labelling.md).
+Chosen on digits, mnist-5k, steel and textures; 2 and 10 did about as well (docs/labelling.md).
 """
 
 _AT_ONCE = 2**24  # numbers of the columns that are solved for together, 64 MiB
@@ -35,8 +35,8 @@ class Spread:
     out, without another solution. To give, change or take a label costs one column; memory does not
     grow by n with each label.
 
-    Labels that were asked for are no fair sample: a class of many is hardly more frequent, and would
-    take images from one of few. So, as Calder et al. do where the classes' shares b_c are known,
+    Labels that were asked for are no fair sample: a class of many is hardly more frequent, and
+    would take images from one of few. So, as Calder et al. do where shares b_c are known,
     scores are multiplied by b_c / (m_c / m), with shares between even ones and those of the labels,
     b_c = (m_c + a) / (m + a C), a = `EVEN`; and by C / m, so that they are of one size with few
     labels and with many.

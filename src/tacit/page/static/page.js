@@ -113,9 +113,9 @@ function progress() {
     s.accuracy === null ? "two labels of a class are needed" : `${percent(s.interval[0])} to ${percent(s.interval[1])}: ${s.at_random ? `of the images without a label, by ${s.held_out} labels of images chosen at random, each told from all others` : `each of ${s.held_out} labels told from the others. The images you are asked for are no fair sample, so the rest may be told better or worse; after 20 answers every fifth is chosen at random`}`);
   put("confidence", s.confidence === null ? "–" : percent(s.confidence, 1),
     s.confidence === null ? "" : `on average; ${many(s.unsure)} images below 75 %. ${s.at_random ? "Where it was measured it was 4 points off on average, 28 at most" : s.calibrated ? "A guess yet: where it was measured it was up to 50 points off after ten answers, 43 after twenty" : "Not calibrated yet"}`);
-  put("coming", s.changed === null ? "–" : `at most ${(100 * s.changed).toFixed(1)} points more`,
-    s.changed === null ? "can be said after 30 answers" : "for so many of the others were taken for something else after the last 20, and the next 20 hardly ever bring more (3 of 480 times where it was measured)");
-  $("advice").textContent = s.enough ? "The last 20 answers changed fewer than one image in 200. Where this was measured, 20 more brought more than half a point 2 of 93 times: look through the least sure ones in the grid, or stop here." : "";
+  put("coming", s.changed === null ? "–" : `at most ${(100 * s.changed).toFixed(1)} points better`,
+    s.changed === null ? "can be said after 30 answers" : "the last 20 changed the class of that share of the images, and the next 20 rarely change more");
+  $("advice").textContent = s.enough ? "More labels will hardly help: the last 20 changed the class of fewer than 1 image in 200. Look through the least sure ones in the grid, or stop here." : "";
   $("counts").hidden = !s.classes.length;
   $("counts").tBodies[0].replaceChildren(...s.classes.map((one, i) => {
     const dot = element("span", { className: "dot" });
