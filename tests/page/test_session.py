@@ -20,6 +20,7 @@ from tacit.commands.label import LabelOptions, to_learn
 from tacit.errors import ImagesError
 from tacit.images.tables import Names, read_tables
 from tacit.page.chance import AFTER, EVERY, ByChance
+from tacit.page.first import FIRST, Clusters
 from tacit.page.judging import LITTLE, Answers, exact_interval, judge
 from tacit.page.session import Session
 from tacit.page.table import LabelTable, Said
@@ -363,3 +364,33 @@ def test_a_clock_that_was_put_back_changes_no_order(table) -> None:
     assert later.actions() == LabelTable(table, NAMES, by="ada").actions() == [["5"], ["2"]]
     table.write_text("index,label,time\n5,a,9999-12-31T23:59:59.999999Z\n6,a,yesterday\n")
     LabelTable(table, NAMES, by="ada").write({"2": Said("b")})
+
+
+def test_a_cluster_in_some_doubt_comes_before_one_image_in_much() -> None:
+    rng = np.random.default_rng(0)
+    codes = np.concatenate([rng.normal(at, 0.3, (40, 2)) for at in (0, 10, 20)]).astype(np.float32)
+    clusters = Clusters(codes, 3, seed=0)
+    assert sorted(clusters.medoids // 40) == [0, 1, 2]
+    assert (clusters.of == clusters.of[np.arange(120) // 40 * 40]).all()
+    worth, free = np.zeros(120), np.ones(120, bool)
+    worth[7], worth[40:80] = 1.0, 0.3
+    found = clusters.most(worth, free, [])
+    assert found in clusters.medoids
+    assert 40 <= found < 80
+    free[found] = False
+    second = clusters.most(worth, free, [])
+    distance = np.square(codes[40:80] - codes[40:80].mean(axis=0)).sum(axis=1)
+    assert second == 40 + np.argsort(distance)[1]
+    assert clusters.most(worth, free, [55]) // 40 == 0  # the other is known by then
+    assert clusters.most(worth, np.zeros(120, bool), []) is None
+
+
+def test_every_second_image_after_the_first_stands_for_a_cluster(session, table) -> None:
+    asked: list[int] = []
+    most = session._clusters.most
+    session._clusters.most = lambda *given: asked.append(most(*given)) or asked[-1]
+    label_next(session, 2 * FIRST + 6)
+    assert len(asked) == FIRST // 2
+    again = new_session(table)
+    again.close()
+    assert again._clusters is None

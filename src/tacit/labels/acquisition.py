@@ -11,6 +11,16 @@ from tacit.labels.draws import Labelled
 Floats = NDArray[np.float64]
 
 
+def doubts(probabilities: NDArray[np.floating[Any]]) -> Floats:
+    """One less the lead of each image's likeliest class over the next, (N,).
+
+    Args:
+        probabilities: of the classes, (N, K), K at least 2.
+    """
+    ordered = np.sort(np.asarray(probabilities, np.float64), axis=1)
+    return np.asarray(1 - (ordered[:, -1] - ordered[:, -2]), np.float64)
+
+
 def ask_next(
     graph: sparse.csr_array,
     probabilities: NDArray[np.floating[Any]],
@@ -21,12 +31,11 @@ def ask_next(
 ) -> tuple[NDArray[np.int64], Floats]:
     """The images to label next, best first, and what each was chosen for, both (n,).
 
-    An image is uncertain by one less the lead of its likeliest class over the next,
-    u = 1 - (p₁ - p₂), and 0 where its label is known. What a label of image i would tell of image j
-    is taken as S_ij, S = A² with A = ½ (I + D⁻¹ W): two steps over the graph, each to a neighbour
-    or nowhere. The image with the largest Σ_j S_ij u_j is asked for: uncertain, and near to much
-    else that is. Then what its label will tell is taken off, u_j ← u_j (1 - S_ij / S_ii), so that
-    the next one is elsewhere.
+    An image is uncertain by its doubt, u = 1 - (p₁ - p₂), and by 0 where its label is known. What a
+    label of image i would tell of image j is taken as S_ij, S = A² with A = ½ (I + D⁻¹ W): two
+    steps over the graph, each to a neighbour or nowhere. The image with the largest Σ_j S_ij u_j is
+    asked for: uncertain, and near to much else that is. Then what its label will tell is taken off,
+    u_j ← u_j (1 - S_ij / S_ii), so that the next one is elsewhere.
 
     The rule has uncertainty and density as in information-density sampling (Settles and Craven
     2008), and diversity as in the greedy choice of facilities.
@@ -43,8 +52,7 @@ def ask_next(
         Rows of the images, and Σ_j S_ij u_j when each was chosen: about how many images' worth of
         uncertainty its label would settle.
     """
-    ordered = np.sort(np.asarray(probabilities, np.float64), axis=1)
-    doubt = 1 - (ordered[:, -1] - ordered[:, -2])
+    doubt = doubts(probabilities)
     doubt[labelled.index] = 0.0
     weights = sparse.csr_array(graph).astype(np.float64)
     steps = sparse.diags_array(1 / weights.sum(axis=1)) @ weights

@@ -15,12 +15,12 @@ from scipy.special import softmax
 from tacit.errors import ImagesError
 from tacit.images.bounded import printable
 from tacit.images.classes import quoted
-from tacit.labels.acquisition import ask_next
+from tacit.labels.acquisition import ask_next, doubts
 from tacit.labels.draws import Labelled
 from tacit.labels.propagation.graph import nearest_rows, neighbour_graph
 from tacit.labels.propagation.incremental import Spread
 from tacit.page.chance import ByChance
-from tacit.page.first import FIRST, covering
+from tacit.page.first import FIRST, Clusters, covering
 from tacit.page.judging import MORE, NOT_YET, Answers, Judgement, judge
 from tacit.page.table import MARKS, NOTHING, LabelTable, Said
 from tacit.streams import numpy_stream
@@ -111,6 +111,12 @@ class Session:
         self._wake = threading.Event()
         self._first = covering(self.codes, seed=self.seed)
         self._cover: list[int] = []
+        # Made before the first answer, so that none waits for them.
+        self._clusters = (
+            Clusters(self.codes, min(2 * FIRST, n), seed=self.seed)
+            if len(self.table.said) < 2 * FIRST
+            else None
+        )
         self._queue: deque[int] = deque()
         # Of each answer what the table said before, by image: so it is taken back.
         self._history = [dict.fromkeys(names, NOTHING) for names in self.table.actions()]
@@ -283,7 +289,9 @@ class Session:
             if len(times) < FIRST:
                 queue = self._from_cover(gone)
             else:
-                queue = self._asked(softmax(DOUBTING * scores / spread, axis=1), gone)
+                doubting = softmax(DOUBTING * scores / spread, axis=1)
+                queue = self._asked(doubting, gone)
+                queue = self._with_cluster(queue, doubts(doubting), gone, len(times))
             queue = self._with_chance(queue, gone, len(set(times.values())))
         with self._lock:
             later = self._answered() if self.version != version else gone
@@ -320,6 +328,18 @@ class Session:
         return Answers(
             before, np.flatnonzero(at_random), np.flatnonzero(at_random | np.isin(time, first))
         )
+
+    def _with_cluster(
+        self, queue: list[int], doubt: NDArray[np.float64], gone: set[int], answers: int
+    ) -> list[int]:
+        """The images to ask for; every second, up to 2 `FIRST`, what stands for most doubt."""
+        if self._clusters is None or answers >= 2 * FIRST or answers % 2:
+            return queue
+        with self._lock:
+            ahead = list(islice(self._queue, _AFTER))
+        free = ~np.isin(self.copies, list(gone | {int(self.copies[row]) for row in ahead}))
+        first = self._clusters.most(doubt, free, ahead)
+        return queue if first is None else [first, *(row for row in queue if row != first)]
 
     def _with_chance(self, queue: list[int], gone: set[int], answers: int) -> list[int]:
         """The images to ask for, the next one by chance before them where one is due."""
