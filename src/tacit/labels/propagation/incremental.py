@@ -171,6 +171,6 @@ def weights_of(counts: NDArray[np.int64]) -> Floats:
     >>> weights_of(np.array([1, 1, 4, 0])).round(2).tolist()
     [0.86, 0.86, 0.32, 0.0]
     """
-    n_classes = np.count_nonzero(counts)
-    shares = (counts + EVEN) / (counts.sum() + EVEN * max(1, n_classes))
+    n_classes = max(1, int(np.count_nonzero(counts)))
+    shares = (counts + EVEN) / (counts.sum() + EVEN * n_classes)
     return np.where(counts > 0, n_classes * shares / np.maximum(counts, 1), 0.0)
