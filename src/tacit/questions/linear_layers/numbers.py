@@ -68,8 +68,7 @@ def measure(runs: Runs, asked: LinearLayers) -> Numbers:
     rows, shown = comparable(saved["with"], runs.test, "test"), one_per_class(runs.test)
     networks, errors = {}, {}
     for layers, run in saved.items():
-        model, learned = run.model(), runs.images_of(run)
-        assert isinstance(model, Autoencoder)
+        model, learned = run.model_as(Autoencoder), runs.images_of(run)
         errors[layers] = terms(run, runs.test, rows)["loss"]
         networks[layers] = Network(
             train=float(terms(run, learned, comparable(run, learned, "train"))["loss"].mean()),

@@ -213,8 +213,7 @@ def _refined(runs: Runs, run: SavedRun, asked: Overfitting) -> tuple[OfRun, OfIm
     for split, part in part_by_part(tuple(splits.items())):
         shown, outputs, own = rows[split][: len(one_per_class(part))], [], []
         for update in part_by_part(updates):
-            model = _with_decoder(run, update)
-            assert isinstance(model, VAE)
+            model = run.model_as(VAE, update)
             some = rows[split] if update == updates[-1] else rows[split][:REFINED_EARLIER]
             refined = refine(
                 model,
