@@ -187,14 +187,13 @@ def agreement(numbers: Sequence[Number]) -> str:
 
 @dataclass(frozen=True)
 class Qualities(Seeds[Quality]):
-    """The same of every seed."""
+    """What is measured of sets of images on every seed."""
 
     @property
     def networks(self) -> tuple[str, ...]:
         """The networks whose features were looked at, the one that decides first."""
-        return tuple(name for name in (CLASSIFIER, RANDOM) if name in self.first.distance) or (
-            RANDOM,
-        )
+        looked_at = tuple(name for name in (CLASSIFIER, RANDOM) if name in self.first.distance)
+        return looked_at or (RANDOM,)
 
     def contrast(self, network: str, sets: Sequence[str], minus: Sequence[str] = ()) -> Number:
         """The sum of the distances of some sets minus that of others, with its interval.
@@ -223,9 +222,8 @@ class Qualities(Seeds[Quality]):
         if not nulls:
             return undefined("too few images")
         value = float(np.mean([np.quantile(null, 0.975) for null in nulls]))
-        interval = f"97.5 % of {len(nulls[0])} relabellings" + (
-            f", mean over {len(nulls)} seeds" if len(nulls) > 1 else ""
-        )
+        mean = f", mean over {len(nulls)} seeds" if len(nulls) > 1 else ""
+        interval = f"97.5 % of {len(nulls[0])} relabellings{mean}"
         return Number(value, n=len(nulls[0]), interval=interval)
 
     def largest_p(self, network: str, name: str) -> Number:
