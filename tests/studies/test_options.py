@@ -7,6 +7,7 @@ import pytest
 
 from tacit.errors import ImagesError
 from tacit.images.sources import open_images
+from tacit.models.config import ConvNetwork
 from tacit.questions.base import Question
 from tacit.questions.label_efficiency.question import Labels
 from tacit.questions.registry import QUESTIONS
@@ -14,6 +15,7 @@ from tacit.studies.command import Prepared, prepare
 from tacit.studies.description.errors import StudyError
 from tacit.studies.description.named import builtin_names
 from tacit.studies.options import How, LearnOptions, RunOptions, out_of_range
+from tacit.training.schedule import Schedule
 
 
 def prepared(tmp_path: Path, study: str = "label-efficiency", **options: object) -> Prepared:
@@ -169,10 +171,38 @@ def test_a_quick_look_is_smaller_and_says_so(tmp_path: Path) -> None:
     ends = [16 * epoch for epoch in (1, 5, 10, 20, 30, 45)]
     assert jobs["vae"]["snapshot_at"] == tuple(ends)
     assert set(ends) < set(jobs["vae"]["evaluate_at"])
-    assert len(jobs["vae"]["evaluate_at"]) <= 10 + len(ends)
+    assert len(jobs["vae"]["evaluate_at"]) <= 5 + len(ends)
     few = prepared(tmp_path, "transfer", images="digits", quick=True).study.runs
     assert few["autoencoder"].epochs == 10
     assert {run.draws for run in few.values()} == {1, 2, 3}
+
+
+def test_a_quick_look_takes_narrow_networks_where_no_labels_are_few(tmp_path: Path) -> None:
+    def widths(study: str, **options: object) -> set[tuple[int, int | None]]:
+        runs = prepared(tmp_path, study, **{"quick": True, **options}).study.runs
+        networks = [run.network for run in runs.values()]
+        return {(n.width, n.hidden) for n in networks if isinstance(n, ConvNetwork)}
+
+    whole = (32, 256)
+    assert widths("inference", images="mnist-5k") == {(16, 128)}
+    assert widths("inference", images="mnist-5k", quick=False) == {whole}
+    assert widths("inference", images="mnist-5k", train_size=2000) == {whole}
+    assert widths("inference", images="digits") == {whole}, "there are no more images than that"
+    assert widths("transfer", images="mnist-5k") == {whole, (32, None)}
+    assert widths("label-efficiency", images="mnist-5k") == {whole}
+
+
+def test_a_quick_look_makes_a_part_of_the_updates_from_few_labels(tmp_path: Path) -> None:
+    def schedule(quick: bool, run: str) -> Schedule:
+        plan = prepared(tmp_path, "transfer", images="mnist-5k", quick=quick).plan
+        job = next(job for job in plan.jobs if job.name == run)
+        return Schedule.from_json(job.task["schedule"])
+
+    part, whole = schedule(True, "few-classifier"), schedule(False, "few-classifier")
+    assert (part.updates, part.cycle, whole.updates, whole.cycle) == (300, 500, 500, 0)
+    assert [part.rate_at(u) for u in (1, 150, 300)] == [whole.rate_at(u) for u in (1, 150, 300)]
+    assert max(part.evaluate_at) == max(part.snapshot_at) == 300
+    assert schedule(True, "transferred-frozen").updates == 1000, "its rate goes through no cycle"
 
 
 def test_what_is_asked_for_goes_before_a_quick_look(tmp_path: Path) -> None:

@@ -102,6 +102,7 @@ questions:
             "class probabilities come from a classifier",
         ),
         ("a: {learn: classifier, posterior: per-image}", "per-image posteriors belong to 'vae'"),
+        ("a: {learn: classifier, cycle_share: 0.5}", "there is no one_cycle"),
         ("a: {learn: autoencoder, network: pool}", "network 'pool' has no decoder"),
         ("a: {learn: vae, epochs: 0}", "epochs: 0; it is at least 1"),
         ("a: {learn: vae, likelihood: {kind: gaussian, sigma: -1}}", "sigma: -1"),

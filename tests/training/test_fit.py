@@ -329,6 +329,10 @@ def test_one_cycle_rises_and_falls() -> None:
     assert np.argmax(rates) == pytest.approx(29, abs=2)
     assert rates[0] < 0.1
     assert rates[-1] < 0.01
+    part = Schedule(10, 5, 60, rate=1.0, one_cycle=True, cycle=100)
+    assert [part.rate_at(update) for update in range(1, 61)] == rates[:60]
+    assert Schedule.from_json(part.to_json()) == part
+    assert "cycle" not in schedule.to_json()
 
 
 def test_products_in_bfloat16_learn_the_same_and_are_evaluated_in_float32() -> None:

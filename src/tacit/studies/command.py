@@ -81,7 +81,7 @@ def prepare(
     )
     if options.quick:
         opened = replace(opened, notes=[quick.NOTE, *opened.notes])
-        study = quick.scaled(study, options, len(opened.train))
+        study = quick.scaled(study, questions, options, len(opened.train))
     return prepared(name, study, questions, opened, out / name, how, device)
 
 

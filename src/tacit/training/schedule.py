@@ -20,6 +20,7 @@ class Schedule:
         updates: how many updates in all.
         rate, betas, eps: Adam's.
         one_cycle: let the rate rise to `rate` and fall to nothing (Smith 2018); else constant.
+        cycle: updates of the whole cycle, where only its first `updates` are made; else 0.
         phases: in place of one rate, rates each with the last update that it holds for.
         evaluate_at: after which updates train and test images are evaluated.
         snapshot_at: after which updates the whole model is kept.
@@ -34,6 +35,7 @@ class Schedule:
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
     one_cycle: bool = False
+    cycle: int = 0
     phases: tuple[tuple[int, float], ...] = ()
     evaluate_at: tuple[int, ...] = ()
     snapshot_at: tuple[int, ...] = ()
@@ -62,16 +64,18 @@ class Schedule:
             return next(rate for last, rate in self.phases if update <= last)
         if not self.one_cycle:
             return self.rate
-        warm = max(1, round(0.3 * self.updates))
+        updates = self.cycle or self.updates
+        warm = max(1, round(0.3 * updates))
         if update <= warm:
             return self.rate * (0.04 + 0.96 * 0.5 * (1 - math.cos(math.pi * update / warm)))
-        done = (update - warm) / max(1, self.updates - warm)
+        done = (update - warm) / max(1, updates - warm)
         return self.rate * max(1e-4, 0.5 * (1 + math.cos(math.pi * done)))
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for `from_json`."""
         # What is at its default stays unsaid, so that jobs of before it was known keep their names.
-        return {k: v for k, v in asdict(self).items() if (k, v) != ("precision", "auto")}
+        unsaid = [("precision", "auto"), ("cycle", 0)]
+        return {k: v for k, v in asdict(self).items() if (k, v) not in unsaid}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Schedule":

@@ -29,7 +29,8 @@ def schedule_of(run: Run, n_images: int, snapshots: Sequence[int], keep: bool) -
     """
     batches = math.ceil(n_images / run.batch_size)
     epochs_asked = sum(phase.epochs for phase in run.phases) or run.epochs
-    updates = max(epochs_asked * batches, run.updates)
+    whole = max(epochs_asked * batches, run.updates)
+    updates = math.ceil(run.cycle_share * whole)
     ends = list(accumulate(phase.epochs * batches for phase in run.phases))
     epochs = math.ceil(updates / batches)
     points = run.evaluations or (EPOCHS_EVALUATED if run.train is None else FEW_LABEL_POINTS)
@@ -60,6 +61,7 @@ def schedule_of(run: Run, n_images: int, snapshots: Sequence[int], keep: bool) -
         betas=run.betas,
         eps=run.eps,
         one_cycle=run.one_cycle,
+        cycle=whole if updates < whole else 0,
         precision=run.precision,
         phases=tuple((end, phase.rate) for end, phase in zip(ends, run.phases, strict=True)),
         evaluate_at=tuple(sorted({*evaluate_at, *(snapshot_at if keep else ()), updates})),

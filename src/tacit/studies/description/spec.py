@@ -105,6 +105,7 @@ class Run(Table):
         phases: in place of `epochs` and `rate`: epochs with a rate each, one after the other.
         evaluations: how often images are evaluated for the curves, at most, besides the snapshots.
         batch_size, rate, betas, eps, one_cycle: of Adam on the shared weights.
+        cycle_share: how much of the updates of `one_cycle` is made; the rate goes as if all were.
         precision: in what updates take their products: "auto" is float32 on a CPU and bfloat16 on
             a GPU. Images are evaluated in float32 always.
         threads: of one job; a result depends on it, and not on how many jobs run at once.
@@ -140,6 +141,7 @@ class Run(Table):
     )
     eps: Annotated[float, Field(gt=0, le=1)] = 1e-8
     one_cycle: bool = False
+    cycle_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     phases: tuple[Phase, ...] = ()
     precision: Precision = "auto"
     threads: Annotated[int, Field(ge=1, le=256)] = 1
@@ -249,6 +251,8 @@ class Run(Table):
             raise ValueError(
                 "phases say how long and at which rate: without updates, one_cycle, train"
             )
+        if self.cycle_share < 1 and not self.one_cycle:
+            raise ValueError(f"cycle_share is {self.cycle_share}, but there is no one_cycle")
         if self.network.kind == "pool" and self.learn in ("autoencoder", "vae"):
             raise ValueError("network 'pool' has no decoder; use 'conv', 'dense' or 'resnet'")
         return self
