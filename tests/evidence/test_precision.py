@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from tacit.evidence import precision
 from tacit.evidence.estimate import concatenate
 from tacit.evidence.exact import LinearGaussian
 from tacit.evidence.methods import from_refined, refined_posteriors, score
@@ -76,13 +77,28 @@ def test_what_samples_leave_flagged_is_annealed_until_it_is_not(curved) -> None:
     assert error.mean() < 0.5 * np.abs(sampled.log_prob - exact).mean()
 
 
-def test_what_the_budget_does_not_settle_says_by_how_much_bounds_differ(curved) -> None:
+def test_what_the_budget_does_not_settle_says_by_how_much_bounds_differ(
+    curved, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model, x = curved(6, 6, sigma=0.002)
+    doubted, both_ways = [], precision.annealed_both_ways
+
+    def seen(model, x, **settings):
+        before = settings["generator"].get_state()
+        lower, upper = both_ways(model, x, **settings)
+        settings["generator"].set_state(before)
+        there = precision.annealed_importance_sampling(model, x, **settings)
+        np.testing.assert_array_equal(there.log_prob, lower.log_prob)
+        doubted.extend(lower.log_prob)
+        return lower, upper
+
+    monkeypatch.setattr(precision, "annealed_both_ways", seen)
     found = log_prob_to_precision(
         model, x, precision=0.05, n_samples=200, n_distributions=5, generator=noise()
     )
     assert 3 <= found.flagged.sum() < 6
     assert np.array_equal(np.isfinite(found.upper), found.flagged)
+    assert len(doubted) == found.flagged.sum(), "the way back is for what stays in doubt"
     assert found.apart[found.flagged].max() > 1
     assert all(bool(found.reasons(i)) == found.flagged[i] for i in range(6))
     assert "bounds differ by" in str(found)

@@ -27,12 +27,7 @@ from tacit.models.residual import ResEncoder, Residual
 from tacit.streams import seeded_initialisation, torch_stream
 
 SHAPES = [(1, 8, 8), (1, 28, 28), (3, 17, 30), (3, 64, 64)]
-MIRRORED = [
-    ConvNetwork(),
-    ConvNetwork(width=3, hidden=None),
-    DenseNetwork(),
-    ResNetwork(width=4),
-]
+MIRRORED = [ConvNetwork(), ConvNetwork(hidden=None), DenseNetwork(), ResNetwork(width=4)]
 NETWORKS = [*MIRRORED, PoolNetwork(), ResNetwork(width=6)]
 LIKELIHOODS = [
     GaussianTable(),
@@ -93,20 +88,6 @@ def test_the_reports_network_is_the_one_for_28_pixels() -> None:
     assert convolution_shapes((1, 28, 28))[1:] == [(32, 14, 14), (64, 7, 7), (128, 4, 4)]
     linear = [m for m in ConvEncoder((1, 28, 28), 16).modules() if isinstance(m, torch.nn.Linear)]
     assert [(m.in_features, m.out_features) for m in linear] == [(2048, 256), (256, 16)]
-
-
-def test_half_the_width_is_half_of_every_layer_and_the_reports_width_stays_unsaid() -> None:
-    half = ConvNetwork().of_half_the_width()
-    encoder, decoder = half.encoder((1, 28, 28), 16), half.decoder((1, 28, 28), 16)
-    sizes = [tuple(m.weight.shape[:2]) for m in encoder.modules() if hasattr(m, "weight")]
-    assert sizes == [(16, 1), (32, 16), (64, 32), (128, 1024), (16, 128)]
-    back = [tuple(m.weight.shape[:2]) for m in decoder.modules() if hasattr(m, "weight")]
-    assert back == [(128, 16), (1024, 128), (64, 32), (32, 16), (16, 1)]
-    assert ConvNetwork(width=5, hidden=None).of_half_the_width() == ConvNetwork(
-        width=3, hidden=None
-    )
-    assert ConvNetwork().model_dump() == {"kind": "conv", "hidden": 256}
-    assert ConvNetwork.model_validate(half.model_dump()) == half
 
 
 @pytest.mark.parametrize("table", LIKELIHOODS, ids=str)

@@ -244,3 +244,11 @@ def test_the_headline_names_the_run_that_it_is_about_and_who_had_not_finished() 
     assert said.headline.endswith("cannot be told; wide had not finished.")
     alone = headline(replace(found, setting=SimpleNamespace(unfinished=["narrow", "wide"])))
     assert "had not finished" not in alone.headline
+
+
+def test_it_is_asked_without_one_of_several_runs_but_not_without_the_only_one() -> None:
+    asked = Prior(amortized="vae", per_image=("wide", "narrow"))
+    fewer = asked.without("wide")
+    assert fewer == Prior(amortized="vae", per_image=("narrow",))
+    assert fewer.without("narrow") is None
+    assert asked.without("vae") is None

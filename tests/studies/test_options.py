@@ -7,7 +7,6 @@ import pytest
 
 from tacit.errors import ImagesError
 from tacit.images.sources import open_images
-from tacit.models.config import ConvNetwork
 from tacit.questions.base import Question
 from tacit.questions.label_efficiency.question import Labels
 from tacit.questions.registry import QUESTIONS
@@ -174,22 +173,23 @@ def test_a_quick_look_is_smaller_and_says_so(tmp_path: Path) -> None:
     assert len(jobs["vae"]["evaluate_at"]) <= 5 + len(ends)
     few = prepared(tmp_path, "transfer", images="digits", quick=True).study.runs
     assert few["autoencoder"].epochs == 10
-    assert {run.draws for run in few.values()} == {1, 2, 3}
+    assert {run.draws for run in few.values()} == {1, 3}
 
 
-def test_a_quick_look_takes_narrow_networks_where_no_labels_are_few(tmp_path: Path) -> None:
-    def widths(study: str, **options: object) -> set[tuple[int, int | None]]:
-        runs = prepared(tmp_path, study, **{"quick": True, **options}).study.runs
-        networks = [run.network for run in runs.values()]
-        return {(n.width, n.hidden) for n in networks if isinstance(n, ConvNetwork)}
-
-    whole = (32, 256)
-    assert widths("inference", images="mnist-5k") == {(16, 128)}
-    assert widths("inference", images="mnist-5k", quick=False) == {whole}
-    assert widths("inference", images="mnist-5k", train_size=2000) == {whole}
-    assert widths("inference", images="digits") == {whole}, "there are no more images than that"
-    assert widths("transfer", images="mnist-5k") == {whole, (32, None)}
-    assert widths("label-efficiency", images="mnist-5k") == {whole}
+def test_a_quick_look_leaves_out_what_the_study_says_unless_it_is_asked_for(
+    tmp_path: Path,
+) -> None:
+    quick = prepared(tmp_path, "inference", quick=True)
+    assert "per-image-small" not in quick.study.runs
+    assert "without per-image-small" in quick.opened.notes[0]
+    whole = prepared(tmp_path, "inference")
+    assert set(whole.study.runs) - set(quick.study.runs) == {"per-image-small"}
+    assert list(quick.plan.questions) == list(whole.plan.questions)
+    for name in ("inference-method", "prior"):
+        assert quick.plan.questions[name].model_dump()["per_image"] == ("per-image", "per-image-5")
+    asked = prepared(tmp_path, "inference", quick=True, runs="vae,per-image-small")
+    assert list(asked.study.runs) == ["vae", "per-image-small"]
+    assert "without per-image-small" not in asked.opened.notes[0]
 
 
 def test_a_quick_look_makes_a_part_of_the_updates_from_few_labels(tmp_path: Path) -> None:
@@ -202,6 +202,7 @@ def test_a_quick_look_makes_a_part_of_the_updates_from_few_labels(tmp_path: Path
     assert (part.updates, part.cycle, whole.updates, whole.cycle) == (300, 500, 500, 0)
     assert [part.rate_at(u) for u in (1, 150, 300)] == [whole.rate_at(u) for u in (1, 150, 300)]
     assert max(part.evaluate_at) == max(part.snapshot_at) == 300
+    assert len(part.evaluate_at) == 10
     assert schedule(True, "transferred-frozen").updates == 1000, "its rate goes through no cycle"
 
 

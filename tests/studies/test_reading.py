@@ -151,6 +151,10 @@ def test_files_that_are_no_studies(text, expected) -> None:
     assert expected in faults_in(text)
 
 
+def test_what_a_quick_look_leaves_out_is_there() -> None:
+    assert "'wide'; the study's runs are vae, narrow" in faults_in(GOOD + "quick_without: [wide]\n")
+
+
 def test_an_unknown_study_gets_the_nearest_name(tmp_path) -> None:
     with pytest.raises(StudyError, match="did you mean 'inference'"):
         study_text("infrence")

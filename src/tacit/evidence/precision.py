@@ -134,7 +134,8 @@ def log_prob_to_precision(
         `n_samples` from a normal of full covariance at the image's refined posterior
         16 chains annealed from that normal by 48 distributions
         16 chains by 200
-        16 chains by `n_distributions`, and back again for an upper bound
+        16 chains by `n_distributions`
+        the same chains, and back again for an upper bound
 
     An image is done with the first whose value has no flag, a Pareto k̂ of at most ½, a standard
     error of at most `precision` / 1.96, and is not below what another method found by more than
@@ -278,10 +279,13 @@ def _carry_on(
         assert estimate.ess is not None
         found.sampled_ess[own] = estimate.ess
         found.add(own, replace(estimate, method="importance sampling from refined posteriors"))
-        # An image takes as long as it has distributions; the most are gone through both ways.
-        tiers = [n for n in FEWER_DISTRIBUTIONS if n < n_distributions]
-        ends = np.cumsum([0, *tiers, 2 * n_distributions]) / (sum(tiers) + 2 * n_distributions)
-        for n, low, high in zip((*tiers, n_distributions), ends, ends[1:], strict=False):
+        # An image takes as long as it has distributions. One that the most leave in doubt goes
+        # through them again, and back.
+        fewer = [n for n in FEWER_DISTRIBUTIONS if n < n_distributions]
+        tiers = [(n, False) for n in (*fewer, n_distributions)] + [(n_distributions, True)]
+        ends = np.cumsum([0, *(2 * n if back else n for n, back in tiers)])
+        ends = ends / ends[-1]
+        for (n, back), low, high in zip(tiers, ends, ends[1:], strict=False):
             still = np.flatnonzero(found.open[own])
             if not len(still):
                 break
@@ -295,10 +299,10 @@ def _carry_on(
                 "memory": memory,
             }
             with within(low, high):
-                if n < n_distributions:
-                    estimate = annealed_importance_sampling(model, some.take(still), **settings)
-                else:
+                if back:
                     estimate, upper = annealed_both_ways(model, some.take(still), **settings)
+                else:
+                    estimate = annealed_importance_sampling(model, some.take(still), **settings)
             said = f"annealing from refined posteriors by {n:,} distributions"
             found.add(own[still], replace(estimate, method=said), upper)
 

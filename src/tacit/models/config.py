@@ -1,6 +1,5 @@
 """A model as data: what `build` needs to put its parts together again."""
 
-import math
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -67,27 +66,13 @@ class ConvNetwork(Table):
     """`ConvEncoder` and `ConvDecoder`; `hidden: null` leaves the middle linear layer out."""
 
     kind: Literal["conv"] = "conv"
-    width: Annotated[int, Field(ge=1, le=4096)] = 32
     hidden: Annotated[int, Field(ge=1, le=65536)] | None = 256
 
     def encoder(self, shape: tuple[int, int, int], latent_dim: int) -> Encoder:
-        return ConvEncoder(shape, latent_dim, width=self.width, hidden=self.hidden)
+        return ConvEncoder(shape, latent_dim, hidden=self.hidden)
 
     def decoder(self, shape: tuple[int, int, int], latent_dim: int) -> Decoder:
-        return ConvDecoder(shape, latent_dim, width=self.width, hidden=self.hidden)
-
-    def of_half_the_width(self) -> "ConvNetwork":
-        """The same layers with half as many channels and hidden units."""
-        halved = {"width": math.ceil(self.width / 2)}
-        if self.hidden is not None:
-            halved["hidden"] = math.ceil(self.hidden / 2)
-        return self.model_copy(update=halved)
-
-    @model_serializer(mode="wrap")
-    def _said(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """The reports' width stays unsaid: jobs of before there was a choice keep their names."""
-        table: dict[str, Any] = dump(self)
-        return {key: value for key, value in table.items() if (key, value) != ("width", 32)}
+        return ConvDecoder(shape, latent_dim, hidden=self.hidden)
 
 
 class DenseNetwork(Table):

@@ -20,9 +20,7 @@ Shape = tuple[int, int, int]
 """Channels, height, width of one image."""
 
 SMALLEST_SIDE = 4
-MULTIPLES = (1, 2, 4, 8, 8, 8)
-"""Channels of one convolution after the other, over those of the first."""
-
+WIDTHS = (32, 64, 128, 256, 256, 256)
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh, "gelu": nn.GELU}
 
 
@@ -31,12 +29,11 @@ def halved(side: int) -> int:
     return (side + 1) // 2
 
 
-def convolution_shapes(shape: Shape, width: int = 32) -> list[Shape]:
+def convolution_shapes(shape: Shape) -> list[Shape]:
     """The shapes through which `ConvEncoder` takes an image, the image's own first.
 
     The longer side is halved until it is at most 4: 28×28 is taken through three convolutions of
-    32, 64 and 128 channels to 4×4, as in the reports; 8×8 through one. `width` is the first one's
-    channels, and the others have as many times more.
+    32, 64 and 128 channels to 4×4, as in the reports; 8×8 through one.
 
     >>> convolution_shapes((1, 28, 28))
     [(1, 28, 28), (32, 14, 14), (64, 7, 7), (128, 4, 4)]
@@ -44,11 +41,11 @@ def convolution_shapes(shape: Shape, width: int = 32) -> list[Shape]:
     [(1, 8, 8), (32, 4, 4)]
     """
     shapes = [shape]
-    for multiple in MULTIPLES:
+    for width in WIDTHS:
         _, height, breadth = shapes[-1]
         if len(shapes) > 1 and max(height, breadth) <= SMALLEST_SIDE:
             break
-        shapes.append((multiple * width, halved(height), halved(breadth)))
+        shapes.append((width, halved(height), halved(breadth)))
     return shapes
 
 
@@ -73,15 +70,12 @@ class Encoder(nn.Module):
 class ConvEncoder(Encoder):
     """3×3 convolutions of stride 2 and padding 1 with ReLU, then two linear layers.
 
-    `width` is the first convolution's channels (`convolution_shapes`), `hidden` the width of the
-    middle linear layer; ``None`` leaves that layer out.
+    `hidden` is the width of the middle linear layer; ``None`` leaves that layer out.
     """
 
-    def __init__(
-        self, shape: Shape, latent_dim: int, *, width: int = 32, hidden: int | None = 256
-    ) -> None:
+    def __init__(self, shape: Shape, latent_dim: int, *, hidden: int | None = 256) -> None:
         super().__init__()
-        shapes = convolution_shapes(shape, width)
+        shapes = convolution_shapes(shape)
         layers: list[nn.Module] = []
         for (c_in, _, _), (c_out, _, _) in pairwise(shapes):
             layers += [Conv2d(c_in, c_out, 3, stride=2, padding=1), nn.ReLU()]
@@ -226,19 +220,17 @@ class Decoder(nn.Module):
 class ConvDecoder(Decoder):
     """The mirror image of `ConvEncoder`: linear layers, then transposed convolutions."""
 
-    def __init__(
-        self, shape: Shape, latent_dim: int, *, width: int = 32, hidden: int | None = 256
-    ) -> None:
+    def __init__(self, shape: Shape, latent_dim: int, *, hidden: int | None = 256) -> None:
         super().__init__()
         self.shape = shape
-        shapes = convolution_shapes(shape, width)[::-1]
-        n_read = latent_dim
+        shapes = convolution_shapes(shape)[::-1]
+        width = latent_dim
         layers: list[nn.Module] = []
         if hidden is not None:
-            layers += [CodeLinear(n_read, hidden), nn.ReLU()]
-            n_read = hidden
+            layers += [CodeLinear(width, hidden), nn.ReLU()]
+            width = hidden
         layers += [
-            (CodeLinear if hidden is None else Linear)(n_read, math.prod(shapes[0])),
+            (CodeLinear if hidden is None else Linear)(width, math.prod(shapes[0])),
             nn.ReLU(),
             nn.Unflatten(1, shapes[0]),
         ]

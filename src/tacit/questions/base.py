@@ -212,9 +212,13 @@ class Question(Table):
         """This question asked without a run that it can do without; None where it cannot.
 
         Called where a run is left out of the study, such as a classifier where the images have no
-        labels. By default it can do without what a field names that may be None.
+        labels. By default it can do without what a field names that may be None, and without one of
+        several that a field names.
         """
         for name, named, _ in self._named():
+            if isinstance(named, tuple) and run in named and len(named) > 1:
+                left = tuple(one for one in named if one != run)
+                return self.model_copy(update={name: left})
             if named == run and not type(self).model_fields[name].is_required():
                 return self.model_copy(update={name: None})
         return None

@@ -80,8 +80,8 @@ def prepare(
         progress=progress,
     )
     if options.quick:
-        opened = replace(opened, notes=[quick.NOTE, *opened.notes])
-        study = quick.scaled(study, questions, options, len(opened.train))
+        opened = replace(opened, notes=[quick.note(study), *opened.notes])
+        study = quick.scaled(study, options, len(opened.train))
     return prepared(name, study, questions, opened, out / name, how, device)
 
 
@@ -142,8 +142,9 @@ def _as_requested(
     if options.seeds is not None:
         changed["seeds"] = tuple(range(options.seeds))
     runs = dict(study.runs)
-    if options.run_names:
-        runs = _only(runs, options.run_names)
+    wanted = options.run_names or (quick.kept(study) if options.quick else ())
+    if wanted:
+        runs = _only(runs, wanted)
         asked = [_asked_of(question, runs) for question in questions]
         questions = [question for question in asked if question is not None]
     if options.epochs is not None:

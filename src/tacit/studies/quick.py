@@ -1,11 +1,7 @@
 """A first answer sooner: the same study on fewer images, choices of labels and measurements."""
 
 import math
-from collections.abc import Sequence
 
-from tacit.models.config import ConvNetwork
-from tacit.questions.base import Question
-from tacit.questions.label_efficiency.question import FewLabels
 from tacit.studies.description.spec import Run, Study
 from tacit.studies.options import RunOptions
 
@@ -17,43 +13,50 @@ PASSES = 1.5
 
 In one cycle of half the batch at twice the rate it has, in nine tenths of the time; but codes that
 are optimised image by image, which are visited so many times, then end 120 nats behind the encoder
-in place of 40, and an autoencoder's error is a tenth larger after as many updates.
+in place of 40, and an autoencoder's error is a tenth larger after as many updates. With networks of
+half the width, in half of the time, it has not, at any rate from 0.001 to 0.003.
 """
 
 CYCLE_SHARE = 0.6
 """Of the updates on few labels. After so many of 500 on a hundred digits, classifiers make no
-error on them any more, and none of six changed its accuracy on others by more than 0.2 points."""
+error on them any more, and none of six changed its accuracy on others by
+more than 0.1 points after them."""
 
 EVALUATIONS = 5
 """Points of the curves, besides snapshots: 30 looks at 2,000 images are a fifth of a training."""
 
-NOTE = (
-    f"A quick look: at most {TRAIN_IMAGES:,} training images and {DRAWS} choices of few labels, "
-    "convolutional networks of half the width where no labels are few, and measurements on samples "
-    "of the images. Without --quick intervals are narrower."
-)
+EVALUATIONS_OF_FEW = 10
+"""With few labels: test losses turn soon."""
 
 
-def scaled(study: Study, questions: Sequence[Question], options: RunOptions, n_train: int) -> Study:
+def note(study: Study) -> str:
+    """What a quick look at this study says of itself; `study` as it is asked for."""
+    without = [name for name in study.quick_without if name not in study.runs]
+    left_out = f", without {', '.join(without)}" if without else ""
+    return (
+        f"A quick look: at most {TRAIN_IMAGES:,} training images, {DRAWS} choices of few labels "
+        f"with {CYCLE_SHARE * 100:.0f} % of the updates, measured on samples of the "
+        f"images{left_out}. Without --quick intervals are narrower."
+    )
+
+
+def kept(study: Study) -> tuple[str, ...]:
+    """The runs that it does not leave out."""
+    return tuple(name for name in study.runs if name not in study.quick_without)
+
+
+def scaled(study: Study, options: RunOptions, n_train: int) -> Study:
     """The study with at most so many draws, and more passes over images where these are fewer.
-
-    Networks are of half the width then, if no labels are few: what a hundred labels bring differs
-    more between choices of them in narrow networks, so that more choices would have to be made.
 
     options: what they ask for goes before.
     n_train: how many images are learned from.
     """
     draws = options.draws or DRAWS
-    fewer = n_train == TRAIN_IMAGES and options.train_size is None
-    more = fewer and options.epochs is None
-    few = any(run.train for run in study.runs.values()) or any(
-        isinstance(question, FewLabels) for question in questions
-    )
+    more = n_train == TRAIN_IMAGES and options.train_size is None and options.epochs is None
 
     def quickly(run: Run) -> Run:
-        changed: dict[str, object] = {"evaluations": run.evaluations or EVALUATIONS}
-        if fewer and not few and isinstance(run.network, ConvNetwork):
-            changed["network"] = run.network.of_half_the_width()
+        points = EVALUATIONS if run.train is None else EVALUATIONS_OF_FEW
+        changed: dict[str, object] = {"evaluations": run.evaluations or points}
         if run.train is not None:
             changed["train"] = run.train.model_copy(update={"draws": min(run.draws, draws)})
             if run.one_cycle:

@@ -283,6 +283,7 @@ class Study(Table):
         images, seeds, snapshots: shared by all runs; `snapshots` are epochs.
         runs: by name.
         questions: each a table with one key, the question's name, and its arguments.
+        quick_without: runs that a quick look leaves out, unless they are asked for.
         cover: the name of a figure that stands on its question's card; by default the first does.
         origins: where a setting comes from ("the reports' text", "assumed: …"), by its path.
     """
@@ -294,6 +295,7 @@ class Study(Table):
     snapshots: tuple[Count, ...] = ()
     runs: Annotated[dict[Name, Run], Field(max_length=MAX_RUNS)]
     questions: Annotated[tuple[dict[str, Any], ...], Field(max_length=MAX_QUESTIONS)] = ()
+    quick_without: tuple[Name, ...] = ()
     cover: str = ""
     origins: dict[str, str] = Field(default_factory=dict)
 
@@ -305,6 +307,15 @@ class Study(Table):
         if len(set(seeds)) < len(seeds):
             raise ValueError(f"seeds {list(seeds)} hold one twice; a seed counts once")
         return seeds
+
+    @model_validator(mode="after")
+    def _leaves_out_what_is_there(self) -> "Study":
+        for name in self.quick_without:
+            if name not in self.runs:
+                raise ValueError(
+                    f"quick_without names '{name}'; the study's runs are {', '.join(self.runs)}"
+                )
+        return self
 
     @field_validator("questions")
     @classmethod
