@@ -67,7 +67,10 @@ of an image what class it is, and nothing of its hand."""
 class Columns:
     """Of the images of one split, (n,) each, as `score` gives them; some may be undefined.
 
-    `annealed` and `upper` are there where what importance samples leave flagged is annealed.
+    Attributes:
+        effective_samples, pareto_k: of importance samples.
+        annealed, upper: where what these leave flagged is annealed, whether that was, so that the
+            value is by annealing, and an upper bound where that stays flagged too.
     """
 
     index: Rows
