@@ -26,6 +26,7 @@ from tacit.training.views import (
     Colour,
     Crop,
     Elastic,
+    Erase,
     NamedViews,
     Stroke,
     Views,
@@ -347,6 +348,36 @@ def test_strokes_get_thicker_and_thinner_as_often_as_they_say() -> None:
     assert float(sides.mean()) == pytest.approx(5, abs=0.2)
     with pytest.raises(ValidationError, match="add up to at most 1"):
         Stroke(thicker=0.6, thinner=0.6)
+
+
+@pytest.mark.parametrize("size", [(50, 50), (40, 60)])
+def test_what_is_erased_is_a_rectangle_of_the_ground(size) -> None:
+    height, width = size
+    ground = torch.tensor([0.2, 0.7])[:, None, None]
+    x = ground.expand(N, 2, *size).clone()
+    x[..., 1:-1, 1:-1] = 0.5
+    x[..., 0, 5] = 1  # what reaches the edge here and there is not the ground
+    y = moved(Erase(sides=(0.2, 0.4), probability=0.5), x)
+    lost = (y != x).any(dim=1)[:, 1:-1, 1:-1]  # the rest is the ground already
+    assert torch.equal(y[..., 1:-1, 1:-1], torch.where(lost[:, None], ground, 0.5))
+    assert float(lost.any(dim=(1, 2)).float().mean()) == pytest.approx(0.5, abs=0.05)
+    rows, columns = lost.any(dim=2), lost.any(dim=1)
+    assert torch.equal(lost, rows[:, :, None] & columns[:, None, :])
+    for line, side in ((rows, height), (columns, width)):
+        inside = line[line.any(dim=1) & ~line[:, 0] & ~line[:, -1]]
+        shares = inside.sum(dim=1) / side  # to a pixel
+        assert 0.2 - 1 / side <= shares.min() < 0.22
+        assert 0.38 < shares.max() <= 0.4 + 1 / side
+        assert (inside.int().diff(dim=1) == 1).sum(dim=1).max() == 1  # one piece
+        middle = (inside * (torch.arange(side - 2) + 1.5)).sum(dim=1) / inside.sum(dim=1) / side
+        assert float(middle.mean()) == pytest.approx(0.5, abs=0.03)
+
+
+def test_erasing_nothing_leaves_images() -> None:
+    x = torch.rand(4, 1, 8, 8, generator=torch_stream(0, "x"))
+    assert torch.equal(moved(Erase(probability=0), x), x)
+    with pytest.raises(ValidationError, match=r"sides are from 0.4 to 0.2; the smaller"):
+        Erase(sides=(0.4, 0.2))
 
 
 def test_a_blur_has_the_width_that_it_says() -> None:

@@ -179,6 +179,47 @@ class Stroke(Table):
         return sign * x
 
 
+class Erase(Table):
+    """A rectangle of the image is lost (DeVries and Taylor 2017, Zhong 2020).
+
+    Attributes:
+        sides: its height and its width as shares of the image's, each uniform between these.
+        probability: of an image to lose one.
+
+    Its middle is uniform over the image; what reaches beyond the edge is cut off. In its place is
+    the image's ground: of each channel the median of the pixels at the edge.
+    """
+
+    sides: tuple[Share, Share] = (0.15, 0.4)
+    probability: Probability = 0.5
+
+    @model_validator(mode="after")
+    def _ascend(self) -> "Erase":
+        low, high = self.sides
+        if low > high:
+            raise ValueError(f"sides are from {low:g} to {high:g}; the smaller comes first")
+        return self
+
+    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """x: images, (B, C, H, W)."""
+        n, (height, width) = len(x), x.shape[-2:]
+        chosen = _happens(n, generator, self.probability)
+        down, across = (
+            self._within(n, side, generator).reshape(n, 1, *shape)
+            for side, shape in ((height, (height, 1)), (width, (1, width)))
+        )
+        edge = torch.cat([x[..., (0, -1), :].flatten(2), x[..., 1:-1, (0, -1)].flatten(2)], dim=2)
+        ground = edge.median(dim=2).values[..., None, None]
+        return torch.where(chosen[:, None, None, None] & down & across, ground, x)
+
+    def _within(self, n: int, side: int, generator: torch.Generator) -> Tensor:
+        """Whether the rows, or columns, of n images are in the rectangle, (n, side)."""
+        middle = _uniform(n, generator, 0, 1)[:, None]
+        half = _uniform(n, generator, *self.sides)[:, None] / 2
+        places = (torch.arange(side, device=generator.device) + 0.5) / side
+        return (places - middle).abs() < half
+
+
 class Crop(Table):
     """A part of the image, drawn out to the whole (Szegedy 2015).
 
@@ -331,6 +372,7 @@ class Views(Table):
         affine: moved, turned, stretched and sheared.
         elastic: bent.
         stroke: light strokes thicker or thinner.
+        erase: a rectangle is lost.
         colour: brightness, contrast, saturation, hue.
         greyscale: the probability to lose all colour.
         blur: a Gaussian blur.
@@ -343,6 +385,7 @@ class Views(Table):
     affine: Affine | None = None
     elastic: Elastic | None = None
     stroke: Stroke | None = None
+    erase: Erase | None = None
     colour: Colour | None = None
     greyscale: Probability = 0.0
     blur: Blur | None = None
@@ -388,6 +431,8 @@ class Views(Table):
             x = _sampled(x, theta, bent)
         if self.stroke is not None:
             x = self.stroke(x, generator)
+        if self.erase is not None:
+            x = self.erase(x, generator)
         if self.colour is not None:
             x = self.colour(x, generator)
         if self.greyscale and x.shape[1] > 1:
@@ -413,6 +458,7 @@ RECIPES: dict[Recipe, Views] = {
         affine=Affine(shift=0.1, rotation=15, scale=0.25, shear=0.25),
         elastic=Elastic(amount=0.04),
         stroke=Stroke(),
+        erase=Erase(),
     ),
 }
 """Views by name (docs/views.md says for which images)."""
