@@ -1,8 +1,12 @@
 """One thread for each test process: several processes with several threads each get in each
-other's way, and results depend on the number of threads."""
+other's way, and results depend on the number of threads. And a cache of the suite's own: nothing is
+found that an earlier run left, and nothing is left in the home folder."""
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +21,10 @@ if (
 
 for library in ("OMP", "MKL", "OPENBLAS"):
     os.environ[f"{library}_NUM_THREADS"] = "1"
+
+if "PYTEST_XDIST_WORKER" not in os.environ:  # those have the cache of whoever started them
+    os.environ["TACIT_CACHE"] = tempfile.mkdtemp(prefix="tacit-tests-")
+    atexit.register(shutil.rmtree, os.environ["TACIT_CACHE"], ignore_errors=True)
 
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402

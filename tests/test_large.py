@@ -134,7 +134,7 @@ def trained(path: Path, out: Path, side: int) -> dict[str, Any]:
 
 
 def test_sixty_thousand_small_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("TACIT_CACHE", str(tmp_path / "cache"))
     folder = tmp_path / "many"
     rng = numpy_stream(0, "many")
     for name in range(10):

@@ -31,7 +31,7 @@ def run(name: str) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("TACIT_CACHE", str(tmp_path / "cache"))
 
 
 def test_every_tutorial_is_run() -> None:

@@ -59,6 +59,12 @@ def spoil(root: Path, digits: dict[str, list[np.ndarray]]) -> None:
     (root / "1" / "broken.png").write_bytes(b"no picture")
 
 
+def test_one_class_is_counted_as_one(place, digits, capsys) -> None:
+    folder(place / "one", {"0": digits["0"][:8]})
+    assert run_command(["check", "one"]) == 0
+    assert "8 images of one · 8 with a label, 1 class\n" in capsys.readouterr().out
+
+
 def test_in_a_clean_folder_nothing_is_surely_wrong(place, digits, capsys) -> None:
     folder(place / "clean", digits)
     assert run_command(["check", "clean"]) == 0

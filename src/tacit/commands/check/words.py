@@ -28,9 +28,10 @@ def facts(looked: "Looked") -> str:
     """What was looked at."""
     checked = looked.checked
     labels = int((checked.labels != UNLABELLED).sum())
-    parts = [f"{len(checked.images):,} images of {checked.images.source}"]
-    n_classes = checked.images.n_classes
-    parts.append(f"{labels:,} with a label, {n_classes} classes" if labels else "no labels")
+    images, n_classes = len(checked.images), checked.images.n_classes
+    parts = [f"{images:,} image{'s' * (images != 1)} of {checked.images.source}"]
+    classes = f"{n_classes:,} class{'es' * (n_classes != 1)}"
+    parts.append(f"{labels:,} with a label, {classes}" if labels else "no labels")
     sides = Counter(checked.sides.tolist())
     if sides["train"] and sides["test"]:
         parts.append(f"{sides['train']:,} to learn from and {sides['test']:,} to test on")
