@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 from sklearn.datasets import load_digits
 
 from tacit.labels.choosing import Choice, choice_among, share_of
 from tacit.labels.cross_validation import (
     Turns,
-    held_out_confidence,
     held_out_temperature,
     held_out_trials,
     turns_for,
@@ -162,7 +162,11 @@ def test_a_temperature_from_held_out_answers_and_from_the_rule_of_succession() -
     rng = np.random.default_rng(0)
     y = rng.integers(3, size=200)
     logits = 3 * rng.normal(size=(200, 3)) + 2 * np.eye(3)[y]
-    assert held_out_temperature(logits, y).value == pytest.approx(temperature(logits, y))
+    found = held_out_temperature(logits, y)
+    alone = softmax(logits / temperature(logits, y), axis=1)
+    both = found.probabilities(logits)
+    assert np.log(both[np.arange(200), y]).mean() > np.log(alone[np.arange(200), y]).mean() - 1e-6
+    assert both.max(axis=1).mean() == pytest.approx((both.argmax(axis=1) == y).mean(), abs=0.03)
     right = 4 * np.eye(3)[y[:8]]
     fitted = held_out_temperature(right, y[:8])
     assert fitted.probabilities(right).max(axis=1).mean() == pytest.approx(9 / 10)
@@ -185,17 +189,17 @@ def test_confidence_is_right_where_a_share_of_answers_is_sure_and_wrong() -> Non
     seen = np.where(rng.random(3000) < 1 / 3, rng.integers(0, 4, 3000), y)
     logits = rng.normal(0, 1, (3000, 4)) + 6 * np.eye(4)[seen]
     right = float((logits.argmax(axis=1) == y).mean())
-    found = held_out_confidence(logits, y, np.arange(3000))
+    found = held_out_temperature(logits, y, np.arange(3000))
     assert found.blank == pytest.approx(1 / 3, abs=0.03)
     assert found.probabilities(logits).max(axis=1).mean() == pytest.approx(right, abs=0.01)
-    alone = held_out_temperature(logits, y).probabilities(logits).max(axis=1).mean()
+    alone = softmax(logits / temperature(logits, y), axis=1).max(axis=1).mean()
     assert alone < right - 0.02
 
 
 def test_confidence_of_few_answers_is_no_more_than_laplaces_rule() -> None:
     y = np.arange(8) % 3
-    found = held_out_confidence(3 * np.eye(3)[y], y, np.arange(8))
+    found = held_out_temperature(3 * np.eye(3)[y], y, np.arange(8))
     p = found.probabilities(3 * np.eye(3)[y])
     assert p.max(axis=1) == pytest.approx(9 / 10, abs=1e-3)
     with_a_class_out_of_the_question = np.where(np.arange(3) == 2, -np.inf, np.eye(3)[y % 2])
-    assert held_out_confidence(with_a_class_out_of_the_question, y % 2, np.arange(8)).blank < 1
+    assert held_out_temperature(with_a_class_out_of_the_question, y % 2, np.arange(8)).blank < 1

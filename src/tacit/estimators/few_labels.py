@@ -93,8 +93,9 @@ class FewLabelClassifier(Holding, ClassifierMixin, RowsEstimator):
             class has two labels.
         cv_results_: for each pair its ``representation``, ``method``, cross-validated accuracy
             ``mean_test_score`` and its 95 % interval's ends ``low`` and ``high``.
-        temperature_: what scores are divided by to be probabilities, fitted to the labels held out;
-            None where none could be, and probabilities mean little then.
+        temperature_: what scores are divided by to be probabilities, beside a share of answers that
+            tell nothing, both fitted to the labels held out; None where none could be, and
+            probabilities mean little then.
 
     >>> from sklearn.datasets import load_digits
     >>> X, y = load_digits(return_X_y=True)

@@ -26,22 +26,25 @@ Answer = Callable[[Labelled, NDArray[np.int64]], NDArray[np.floating[Any]]]
 
 @dataclass(frozen=True)
 class Temperature:
-    """What logits are divided by.
+    """p = (1 - blank) softmax(logits / value) + blank / K: a share of answers may tell nothing.
 
     Attributes:
         value: the temperature; None where it cannot be known from so few labels.
         reason: why it cannot be known; "" where it was fitted.
         n: how many labels were held out, each once.
+        blank: the share of answers that tell nothing.
     """
 
     value: float | None
     reason: str
     n: int
+    blank: float = 0.0
 
     def probabilities(self, logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-        """softmax(logits / T), (N, K); at T = 1 where no temperature was fitted."""
+        """Of K classes, (N, K); at temperature 1 where none was fitted."""
         t = 1.0 if self.value is None else self.value
-        return softmax(np.asarray(logits, np.float64) / t, axis=1)
+        p = softmax(np.asarray(logits, np.float64) / t, axis=1)
+        return np.asarray((1 - self.blank) * p + self.blank / p.shape[1], np.float64)
 
     def __str__(self) -> str:
         if self.value is None:

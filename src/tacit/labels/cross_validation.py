@@ -16,8 +16,6 @@ from tacit.labels.calibration import (
     folds_of,
 )
 from tacit.labels.draws import Labelled
-from tacit.measures.classifiers import temperature
-from tacit.measures.number import Undefined
 from tacit.streams import stream_seed
 
 Floats = NDArray[np.float64]
@@ -86,11 +84,12 @@ def held_out_trials(labelled: Labelled, turns: Turns, *, seed: int) -> list[Tria
 def held_out_temperature(
     logits: Floats, y: NDArray[np.int64], label: NDArray[np.int64] | None = None
 ) -> Temperature:
-    """A temperature from answers to labels that were held out.
+    """The temperature, and share of blank answers, with the least cross-entropy of held-out labels.
 
-    It is the one with the least cross-entropy (Guo 2017). Where that has no limit, since every
-    answer is right or none is better than chance, it is the one at which the mean confidence is
-    (right + 1) / (n + 2), Laplace's rule of succession: ten right answers of ten are no certainty.
+    A temperature alone makes all answers unsure where a few are sure and wrong, as those that are
+    spread over a graph often are (docs/few-labels.md, docs/labelling.md). No temperature is so low
+    that the mean confidence is above (n + 1) / (n + 2), Laplace's rule of succession: ten right
+    answers of ten are no certainty.
 
     Args:
         logits: (m, K), with infinities where a class is out of the question.
@@ -101,52 +100,10 @@ def held_out_temperature(
     label = np.arange(len(y)) if label is None else label
     weights, n = even_weights(label), len(np.unique(label))
     finite = np.where(np.isfinite(logits), logits, np.nanmin(logits[np.isfinite(logits)]))
-    try:
-        return Temperature(temperature(finite, y, weights=weights), "", n)
-    except Undefined:
-        right = float(weights @ (finite.argmax(axis=1) == y))
-        return Temperature(_at_confidence(finite, weights, (right + 1) / (n + 2)), "", n)
-
-
-@dataclass(frozen=True)
-class Confidence:
-    """p = (1 - blank) softmax(logits / temperature) + blank / K: a share of answers tells nothing.
-
-    Attributes:
-        temperature, blank: of it.
-    """
-
-    temperature: float
-    blank: float
-
-    def probabilities(self, logits: Floats) -> Floats:
-        """Of K classes, (N, K)."""
-        p = softmax(logits / self.temperature, axis=1)
-        return (1 - self.blank) * p + self.blank / logits.shape[1]
-
-
-def held_out_confidence(
-    logits: Floats, y: NDArray[np.int64], label: NDArray[np.int64]
-) -> Confidence:
-    """The confidence with the least cross-entropy of answers to labels that were held out.
-
-    A temperature alone makes all answers unsure where a few are sure and wrong, as those that are
-    spread over a graph often are: on 1,800 photographs of steel, by codes of their own, mean
-    confidence was 9 to 10 points below accuracy with a temperature alone, and is 2 to 6 below with
-    a share of blank answers (`python -m benchmarks.labelling`, docs/labelling.md). No temperature
-    is so low that the mean confidence is above (n + 1) / (n + 2), Laplace's rule of succession: ten
-    right answers of ten are no certainty.
-
-    Args:
-        logits: (m, K), with infinities where a class is out of the question.
-        y: the right answers, (m,). label: which label each answer is to, (m,); each counts once.
-    """
-    weights, n = even_weights(label), len(np.unique(label))
-    finite = np.where(np.isfinite(logits), logits, np.nanmin(logits[np.isfinite(logits)]))
     least = _at_confidence(finite, weights, (n + 1) / (n + 2))
 
-    def confidence(parameters: Floats) -> Confidence:
-        return Confidence(float(least * np.exp(parameters[0])), float(parameters[1]))
+    def confidence(parameters: Floats) -> Temperature:
+        return Temperature(float(least * np.exp(parameters[0])), "", n, float(parameters[1]))
 
     def unlikely(parameters: Floats) -> float:
         p = confidence(parameters).probabilities(finite)[np.arange(len(y)), y]

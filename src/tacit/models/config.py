@@ -241,7 +241,7 @@ class ModelConfig(Table):
     `code_is` is "probabilities" where an autoencoder reads a classifier's class probabilities
     instead of its code. `projector` is a contrastive model's, and `momentum` that of its averages,
     where it keeps some. `features` says whose features an encoder from elsewhere gives in place of
-    a code.
+    a code, and `blank` what share of a classifier's answers tells nothing.
     """
 
     learn: Learn
@@ -256,6 +256,7 @@ class ModelConfig(Table):
     projector: ProjectorTable | None = None
     momentum: Annotated[float, Field(ge=0, le=1)] | None = None
     features: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    blank: Annotated[float, Field(gt=0, lt=1)] | None = None
 
     @model_validator(mode="after")
     def _classes_named(self) -> Self:
@@ -267,7 +268,7 @@ class ModelConfig(Table):
     def _said(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """What only some models have stays unsaid elsewhere: jobs keep their names."""
         table: dict[str, Any] = dump(self)
-        some = ("projector", "momentum", "features")
+        some = ("projector", "momentum", "features", "blank")
         absent = [key for key in some if getattr(self, key) is None]
         return {key: value for key, value in table.items() if key not in absent}
 
@@ -283,7 +284,8 @@ def build(config: ModelConfig) -> Model:
         ValueError: where the network has no decoder and the model needs one.
     """
     if config.learn == "classifier":
-        return Classifier(_encoder(config), Head(config.latent_dim, config.n_classes))
+        head = Head(config.latent_dim, config.n_classes, config.blank or 0.0)
+        return Classifier(_encoder(config), head)
     if config.learn == "contrastive":
         return _contrastive(config)
     reads_probabilities = config.code_is == "probabilities"

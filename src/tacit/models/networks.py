@@ -263,14 +263,23 @@ class DenseDecoder(Decoder):
 
 
 class Head(nn.Module):
-    """Codes to class scores: one linear layer. (B, latent_dim) to (B, n_classes) logits."""
+    """Codes to class scores: one linear layer. (B, latent_dim) to (B, n_classes) logits.
 
-    def __init__(self, latent_dim: int, n_classes: int) -> None:
+    Where a share of answers is `blank`, the logits are log((1 - blank) softmax(scores) + blank / K)
+    of K classes: `tacit.labels.calibration.Temperature`.
+    """
+
+    def __init__(self, latent_dim: int, n_classes: int, blank: float = 0.0) -> None:
         super().__init__()
         self.linear = CodeLinear(latent_dim, n_classes)
+        self.blank = blank
 
     def forward(self, code: Tensor) -> Tensor:
-        return self.linear(code)
+        scores: Tensor = self.linear(code)
+        if not self.blank:
+            return scores
+        p = scores.softmax(dim=-1)
+        return ((1 - self.blank) * p + self.blank / p.shape[-1]).log()
 
 
 class Projector(nn.Sequential):

@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 
-from tacit.labels.calibration import even_weights
+from tacit.labels.calibration import Temperature, even_weights
 from tacit.labels.cross_validation import (
-    Confidence,
-    held_out_confidence,
+    held_out_temperature,
     held_out_trials,
     turns_for,
 )
@@ -54,7 +53,7 @@ class Judgement:
     high: float | None
     n: int
     at_random: bool
-    confidence: Confidence | None
+    confidence: Temperature | None
     changed: float | None = None
 
     @property
@@ -116,7 +115,7 @@ def judge(spread: Spread, n_classes: int, answers: Answers, *, seed: int = 0) ->
         shares = np.clip((spread.n * shares - len(y) * known) / others, 0, 1)
     usual = np.isin(label, answers.usual)
     confidence = (
-        held_out_confidence(logits[usual], y[label[usual]], label[usual]) if usual.any() else None
+        held_out_temperature(logits[usual], y[label[usual]], label[usual]) if usual.any() else None
     )
     accuracy, low, high = shares.tolist()
     return Judgement(accuracy, low, high, n, by_chance, confidence, changed)

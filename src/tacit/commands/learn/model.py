@@ -65,10 +65,15 @@ def _config(
     )
 
 
+def with_blank(config: ModelConfig, temperature: Temperature) -> ModelConfig:
+    """The classifier whose head has the share of answers that tell nothing."""
+    return config.model_copy(update={"blank": temperature.blank or None})
+
+
 def calibrated(config: ModelConfig, weights: Weights, temperature: Temperature) -> Classifier:
     """The classifier with its temperature in its head: softmax gives its confidence."""
     with torch.device("meta"):
-        model = build(config)
+        model = build(with_blank(config, temperature))
     assert isinstance(model, Classifier)
     state = {name: torch.from_numpy(np.array(value)) for name, value in weights.items()}
     if temperature.value is not None:

@@ -17,6 +17,7 @@ from tacit.commands.learn.model import (
     calibrated,
     config_of,
     config_on_features,
+    with_blank,
 )
 from tacit.commands.learn.page import asking
 from tacit.commands.learn.pool import Pool, read_pool
@@ -227,6 +228,7 @@ def _classifier(
 ) -> Saved:
     judged, images = task.judged, task.pool.images
     n_labels, temperature = len(judged.labelled.y), judged.temperature
+    config = with_blank(config, temperature)
     about = About(
         model=config,
         classes=tuple(judged.class_names),
@@ -243,6 +245,7 @@ def _classifier(
             "temperature": "none: no label could be held out"
             if temperature.value is None
             else round(temperature.value, 6),
+            "answers that tell nothing": round(temperature.blank, 6),
             "right of the labels that were held out": "none could be"
             if judged.choice is None
             else f"{show(judged.choice.accuracy(judged.winner.name))} of {judged.choice.n}, "

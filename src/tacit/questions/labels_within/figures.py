@@ -34,8 +34,9 @@ def _reliability(judged: Judged, setting: Setting) -> Figure:
         [b.right for b in found],
         [b.right.n for b in found],
         f"How often {judged.winner.short} is right where it says how sure it is, over the labels "
-        f"that were held out. A temperature of {judged.temperature.value:.3g}, fitted on the same "
-        f"answers, makes {kind} into confidence; with {judged.temperature.n} labels that is rough.",
+        f"that were held out. A temperature of {judged.temperature.value:.3g} and "
+        f"{100 * judged.temperature.blank:.1f} % of answers that tell nothing, fitted on the same "
+        f"answers, make {kind} into confidence; with {judged.temperature.n} labels that is rough.",
         setting,
         counted="labels",
     )

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from tacit.labels.calibration import Temperature, even_weights
 from tacit.labels.choosing import Choice, choice_among, share_of
@@ -78,7 +77,7 @@ class Judged:
 
     @cached_property
     def temperature(self) -> Temperature:
-        """What the winner's logits are divided by; none where nothing could be held out."""
+        """What makes confidence of the winner's logits; none where nothing could be held out."""
         if self.choice is None:
             return Temperature(None, "no label could be held out", 0)
         logits, y = self.held_out(self.winner)
@@ -92,7 +91,7 @@ class Judged:
     def reliability(self) -> list[Bin]:
         """The winner's held-out answers in up to five bins of as many answers each."""
         logits, y = self.held_out(self.winner)
-        p = softmax(np.asarray(logits, np.float64) / (self.temperature.value or 1.0), axis=1)
+        p = self.temperature.probabilities(logits)
         confidence, right = p.max(axis=1), p.argmax(axis=1) == y
         weights = even_weights(self._asked)  # their sum is the number of labels
         n = round(weights.sum())
@@ -140,6 +139,7 @@ class Judged:
             "accuracy": choice.accuracy(self.winner.name),
             "accuracy-of-choosing-anew": choice.honest,
             "temperature": Number(self.temperature.value, n=self.temperature.n),
+            "blank-answers": Number(self.temperature.blank, n=self.temperature.n),
         }
         for name, comparison in choice.comparisons().items():
             found[f"minus-{name}"] = comparison.difference
