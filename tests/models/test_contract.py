@@ -249,3 +249,17 @@ def test_a_residual_network_does_the_same_in_training_and_alone() -> None:
     codes = encoder.train()(x)
     torch.testing.assert_close(encoder.eval()(x[:1]), codes[:1], rtol=1e-4, atol=1e-5)
     assert not list(encoder.buffers())
+
+
+def test_a_share_of_blank_answers_is_in_a_classifiers_logits() -> None:
+    config = ModelConfig(learn="classifier", shape=(1, 8, 8), latent_dim=3, n_classes=4)
+    assert "blank" not in config.model_dump()  # models of before keep their names
+    blank = ModelConfig.model_validate({**config.model_dump(), "blank": 0.2})
+    assert ModelConfig.model_validate(blank.model_dump()) == blank
+    with seeded_initialisation(0):
+        plain = build(config)
+    with seeded_initialisation(0):
+        model = build(blank)
+    x = torch.rand(5, 1, 8, 8, generator=torch_stream(0, "pictures"))
+    said, expected = model(x).softmax(dim=1), 0.8 * plain(x).softmax(dim=1) + 0.05
+    torch.testing.assert_close(said, expected)
