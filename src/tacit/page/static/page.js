@@ -110,7 +110,7 @@ function progress() {
   const more = [s.marks.skip && `${many(s.marks.skip)} skipped`, s.marks.bad && `${many(s.marks.bad)} bad`].filter(Boolean);
   $("bar").textContent = more.join(", ");
   put("accuracy", s.accuracy === null ? "–" : percent(s.accuracy),
-    s.accuracy === null ? "two labels of a class are needed" : `${percent(s.interval[0])} to ${percent(s.interval[1])}: ${s.at_random ? `of the images without a label, by ${s.held_out} labels of images chosen at random, each told from all others` : `each of ${s.held_out} labels told from the others. The images you are asked for are no fair sample, so the rest may be told better or worse; after 20 answers every fifth is chosen at random`}`);
+    s.accuracy === null ? "two labels of a class are needed" : `${percent(s.interval[0])} to ${percent(s.interval[1])}, ${s.at_random ? `for the images without a label, measured on ${s.held_out} images chosen at random, each predicted from the other labels` : `on ${s.held_out} labels, each predicted from the others. The images you are asked for are no fair sample, so the rest may do better or worse; after 20 answers every fifth is chosen at random`}`);
   put("confidence", s.confidence === null ? "–" : percent(s.confidence, 1),
     s.confidence === null ? "" : `on average; ${many(s.unsure)} images below 75 %. ${s.at_random ? "Where it was measured it was 4 points off on average, 28 at most" : s.calibrated ? "A guess yet: where it was measured it was up to 50 points off after ten answers, 43 after twenty" : "Not calibrated yet"}`);
   put("coming", s.changed === null ? "–" : `at most ${(100 * s.changed).toFixed(1)} points better`,
