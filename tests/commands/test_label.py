@@ -96,6 +96,33 @@ def test_with_too_few_labels_nothing_is_learned_and_that_is_said(place, labelled
     assert not (place / "few").exists()
 
 
+def test_where_nothing_was_answered_no_table_is_named_to_go_on_with(
+    place, labelled, capsys
+) -> None:
+    labelled(0)
+    assert run_command(["label", *SOURCE]) == 0
+    told = _out(capsys)
+    assert "No image was answered, so that labels.csv was not made." in told
+    assert "Next:" not in told
+    assert not (place / "labels.csv").exists()
+
+
+def test_a_table_that_was_removed_meanwhile_is_there_at_the_end(
+    place, labelled, capsys, monkeypatch
+) -> None:
+    labelled(5)
+    serve = label._serve
+
+    def then_removed(*given: Any) -> int:
+        serve(*given)
+        (place / "labels.csv").unlink()
+        return 0
+
+    monkeypatch.setattr(label, "_serve", then_removed)
+    assert run_command(["label", *SOURCE]) == 0
+    assert len((place / "labels.csv").read_text().splitlines()) == 6
+
+
 def test_without_out_the_next_command_is_said(place, labelled, capsys) -> None:
     labelled(5)
     assert run_command(["label", *SOURCE]) == 0

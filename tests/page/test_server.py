@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tacit.errors import ImagesError
 from tacit.page import plane
 from tacit.page.correcting import Corrections
 from tacit.page.table import Said
@@ -286,3 +287,25 @@ def test_the_map_shows_log_p_of_x_once_it_is_there(session) -> None:
     assert client.get(url("api/map")).json()["likely"] is None
     shown.likely = np.linspace(-90, -1, N)
     assert client.get(url("api/map")).json()["likely"][0] == -90
+
+
+def test_a_map_that_cannot_be_made_is_said_and_labelling_goes_on(session, monkeypatch) -> None:
+    """The page waited for it for ever."""
+    shown = shown_of(session, scored=True)
+    client = client_of(shown)
+
+    def full(codes: np.ndarray) -> np.ndarray:
+        raise ImagesError("no space is left")
+
+    monkeypatch.setattr("tacit.page.server.on_a_plane", full)
+    shown.draw(lambda: np.zeros(N))
+    refused = client.get(url("api/map"))
+    assert (refused.status_code, refused.json()["error"]) == (
+        409, "there is no map: no space is left",
+    )  # fmt: skip
+    told = client.post(url("api/answer"), json={"rows": [1], "label": "a"}).json()
+    assert (told["labels"], told["error"]) == (1, refused.json()["error"])
+    monkeypatch.setattr("tacit.page.server.on_a_plane", lambda codes: np.zeros((N, 2)))
+    shown.draw(lambda: 1 / 0)
+    assert client.get(url("api/map")).json()["likely"] is None
+    assert "there is no log p(x): division by zero" in client.get(url("api/state")).text

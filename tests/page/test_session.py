@@ -165,6 +165,19 @@ def test_a_table_that_someone_else_changed_is_not_written_over(session, table) -
     assert table.read_text() == "index,label\n5,1\n"
 
 
+def test_a_table_that_was_removed_is_written_again_whole(session, table) -> None:
+    session.answer([5], label="2")
+    session.answer([6], label="0")
+    before = table.read_text()
+    table.unlink()
+    session.table.keep()
+    assert table.read_text() == before
+    table.unlink()
+    session.answer([7], label="1")
+    assert table.read_text().startswith(before)
+    assert [row["label"] for row in rows_of(table)] == ["2", "0", "1"]
+
+
 def test_a_table_with_faults_is_refused_with_all_of_them(table) -> None:
     table.write_text("index,label\n5,1\n5,2\n900,1\n")
     with pytest.raises(ImagesError, match="2 errors in the labels"):

@@ -118,6 +118,7 @@ def label(
     if out is not None:
         shown.out = str(out)
     ended = _serve(shown, score, port, browser, console)
+    shown.session.table.keep()
     return _learn(source, options, out, shown, console) if ended == DONE else ended
 
 
@@ -144,6 +145,9 @@ def _learn(
 
     again = shlex.join(to_learn(source, options, out))
     _, rows, y, _ = shown.session.given()
+    if not shown.session.table.path.exists():
+        say(f"No image was answered, so that {options.labels} was not made.")
+        return DONE
     if out is None:
         say(f"Next: {again}")
         return DONE
@@ -249,13 +253,7 @@ def _serve(
 
     import uvicorn
 
-    from tacit.page.plane import on_a_plane
     from tacit.page.server import HOST, application, new_token
-
-    def draw_map() -> None:
-        shown.places = on_a_plane(shown.session.codes)
-        if score is not None:
-            shown.likely = score()
 
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -279,7 +277,7 @@ def _serve(
     )  # fmt: skip
     server = uvicorn.Server(config)
     address = f"http://{HOST}:{port}/{token}/"
-    threading.Thread(target=draw_map, name="map", daemon=True).start()
+    threading.Thread(target=shown.draw, args=(score,), name="map", daemon=True).start()
     table = shown.session.table.path
     console.print(
         f"Label here: {address}\nAnswers go to {table}. Ctrl-C ends the page; nothing is lost"

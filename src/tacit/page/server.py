@@ -26,7 +26,7 @@ from tacit.images.dataset import Images
 from tacit.images.originals import Originals
 from tacit.page.correcting import Corrections, two_people
 from tacit.page.pictures import original, small
-from tacit.page.plane import mapped
+from tacit.page.plane import mapped, on_a_plane
 from tacit.page.session import Session
 
 HOST = "127.0.0.1"
@@ -83,6 +83,7 @@ class Shown:
         likely: log p(x) of all images under a VAE, (N,), or None while it is worked out.
         scored: whether it will be.
         out: the folder that results go to when the page ends; "" where none do.
+        failed: why places or log p(x) cannot be had.
     """
 
     session: Session
@@ -94,6 +95,17 @@ class Shown:
     likely: NDArray[np.float64] | None = None
     scored: bool = False
     out: str = ""
+    failed: str = ""
+
+    def draw(self, score: Callable[[], NDArray[np.float64]] | None) -> None:
+        """Find the places of all images, and log p(x) by `score`; for a thread of its own."""
+        try:
+            self.places = on_a_plane(self.session.codes)
+            if score is not None:
+                self.likely = score()
+        except Exception as error:  # said on the page; labelling goes on
+            what = "log p(x)" if self.places is not None else "map"
+            self.failed = f"there is no {what}: {str(error) or type(error).__name__}"
 
 
 class Guard:
@@ -211,6 +223,7 @@ def application(
             "scored": shown.scored,
             "out": printable(shown.out),
         }
+        told["error"] = told["error"] or printable(shown.failed)
         if shown.beside:
             two = two_people(session, shown.beside)
             told |= {"both": two.both, "differ": len(two.rows)}
@@ -259,6 +272,8 @@ def application(
         """Of the images on the map the rows, the places, the predicted class, the label, the
         confidence in percent, and log p(x)."""
         if shown.places is None:
+            if shown.failed:
+                raise ImagesError(shown.failed)
             return JSONResponse(None)
         found, labels = session.predictions, session.answers()
         rows = mapped(n, list(labels), corrections.rows, seed=session.seed)

@@ -174,6 +174,15 @@ class LabelTable:
                 self.said.pop(name, None)
         return before
 
+    def keep(self) -> None:
+        """Write the file again where it was removed or moved: no answer goes with it.
+
+        Raises:
+            NotWritten: the file cannot be written.
+        """
+        if (content := self._content) is not None and not self.path.exists():
+            write_atomically(self.path, lambda file: file.write_bytes(content))
+
     def actions(self) -> list[list[str]]:
         """Images that this person answered together, oldest first: those with a time."""
         together: dict[str, list[str]] = {}
@@ -202,8 +211,8 @@ class LabelTable:
         return text.getvalue().encode("utf-8", "surrogateescape")
 
     def _check_unchanged(self) -> None:
-        held = self.path.read_bytes() if self.path.exists() else None
-        if held != self._content:
+        # A file that was removed, or moved, is written anew: nobody's is lost by that.
+        if self.path.exists() and self.path.read_bytes() != self._content:
             raise ImagesError(
                 f"{shown(self.path)} was changed by someone else, and nothing of theirs is written "
                 "over: start the page again, and it goes on with what is there"

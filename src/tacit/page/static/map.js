@@ -14,7 +14,7 @@ const spot = (i) => [(all.places[2 * i] / 65535 - view.x) * scale() + canvas.cli
   (all.places[2 * i + 1] / 65535 - view.y) * scale() + canvas.clientHeight / 2];
 
 async function load() {
-  all = await get("map");
+  try { all = await get("map"); } catch (error) { $("map-wait").textContent = error.message; return; }
   $("map-wait").hidden = all !== null;
   if (all === null) { setTimeout(() => known.view === "map" && load(), 1500); return; }
   const { images } = known.state;
