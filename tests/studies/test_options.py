@@ -157,6 +157,7 @@ def test_a_quick_look_is_smaller_and_says_so(tmp_path: Path) -> None:
     quick = prepared(tmp_path, "inference", images="mnist-5k", quick=True)
     assert (len(whole.opened.train), len(quick.opened.train)) == (4000, 2000)
     assert "quick look" in quick.opened.notes[0]
+    assert "60 % of the updates" in quick.opened.notes[0]
     assert "quick look" not in " ".join(whole.opened.notes)
     asked, before = (
         {name: question.model_dump() for name, question in one.plan.questions.items()}
@@ -193,8 +194,8 @@ def test_a_quick_look_leaves_out_what_the_study_says_unless_it_is_asked_for(
 
 
 def test_a_quick_look_makes_a_part_of_the_updates_from_few_labels(tmp_path: Path) -> None:
-    def schedule(quick: bool, run: str) -> Schedule:
-        plan = prepared(tmp_path, "transfer", images="mnist-5k", quick=quick).plan
+    def schedule(quick: bool, run: str, images: str = "mnist-5k") -> Schedule:
+        plan = prepared(tmp_path, "transfer", images=images, quick=quick).plan
         job = next(job for job in plan.jobs if job.name == run)
         return Schedule.from_json(job.task["schedule"])
 
@@ -204,6 +205,7 @@ def test_a_quick_look_makes_a_part_of_the_updates_from_few_labels(tmp_path: Path
     assert max(part.evaluate_at) == max(part.snapshot_at) == 300
     assert len(part.evaluate_at) == 10
     assert schedule(True, "transferred-frozen").updates == 1000, "its rate goes through no cycle"
+    assert schedule(True, "few-classifier", "digits").updates == 500, "no digits are left out"
 
 
 def test_what_is_asked_for_goes_before_a_quick_look(tmp_path: Path) -> None:

@@ -80,8 +80,10 @@ def prepare(
         progress=progress,
     )
     if options.quick:
-        opened = replace(opened, notes=[quick.note(study), *opened.notes])
-        study = quick.scaled(study, options, len(opened.train))
+        n_train = len(opened.train)
+        said = quick.note(study, options, n_train)
+        opened = replace(opened, notes=[said, *opened.notes])
+        study = quick.scaled(study, options, n_train)
     return prepared(name, study, questions, opened, out / name, how, device)
 
 
