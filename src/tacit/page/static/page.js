@@ -113,7 +113,7 @@ function progress() {
     s.accuracy === null ? "two labels of a class are needed" : `${percent(s.interval[0])} to ${percent(s.interval[1])}, ${s.at_random ? `for the images without a label, measured on ${s.held_out} images chosen at random, each predicted from the other labels` : `on ${s.held_out} labels, each predicted from the others. The images you are asked for are no fair sample, so the rest may do better or worse; after 20 answers every fifth is chosen at random`}`);
   const sure = s.confidence !== null && s.calibrated;
   put("confidence", sure ? percent(s.confidence, s.at_random ? 1 : 0) : "–",
-    sure ? `on average; ${many(s.unsure)} images below 75\u00a0%. ${s.at_random ? "Where it was measured it was 4 points off on average, 28 at most" : "A guess yet: where it was measured it was up to 50 points off after ten answers, 43 after twenty"}`
+    sure ? `on average; ${many(s.unsure)} images below 75\u00a0%. ${s.at_random ? "Where it was measured it was 4 points off on average, 24 at most" : "A guess yet: where it was measured it was up to 48 points off after ten answers, 36 after twenty"}`
       : s.confidence === null ? "" : "can be said once two labels of a class are there");
   put("coming", s.changed === null ? "–" : `at most ${(100 * s.changed).toFixed(1)} points better`,
     s.changed === null ? "can be said after 30 answers" : "the last 20 changed the class of that share of the images, and the next 20 rarely change more");
