@@ -2,16 +2,17 @@
 
     python -m benchmarks.contrastive SOURCE --views NAME [--seconds 300] [--draws 10] [--size 48]
         [--channels rgb] [--test 300] [--objective simclr] [--resnet 16] [--places kept]
-        [--data-dir DIR] [--skip pixels vae] [--json FILE] [--work DIR]
+        [--data-dir DIR] [--skip pixels vae] [--known-shares] [--json FILE] [--work DIR]
 
 On these images an autoencoder, a VAE and a contrastive encoder learn without a label, each for so
 many seconds of one core (its updates are timed first) and with the same encoder, but that
 `--places` says what becomes of places in the contrastive one and `--others` in the others. On the
 codes of the pool labels are spread by Poisson and by Poisson MBO (shares about equal, as `tacit`
-has them), and test images are named by their neighbours in the pool. Without a split of their own
-`--test` images are held out, as many of each class. Printed are mean accuracies on test images over
-the draws, those on the pool's own images without a label, and by how many points the contrastive
-codes are ahead, paired, with intervals over draws and test images that hold for all three together.
+has them, or `--known-shares`), and test images are named by their neighbours in the pool. Without a
+split of their own `--test` images are held out, as many of each class. Printed are mean accuracies
+on test images over the draws, those on the pool's own images without a label, and by how many
+points the contrastive codes are ahead, paired, with intervals over draws and test images that hold
+for all three together.
 
 With `--work DIR` the same command goes on where it was interrupted.
 """
@@ -154,7 +155,9 @@ def answers(
     drawn = nested_draws(y, BUDGETS, given.draws, images.train.class_names).labelled(y)
     found = {}
     for method in ("poisson", "poisson-mbo"):
-        how = {"slack": SLACK} if KINDS[method].takes_shares else {}
+        how: dict[str, Any] = {}
+        if KINDS[method].takes_shares:
+            how = {"shares": np.bincount(y) / len(y)} if given.known_shares else {"slack": SLACK}
         for budget, trials in zip(BUDGETS, drawn, strict=True):
             scores = propagate(graph, trials, images.train.n_classes, method=method, **how)
             own = [
@@ -175,6 +178,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=300, help="of one core, for each")
     parser.add_argument("--draws", type=int, default=10)
     parser.add_argument("--test", type=int, help="held out, where the source has no test images")
+    parser.add_argument("--known-shares", action="store_true", help="those of the pool's labels")
     parser.add_argument("--size", type=int)
     parser.add_argument("--channels", choices=["gray", "rgb"])
     parser.add_argument("--objective", choices=["simclr", "vicreg", "byol"], default="simclr")

@@ -151,7 +151,11 @@ def test_both_questions_can_do_without_the_classifier_alone() -> None:
     prior = ASKED.model_copy(update={"classifier": "classifier"})
     assert set(prior.needs()) == {*ASKED.needs(), "classifier"}
     assert prior.without("classifier") == ASKED
-    assert prior.without("per-image") is None
+    fewer = prior.without("per-image")
+    assert fewer is not None
+    assert set(fewer.needs()) == set(prior.needs()) - {"per-image"}
+    (last,) = fewer.per_image
+    assert fewer.without(last) is None, "one of several is all that it can do without"
     without_both = ASKED.without("autoencoder")
     assert without_both is not None
     assert "autoencoder" not in without_both.needs()
