@@ -1,14 +1,13 @@
 """Importance sampling against algebra, its own promises, and bad input."""
 
 import math
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
 from scipy.special import logsumexp
 
+from peak import megabytes_of
 from tacit.evidence.importance import LogWeights, importance_sampling
 from tacit.evidence.methods import score
 from tacit.evidence.observed import MIB, Noise, Observed, observe
@@ -266,8 +265,8 @@ def test_mixtures_are_densities_and_draw_what_they_say() -> None:
         mixture([q, q], [0.7, 0.7])
 
 
-MEMORY = """
-import resource, torch
+SMALL = """
+import torch
 from tacit.evidence.importance import importance_sampling
 from tacit.evidence.proposals import from_encoder
 from tacit.models.likelihoods import Gaussian
@@ -279,10 +278,10 @@ shape = (1, 16, 16)
 decoder = DenseDecoder(shape, 4, hidden=())
 model = VAE(Amortized(DenseEncoder(shape, 4, hidden=())), decoder, Gaussian())
 x = torch.rand(1000, *shape)
-for n_images, n_samples in ((4, 100), (1000, 400), (4, 100_000)):
+def estimate(n_images, n_samples):
     generator = torch.Generator().manual_seed(0)
     importance_sampling(model, from_encoder, x[:n_images], n_samples=n_samples, generator=generator)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+estimate(4, 100)
 """
 
 
@@ -291,8 +290,4 @@ def test_memory_is_flat() -> None:
 
     All at once it would be 400,000 decoded images of 256 pixels in float32: 400 MiB.
     """
-    done = subprocess.run(
-        [sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True
-    )
-    first, *others = map(float, done.stdout.split())
-    assert max(others) - first < 24
+    assert megabytes_of("estimate(1000, 400)\nestimate(4, 100_000)", imports=SMALL) < 60

@@ -2,7 +2,6 @@
 
 import csv
 import os
-import resource
 import shlex
 import signal
 import subprocess
@@ -16,6 +15,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
+from peak import peak
 from tacit.commands.label import LabelOptions, to_learn
 from tacit.errors import ImagesError
 from tacit.images.tables import Names, read_tables
@@ -345,20 +345,17 @@ def test_neither_time_nor_memory_grows_with_answers(tmp_path) -> None:
         settled(session)
         return time.process_time() - began
 
-    def megabytes() -> float:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # the most so far
-
     for _ in range(30):
         answered(few)
-    before = megabytes()
-    for _ in range(90):
-        answered(many)
+    with peak() as taken:
+        for _ in range(90):
+            answered(many)
     seconds = [(answered(few), answered(many)) for _ in range(8)]
     after_few, after_many = np.min(seconds, axis=0)
     few.close()
     many.close()
     assert after_many < 2 * after_few + 0.005
-    assert megabytes() - before < 20
+    assert taken.megabytes < 20
     assert 1 < len(many.state()["queue"]) <= 13  # however many were asked for before
 
 

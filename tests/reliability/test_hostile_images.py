@@ -9,9 +9,9 @@ import zlib
 
 import numpy as np
 import pytest
-from bounded_child import megabytes_of
 from PIL import Image
 
+from peak import megabytes_of
 from tacit.errors import ImagesError
 from tacit.images import bounded
 from tacit.images.arrays import Arrays, read_npz, split_from_arrays

@@ -2,7 +2,6 @@
 
 import json
 import re
-import resource
 import shutil
 from html.parser import HTMLParser
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 from degenerate import noise, run_here
 
+from peak import peak
 from tacit.files import Damaged, file_sha256, read_json, read_record, write_json, write_record
 from tacit.report.page import checked, scripts
 from tacit.saved.runs import read_run, runs_of
@@ -159,10 +159,9 @@ def forged(folder, change) -> None:
 )
 def test_a_forged_job_takes_no_memory(change, folder) -> None:
     forged(folder, change)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(Damaged):
+    with peak() as taken, pytest.raises(Damaged):
         read_run(folder, "one")
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kilobytes
+    assert taken.megabytes < 50
 
 
 @pytest.mark.parametrize(
@@ -196,7 +195,6 @@ def test_a_drawing_with_entities_that_explode_is_refused(tmp_path) -> None:
     path.write_text(
         f'<!DOCTYPE svg [<!ENTITY a "{"ha" * 20}">{entities}]><svg><text>&i;</text></svg>'
     )
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(ValueError, match="is no SVG"):
+    with peak() as taken, pytest.raises(ValueError, match="is no SVG"):
         checked(path)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kilobytes
+    assert taken.megabytes < 50

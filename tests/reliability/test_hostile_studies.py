@@ -4,9 +4,9 @@ import time
 from typing import Any
 
 import pytest
-from bounded_child import megabytes_of
 from rich.console import Console
 
+from peak import megabytes_of
 from tacit.images.dataset import Split
 from tacit.images.sources import open_images
 from tacit.studies.description.errors import AT_MOST, StudyError

@@ -3,7 +3,6 @@
 import io
 import json
 import pickle
-import resource
 import struct
 import tempfile
 import zipfile
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from peak import peak
 from tacit.files import Damaged, data_sha256, read_json, write_json, write_record
 from tacit.models.config import ModelConfig, build
 from tacit.saved.about import About, Data, Measured
@@ -219,10 +219,9 @@ def negative(header: dict) -> dict:
 )
 def test_a_header_that_lies_is_refused_with_bounded_memory(lie, folder) -> None:
     with_header(folder / "model.safetensors", lie)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(ModelFileError, match=r"model\.safetensors"):
+    with peak() as taken, pytest.raises(ModelFileError, match=r"model\.safetensors"):
         load_saved(folder)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kilobytes
+    assert taken.megabytes < 50
 
 
 @pytest.mark.parametrize("length", [2**63, 2**40, 2**21, 0])
@@ -256,10 +255,9 @@ def forged(folder: Path, change) -> None:
 )
 def test_a_forged_configuration_takes_no_memory(model, folder) -> None:
     forged(folder, lambda config: config["about"]["model"].update(model))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(ModelFileError):
+    with peak() as taken, pytest.raises(ModelFileError):
         load_saved(folder)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kilobytes
+    assert taken.megabytes < 50
 
 
 def test_a_model_of_a_later_version_says_so(folder) -> None:
