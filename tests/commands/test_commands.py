@@ -191,6 +191,7 @@ def test_describe_counts_every_parameter_of_a_model_to_be(learn, size, capsys) -
     [
         (["encode", "NOWHERE", "--images", "digits"], "no such folder"),
         (["encode", "M/vae"], "name the images: --images"),
+        (["encode", "M"], "name an encoder as well: --encoder SOURCE"),
         (["encode", "M/vae", "--images", "digist"], "Did you mean 'digits'?"),
         (["encode", "M/vae", "--images", "a.png"], "a.png: there is no such file"),
         (["encode", "M/vae", "--images", "digits", "--out", "x.txt"], "ends with .csv, .npz"),

@@ -58,6 +58,8 @@ def encode(
     import numpy as np
 
     from tacit.commands.outputs import check_out, followed
+    from tacit.saved.folder import is_model_folder
+    from tacit.saved.runs import INDEX
 
     check_out(out, (*TABLES, *ARRAYS, *ROWS))
     if encoder is not None:
@@ -66,7 +68,14 @@ def encode(
         raise CommandError(
             "--cluster makes features by an encoder from elsewhere: --encoder SOURCE"
         )
-    trained = open_model(model, which)
+    try:
+        trained = open_model(model, which)
+    except CommandError as error:
+        if source.images or (model / INDEX).is_file() or is_model_folder(model):
+            raise
+        raise CommandError(
+            f"{error}; where images are named, name an encoder as well: --encoder SOURCE"
+        ) from error
     inputs = open_inputs(model, trained, source)
     names, labels, codes = [], [], []
     for batch in followed(inputs, "encoding"):

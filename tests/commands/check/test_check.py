@@ -179,6 +179,13 @@ def test_images_without_labels_are_looked_at_all_the_same(place, capsys) -> None
     assert [row["index"] for row in rows_of(place / "tacit-out/check/copies.csv")] == ["4"]
 
 
+def test_labels_that_were_not_judged_are_no_clean_bill(place, digits) -> None:
+    folder(place / "set", {"0": digits["0"][:20]})
+    assert run_command(["check", "set"]) == 0
+    page = (place / "tacit-out/check/check.html").read_text(encoding="utf-8")
+    assert "Nothing was found, but labels were not judged." in page
+
+
 @pytest.mark.parametrize(
     ("words", "error"),
     [

@@ -17,6 +17,9 @@ def verdict(looked: "Looked") -> str:
     if looked.suspected:
         n = looked.suspected
         return f"Nothing is surely wrong; {n:,} {_things(n)} worth a look."
+    labelled = (looked.checked.labels != UNLABELLED).any()
+    if labelled and looked.findings.doubts is None:
+        return "Nothing was found, but labels were not judged."
     return "Nothing was found."
 
 
