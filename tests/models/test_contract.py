@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.distributions import Bernoulli as TorchBernoulli
 from torch.distributions import Normal, kl_divergence
+from torch.nn.utils import parameters_to_vector
 
 from tacit.models.config import (
     BernoulliTable,
@@ -263,3 +264,16 @@ def test_a_share_of_blank_answers_is_in_a_classifiers_logits() -> None:
     x = torch.rand(5, 1, 8, 8, generator=torch_stream(0, "pictures"))
     said, expected = model(x).softmax(dim=1), 0.8 * plain(x).softmax(dim=1) + 0.05
     torch.testing.assert_close(said, expected)
+
+
+def test_an_encoder_begins_alike_whatever_reads_its_code() -> None:
+    """Weights are drawn in turn: what is drawn before the encoder's would change them."""
+
+    def begun(learn: Learn, n_classes: int) -> torch.Tensor:
+        config = ModelConfig(learn=learn, shape=(1, 8, 8), latent_dim=5, n_classes=n_classes)
+        with seeded_initialisation(0):
+            return parameters_to_vector(build(config).get_submodule("encoder").parameters())
+
+    two = begun("classifier", 2)
+    assert torch.equal(two, begun("classifier", 10))
+    assert torch.equal(two, begun("contrastive", 0))

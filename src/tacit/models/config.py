@@ -278,14 +278,14 @@ def build(config: ModelConfig) -> Model:
     """A new model with weights from the global generator (`seeded_initialisation` seeds it).
 
     The decoder is built first, so that two VAEs of one seed that differ in their posterior alone
-    start from the same decoder.
+    start from the same decoder; and an encoder before what reads its code.
 
     Raises:
         ValueError: where the network has no decoder and the model needs one.
     """
     if config.learn == "classifier":
-        head = Head(config.latent_dim, config.n_classes, config.blank or 0.0)
-        return Classifier(_encoder(config), head)
+        encoder = _encoder(config)
+        return Classifier(encoder, Head(config.latent_dim, config.n_classes, config.blank or 0.0))
     if config.learn == "contrastive":
         return _contrastive(config)
     reads_probabilities = config.code_is == "probabilities"
