@@ -376,7 +376,7 @@ def test_what_is_erased_is_a_rectangle_of_the_ground(size) -> None:
 def test_erasing_nothing_leaves_images() -> None:
     x = torch.rand(4, 1, 8, 8, generator=torch_stream(0, "x"))
     assert torch.equal(moved(Erase(probability=0), x), x)
-    with pytest.raises(ValidationError, match=r"sides are from 0.4 to 0.2; the smaller"):
+    with pytest.raises(ValidationError, match=r"from 0.4 to 0.2; the smaller"):
         Erase(sides=(0.4, 0.2))
 
 

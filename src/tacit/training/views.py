@@ -11,14 +11,25 @@ from functools import partial
 from typing import Annotated, Any, Literal, get_args
 
 import torch
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from torch import Tensor
 from torch.nn import functional as F
 
 from tacit.models.config import Table
 from tacit.models.noise import drawn
 
+
+def _ascending(ends: tuple[float, float]) -> tuple[float, float]:
+    low, high = ends
+    if low > high:
+        raise ValueError(f"from {low:g} to {high:g}; the smaller comes first")
+    return ends
+
+
 Share = Annotated[float, Field(ge=0, le=0.9)]
+Shares = Annotated[tuple[Share, Share], AfterValidator(_ascending)]
+Part = Annotated[float, Field(gt=0, le=1)]
+Ratio = Annotated[float, Field(gt=0, le=10)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 LUMA = (0.299, 0.587, 0.114)
@@ -190,15 +201,8 @@ class Erase(Table):
     the image's ground: of each channel the median of the pixels at the edge.
     """
 
-    sides: tuple[Share, Share] = (0.15, 0.4)
+    sides: Shares = (0.15, 0.4)
     probability: Probability = 0.5
-
-    @model_validator(mode="after")
-    def _ascend(self) -> "Erase":
-        low, high = self.sides
-        if low > high:
-            raise ValueError(f"sides are from {low:g} to {high:g}; the smaller comes first")
-        return self
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """x: images, (B, C, H, W)."""
@@ -231,19 +235,8 @@ class Crop(Table):
     Where it lies is uniform over all places inside the image.
     """
 
-    area: tuple[Annotated[float, Field(gt=0, le=1)], Annotated[float, Field(gt=0, le=1)]] = (0.2, 1)
-    aspect: tuple[Annotated[float, Field(gt=0, le=10)], Annotated[float, Field(gt=0, le=10)]] = (
-        3 / 4,
-        4 / 3,
-    )
-
-    @model_validator(mode="after")
-    def _ascend(self) -> "Crop":
-        for name in ("area", "aspect"):
-            low, high = getattr(self, name)
-            if low > high:
-                raise ValueError(f"{name} is from {low:g} to {high:g}; the smaller comes first")
-        return self
+    area: Annotated[tuple[Part, Part], AfterValidator(_ascending)] = (0.2, 1)
+    aspect: Annotated[tuple[Ratio, Ratio], AfterValidator(_ascending)] = (3 / 4, 4 / 3)
 
     def matrices(self, n: int, generator: torch.Generator) -> Tensor:
         """From places in the new image to places in the old, in half sides, (n, 2, 3)."""
@@ -328,15 +321,8 @@ class Blur(Table):
         probability: of an image to be blurred.
     """
 
-    sigma: tuple[Share, Share] = (0.0005, 0.01)
+    sigma: Shares = (0.0005, 0.01)
     probability: Probability = 0.5
-
-    @model_validator(mode="after")
-    def _ascend(self) -> "Blur":
-        low, high = self.sigma
-        if low > high:
-            raise ValueError(f"sigma is from {low:g} to {high:g}; the smaller comes first")
-        return self
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """x: images, (B, C, H, W); beyond their edges they are as at the edge."""
