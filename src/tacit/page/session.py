@@ -295,12 +295,11 @@ class Session:
                 sharpness = AT_FIRST if len(times) < 2 * FIRST else SHARPNESS
                 sharp = softmax(sharpness * scores / spread, axis=1)
                 queue = self._asked(sharp, gone)
-                queue = self._with_cluster(queue, doubts(sharp), gone, len(times))
+                queue = self._with_cluster(queue, sharp, gone, len(times))
             queue = self._with_chance(queue, gone, len(set(times.values())))
         with self._lock:
             later = self._answered() if self.version != version else gone
-            # What is shown, and what is loaded for after it, stays; what comes then may change.
-            stays = list(islice(self._queue, _AFTER))
+            stays = self._ahead()
             rest = [row for row in queue if row not in stays and self.copies[row] not in later]
             self._queue = deque([*stays, *rest][: AHEAD + _AFTER])
             taken = time.perf_counter() - began
@@ -334,25 +333,27 @@ class Session:
         )
 
     def _with_cluster(
-        self, queue: list[int], doubt: NDArray[np.float64], gone: set[int], answers: int
+        self, queue: list[int], sharp: NDArray[np.float64], gone: set[int], answers: int
     ) -> list[int]:
         """The images to ask for; every second, up to 2 `FIRST`, what stands for most doubt."""
         if self._clusters is None or answers >= 2 * FIRST or answers % 2:
             return queue
-        with self._lock:
-            ahead = list(islice(self._queue, _AFTER))
+        ahead = self._ahead()
         free = ~np.isin(self.copies, list(gone | {int(self.copies[row]) for row in ahead}))
-        first = self._clusters.most(doubt, free, ahead)
-        return queue if first is None else [first, *(row for row in queue if row != first)]
+        return _begun_with(self._clusters.most(doubts(sharp), free, ahead), queue)
 
     def _with_chance(self, queue: list[int], gone: set[int], answers: int) -> list[int]:
         """The images to ask for, the next one by chance before them where one is due."""
-        with self._lock:
-            ahead = list(islice(self._queue, _AFTER))
+        ahead = self._ahead()
         due = self._by_chance.due(
             gone | {int(self.copies[row]) for row in ahead}, answers + len(ahead) + 1
         )
-        return queue if due is None else [due, *(row for row in queue if row != due)]
+        return _begun_with(due, queue)
+
+    def _ahead(self) -> list[int]:
+        """What is shown, and what is loaded for after it: it stays, whatever is found meanwhile."""
+        with self._lock:
+            return list(islice(self._queue, _AFTER))
 
     def _of_one(self, version: int, met: list[str], given: dict[int, int]) -> Predictions:
         """With labels of one class, or none, nothing can be told."""
@@ -515,3 +516,8 @@ class Session:
         n = min(max(n, 1), _GRID)
         index, _ = nearest_rows(self.codes[row : row + 1], n + 1, self.codes)
         return [other for other in index[0].tolist() if other != row][:n]
+
+
+def _begun_with(first: int | None, queue: list[int]) -> list[int]:
+    """The queue with this image before all others, where there is one."""
+    return queue if first is None else [first, *(row for row in queue if row != first)]

@@ -125,8 +125,8 @@ class Learns:
 class Question(Table):
     """One question of a study; its fields are its arguments in the study's file.
 
-    A subclass says `name`, `title`, `asks`, by which rule it decides, and whether it needs labels,
-    and is registered in `tacit.questions.registry`.
+    A subclass says `name`, `title`, `asks`, by which rule it decides, and whether it needs labels.
+    It lies in the module `question` of a folder, where `tacit.questions.registry` finds it.
 
     Attributes:
         heading: shown in place of the title, where a study asks the same question twice.
